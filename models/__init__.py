@@ -1,0 +1,1 @@
+"""Torch modules, their registry, training and evaluation."""

@@ -1,0 +1,1 @@
+"""Preprocessing of one modality a file: pure functions from bytes to arrays."""

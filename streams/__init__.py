@@ -1,0 +1,1 @@
+"""The Syncline service: agents, join, decisions, batching and publishing."""

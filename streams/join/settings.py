@@ -1,0 +1,105 @@
+"""Settings of the join, as one frozen value that is checked once."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from syncline.errors import SettingsError
+
+StrategyName = Literal["earliest", "nearest", "tumbling"]
+MODALITIES = ("image", "text", "audio")
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """One source of a stream, and the modality whose topic carries it."""
+
+    name: str
+    modality: str
+
+
+class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How items of one stream are brought together. Times are integer milliseconds.
+
+    `lanes`: what a set waits for, as `lane` or `lane:modality`, e.g. `("left:image", "right:image", "text")`.
+    `lanes_by_stream`: the same by stream-name pattern, e.g. `{"lobby-*": ("image", "text")}`; first match wins.
+    `out_of_order_ms`, `offset_ms`: per lane; a lane that is not named has 0. `offset_ms` is added to event time.
+    Raises `SettingsError` with the setting, what it got and what it takes.
+    """
+
+    strategy: StrategyName = "earliest"
+    lanes: tuple[str, ...] = MODALITIES
+    lanes_by_stream: dict[str, tuple[str, ...]] = {}
+    tolerance_ms: int = 50
+    out_of_order_ms: dict[str, int] = {}
+    offset_ms: dict[str, int] = {}
+    max_wait_ms: int = 2_000
+    pivot: str = "text"
+    share: bool = False
+    size_ms: int = 1_000
+    require: tuple[str, ...] = ()
+    stream_ttl_ms: int = 600_000
+    max_ahead_ms: int = 60_000
+    max_held_events: int = 1_000
+    max_held_bytes: int = 256 * 2**20
+    hard_limit_factor: int = 4
+
+    def __post_init__(self) -> None:
+        _check_positive(self)
+        every_lane = {lane.name for names in self._lane_lists() for lane in _parse(names)}
+        if self.strategy == "nearest":
+            _check_pivot(self.pivot, self._lane_lists())
+        for setting in ("out_of_order_ms", "offset_ms"):
+            _check_known(setting, tuple(getattr(self, setting)), every_lane)
+        _check_known("require", self.require, every_lane)
+
+    def _lane_lists(self) -> list[tuple[str, ...]]:
+        return [self.lanes, *self.lanes_by_stream.values()]
+
+    def lanes_of(self, stream: str) -> tuple[Lane, ...]:
+        """The lanes that a set of `stream` waits for, in lane order."""
+        for pattern, names in self.lanes_by_stream.items():
+            if fnmatchcase(stream, pattern):
+                return _parse(names)
+        return _parse(self.lanes)
+
+
+def _parse(names: tuple[str, ...]) -> tuple[Lane, ...]:
+    lanes: list[Lane] = []
+    for text in names:
+        name, _, modality = text.partition(":")
+        lane = Lane(name=name, modality=modality or name)
+        if not name or lane.modality not in MODALITIES:
+            raise SettingsError("lanes", text, f"LANE or LANE:MODALITY with a modality of {', '.join(MODALITIES)}")
+        if name in {known.name for known in lanes}:
+            raise SettingsError("lanes", text, "each lane once")
+        lanes.append(lane)
+    if not lanes:
+        raise SettingsError("lanes", "", "at least one lane")
+    return tuple(lanes)
+
+
+def _check_positive(settings: JoinSettings) -> None:
+    at_least = {"tolerance_ms": 0, "max_wait_ms": 1, "size_ms": 1, "stream_ttl_ms": 1, "max_ahead_ms": 0}
+    at_least |= {"max_held_events": 1, "max_held_bytes": 1, "hard_limit_factor": 1}
+    for name, least in at_least.items():
+        if getattr(settings, name) < least:
+            raise SettingsError(name, getattr(settings, name), f"an integer of at least {least}")
+    for lane, value in settings.out_of_order_ms.items():
+        if value < 0:
+            raise SettingsError(f"out_of_order_ms.{lane}", value, "an integer of at least 0")
+
+
+def _check_pivot(pivot: str, lane_lists: list[tuple[str, ...]]) -> None:
+    for names in lane_lists:
+        known = [lane.name for lane in _parse(names)]
+        if pivot not in known:
+            raise SettingsError("pivot", pivot, f"one of the lanes {', '.join(known)}")
+
+
+def _check_known(setting: str, names: tuple[str, ...], lanes: set[str]) -> None:
+    for name in names:
+        if name not in lanes:
+            raise SettingsError(setting, name, f"one of the lanes {', '.join(sorted(lanes))}")

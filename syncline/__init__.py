@@ -1,0 +1,1 @@
+"""Syncline: producers push media, consumers get one answer per moment."""

@@ -1,0 +1,56 @@
+"""Everything that Syncline raises on purpose, in one tree.
+
+    SynclineError
+      SettingsError        a setting, flag or argument is wrong         exit code 2
+      ContractError        a record breaks the wire contract            -> dead letter
+      MediaError           media bytes cannot be used                   -> dead letter
+      BrokerError          the broker refused or is not what is needed  exit code 1
+      MissingExtraError    an optional part is not installed            exit code 2
+"""
+
+from __future__ import annotations
+
+
+class SynclineError(Exception):
+    """Base of all errors that Syncline raises on purpose."""
+
+    exit_code = 1
+
+
+class SettingsError(SynclineError):
+    """A setting is wrong: names it, what it got and what it takes."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, got: object, takes: str) -> None:
+        super().__init__(f"{name}: got {got!r}, takes {takes}")
+        self.name, self.got, self.takes = name, got, takes
+
+
+class ContractError(SynclineError):
+    """A record breaks the wire contract; `reason` is its dead-letter reason."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class MediaError(SynclineError):
+    """Media bytes cannot be used; `reason` is the dead-letter reason."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class BrokerError(SynclineError):
+    """The broker refused a request, cannot be reached, or is not set up as Syncline needs it."""
+
+
+class MissingExtraError(SynclineError):
+    """An optional part of Syncline is needed and not installed."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an extra: pip install 'syncline[{extra}]'")
