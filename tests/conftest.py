@@ -1,0 +1,85 @@
+"""Fixtures that all tests share: brokers, and a topic prefix of one's own.
+
+broker        shared by the session; `await broker.stop()` and `start()` are allowed. Over Tansu, and with
+              --apache-kafka over Apache Kafka too. Marks its tests `kafka`.
+own_broker    the same, but for this test alone.
+topic_prefix  "t3f9a1c20.": tests on one broker do not meet.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.apache_kafka import fetch_jars
+from tests.support.brokers import KINDS, TestBroker, remove_now, start_now
+
+_BROKER_FIXTURES = {"broker", "own_broker"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--apache-kafka",
+        action="store_true",
+        help="run the tests marked kafka on an Apache Kafka too (needs a JDK 17 and Maven)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--apache-kafka"):
+        fetch_jars()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    # By hand, not by a parametrised session fixture: in random order pytest would start Kafka anew at each change.
+    if "broker_kind" not in metafunc.fixturenames:
+        return
+    kinds = ["tansu", "apache"] if metafunc.config.getoption("--apache-kafka") else ["tansu"]
+    if metafunc.definition.get_closest_marker("apache") is not None:
+        kinds = ["apache"]
+    metafunc.parametrize("broker_kind", kinds)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if _BROKER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("kafka")
+        if item.get_closest_marker("apache") is not None and not config.getoption("--apache-kafka"):
+            item.add_marker(pytest.mark.skip(reason="needs an Apache Kafka: pytest --apache-kafka"))
+
+
+@pytest.fixture(scope="session")
+def shared_brokers() -> Iterator[dict[str, TestBroker]]:
+    """Brokers of the session by kind, started by whoever asks first."""
+    brokers: dict[str, TestBroker] = {}
+    yield brokers
+    for broker in brokers.values():
+        remove_now(broker)
+
+
+@pytest.fixture
+def broker(broker_kind: str, shared_brokers: dict[str, TestBroker]) -> TestBroker:
+    """A running broker that other tests use too: keep to your `topic_prefix`."""
+    if broker_kind not in shared_brokers:
+        shared_brokers[broker_kind] = new = KINDS[broker_kind]()
+        start_now(new)
+    return shared_brokers[broker_kind]
+
+
+@pytest.fixture
+def own_broker(broker_kind: str) -> Iterator[TestBroker]:
+    """A running broker for one test."""
+    new = KINDS[broker_kind]()
+    try:
+        start_now(new)
+        yield new
+    finally:
+        remove_now(new)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix for topics and groups that no other test has."""
+    return f"t{uuid.uuid4().hex[:8]}."

@@ -1,0 +1,155 @@
+"""Starts Apache Kafka from jars that Maven copied to .kafka/jars (see deploy/kafka/pom.xml)."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from syncline.children import Child
+
+ROOT = Path(__file__).parents[2]
+POM = ROOT / "deploy" / "kafka" / "pom.xml"
+JARS = ROOT / ".kafka" / "jars"
+START_TIMEOUT_S = 60.0
+_CLUSTER_ID = "c3luY2xpbmUtdGVzdHMtMQ"  # any 16 bytes in base64
+_JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+_STARTED = "Kafka Server started"
+_LOG_START = "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info"
+
+
+def fetch_jars() -> None:
+    """Have Maven copy Kafka's jars (54 MB) where they are missing; a missing tool ends the session with its name."""
+    missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+    if "java" in missing or (missing and not _have_jars()):
+        raise pytest.UsageError(f"--apache-kafka needs a JDK 17 and Maven; not on the PATH: {', '.join(missing)}")
+    if _have_jars():
+        return
+    shutil.rmtree(JARS, ignore_errors=True)  # two versions on one class path would mix
+    done = subprocess.run(
+        ["mvn", "-q", "-B", "-f", str(POM), "package"], capture_output=True, text=True, timeout=600, check=False
+    )
+    if done.returncode != 0 or not _have_jars():
+        raise pytest.UsageError(f"Maven could not fetch Apache Kafka: {(done.stdout + done.stderr)[-2000:]}")
+
+
+def _have_jars() -> bool:
+    version = _version()
+    return all((JARS / f"{name}-{version}.jar").is_file() for name in ("kafka_2.13", "kafka-tools"))
+
+
+def _version() -> str:
+    return POM.read_text().split("<kafka.version>")[1].split("<")[0]
+
+
+class ApacheKafka:
+    """A KRaft cluster of `n_nodes` on this machine; data lie in a temporary folder until `remove`."""
+
+    def __init__(self, n_nodes: int = 1, settings: dict[str, str] | None = None) -> None:
+        self._n_nodes = n_nodes
+        self._settings = settings or {}
+        self._folder = Path(tempfile.mkdtemp(prefix="syncline-kafka-"))
+        ports = _free_ports(2 * n_nodes)
+        self._client_ports, self._controller_ports = ports[:n_nodes], ports[n_nodes:]
+        self._nodes: dict[int, Child] = {}
+        self._formatted = False
+
+    @property
+    def address(self) -> str:
+        """Bootstrap addresses of all nodes, separated by commas."""
+        return ",".join(f"127.0.0.1:{port}" for port in self._client_ports)
+
+    def start(self) -> None:
+        """Start the nodes that do not run, and return when each says that it has started."""
+        if not self._formatted:
+            self._format()
+        for node in range(self._n_nodes):
+            self.start_node(node)
+        for node in range(self._n_nodes):
+            self._wait_started(node)
+
+    def start_node(self, node: int) -> None:
+        """Start one node without waiting for it."""
+        if node not in self._nodes:
+            command = ["java", *_JVM, _LOG_START, "-cp", f"{JARS}/*", "kafka.Kafka", str(self._properties(node))]
+            self._nodes[node] = Child(command)
+
+    def stop(self, grace_s: float = 20.0) -> None:
+        """End all nodes, cleanly within `grace_s` (0: kill); start brings them back with their records."""
+        for node in list(self._nodes):
+            self.stop_node(node, grace_s)
+
+    def stop_node(self, node: int, grace_s: float = 20.0) -> None:
+        """End one node."""
+        child = self._nodes.pop(node, None)
+        if child is not None:
+            child.stop(grace_s)
+
+    def remove(self) -> None:
+        """Kill all nodes and remove their data."""
+        self.stop(grace_s=0)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _format(self) -> None:
+        for node in range(self._n_nodes):
+            self._properties(node).write_text(self._server_properties(node))
+            command = ["java", *_JVM, "-cp", f"{JARS}/*", "kafka.tools.StorageTool", "format"]
+            command += ["--ignore-formatted", "-t", _CLUSTER_ID, "-c", str(self._properties(node))]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
+            if done.returncode != 0:
+                raise RuntimeError(f"Kafka could not format its folder: {done.stdout}{done.stderr}")
+        self._formatted = True
+
+    def _wait_started(self, node: int) -> None:
+        child, deadline_s = self._nodes[node], time.monotonic() + START_TIMEOUT_S
+        while _STARTED not in child.output(1 << 20):
+            if child.returncode is not None or time.monotonic() > deadline_s:
+                output = child.output()
+                self.stop(grace_s=0)
+                raise RuntimeError(f"Apache Kafka did not start: {output}")
+            time.sleep(0.05)
+
+    def _properties(self, node: int) -> Path:
+        return self._folder / f"node{node}.properties"
+
+    def _server_properties(self, node: int) -> str:
+        voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in enumerate(self._controller_ports))
+        n_copies = str(min(3, self._n_nodes))
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": str(node),
+            "controller.quorum.voters": voters,
+            "listeners": f"PLAINTEXT://127.0.0.1:{self._client_ports[node]}"
+            f",CONTROLLER://127.0.0.1:{self._controller_ports[node]}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self._client_ports[node]}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self._folder / f"node{node}"),
+            "auto.create.topics.enable": "false",
+            "group.initial.rebalance.delay.ms": "0",
+            "offsets.topic.num.partitions": "4",
+            "offsets.topic.replication.factor": n_copies,
+            "transaction.state.log.num.partitions": "4",
+            "transaction.state.log.replication.factor": n_copies,
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": n_copies,
+            "share.coordinator.state.topic.min.isr": "1",
+            **self._settings,
+        }
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _free_ports(n_ports: int) -> list[int]:
+    probes = [socket.socket() for _ in range(n_ports)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
