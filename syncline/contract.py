@@ -1,0 +1,126 @@
+"""The wire contract's names and limits: topics, headers, types, content types, reasons. The one source of truth.
+
+In words, with examples for other clients: docs/contract.md. Topic names are used without prefix inside
+Syncline; `DEFAULT_PREFIX` (or the deployment's own) is put on where Kafka is touched, and nowhere else.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+"""Version of the contract. It is in every media type (`….v1`) and in every deterministic id."""
+
+MODALITIES = ("image", "text", "audio")
+DEFAULT_PREFIX = "syncline."
+DEFAULT_BROKERS = "localhost:9092"
+
+# Topics, unprefixed. All have the same number of partitions.
+MEDIA_TOPICS = ("media.image", "media.text", "media.audio")
+DECISIONS = "decisions"
+FUSED = "results.fused"
+CONVERTED_TEXT = "converted.text"
+CONVERTED_AUDIO = "converted.audio"
+UNFUSED = "unfused"
+DEADLETTER = "deadletter"
+RESULT_TOPICS = (FUSED, CONVERTED_TEXT, CONVERTED_AUDIO, UNFUSED, DEADLETTER)
+ALL_TOPICS = (*MEDIA_TOPICS, DECISIONS, *RESULT_TOPICS)
+
+
+def media_topic(modality: str) -> str:
+    """The unprefixed topic of a modality: `image` gives `media.image`."""
+    return f"media.{modality}"
+
+
+# Headers: CloudEvents 1.0, Kafka binary mode.
+SPEC_VERSION = "1.0"
+H_SPEC_VERSION = "ce_specversion"
+H_ID = "ce_id"
+H_SOURCE = "ce_source"
+H_TYPE = "ce_type"
+H_TIME = "ce_time"
+H_SUBJECT = "ce_subject"
+H_LANE = "ce_lane"
+H_DURATION_MS = "ce_durationms"
+H_LANGUAGE = "ce_language"
+H_CONTENT_TYPE = "content-type"
+H_TRACEPARENT = "traceparent"
+H_TRACESTATE = "tracestate"
+H_DATAREF = "ce_dataref"
+# Headers that only unfused and dead-letter records have.
+H_REASON = "ce_reason"
+H_DETAIL = "ce_detail"
+H_LATE_BY_MS = "ce_latebyms"
+H_ORIGIN_TOPIC = "ce_origintopic"
+H_ORIGIN_PARTITION = "ce_originpartition"
+H_ORIGIN_OFFSET = "ce_originoffset"
+H_ORIGIN_NULL = "ce_originnull"
+H_SET_ID = "ce_setid"
+ORIGINAL = "orig."
+"""Before the name of each header of the original record, on an unfused or dead-letter record."""
+
+MEDIA_TYPES = {modality: f"syncline.media.{modality}.v{VERSION}" for modality in MODALITIES}
+"""`ce_type` of each modality's events."""
+
+FUSED_TYPE = f"syncline.results.fused.v{VERSION}"
+CONVERTED_TEXT_TYPE = f"syncline.converted.text.v{VERSION}"
+UNFUSED_TYPE = f"syncline.unfused.v{VERSION}"
+DEADLETTER_TYPE = f"syncline.deadletter.v{VERSION}"
+
+RESULT_SOURCE = "urn:syncline"
+"""`ce_source` of everything that the service writes: with the deterministic ids it makes repeats recognisable."""
+
+CONTENT_TYPES = {
+    "image": ("image/jpeg", "image/png", "image/webp"),
+    "text": ("text/plain; charset=utf-8",),
+    "audio": ("audio/wav", "audio/flac", "audio/ogg"),
+}
+"""What a media record may be, by modality. `text/plain` alone means UTF-8 too."""
+
+MSGPACK_TYPE = "application/vnd.msgpack"
+BYTES_TYPE = "application/octet-stream"
+
+# Limits, in characters unless the name says otherwise.
+MAX_ID = 256
+MAX_SOURCE = 1_024
+MAX_STREAM = 256
+MAX_LANE = 64
+MAX_LANGUAGE = 35
+MAX_TRACESTATE = 512
+MAX_DURATION_MS = 86_400_000
+MAX_EVENT_BYTES = 1_000_000
+"""Largest value of a media record unless configured otherwise: below Kafka's own default of 1 MiB a record."""
+MAX_ORIGINAL_HEADER_BYTES = 16 * 1024
+"""Dead letters and unfused records carry at most this much of the original headers (names and values)."""
+MAX_DETAIL = 1_024
+
+REASONS = {
+    "no_key": "the record has no key; the key is the stream's name",
+    "key_mismatch": "the key is unlike ce_subject",
+    "misrouted": "the record is not in partition murmur2(key) mod N",
+    "structured_mode": "content-type is application/cloudevents…; only binary mode is taken",
+    "missing_header": "a required header is absent or empty",
+    "bad_header": "a header is null, not UTF-8, given twice, too long, or has control characters",
+    "bad_specversion": "ce_specversion is not 1.0",
+    "unknown_type": "ce_type is no media type of this version of the contract",
+    "wrong_topic": "ce_type belongs to another topic",
+    "bad_time": "ce_time is not RFC 3339, outside the years 1970 to 2999, or the record has no time at all",
+    "bad_duration": "ce_durationms is not a whole number from 0 to 86400000",
+    "bad_lane": "ce_lane is not 1 to 64 of A-Z a-z 0-9 . _ -, or is the name of another modality",
+    "bad_language": "ce_language is not a BCP 47 tag",
+    "bad_content_type": "content-type is none that the modality takes",
+    "dataref_refused": "ce_dataref is given; payloads by reference are not taken",
+    "null_value": "the value is null",
+    "empty_value": "the value has no bytes",
+    "too_large": "the value is larger than the limit",
+    "clock": "event time is too far ahead of the broker's append time",
+    "lost": "the record of a decided set is no longer in its topic",
+    "model_failed": "the model could not answer the record's set",
+}
+"""Every dead-letter reason of the contract and the service. Those of broken media bytes are in `processors/`."""
+
+UNFUSED_REASONS = {
+    "late": "the event's time was below its lane's watermark (late_by_ms says by how much)",
+    "unmatched": "no set could take the event, or its set lacked a required lane",
+    "duplicate": "an event with this source and id came before",
+    "unexpected": "the stream does not wait for this lane",
+}
+"""Why an event is in no set, though nothing is wrong with its record."""

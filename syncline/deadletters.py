@@ -1,0 +1,114 @@
+"""Records that end outside a set: dead letters (with the original bytes) and unfused events (without).
+
+Both have, beside CloudEvents headers, the reason, the origin and the original record's headers, each under
+`orig.` + its name: those of the original cannot be mistaken for the dead letter's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from syncline import contract as c
+from syncline.errors import ContractError
+from syncline.events import Headers
+from syncline.ids import record_id
+from syncline.results import Record, Unfused, encode_map, result_headers
+from syncline.timestamps import MAX_TIME_MS, MIN_TIME_MS
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that could not be used, and why.
+
+    `topic` (unprefixed), `partition`, `offset`: where the original is. `data`: its bytes, None where they were
+    null. `headers`: its headers as far as 16 KiB go. `set_id`: of the set that failed, if it was in one.
+    """
+
+    id: str
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    data: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    set_id: str = ""
+
+
+def encode_dead_letter(
+    *, reason: str, detail: str, topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None,
+    headers: Headers | None, timestamp_ms: int, set_id: str = "",
+) -> Record:  # fmt: skip
+    """A record as its dead letter; `timestamp_ms` is the record's own (ms since 1970, or -1).
+
+    Send it to the partition that the original was in. A null value becomes no bytes and a `ce_originnull`.
+    """
+    time_ms = min(max(timestamp_ms, MIN_TIME_MS), MAX_TIME_MS)
+    own = result_headers(record_id(topic, partition, offset), c.DEADLETTER_TYPE, "", time_ms)
+    # Always plain bytes: what the original says of itself may be the very lie it is here for.
+    own.append((c.H_CONTENT_TYPE, c.BYTES_TYPE.encode()))
+    own += origin_headers(reason, topic, partition, offset)
+    own.append((c.H_DETAIL, detail[: c.MAX_DETAIL].encode(errors="replace")))
+    if value is None:
+        own.append((c.H_ORIGIN_NULL, b"true"))
+    if set_id:
+        own.append((c.H_SET_ID, set_id.encode()))
+    return Record(c.DEADLETTER, key, value or b"", own + original_headers(headers))
+
+
+def encode_unfused(unfused: Unfused, headers: Headers | None, traceparent: str = "", tracestate: str = "") -> Record:
+    """An event that is in no set as the record to send to `unfused`; `headers` are the original record's."""
+    own = result_headers(unfused.id, c.UNFUSED_TYPE, unfused.stream, unfused.time_ms, traceparent, tracestate)
+    own += origin_headers(unfused.reason, unfused.topic, unfused.partition, unfused.offset)
+    if unfused.late_by_ms:
+        own.append((c.H_LATE_BY_MS, str(unfused.late_by_ms).encode()))
+    return Record(c.UNFUSED, unfused.stream.encode(), encode_map(unfused), own + original_headers(headers))
+
+
+def origin_headers(reason: str, topic: str, partition: int, offset: int) -> list[tuple[str, bytes]]:
+    """The headers that say why, and where the original record is."""
+    return [
+        (c.H_REASON, reason.encode()),
+        (c.H_ORIGIN_TOPIC, topic.encode()),
+        (c.H_ORIGIN_PARTITION, str(partition).encode()),
+        (c.H_ORIGIN_OFFSET, str(offset).encode()),
+    ]
+
+
+def original_headers(headers: Headers | None) -> list[tuple[str, bytes]]:
+    """The original's headers under `orig.`, whole ones in their order while 16 KiB of names and values last.
+
+    The first that does not fit is cut to what is left, and the rest is dropped.
+    """
+    room = c.MAX_ORIGINAL_HEADER_BYTES
+    kept: list[tuple[str, bytes]] = []
+    for name, data in headers or ():
+        room -= len(c.ORIGINAL) + len(name.encode())
+        if room < 0:
+            break
+        value = (data or b"")[:room]
+        kept.append((c.ORIGINAL + name, value))
+        room -= len(value)
+    return kept
+
+
+def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> DeadLetter:
+    """A record of `deadletter`; raises `ContractError("bad_result")` where it is none."""
+    found = dict(headers)
+    try:
+        return DeadLetter(
+            id=found[c.H_ID].decode(),
+            reason=found[c.H_REASON].decode(),
+            detail=found[c.H_DETAIL].decode(errors="replace"),
+            topic=found[c.H_ORIGIN_TOPIC].decode(),
+            partition=int(found[c.H_ORIGIN_PARTITION]),
+            offset=int(found[c.H_ORIGIN_OFFSET]),
+            key=key,
+            data=None if c.H_ORIGIN_NULL in found else value or b"",
+            headers=tuple((name[len(c.ORIGINAL) :], data) for name, data in headers if name.startswith(c.ORIGINAL)),
+            set_id=found.get(c.H_SET_ID, b"").decode(),
+        )
+    except (KeyError, ValueError) as error:
+        raise ContractError("bad_result", f"no dead letter: {error!r}") from error

@@ -1,0 +1,45 @@
+"""Where a stream's records belong: partition = murmur2(key) mod N, as Java's client and aiokafka place them."""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+
+from syncline.errors import ContractError
+
+_SEED = 0x9747B28C
+_M = 0x5BD1E995
+_MASK = 0xFFFFFFFF
+_KNOWN_KEYS = 65_536
+"""Placements remembered: hashing a key of 16 bytes takes some microseconds, and streams recur."""
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's murmur2 of `data`, as an unsigned 32-bit integer (Java's `Utils.murmur2`, whose int is signed)."""
+    n_words, n_rest = divmod(len(data), 4)
+    h = _SEED ^ len(data)
+    for word in struct.unpack_from(f"<{n_words}I", data):
+        k = (word * _M) & _MASK
+        k = ((k ^ (k >> 24)) * _M) & _MASK
+        h = ((h * _M) & _MASK) ^ k
+    if n_rest:
+        h = ((h ^ int.from_bytes(data[-n_rest:], "little")) * _M) & _MASK
+    h = ((h ^ (h >> 13)) * _M) & _MASK
+    return h ^ (h >> 15)
+
+
+@lru_cache(maxsize=_KNOWN_KEYS)
+def partition_for(key: bytes, n_partitions: int) -> int:
+    """The partition of [0, n_partitions) in which records with this key belong."""
+    return (murmur2(key) & 0x7FFFFFFF) % n_partitions
+
+
+def check_placement(key: bytes, partition: int, n_partitions: int) -> None:
+    """Raise `ContractError("misrouted")` unless a record with this key belongs in `partition`."""
+    expected = partition_for(key, n_partitions)
+    if partition != expected:
+        raise ContractError(
+            "misrouted",
+            f"key {key.decode(errors='replace')!r} is in partition {partition} and belongs in {expected} of "
+            f"{n_partitions}; set the producer's partitioner to murmur2 (librdkafka: partitioner=murmur2_random)",
+        )

@@ -1,0 +1,185 @@
+"""What the service writes: fused results, converted text, unfused records. Dead letters: `syncline.deadletters`.
+
+Values are MessagePack maps (any MessagePack library reads them), headers are CloudEvents, ids are deterministic
+(`syncline.ids`): a repeat after a crash has the id of the first. Fields are only ever added, with a default.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from syncline import contract as c
+from syncline.arrays import Array
+from syncline.errors import ContractError
+from syncline.timestamps import format_time
+
+Outcome = Literal["complete", "partial"]
+SetReason = Literal["complete", "watermark", "timeout", "pressure"]
+UnfusedReason = Literal["late", "unmatched", "duplicate", "unexpected"]
+ConversionKind = Literal["caption", "transcript"]
+
+
+class Record(NamedTuple):
+    """A record ready to send: unprefixed topic, key, value and headers."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One event of a fused set and where its record is. `words`: of a text, each with its part of speech or ""."""
+
+    modality: str
+    lane: str
+    source: str
+    event_id: str
+    topic: str
+    partition: int
+    offset: int
+    time_ms: int
+    duration_ms: int = 0
+    words: tuple[tuple[str, str], ...] = ()
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+class FusedResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What all sources of one stream say about one moment.
+
+    `start_ms`, `end_ms`: ms since 1970, what the members cover together (`tumbling`: the window). `missing`: the
+    lanes waited for in vain. `labels`: (label, score in [0, 1]), best first. `embedding`: float32 (n_embedding,).
+    The same id means the same members, missing, outcome and reason; scores agree within 1e-3.
+    """
+
+    id: str
+    stream: str
+    start_ms: int
+    end_ms: int
+    outcome: Outcome
+    reason: SetReason
+    missing: tuple[str, ...]
+    members: tuple[Member, ...]
+    labels: tuple[tuple[str, float], ...] = ()
+    embedding: Array | None = None
+    model: ModelInfo | None = None
+    timings_ms: dict[str, float] = {}
+
+
+class ConvertedText(msgspec.Struct, frozen=True, kw_only=True):
+    """What one event of a fused set says, as text: a picture's caption, speech's transcript; `score` in [0, 1]."""
+
+    id: str
+    stream: str
+    lane: str
+    modality: str
+    source: str
+    event_id: str
+    topic: str
+    partition: int
+    offset: int
+    time_ms: int
+    kind: ConversionKind
+    text: str
+    score: float
+    duration_ms: int = 0
+    language: str = ""
+    model: ModelInfo | None = None
+
+
+class Unfused(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that is in no set, and why. Its payload stays in its topic at (partition, offset)."""
+
+    id: str
+    stream: str
+    lane: str
+    modality: str
+    source: str
+    event_id: str
+    topic: str
+    partition: int
+    offset: int
+    time_ms: int
+    reason: UnfusedReason
+    late_by_ms: int = 0
+    duration_ms: int = 0
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_FUSED = msgspec.msgpack.Decoder(FusedResult)
+_CONVERTED = msgspec.msgpack.Decoder(ConvertedText)
+_UNFUSED = msgspec.msgpack.Decoder(Unfused)
+_T = TypeVar("_T")
+
+
+def result_headers(
+    event_id: str, event_type: str, stream: str, time_ms: int, traceparent: str = "", tracestate: str = ""
+) -> list[tuple[str, bytes]]:
+    """CloudEvents headers of a record that the service writes; `time_ms` in ms since 1970.
+
+    Without a stream (a dead letter) there is neither `ce_subject` nor `content-type`.
+    """
+    headers = [
+        (c.H_SPEC_VERSION, b"1.0"),
+        (c.H_ID, event_id.encode()),
+        (c.H_SOURCE, b"urn:syncline"),
+        (c.H_TYPE, event_type.encode()),
+        (c.H_TIME, format_time(time_ms).encode()),
+    ]
+    if stream:
+        headers += ((c.H_SUBJECT, stream.encode()), (c.H_CONTENT_TYPE, b"application/vnd.msgpack"))
+    if traceparent:
+        headers.append((c.H_TRACEPARENT, traceparent.encode()))
+        if tracestate:
+            headers.append((c.H_TRACESTATE, tracestate.encode()))
+    return headers
+
+
+def encode_fused(result: FusedResult, traceparent: str = "", tracestate: str = "") -> Record:
+    """A fused result as the record to send to `results.fused`; the trace of the member it is to continue."""
+    headers = result_headers(result.id, c.FUSED_TYPE, result.stream, result.start_ms, traceparent, tracestate)
+    return Record(c.FUSED, result.stream.encode(), _ENCODER.encode(result), headers)
+
+
+def encode_converted(text: ConvertedText, traceparent: str = "", tracestate: str = "") -> Record:
+    """A conversion as the record to send to `converted.text`."""
+    headers = result_headers(text.id, c.CONVERTED_TEXT_TYPE, text.stream, text.time_ms, traceparent, tracestate)
+    return Record(c.CONVERTED_TEXT, text.stream.encode(), _ENCODER.encode(text), headers)
+
+
+def decode_fused(value: bytes) -> FusedResult:
+    """A value of `results.fused`; raises `ContractError("bad_result")`. `embedding` keeps `value` alive."""
+    result = _decode(_FUSED, value)
+    if result.embedding is not None:
+        result.embedding.check()
+    return result
+
+
+def decode_converted(value: bytes) -> ConvertedText:
+    """A value of `converted.text`; raises `ContractError("bad_result")`."""
+    return _decode(_CONVERTED, value)
+
+
+def decode_unfused(value: bytes) -> Unfused:
+    """A value of `unfused`; raises `ContractError("bad_result")`."""
+    return _decode(_UNFUSED, value)
+
+
+def encode_map(value: Any) -> bytes:
+    """One of this module's structs as a MessagePack map."""
+    return _ENCODER.encode(value)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[_T], value: bytes) -> _T:
+    try:
+        return decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError("bad_result", str(error)) from error
