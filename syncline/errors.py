@@ -1,11 +1,14 @@
 """Everything that Syncline raises on purpose, in one tree.
 
-    SynclineError
-      SettingsError        a setting, flag or argument is wrong         exit code 2
-      ContractError        a record breaks the wire contract            -> dead letter
-      MediaError           media bytes cannot be used                   -> dead letter
-      BrokerError          the broker refused or is not what is needed  exit code 1
-      MissingExtraError    an optional part is not installed            exit code 2
+SynclineError
+  SettingsError        a setting, flag or argument is wrong         exit code 2
+  ContractError        a record breaks the wire contract            -> dead letter
+  MediaError           media bytes cannot be used                   -> dead letter
+  BrokerError          the broker refused or is not what is needed  exit code 1
+  MissingExtraError    an optional part is not installed            exit code 2
+  ServiceMissingError  the service itself is not installed          exit code 2
+  SetFailedError       the model fails on this set alone            -> dead letter
+  NoAnswerError        the service stopped before the model spoke   acknowledge nothing
 """
 
 from __future__ import annotations
@@ -54,3 +57,24 @@ class MissingExtraError(SynclineError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an extra: pip install 'syncline[{extra}]'")
+
+
+class SetFailedError(SynclineError):
+    """The model fails on this one set while it answers others; `reason` is the dead-letter reason."""
+
+    def __init__(self, detail: str) -> None:
+        self.reason = "model_failed"
+        super().__init__(f"{self.reason}: {detail}")
+
+
+class NoAnswerError(SynclineError):
+    """The service stopped before the model answered: nothing is known of the set, so nothing is acknowledged."""
+
+
+class ServiceMissingError(SynclineError):
+    """A command of the service was called where only the package for producers and consumers is installed."""
+
+    exit_code = 2
+
+    def __init__(self, command: str) -> None:
+        super().__init__(f"{command} needs the service: run it in a clone of the repository, or from its image")
