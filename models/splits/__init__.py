@@ -1,0 +1,69 @@
+"""The splits that training, choosing and testing keep to: files in this folder, read here.
+
+`pictures.json` and `voices.json` map split -> style or voice -> family; a family is never in two splits.
+`concepts.json` lists the concepts with the texts that may stand for them; `texts.json` the one text that
+evaluation uses of each, drawn once by seed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+SPLITS_DIR = Path(__file__).parent
+SPLITS = ("train", "validation", "test")
+
+
+class Concept(msgspec.Struct, frozen=True):
+    """One thing that can be seen, said and written about.
+
+    name: its file name. label, label_zh: what speech and results call it. emoji: the character.
+    tags_en, tags_zh: texts about it that hold no word of its label and that 3 to 30 concepts share.
+    """
+
+    name: str
+    label: str
+    label_zh: str
+    emoji: str
+    group: int
+    tags_en: list[str]
+    tags_zh: list[str]
+
+
+class Texts(msgspec.Struct, frozen=True):
+    """The text of each concept for evaluation, per language: concept name -> text, and who has none."""
+
+    seed: int
+    en: dict[str, str]
+    zh: dict[str, str]
+    without_en: list[str]
+    without_zh: list[str]
+
+
+@cache
+def concepts() -> list[Concept]:
+    """All concepts, in the order of the model's outputs."""
+    return msgspec.json.decode((SPLITS_DIR / "concepts.json").read_bytes(), type=list[Concept])
+
+
+@cache
+def texts() -> Texts:
+    """The texts that evaluation uses."""
+    return msgspec.json.decode((SPLITS_DIR / "texts.json").read_bytes(), type=Texts)
+
+
+def styles(split: str) -> dict[str, str]:
+    """The picture styles of a split, each with its family."""
+    return _families("pictures.json")[split]
+
+
+def voices(split: str) -> dict[str, str]:
+    """The voices of a split, each with its family (one speaker, or one synthesiser for espeak)."""
+    return _families("voices.json")[split]
+
+
+@cache
+def _families(file_name: str) -> dict[str, dict[str, str]]:
+    return msgspec.json.decode((SPLITS_DIR / file_name).read_bytes(), type=dict[str, dict[str, str]])
