@@ -17,6 +17,7 @@ import numpy.typing as npt
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from processors.limits import refuse
+from processors.wav import mean_channels
 
 _BLOCK_SAMPLES = 2**17
 _SUBTYPES = {"audio/flac": {"PCM_S8", "PCM_16", "PCM_24"}, "audio/ogg": {"VORBIS", "OPUS"}}
@@ -91,8 +92,8 @@ def decode_mono(claim: Claim, content_type: str, max_frames: int) -> tuple[npt.N
         if sound.channels != claim.n_channels:
             raise refuse("audio_header", f"{content_type}: {claim.n_channels} or {sound.channels} channels")
         n = max(1, _BLOCK_SAMPLES // sound.channels)
-        while len(block := sound.read(n, dtype="float32", always_2d=True)):
-            parts.append(block.mean(axis=1))
+        while len(block := np.asarray(sound.read(n, dtype="float32", always_2d=True), np.float32)):
+            parts.append(mean_channels(block))
             n_frames += len(block)
             if n_frames > max_frames:
                 raise refuse("audio_too_many_seconds", f"{content_type}: more than the header claims")

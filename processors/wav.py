@@ -53,9 +53,20 @@ def wav_mono(data: bytes, wav: WavFormat) -> npt.NDArray[np.float32]:
     mono = np.empty(wav.n_frames, np.float32)
     at = 0
     for block in _blocks(data, wav):
-        mono[at : at + len(block)] = block.mean(axis=1)
+        mono[at : at + len(block)] = mean_channels(block)
         at += len(block)
     return mono
+
+
+def mean_channels(block: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """(n_frames, n_channels) to (n_frames,). By columns: numpy's mean over a short last axis takes 5 times as long."""
+    n_channels = block.shape[1]
+    if n_channels == 1:
+        return block[:, 0]
+    total = block[:, 0] + block[:, 1]
+    for channel in range(2, n_channels):
+        total += block[:, channel]
+    return total / n_channels
 
 
 def _read_format(data: bytes) -> WavFormat:
@@ -130,8 +141,8 @@ def _to_float(raw: npt.NDArray[np.uint8], wav: WavFormat) -> npt.NDArray[np.floa
     if wav.code == PCM and wav.bits == 24:
         wide = np.zeros((raw.size // 3, 4), np.uint8)
         wide[:, 1:] = raw.reshape(-1, 3)
-        return (wide.view("<i4") / np.float64(2**31)).astype(np.float32)
+        return wide.view("<i4").astype(np.float32) * np.float32(2**-31)
     samples = raw.view(_DTYPES[wav.code, wav.bits])
     if wav.code == PCM:
-        return (samples / np.float64(2 ** (wav.bits - 1))).astype(np.float32)
+        return samples.astype(np.float32) * np.float32(2.0 ** (1 - wav.bits))
     return samples
