@@ -53,14 +53,22 @@ class SetDecision(msgspec.Struct, frozen=True, array_like=True, tag="set", gc=Fa
     missing: tuple[str, ...] = ()
     bound_ms: int = 0
     """After a decision by timeout or pressure: items of this stream below it are late (else 0)."""
+    open_members: tuple[int, ...] = ()
+    """Indexes of members that may serve further sets (`share`): a ClosedDecision ends them, not this set."""
 
 
 class UnfusedDecision(msgspec.Struct, frozen=True, array_like=True, tag="unfused", gc=False):
-    """A record that is in no set, and why; `late_by_ms` where the reason is `late`."""
+    """A record that is in no set, and why; `late_by_ms` where the reason is `late`.
+
+    `bound_ms` as in `SetDecision`: a set that lacked a required lane may have been decided by force too.
+    """
 
     item: Item
     reason: UnfusedReason
     late_by_ms: int = 0
+    bound_ms: int = 0
+    bound_ms: int = 0
+    """As in SetDecision, where a set was given up (`require`) by timeout or pressure."""
 
 
 class ClosedDecision(msgspec.Struct, frozen=True, array_like=True, tag="closed", gc=False):

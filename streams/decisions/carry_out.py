@@ -1,0 +1,240 @@
+"""From confirmed decisions to outputs on the broker: waits for members, keeps each stream's order, resolves records.
+
+confirmed --> members here? --> fuse --> its turn in its stream? --> publish --> on the broker --> resolved
+              (after a crash             (sets only, log order)
+               they come again)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from streams.decisions.prefix import Holds
+from streams.decisions.records import NOT_NAMED, Commands, Held, Task
+from streams.decisions.rules import ALL_RULES, Rules
+from streams.join.model import (
+    MOVES_NO_WATERMARK,
+    ClosedDecision,
+    DeadLetterDecision,
+    Decision,
+    FailedDecision,
+    RunDecision,
+    SetDecision,
+    UnfusedDecision,
+)
+
+Key = tuple[str, int]
+"""(topic, offset) of a record inside its partition number."""
+
+
+def keys_of(decision: Decision) -> list[Key]:
+    """The records that a decision ends or names, in its own order; none for `failed`, which names a set."""
+    if isinstance(decision, SetDecision):
+        return [(item.topic, item.offset) for item in decision.members]
+    if isinstance(decision, UnfusedDecision | ClosedDecision):
+        return [(decision.item.topic, decision.item.offset)]
+    if isinstance(decision, DeadLetterDecision):
+        return [(decision.topic, decision.offset)]
+    if isinstance(decision, RunDecision):
+        return [(decision.topic, offset) for offset in range(decision.first_offset, decision.last_offset + 1)]
+    return []
+
+
+class CarryOut:
+    """Carries out confirmed decisions over the held records of one partition number."""
+
+    def __init__(self, holds: Holds, rules: Rules = ALL_RULES) -> None:
+        self._holds, self._rules = holds, rules
+        self._waiting: dict[Key, list[tuple[Task | ClosedDecision, int]]] = {}
+        self._queues: dict[str, deque[Task]] = {}
+        self._fuse: list[Task] = []
+        self._publish: list[Task] = []
+        self.proposals: list[Decision] = []
+        """Failures that must be written to the log before they are acted on."""
+
+    # --- confirmed decisions, in log order ---------------------------------------------------------------------
+
+    def confirm(self, decision: Decision, log_offset: int) -> None:
+        """A valid decision was read from the log, now or during recovery."""
+        if isinstance(decision, FailedDecision):
+            self._confirm_failed(decision)
+        elif isinstance(decision, ClosedDecision):
+            self._attach_or_wait(decision, keys_of(decision)[0], 0)
+        elif isinstance(decision, RunDecision):
+            for topic, offset in keys_of(decision):
+                one = RunDecision(topic, offset, offset, decision.outcome, decision.reason)
+                self._begin(Task(one, [(topic, offset)], log_offset))
+        else:
+            self._begin(Task(decision, keys_of(decision), log_offset))
+
+    def _begin(self, task: Task) -> None:
+        topics = self._holds.topics
+        below = [key for key in task.keys if key[1] < topics[key[0]].acknowledged]
+        # Members are resolved together: one below the acknowledged offsets says that all outputs are on the broker.
+        task.done = bool(below)
+        task.n_missing -= len(below)
+        if isinstance(task.decision, SetDecision) and not task.done:
+            self._queues.setdefault(task.decision.stream, deque()).append(task)
+        for index, key in enumerate(task.keys):
+            if key[1] >= topics[key[0]].acknowledged:
+                self._attach_or_wait(task, key, index)
+
+    def _attach_or_wait(self, task: Task | ClosedDecision, key: Key, index: int) -> None:
+        held = self._holds.get(*key)
+        if held is not None:
+            self._attach(task, held, index)
+        elif key[1] >= self._holds.topics[key[0]].position:
+            self._waiting.setdefault(key, []).append((task, index))
+        elif isinstance(task, Task):
+            self._lose(task, key, index)
+
+    def _confirm_failed(self, decision: FailedDecision) -> None:
+        keys = list(decision.members)
+        for queue in self._queues.values():
+            for task in queue:
+                if task.keys == keys:
+                    task.failed, task.lost = decision.reason, decision.lost
+                    self._when_ready(task)
+                    return
+
+    # --- records ----------------------------------------------------------------------------------------------
+
+    def arrived(self, held: Held) -> bool:
+        """A record is here; whether a decision in the log names it."""
+        waiting = self._waiting.pop((held.topic, held.offset), None)
+        for task, index in waiting or ():
+            self._attach(task, held, index)
+        return waiting is not None
+
+    def _attach(self, task: Task | ClosedDecision, held: Held, index: int) -> None:
+        if isinstance(task, ClosedDecision):
+            held.final = True
+            self._resolve_if_ended(held)
+            return
+        if held.log_offset == NOT_NAMED:
+            held.log_offset = task.log_offset
+        decision = task.decision
+        if not (isinstance(decision, SetDecision) and index in decision.open_members):
+            held.final = True
+            held.moves = held.moves and not _moves_nothing(decision)
+        task.records[index] = held
+        task.n_missing -= 1
+        if task.done:
+            self._resolve_if_ended(held)
+            return
+        held.n_open += 1
+        rejected = held.record.rejected if held.record else None
+        if rejected is not None and task.is_set:
+            self.fail(task, rejected.reason)
+        self._when_ready(task)
+
+    def passed(self, topic: str, next_offset: int) -> None:
+        """Every offset of `topic` below `next_offset` has been passed; a named one that never came is lost."""
+        lost = [key for key in self._waiting if key[0] == topic and key[1] < next_offset]
+        for key in lost:
+            for task, index in self._waiting.pop(key):
+                if isinstance(task, Task):
+                    self._lose(task, key, index)
+
+    def _lose(self, task: Task, key: Key, index: int) -> None:
+        task.n_missing -= 1
+        task.records[index] = None
+        if task.done or not task.is_set:
+            return
+        task.lost = (*task.lost, key)
+        self.fail(task, "lost")
+        self._when_ready(task)
+
+    def _when_ready(self, task: Task) -> None:
+        if not task.ready or task.done:
+            return
+        for held in task.records:
+            if held is not None and held.final:
+                self._holds.mark(held)
+        if not isinstance(task.decision, SetDecision):
+            self._publish.append(task)
+        elif task.failed is not None:
+            self._flush(task.decision.stream)
+        elif task.failing is None:
+            self._fuse.append(task)
+
+    # --- carrying out -----------------------------------------------------------------------------------------
+
+    def fused(self, task: Task) -> None:
+        """The model has answered; the driver keeps the answer until it is told to publish."""
+        task.fused = True
+        if isinstance(task.decision, SetDecision):
+            self._flush(task.decision.stream)
+
+    def fail(self, task: Task, reason: str) -> None:
+        """`task` cannot be fused; this takes effect when it is read back from the log."""
+        if task.failing is not None or task.failed is not None or not isinstance(task.decision, SetDecision):
+            return
+        task.failing = reason
+        self.proposals.append(FailedDecision(tuple(task.keys), reason, task.lost))
+        if not self._rules.failure_is_a_decision:
+            task.failed = reason
+            self._flush(task.decision.stream)
+
+    def propose_failures_again(self) -> None:
+        """The claim under which failures were proposed is void."""
+        self.proposals = [
+            FailedDecision(tuple(task.keys), task.failing, task.lost)
+            for queue in self._queues.values()
+            for task in queue
+            if task.failing is not None and task.failed is None
+        ]
+
+    def _flush(self, stream: str) -> None:
+        queue = self._queues.get(stream)
+        while queue:
+            task = queue[0]
+            if not (task.ready and (task.fused or task.failed is not None)):
+                if self._rules.publish_in_log_order:
+                    return
+                self._flush_out_of_order(queue)
+                return
+            queue.popleft()
+            self._hand_over(task)
+        self._queues.pop(stream, None)
+
+    def _flush_out_of_order(self, queue: deque[Task]) -> None:
+        for task in [task for task in queue if task.ready and (task.fused or task.failed is not None)]:
+            queue.remove(task)
+            self._hand_over(task)
+
+    def _hand_over(self, task: Task) -> None:
+        self._publish.append(task)
+        if not self._rules.resolve_together and task.records[0] is not None:
+            self._holds.resolve(task.records[0])
+
+    def published(self, task: Task) -> None:
+        """Every output of `task` is on the broker."""
+        for held in task.records:
+            if held is not None:
+                held.n_open -= 1
+                self._resolve_if_ended(held)
+
+    def _resolve_if_ended(self, held: Held) -> None:
+        if held.final and held.n_open <= 0:
+            self._holds.resolve(held)
+
+    # --- what the owner asks ----------------------------------------------------------------------------------
+
+    def take(self, commands: Commands) -> None:
+        """Move what is to be done into `commands`."""
+        commands.fuse, self._fuse = self._fuse, []
+        commands.publish, self._publish = self._publish, []
+
+    def awaited_topics(self) -> set[str]:
+        """Topics of which a decided set waits for a record."""
+        return {topic for topic, _ in self._waiting}
+
+    def log_offsets(self) -> Iterator[int]:
+        """Where the decisions stand in the log whose records have not come yet."""
+        return (task.log_offset for waiting in self._waiting.values() for task, _ in waiting if isinstance(task, Task))
+
+
+def _moves_nothing(decision: Decision) -> bool:
+    return isinstance(decision, RunDecision | UnfusedDecision) and decision.reason in MOVES_NO_WATERMARK

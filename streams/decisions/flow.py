@@ -1,0 +1,76 @@
+"""Back-pressure: which topics of a partition number may be read, and when pressure must decide.
+
+Held is everything not resolved; on its way is what is proposed or decided with all members here: that room frees
+itself. Limits are over all topics of one partition number together (docs/design.md, "Back-pressure").
+
+      held   0 ......... soft ................................. hard ........
+      read   everything  nothing while soft/2 is on its way,    only what a decided set waits for;
+                         else one topic that is behind          pressure decides the oldest set
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from streams.decisions.rules import ALL_RULES, Rules
+from streams.join.settings import JoinSettings
+
+
+class Load(NamedTuple):
+    """An amount of records: how many, and their bytes."""
+
+    events: int
+    n_bytes: int
+
+
+class TopicState(NamedTuple):
+    """What the rule needs to know of one topic."""
+
+    held_bytes: int
+    caught_up: bool
+    awaited: bool
+    """A decided set waits for one of its records."""
+
+
+class Flow:
+    """The rules of back-pressure over one partition number."""
+
+    def __init__(self, settings: JoinSettings, rules: Rules = ALL_RULES) -> None:
+        self._soft = Load(settings.max_held_events, settings.max_held_bytes)
+        factor = settings.hard_limit_factor
+        self._hard = Load(self._soft.events * factor, self._soft.n_bytes * factor)
+        self._rules = rules
+
+    def over_soft(self, held: Load) -> bool:
+        """Whether reading must be rationed."""
+        return held.events > self._soft.events or held.n_bytes > self._soft.n_bytes
+
+    def over_hard(self, held: Load) -> bool:
+        """Whether reading must stop."""
+        return held.events > self._hard.events or held.n_bytes > self._hard.n_bytes
+
+    def must_press(self, held: Load, on_its_way: Load) -> bool:
+        """Whether the oldest undecided set must be decided as it stands, because nothing else frees room."""
+        return self.over_hard(held) and not self._frees_itself(on_its_way)
+
+    def readable(self, held: Load, on_its_way: Load, topics: Mapping[str, TopicState]) -> frozenset[str]:
+        """The topics that may be read now."""
+        if not self.over_soft(held):
+            return frozenset(topics)
+        if self.over_hard(held):
+            return frozenset(name for name, state in topics.items() if state.awaited)
+        if self._frees_itself(on_its_way):
+            return frozenset()
+        return self._one_behind((name, state) for name, state in topics.items() if not state.caught_up)
+
+    def _one_behind(self, behind: Iterable[tuple[str, TopicState]]) -> frozenset[str]:
+        # A topic that a decided set waits for comes first, else the one that holds the fewest bytes: sparing the
+        # topic furthest behind in event time instead deadlocks when that one is idle.
+        ranked = sorted((not state.awaited, state.held_bytes, name) for name, state in behind)
+        return frozenset(name for _, _, name in ranked[:1])
+
+    def _frees_itself(self, on_its_way: Load) -> bool:
+        if not self._rules.spare_what_frees_itself:
+            return False
+        return 2 * on_its_way.events >= self._soft.events or 2 * on_its_way.n_bytes >= self._soft.n_bytes

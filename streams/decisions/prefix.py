@@ -1,0 +1,124 @@
+"""Which records are held, and how far each topic is resolved without a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from streams.decisions.flow import Load
+from streams.decisions.records import Held, Record
+
+
+class TopicHold:
+    """The held records of one topic of one partition, in offset order.
+
+        offset      7        8     9        10
+                    resolved open  resolved open      acknowledged: 8; 9 waits for 8
+
+    `position` is the next offset to arrive; `acknowledged` the next one to be read after a restart.
+    """
+
+    __slots__ = ("_held", "_in_order", "acknowledged", "n_bytes", "n_held", "position", "topic")
+
+    def __init__(self, topic: str, committed: int, *, in_order: bool = True) -> None:
+        self.topic, self.position, self.acknowledged = topic, committed, committed
+        self._held: dict[int, Held] = {}
+        self._in_order = in_order
+        self.n_held = 0
+        self.n_bytes = 0
+
+    def add(self, record: Record) -> Held:
+        """Hold a record that has just arrived."""
+        held = self._held[record.offset] = Held(self.topic, record)
+        self.position = record.offset + 1
+        self.n_held += 1
+        self.n_bytes += record.n_bytes
+        return held
+
+    def get(self, offset: int) -> Held | None:
+        """The record at `offset`, if it is still above the acknowledged prefix."""
+        return self._held.get(offset)
+
+    def release(self, held: Held, n_bytes: int) -> None:
+        """The outcome of `held` is on the broker: give up its payload."""
+        self.n_held -= 1
+        self.n_bytes -= n_bytes
+        held.record = None
+
+    def advance(self) -> list[Held]:
+        """Move the acknowledged prefix as far as it goes; the records that it passed, in offset order."""
+        if not self._in_order:
+            return self._advance_past_gaps()
+        passed: list[Held] = []
+        for held in self._held.values():
+            if held.record is not None:
+                break
+            passed.append(held)
+        for held in passed:
+            del self._held[held.offset]
+        if not self._held:
+            self.acknowledged = self.position
+        elif passed:
+            self.acknowledged = passed[-1].offset + 1
+        return passed
+
+    def _advance_past_gaps(self) -> list[Held]:
+        passed = [held for held in self._held.values() if held.resolved]
+        for held in passed:
+            del self._held[held.offset]
+            self.acknowledged = max(self.acknowledged, held.offset + 1)
+        return passed
+
+    def __iter__(self) -> Iterator[Held]:
+        return iter(self._held.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+
+class Holds:
+    """The held records of all topics of one partition number, and how many of them are on their way."""
+
+    def __init__(self, committed: Mapping[str, int], *, in_order: bool = True) -> None:
+        self.topics = {topic: TopicHold(topic, offset, in_order=in_order) for topic, offset in committed.items()}
+        self._way_events = 0
+        self._way_bytes = 0
+
+    def get(self, topic: str, offset: int) -> Held | None:
+        """A record that has arrived and is not acknowledged."""
+        return self.topics[topic].get(offset)
+
+    def mark(self, held: Held) -> None:
+        """`held` is on its way: it will be resolved without further input."""
+        if not held.on_its_way and held.record is not None:
+            held.on_its_way = True
+            self._way_events += 1
+            self._way_bytes += held.record.n_bytes
+
+    def unmark(self, held: Held) -> None:
+        """`held` is undecided again, or resolved."""
+        if held.on_its_way and held.record is not None:
+            held.on_its_way = False
+            self._way_events -= 1
+            self._way_bytes -= held.record.n_bytes
+
+    def resolve(self, held: Held) -> None:
+        """The outcome of `held` is on the broker."""
+        if held.record is not None:
+            self.unmark(held)
+            self.topics[held.topic].release(held, held.record.n_bytes)
+
+    @property
+    def held(self) -> Load:
+        """Everything not resolved."""
+        topics = self.topics.values()
+        return Load(sum(hold.n_held for hold in topics), sum(hold.n_bytes for hold in topics))
+
+    @property
+    def on_its_way(self) -> Load:
+        """What is proposed or decided with all members here, and not yet resolved."""
+        return Load(self._way_events, self._way_bytes)
+
+    @property
+    def acknowledged(self) -> dict[str, int]:
+        """Per topic the next offset to be read after a restart."""
+        return {topic: hold.acknowledged for topic, hold in self.topics.items()}

@@ -1,0 +1,119 @@
+"""What the owner of a partition is given and what it asks for: records in, commands out."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
+
+NOT_NAMED = -1
+"""`log_offset` of a record that no decision in the log names."""
+
+
+class Rejected(NamedTuple):
+    """Why a record cannot join: a dead-letter reason and a sentence for people."""
+
+    reason: str
+    detail: str = ""
+
+
+class Record(NamedTuple):
+    """One record of a media topic, in offset order of its topic.
+
+    `item` is there if its headers are valid; `rejected` if it goes to the dead letters; one of them always is.
+    A rejected record whose reason is in `MOVES_NO_WATERMARK` has no item. `n_bytes` is what holding `payload` costs.
+    """
+
+    offset: int
+    item: Item | None
+    rejected: Rejected | None
+    n_bytes: int
+    payload: Any
+
+
+class Held:
+    """One record between its arrival and its acknowledgement."""
+
+    __slots__ = ("final", "item", "log_offset", "moves", "n_open", "offset", "on_its_way", "record", "topic")
+
+    def __init__(self, topic: str, record: Record) -> None:
+        self.topic, self.offset, self.item = topic, record.offset, record.item
+        self.record: Record | None = record
+        """Given up once resolved, so that the payload's memory is free before the prefix is."""
+        self.log_offset = NOT_NAMED
+        """Where in the log the first decision stands that names this record."""
+        self.n_open = 0
+        """Tasks that name this record and are not finished."""
+        self.final = False
+        """A decision that ends this record has been read back."""
+        self.on_its_way = False
+        """Counted as proposed or decided: it will be resolved without further input."""
+        self.moves = record.item is not None
+        """Its item moves its lane's watermark."""
+
+    @property
+    def resolved(self) -> bool:
+        """Its outcome is on the broker."""
+        return self.record is None
+
+
+TaskDecision = SetDecision | UnfusedDecision | DeadLetterDecision | RunDecision
+
+
+class Task:
+    """One confirmed decision being carried out, with the records that it names.
+
+    A set is fused (`Commands.fuse`), then published when its turn in its stream has come (`Commands.publish`);
+    everything else, runs as one task an offset, is published at once. `failed` set: publish the members that
+    are here as dead letters instead. `records` are in the order of the decision's members; None is a lost one.
+    """
+
+    __slots__ = ("decision", "done", "failed", "failing", "fused", "keys", "log_offset", "lost", "n_missing", "records")
+
+    def __init__(self, decision: TaskDecision, keys: list[tuple[str, int]], log_offset: int) -> None:
+        self.decision, self.keys, self.log_offset = decision, keys, log_offset
+        self.records: list[Held | None] = [None] * len(keys)
+        self.n_missing = len(keys)
+        self.failing: str | None = None
+        """Its failure has been proposed: the reason."""
+        self.failed: str | None = None
+        """Its failure has been read back: the reason."""
+        self.lost: tuple[tuple[str, int], ...] = ()
+        self.fused = False
+        self.done = False
+        """All of it was on the broker before this worker came."""
+
+    @property
+    def ready(self) -> bool:
+        """Every member that can still come is here."""
+        return self.n_missing == 0
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it is fused before it is published."""
+        return isinstance(self.decision, SetDecision)
+
+
+class Append(NamedTuple):
+    """An entry for the decision log; answer with `on_appended(number, ok)`."""
+
+    number: int
+    data: bytes
+
+
+class Commands:
+    """What the owner wants done now. Whoever drives it carries these out in any order, `publish` in list order."""
+
+    __slots__ = ("acknowledge", "append", "fuse", "publish", "read")
+
+    def __init__(self) -> None:
+        self.append: Append | None = None
+        """To append to decisions[p]; one at a time, and the same one again after a failure."""
+        self.fuse: list[Task] = []
+        """Sets to run through the model; answer with `on_fused` or `on_failed`."""
+        self.publish: list[Task] = []
+        """Outputs to hand to the producer, in this order; answer with `on_published`."""
+        self.acknowledge: dict[str, int] = {}
+        """Per topic the next offset to be read after a restart."""
+        self.read: frozenset[str] | None = None
+        """The topics to read from now on, if that has changed."""

@@ -1,0 +1,127 @@
+"""From a decision log to the state at the committed offsets, without reading more of the log than needed.
+
+`recover` is a generator without I/O: it yields `ReadLog` requests and is sent the entries between.
+
+    log   .... claim ... batches ... claim  snapshot  batches ... end
+                  ^ replay_from             ^ newest usable
+    reading goes backwards, in chunks, until the newest snapshot whose `at` lies at or below the committed offsets
+    is whole and its `replay_from` is reached; then what was read is folded forwards from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import NamedTuple
+
+from streams.decisions.entries import Batch, Claim, SnapshotPart, decode_entry
+from streams.decisions.rules import ALL_RULES, Rules
+from streams.decisions.view import LogView
+from streams.join.model import Decision
+from syncline.errors import SynclineError
+
+CHUNK_ENTRIES = 500
+
+
+class NotRecoverableError(SynclineError):
+    """The decision log does not hold what the committed offsets need; the worker is not ready, and says why."""
+
+
+class ReadLog(NamedTuple):
+    """A request for all entries with start <= offset < stop, as (offset, bytes) in offset order."""
+
+    start: int
+    stop: int
+
+
+class Recovered(NamedTuple):
+    """What the log says: the view at its end, the snapshot (None: from nothing), and the valid decisions since."""
+
+    view: LogView
+    snapshot: list[SnapshotPart] | None
+    decisions: list[tuple[int, int, Decision]]
+    """(log offset, offset of the claim it stands under, decision), in log order."""
+    claims: dict[int, Claim]
+    """The claims that were current, by their offset."""
+
+
+Entries = list[tuple[int, Batch | Claim | SnapshotPart | None]]
+
+
+def recover(
+    committed: Mapping[str, int], log_start: int, log_end: int, rules: Rules = ALL_RULES
+) -> Generator[ReadLog, list[tuple[int, bytes]], Recovered]:
+    """Read backwards from `log_end` as far as needed; `committed` is per media topic the next offset to be read.
+
+    Raises `NotRecoverableError` where the log was cut off or emptied beside committed offsets above 0.
+    """
+    entries: Entries = []
+    low = log_end
+    while low > log_start:
+        start = max(log_start, low - CHUNK_ENTRIES)
+        chunk = yield ReadLog(start, low)
+        entries[:0] = [(offset, decode_entry(data)) for offset, data in chunk]
+        low = start
+        snapshot = _newest_usable(entries, committed, whole=low == 0)
+        if snapshot is not None and snapshot[0].replay_from >= low:
+            return _fold_from(snapshot, entries, rules, log_end)
+    return _from_the_start(committed, entries, log_start, log_end, rules)
+
+
+def _from_the_start(
+    committed: Mapping[str, int], entries: Entries, log_start: int, log_end: int, rules: Rules
+) -> Recovered:
+    if log_start > 0:
+        raise NotRecoverableError(
+            f"decisions: the log starts at offset {log_start} and holds no snapshot for the committed offsets "
+            f"{dict(committed)}: its retention is shorter than the media topics'"
+        )
+    recovered = _fold(LogView(rules=rules), None, entries, log_end)
+    if not recovered.decisions and any(committed.values()):
+        raise NotRecoverableError(
+            f"decisions: the log holds no decision, but offsets are committed up to {dict(committed)}: "
+            "it was deleted or emptied; reset the consumer group to begin anew"
+        )
+    return recovered
+
+
+def _newest_usable(entries: Entries, committed: Mapping[str, int], *, whole: bool) -> list[SnapshotPart] | None:
+    """The newest complete snapshot at or below `committed` that is surely valid, as its parts."""
+    # Only an owner whose claim was current writes batches and snapshots, so a claim that one of them refers to is
+    # sure; folding begins at the first such claim, because what was current further left is not known.
+    offsets_of_claims = {offset for offset, entry in entries if isinstance(entry, Claim)}
+    referred = {entry.claim for _, entry in entries if isinstance(entry, Batch | SnapshotPart)}
+    sure = offsets_of_claims & referred
+    if not sure and not whole:
+        return None
+    first_sure = 0 if whole else min(sure)
+    view, found, parts = LogView(), None, list[SnapshotPart]()
+    for offset, entry in entries:
+        if offset < first_sure:
+            continue
+        if view.apply(offset, entry) != "valid" or not isinstance(entry, SnapshotPart):
+            continue
+        parts = [*parts, entry] if entry.part == len(parts) else ([entry] if entry.part == 0 else [])
+        if len(parts) == entry.n_parts:
+            if all(at <= committed.get(topic, 0) for topic, at in entry.at.items()):
+                found = parts
+            parts = []
+    return found
+
+
+def _fold_from(snapshot: list[SnapshotPart], entries: Entries, rules: Rules, log_end: int) -> Recovered:
+    first = snapshot[0]
+    view = LogView(first.replay_from, first.replay_claim_offset, first.replay_claim, rules)
+    return _fold(view, snapshot, [(o, e) for o, e in entries if o >= first.replay_from], log_end)
+
+
+def _fold(view: LogView, snapshot: list[SnapshotPart] | None, entries: Entries, log_end: int) -> Recovered:
+    decisions: list[tuple[int, int, Decision]] = []
+    claims: dict[int, Claim] = {view.claim_offset: view.claim} if view.claim else {}
+    for offset, entry in entries:
+        verdict = view.apply(offset, entry)
+        if verdict == "claim" and isinstance(entry, Claim):
+            claims[offset] = entry
+        elif verdict == "valid" and isinstance(entry, Batch):
+            decisions.extend((offset, view.claim_offset, decision) for decision in entry.decisions)
+    view.next_offset = log_end
+    return Recovered(view, snapshot, decisions, claims)

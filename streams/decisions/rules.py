@@ -1,0 +1,41 @@
+"""The rules of the decision log as switches, so that tests can show what each one is for.
+
+Only tests turn one off: nothing in the service takes a `Rules` from its settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Each rule of docs/design.md, "The decision log", that a test can take out."""
+
+    void_behind_other_claim: bool = True
+    """A batch is void if another claim lies between its writer's claim and itself."""
+    ignore_lower_claims: bool = True
+    """A claim of a lower generation than the one before it is ignored."""
+    ignore_copies: bool = True
+    """A second copy of an entry is ignored."""
+    act_on_read_back: bool = True
+    """A decision takes effect when it is read back, not when it is proposed."""
+    obey_the_log: bool = True
+    """After a crash a record that a valid decision names never joins again."""
+    resolve_together: bool = True
+    """All members of a set are resolved together, when every output is on the broker."""
+    acknowledge_in_order: bool = True
+    """Only the resolved prefix of a topic is acknowledged."""
+    publish_in_log_order: bool = True
+    """Results of a stream are handed to the producer in log order."""
+    failure_is_a_decision: bool = True
+    """`failed` is appended and read back before a set's dead letter is sent."""
+    restore_clocks: bool = True
+    """Recovery starts from the watermarks and remembered ids of a snapshot and the decisions after it."""
+    snapshot_at_acknowledged: bool = True
+    """A snapshot holds the clocks as they were at the acknowledged offsets, not at the newest item read."""
+    spare_what_frees_itself: bool = True
+    """Over the soft limit nothing is read while half of it is on its way; pressure acts only below that."""
+
+
+ALL_RULES = Rules()

@@ -1,0 +1,50 @@
+"""Which entries of a decision log count: every reader folds the log with this and comes to the same answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from streams.decisions.entries import Batch, Claim, SnapshotPart
+from streams.decisions.rules import ALL_RULES, Rules
+
+
+class LogView:
+    """The claim that is current at one place in the log, and what is valid under it.
+
+        offset   0        1         2          3         4          5
+                 claim A  batch A   claim B    batch A   batch B    batch B (copy)
+        counts   yes      yes       yes        void      yes        ignored
+
+    Feed it every entry in offset order. `claim_offset` is -1 before the first claim.
+    """
+
+    __slots__ = ("_rules", "claim", "claim_offset", "next_offset", "number")
+
+    def __init__(
+        self, next_offset: int = 0, claim_offset: int = -1, claim: Claim | None = None, rules: Rules = ALL_RULES
+    ) -> None:
+        self.next_offset, self.claim_offset, self.claim, self._rules = next_offset, claim_offset, claim, rules
+        # A copy of an entry from before the start of this view names nothing that is still open, so -1 is safe.
+        self.number = claim.number if claim else -1
+
+    def apply(self, offset: int, entry: Claim | Batch | SnapshotPart | None) -> Literal["claim", "valid", "void"]:
+        """Fold one entry in; `claim` if it is a claim that is current now, `valid` if it counts."""
+        self.next_offset = offset + 1
+        if isinstance(entry, Claim):
+            return self._apply_claim(offset, entry)
+        if entry is None or (self._rules.void_behind_other_claim and entry.claim != self.claim_offset):
+            return "void"
+        if self._rules.ignore_copies and entry.number <= self.number:
+            return "void"
+        self.number = entry.number
+        return "valid"
+
+    def _apply_claim(self, offset: int, claim: Claim) -> Literal["claim", "void"]:
+        current = self.claim
+        if current is not None:
+            if self._rules.ignore_lower_claims and claim.rank < current.rank:
+                return "void"
+            if claim.rank == current.rank and claim.worker == current.worker and claim.number <= self.number:
+                return "void"  # a copy of one of its owner's claims
+        self.claim, self.claim_offset, self.number = claim, offset, claim.number
+        return "claim"
