@@ -1,0 +1,177 @@
+"""Runs a model for many callers: batcher in front, one thread per device behind.
+
+await fuse(members) -> Batcher -> ModelThread -> Model.run -> check_answer -> Fusion
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from models.protocol import Fusion, Member, Model
+from streams.answers import check_answer
+from streams.batch_settings import BatchSettings
+from streams.batch_stats import BatchStats
+from streams.batching import Batcher
+from streams.clock import Clock, SystemClock
+from streams.model_thread import ModelThread
+from syncline.errors import SettingsError, SynclineError
+
+MemberSet = Sequence[Member]
+
+
+class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model is run.
+
+    `n_torch_threads`: threads inside one forward, 0 leaves torch's own choice. `max_run_ms`: a batch that runs
+    for longer is held to hang, and the worker for dead. `batch`: limits of the batcher.
+    """
+
+    n_torch_threads: int = 0
+    max_run_ms: int = 60_000
+    batch: BatchSettings = BatchSettings()
+
+    def __post_init__(self) -> None:
+        for name, least in {"n_torch_threads": 0, "max_run_ms": 1}.items():
+            if getattr(self, name) < least:
+                raise SettingsError(name, getattr(self, name), f"an integer of at least {least}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerHealth:
+    """What /livez and /readyz need to know; a reason is "" where all is well.
+
+    not_live: why the process should be started anew (a thread that ended, a batch that hangs).
+    not_ready: why it does no work now (it is not live, not started, or its model fails on everything).
+    busy_s: age of the batch that is on the device. down_s: for how long the model has failed on everything.
+    """
+
+    not_live: str
+    not_ready: str
+    busy_s: float
+    down_s: float
+
+
+class ModelRunner:
+    """One model on one device."""
+
+    def __init__(
+        self, load: Callable[[], Model], settings: RunnerSettings | None = None, clock: Clock | None = None
+    ) -> None:
+        self._load = load
+        self._settings = settings or RunnerSettings()
+        self._clock = clock or SystemClock()
+        self._thread = ModelThread(clock=self._clock)
+        self._batcher: Batcher[MemberSet, Fusion] = Batcher(self._run, self._probe, self._settings.batch, self._clock)
+        self._model: Model | None = None
+        self._answered: MemberSet | None = None
+
+    @property
+    def model(self) -> Model:
+        """The model, for its name, version and `prepare`. Raises `SynclineError` before `start` is done."""
+        if self._model is None:
+            raise SynclineError("the model is not loaded yet")
+        return self._model
+
+    @property
+    def stats(self) -> BatchStats:
+        """What the batcher did."""
+        return self._batcher.stats
+
+    async def start(self) -> None:
+        """Load the model on its thread and warm it up; raises what the model raises."""
+        self._thread.start()
+        self._model = await self._thread.call(self._load_and_warm_up)
+        self._batcher.start()
+
+    async def fuse(self, members: MemberSet) -> Fusion:
+        """The model's answer to one set; waits its turn, and while the model fails on everything.
+
+        Raises `SetFailedError` where the model fails on this set alone (dead letter), `NoAnswerError` where the
+        runner was stopped before the model answered (nothing is known: acknowledge nothing).
+        """
+        return await self._batcher.submit(members, sum(member.prepared.cost for member in members))
+
+    def health(self) -> RunnerHealth:
+        """How the model and its thread do at this moment."""
+        busy_s = self._thread.busy_s()
+        down = self._batcher.down
+        not_live = self._not_live(busy_s)
+        not_ready = not_live or (f"the model fails on everything: {down[1]}" if down else "")
+        if self._model is None:
+            not_ready = not_ready or "the model is being loaded"
+        return RunnerHealth(not_live, not_ready, busy_s, self._clock.now_s() - down[0] if down else 0.0)
+
+    async def drain(self) -> None:
+        """Answer who is waiting, take nothing more, end the thread. A model that is down is not waited for."""
+        await self._batcher.drain()
+        self._thread.stop()
+
+    async def close(self) -> None:
+        """Stop at once; who still waits gets `NoAnswerError`. A batch on the device is left to itself."""
+        await self._batcher.close()
+        self._thread.stop(limit_s=0)
+
+    def _not_live(self, busy_s: float) -> str:
+        if self._model is None:  # loading takes as long as it takes
+            return ""
+        if not self._thread.is_alive:
+            return "the model's thread has ended"
+        if not self._batcher.is_serving:
+            return "the batcher has ended"
+        if busy_s * 1_000 > self._settings.max_run_ms:
+            return f"a batch has been running for {busy_s:.0f} s"
+        return ""
+
+    def _load_and_warm_up(self) -> Model:
+        model = self._load()
+        torch = _torch()
+        if torch is not None and self._settings.n_torch_threads:
+            torch.set_num_threads(self._settings.n_torch_threads)
+        _without_gradients(model.warm_up)
+        return model
+
+    async def _run(self, sets: list[MemberSet]) -> list[Fusion | Exception]:
+        fusions = await self._thread.call(lambda: _without_gradients(lambda: self.model.run(sets)))
+        if len(fusions) != len(sets):
+            raise ValueError(f"the model gave {len(fusions)} results for {len(sets)} sets")
+        answers = [_answer_or_error(fusion, len(members)) for fusion, members in zip(fusions, sets, strict=True)]
+        for members, answer in zip(sets, answers, strict=True):
+            if not isinstance(answer, Exception):
+                self._answered = members
+                break
+        return answers
+
+    async def _probe(self) -> None:
+        """Ask again what the model has answered before; before its first answer, warm it up again."""
+        if self._answered is None:
+            await self._thread.call(lambda: _without_gradients(self.model.warm_up))
+            return
+        (answer,) = await self._run([self._answered])
+        if isinstance(answer, Exception):
+            raise answer
+
+
+def _answer_or_error(fusion: object, n_members: int) -> Fusion | Exception:
+    try:
+        return check_answer(fusion, n_members)
+    except (ValueError, TypeError) as error:
+        return error
+
+
+def _torch() -> Any:
+    """The torch module if the model brought it; the null model runs without."""
+    return sys.modules.get("torch")
+
+
+def _without_gradients(work: Callable[[], Any]) -> Any:
+    """Run `work` in torch's inference mode, which holds for one thread only."""
+    torch = _torch()
+    if torch is None:
+        return work()
+    with torch.inference_mode():
+        return work()
