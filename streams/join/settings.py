@@ -58,12 +58,16 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
     def _lane_lists(self) -> list[tuple[str, ...]]:
         return [self.lanes, *self.lanes_by_stream.values()]
 
-    def lanes_of(self, stream: str) -> tuple[Lane, ...]:
-        """The lanes that a set of `stream` waits for, in lane order."""
+    def lane_names_of(self, stream: str) -> tuple[str, ...]:
+        """The lanes that a set of `stream` waits for, as the setting spells them."""
         for pattern, names in self.lanes_by_stream.items():
             if fnmatchcase(stream, pattern):
-                return _parse(names)
-        return _parse(self.lanes)
+                return names
+        return self.lanes
+
+    def lanes_of(self, stream: str) -> tuple[Lane, ...]:
+        """The lanes that a set of `stream` waits for, in lane order."""
+        return _parse(self.lane_names_of(stream))
 
 
 def _parse(names: tuple[str, ...]) -> tuple[Lane, ...]:

@@ -1,0 +1,235 @@
+"""The join of one partition number: items in, decisions out. Pure: no Kafka, no clock but the caller's.
+
+add, observe --> clocks: late? duplicate? --> held per stream and lane --> strategy: next head
+                                                                               |
+high_water, joined --> timers: waited long enough, with proof? ----------> decide, press --> decisions
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from streams.join.clocks import NEVER_MS, Clocks
+from streams.join.earliest import Earliest
+from streams.join.model import (
+    ClosedDecision,
+    Item,
+    JoinDecision,
+    SetDecision,
+    SetReason,
+    UnfusedDecision,
+    UnfusedReason,
+)
+from streams.join.nearest import Nearest
+from streams.join.settings import JoinSettings
+from streams.join.state import Head, LanePlan, LaneQueue, StreamState
+from streams.join.strategy import Strategy
+from streams.join.suspects import Suspects
+from streams.join.timers import Timers
+from streams.join.tumbling import Tumbling
+
+STRATEGIES: dict[str, type[Strategy]] = {"earliest": Earliest, "nearest": Nearest, "tumbling": Tumbling}
+
+
+class PartitionJoin:
+    """Brings the items of one partition number together, stream by stream.
+
+    Items of a topic must come in offset order, each by `add` or `observe`. `now_ms` is any monotonic clock,
+    the same in all calls. `clocks` and `bounds` (stream -> time below which a forced decision made it late)
+    are taken over from a snapshot; `bounds` is read-only for the caller.
+    `counters` counts decisions by outcome and reason (`complete`, `partial`, `set_timeout`, `late`, ...).
+    """
+
+    def __init__(
+        self, settings: JoinSettings, clocks: Clocks | None = None, bounds: dict[str, int] | None = None
+    ) -> None:
+        self.settings = settings
+        self.clocks = Clocks(settings) if clocks is None else clocks
+        self.bounds: dict[str, int] = {} if bounds is None else bounds
+        self.n_undecided = 0
+        self.counters: Counter[str] = Counter()
+        self.suspects = Suspects()
+        self._strategy = STRATEGIES[settings.strategy](settings)
+        self._timers = Timers(settings.max_wait_ms)
+        self._streams: dict[str, StreamState] = {}
+        self._dirty: dict[str, None] = {}
+        self._out: list[JoinDecision] = []
+        self._plans: dict[tuple[str, ...], LanePlan] = {}
+        self.clocks.attach(self._streams, self._on_forget)
+
+    def add(self, item: Item, now_ms: int, *, in_set: bool = False) -> None:
+        """Take the next item of its topic. What becomes of it, `decide` says.
+
+        `in_set`: a shared item that was found in a decided set: it joins again, to be closed later.
+        """
+        place = self._place(item)
+        if place is None:
+            self._unfuse(item, "unexpected")
+            return
+        verdict = self.clocks.judge(item)
+        bound_ms = self.bounds.get(item.stream, NEVER_MS)
+        if verdict == "late" or (item.time_ms < bound_ms and not in_set):
+            limit_ms = max(self.clocks.watermark_ms(item.stream, item.lane) if verdict else NEVER_MS, bound_ms)
+            self._unfuse(item, "late", limit_ms - item.time_ms)
+            return
+        clock = self.clocks.move(item)
+        stream = self._streams.get(item.stream)
+        if verdict is None and stream is None:
+            stream = self._open(item.stream)
+        if stream is not None:
+            lane = stream.lanes[place]
+            lane.clock, lane.arrived_ms = clock, now_ms
+            self._dirty[item.stream] = None
+            if verdict is None:
+                self._strategy.hold(stream, place, (item.time_ms, item.offset, item, now_ms))
+                self.n_undecided += 1
+                if in_set:
+                    stream.taken.add((item.topic, item.offset))
+                self.suspects.on_held(clock, item)
+        if verdict is not None:
+            self._unfuse(item, "duplicate")
+
+    def observe(self, item: Item, now_ms: int) -> None:
+        """Take an item that is decided already or could not be decoded: it moves its lane and joins nothing."""
+        place = self._place(item)
+        if place is None or self.clocks.judge(item) == "late":
+            return
+        clock = self.clocks.move(item)
+        stream = self._streams.get(item.stream)
+        if stream is not None:
+            lane = stream.lanes[place]
+            lane.clock, lane.arrived_ms = clock, now_ms
+            self._dirty[item.stream] = None
+
+    def decide(self, now_ms: int) -> list[JoinDecision]:
+        """All that can be decided now; a stream's sets in the order of their start."""
+        for name in self._timers.awake(now_ms):
+            self._dirty[name] = None
+        if self._dirty:
+            for name in self._dirty:
+                stream = self._streams.get(name)
+                if stream is not None:
+                    self._run(stream, now_ms)
+            self._dirty.clear()
+            self._timers.compact(self._streams)
+        return self._flush()
+
+    def press(self) -> list[JoinDecision]:
+        """Decide the stream of the oldest record (by append time), up to and including that record's set."""
+        held = (entry[2] for stream in self._streams.values() for lane in stream.lanes for entry in lane.held)
+        target = min(held, key=lambda item: (item.append_ms, item.topic, item.offset), default=None)
+        if target is None:
+            return self._flush()
+        stream = self._streams[target.stream]
+        while self._holds(stream, target):
+            head = self._strategy.heads(stream)[0]
+            if head.unsettled:
+                self._emit(stream, self._strategy.head_towards(stream, target), "pressure")
+            else:
+                self._emit(stream, head, None)
+        self._dirty[stream.name] = None
+        self._drop_if_empty(stream)
+        return self._flush()
+
+    def high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int) -> None:
+        """Take the broker's high watermark of `topic`, asked for at `asked_ms` (None: it gave no answer)."""
+        self._timers.high_water(topic, high_water, asked_ms, now_ms)
+
+    def joined(self, topic: str, next_offset: int, now_ms: int) -> None:
+        """Every offset of `topic` below `next_offset` has gone through `add` or `observe`, or needs neither.
+
+        To be called at the start too, with the offset at which reading begins.
+        """
+        self._timers.joined(topic, next_offset, now_ms)
+
+    def timer_topics(self) -> set[str]:
+        """The topics whose high watermark is to be asked for now: `decide` found timers due that need it."""
+        return self._timers.due_topics()
+
+    def next_deadline_ms(self) -> int | None:
+        """When `decide` is to be called next for a timer's sake; None if no timer runs towards its deadline."""
+        return self._timers.next_deadline_ms()
+
+    def _place(self, item: Item) -> int | None:
+        """The number of the item's lane; None where its stream waits for no such lane from that topic."""
+        plan = self._plan(item.stream)
+        found = plan.position.get(item.lane)
+        return None if found is None or found[1] != item.topic else found[0]
+
+    def _plan(self, stream: str) -> LanePlan:
+        names = self.settings.lane_names_of(stream)
+        plan = self._plans.get(names)
+        if plan is None:
+            plan = self._plans[names] = LanePlan(self.settings.lanes_of(stream))
+        return plan
+
+    def _open(self, name: str) -> StreamState:
+        lanes = [LaneQueue(lane, topic, self.clocks.get(name, lane)) for lane, topic in self._plan(name).lanes]
+        stream = self._streams[name] = StreamState(name, lanes)
+        return stream
+
+    def _holds(self, stream: StreamState, target: Item) -> bool:
+        return any(entry[2] is target for lane in stream.lanes for entry in lane.held)
+
+    def _run(self, stream: StreamState, now_ms: int) -> None:
+        """Decide what the stream's watermarks and timers allow, in order; arm its timer for the rest."""
+        while stream.n_held:
+            heads = self._strategy.heads(stream)
+            if not heads[0].unsettled:
+                self._emit(stream, heads[0], None)
+                continue
+            head = next((head for head in heads if self._timers.expired(head, now_ms)), None)
+            if head is None:
+                self._timers.wait(stream, heads, now_ms)
+                return
+            self._emit(stream, head, "timeout")
+        self._drop_if_empty(stream)
+
+    def _drop_if_empty(self, stream: StreamState) -> None:
+        # Arrivals that are forgotten with it are older than that of any item held later: no timer changes.
+        if not stream.n_held:
+            del self._streams[stream.name]
+
+    def _emit(self, stream: StreamState, head: Head, forced: SetReason | None) -> None:
+        """Decide one head; `forced` is why, if not by the watermarks."""
+        head.fused = not head.lone and not any(name in self.settings.require for name in head.missing)
+        in_set = head.lone and self._strategy.is_in_a_set(stream, head.picked[0][1][2])
+        bound_ms = 0
+        if forced is not None and head.bound_ms is not None:
+            bound_ms = self.bounds[stream.name] = max(head.bound_ms, self.bounds.get(stream.name, NEVER_MS))
+        n_before = stream.n_held
+        members = self._strategy.take(stream, head)
+        self.n_undecided -= n_before - stream.n_held
+        if head.fused:
+            self._fuse(stream, head, tuple(members), forced, bound_ms)
+        elif in_set:
+            self.counters["closed"] += 1
+            self._out.extend(ClosedDecision(item) for item in members)
+        else:
+            for item in members:
+                self._unfuse(item, "unmatched", bound_ms=bound_ms)
+
+    def _fuse(
+        self, stream: StreamState, head: Head, members: tuple[Item, ...], forced: SetReason | None, bound_ms: int
+    ) -> None:
+        outcome = "partial" if head.missing else "complete"
+        reason = forced or ("watermark" if head.missing else "complete")
+        name, missing = self.settings.strategy, tuple(head.missing)
+        self._out.append(SetDecision(stream.name, name, outcome, reason, head.start_ms, members, missing, bound_ms))
+        self.counters[outcome] += 1
+        self.counters["by_" + reason] += 1
+        if name == "earliest":
+            self.suspects.on_set(head)
+
+    def _unfuse(self, item: Item, reason: UnfusedReason, late_by_ms: int = 0, bound_ms: int = 0) -> None:
+        self._out.append(UnfusedDecision(item, reason, late_by_ms, bound_ms))
+        self.counters[reason] += 1
+
+    def _flush(self) -> list[JoinDecision]:
+        out, self._out = self._out, []
+        return out
+
+    def _on_forget(self, name: str) -> None:
+        """A bound goes with the last of its stream's lanes."""
+        if name in self.bounds and all(self.clocks.get(name, lane) is None for lane, _ in self._plan(name).lanes):
+            del self.bounds[name]

@@ -1,0 +1,63 @@
+"""Counts sets that look shifted: with a tolerance near the period, one lost item can pair all later ones wrong.
+
+tolerance 100, period 100; the image of 100 was lost
+image  --0-------------------200-----------300-->      text 100 opens, image 200 is within the tolerance,
+text   --0--------100--------200-----------300-->      but nearer to text 200, the opener lane's next item
+"""
+
+from __future__ import annotations
+
+from streams.join.clocks import LaneClock, Probe
+from streams.join.earliest import opener_of
+from streams.join.model import Item
+from streams.join.state import Head
+
+WARN_ABOVE = 0.01
+LEAST_SETS = 100
+
+
+class Suspects:
+    """How many sets have a member that lies nearer to the opener lane's next item than to the opener.
+
+    Only a count: it may depend on arrival order, decisions never do.
+    """
+
+    __slots__ = ("n_pairs", "n_sets")
+
+    def __init__(self) -> None:
+        self.n_sets = 0
+        self.n_pairs = 0
+
+    @property
+    def warns(self) -> bool:
+        """Whether more than 1 % of at least 100 sets are suspect: the tolerance is too near the period."""
+        return self.n_sets >= LEAST_SETS and self.n_pairs > WARN_ABOVE * self.n_sets
+
+    def on_set(self, head: Head) -> None:
+        """Take a decided set; call it after the set's members were removed from their lanes."""
+        self.n_sets += 1
+        if len(head.picked) < 2:
+            return
+        lane, opener = opener_of(head)
+        others = tuple((entry[0], entry[2].end_ms) for other, entry in head.picked if other is not lane)
+        if all(time_ms <= opener[2].end_ms for time_ms, _ in others):
+            return  # at distance 0 from the opener: nothing is nearer
+        probe = (opener[0], opener[2].end_ms, others)
+        if lane.held:
+            self._check(probe, lane.held[0][2])
+        elif lane.clock is not None:
+            lane.clock.probe = probe
+
+    def on_held(self, clock: LaneClock, item: Item) -> None:
+        """Take the next item of a lane whose opener had no successor yet when its set was decided."""
+        if clock.probe is not None:
+            self._check(clock.probe, item)
+            clock.probe = None
+
+    def _check(self, probe: Probe, after: Item) -> None:
+        _, opener_end_ms, others = probe
+        for time_ms, end_ms in others:
+            to_next_ms = max(0, after.time_ms - end_ms, time_ms - after.end_ms)
+            if to_next_ms < time_ms - opener_end_ms:
+                self.n_pairs += 1
+                return
