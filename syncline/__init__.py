@@ -1,1 +1,62 @@
-"""Syncline: producers push media, consumers get one answer per moment."""
+"""Syncline: producers push media, consumers get one answer per moment.
+
+    from syncline import MediaProducer, ResultConsumer
+
+Names are imported when first used, so that `import syncline` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from syncline.arrays import Array
+    from syncline.consumer import ConsumerProgress, Received, ResultConsumer
+    from syncline.deadletters import DeadLetter
+    from syncline.errors import BrokerError, ContractError, SettingsError, SynclineError
+    from syncline.events import MediaEvent
+    from syncline.producer import Delivery, MediaProducer, ProducerProgress
+    from syncline.results import ConvertedText, FusedResult, Member, Unfused
+
+__all__ = [
+    "Array",
+    "BrokerError",
+    "ConsumerProgress",
+    "ContractError",
+    "ConvertedText",
+    "DeadLetter",
+    "Delivery",
+    "FusedResult",
+    "MediaEvent",
+    "MediaProducer",
+    "Member",
+    "ProducerProgress",
+    "Received",
+    "ResultConsumer",
+    "SettingsError",
+    "SynclineError",
+    "Unfused",
+]
+
+_HOME = {
+    "arrays": ("Array",),
+    "consumer": ("ConsumerProgress", "Received", "ResultConsumer"),
+    "deadletters": ("DeadLetter",),
+    "errors": ("BrokerError", "ContractError", "SettingsError", "SynclineError"),
+    "events": ("MediaEvent",),
+    "producer": ("Delivery", "MediaProducer", "ProducerProgress"),
+    "results": ("ConvertedText", "FusedResult", "Member", "Unfused"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'syncline' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"syncline.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

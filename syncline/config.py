@@ -1,0 +1,224 @@
+"""Settings: flags, then `SYNCLINE_*`, then `syncline.toml`, into any frozen msgspec Struct.
+
+    loaded = load_settings(WorkerSettings, flags={"tolerance_ms": 40})
+    loaded.settings.join.tolerance_ms     # 40
+    loaded.sources["join.tolerance_ms"]   # "flag --tolerance-ms"
+
+A field that is a Struct is a table in the file (`[join]`); flags and variables name its fields directly
+(`--tolerance-ms`, `SYNCLINE_TOLERANCE_MS`). How text becomes a list or a map: `syncline.settings_text`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from syncline.errors import SettingsError
+from syncline.settings_text import convert, describe
+
+ENV_PREFIX = "SYNCLINE_"
+CONFIG_VARIABLE = "SYNCLINE_CONFIG"
+DEFAULT_FILE = "syncline.toml"
+DEFAULT_SOURCE = "default"
+# Kubernetes sets these for every service whose name begins with "syncline"; they are nobody's typing errors.
+_SERVICE_LINK = re.compile(r"SYNCLINE_(\w+_)?(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\w+)?)")
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+
+class Loaded(NamedTuple, Generic[_S]):
+    """Settings, and by dotted name where each came from (`default`, the file, the variable or the flag)."""
+
+    settings: _S
+    sources: dict[str, str]
+
+    def lines(self) -> list[str]:
+        """One line a setting: its name, its value and where that came from."""
+        rows = [(name, repr(_value(self.settings, name)), source) for name, source in self.sources.items()]
+        names, values = (max((len(row[i]) for row in rows), default=0) for i in (0, 1))
+        return [f"{name:<{names}} = {value:<{values}}  ({source})" for name, value, source in rows]
+
+
+class _Leaf(NamedTuple):
+    path: tuple[str, ...]
+    type: Any
+    required: bool
+
+    @property
+    def name(self) -> str:
+        return self.path[-1]
+
+
+class _Given(NamedTuple):
+    value: object
+    source: str
+
+
+def load_settings(
+    kind: type[_S],
+    *,
+    flags: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: str | Path | None = None,
+    other_variables: frozenset[str] = frozenset(),
+) -> Loaded[_S]:
+    """Load a Struct of settings.
+
+    flags: by field name, typed or as text; None is a flag that was not given. environment: default `os.environ`.
+    file: default `SYNCLINE_CONFIG`, else `syncline.toml` here where there is one. other_variables: `SYNCLINE_*`
+    names that belong to somebody else. Raises `SettingsError` with setting, source, what it got and what it takes.
+    """
+    variables = os.environ if environment is None else environment
+    leaves = _leaves(kind)
+    given = _from_file(_find_file(file, variables), kind)
+    given |= _from_environment(variables, leaves, other_variables)
+    given |= _from_flags(flags or {}, leaves)
+    values = {leaf.path: _convert(leaf, given[leaf.path]) for leaf in leaves if leaf.path in given}
+    sources = {".".join(leaf.path): _source(given, leaf) for leaf in leaves}
+    for leaf in leaves:
+        if leaf.required and leaf.path not in given:
+            raise SettingsError(leaf.name, None, describe(leaf.type))
+    return Loaded(_build(kind, None, (), values, sources), sources)
+
+
+def _leaves(kind: type[msgspec.Struct], path: tuple[str, ...] = ()) -> list[_Leaf]:
+    leaves: list[_Leaf] = []
+    for field in msgspec.structs.fields(kind):
+        here = (*path, field.name)
+        if _is_struct(field.type):
+            inner = _leaves(field.type, here)
+            leaves += inner if field.required else [leaf._replace(required=False) for leaf in inner]
+        else:
+            leaves.append(_Leaf(here, field.type, field.required))
+    names = [leaf.name for leaf in leaves]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise TypeError(f"{kind.__name__} has two settings of the name {', '.join(sorted(twice))}")
+    return leaves
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _find_file(file: str | Path | None, variables: Mapping[str, str]) -> Path | None:
+    named = file or variables.get(CONFIG_VARIABLE)
+    if not named:
+        return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+    if not Path(named).is_file():
+        raise SettingsError("config file", str(named), "the path of a TOML file")
+    return Path(named)
+
+
+def _from_file(path: Path | None, kind: type[msgspec.Struct]) -> dict[tuple[str, ...], _Given]:
+    if path is None:
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError("config file", str(path), f"a TOML file ({error})") from error
+    return _from_table(content, kind, (), str(path))
+
+
+def _from_table(
+    table: Mapping[str, object], kind: type[msgspec.Struct], path: tuple[str, ...], source: str
+) -> dict[tuple[str, ...], _Given]:
+    types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    given: dict[tuple[str, ...], _Given] = {}
+    for name, value in table.items():
+        here = (*path, name)
+        if name not in types:
+            raise SettingsError(f"{'.'.join(here)} ({source})", value, f"only settings that exist{_close(name, types)}")
+        if not _is_struct(types[name]):
+            given[here] = _Given(value, source)
+        elif isinstance(value, dict):
+            given |= _from_table(msgspec.convert(value, dict[str, object]), types[name], here, source)
+        else:
+            raise SettingsError(f"{'.'.join(here)} ({source})", value, f"a table: [{name}]")
+    return given
+
+
+def _from_environment(
+    variables: Mapping[str, str], leaves: list[_Leaf], others: frozenset[str]
+) -> dict[tuple[str, ...], _Given]:
+    known = {ENV_PREFIX + leaf.name.upper(): leaf for leaf in leaves}
+    given: dict[tuple[str, ...], _Given] = {}
+    for name, value in variables.items():
+        if name in known:
+            given[known[name].path] = _Given(value, name)
+        elif name.startswith(ENV_PREFIX) and not _foreign(name, others):
+            raise SettingsError(name, value, f"only settings that exist{_close(name, known)}")
+    return given
+
+
+def _foreign(name: str, others: frozenset[str]) -> bool:
+    return name == CONFIG_VARIABLE or name in others or _SERVICE_LINK.fullmatch(name) is not None
+
+
+def _from_flags(flags: Mapping[str, object], leaves: list[_Leaf]) -> dict[tuple[str, ...], _Given]:
+    known = {leaf.name: leaf for leaf in leaves}
+    given: dict[tuple[str, ...], _Given] = {}
+    for name, value in flags.items():
+        if name not in known:
+            raise SettingsError(_flag(name), value, f"only settings that exist{_close(name, known)}")
+        if value is not None:
+            given[known[name].path] = _Given(value, f"flag {_flag(name)}")
+    return given
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _close(name: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; is {close[0]} meant?" if close else f"; there are: {', '.join(sorted(known))}"
+
+
+def _convert(leaf: _Leaf, given: _Given) -> object:
+    try:
+        return convert(given.value, leaf.type)
+    except ValueError as error:  # msgspec's errors are ValueErrors too
+        takes = f"{describe(leaf.type)} ({error})"
+        raise SettingsError(f"{'.'.join(leaf.path)} ({given.source})", given.value, takes) from error
+
+
+def _source(given: Mapping[tuple[str, ...], _Given], leaf: _Leaf) -> str:
+    return given[leaf.path].source if leaf.path in given else DEFAULT_SOURCE
+
+
+def _build(
+    kind: type[_S],
+    default: _S | None,
+    path: tuple[str, ...],
+    values: Mapping[tuple[str, ...], object],
+    sources: Mapping[str, str],
+) -> _S:
+    arguments: dict[str, Any] = msgspec.structs.asdict(default) if default is not None else {}
+    for field in msgspec.structs.fields(kind):
+        here = (*path, field.name)
+        if _is_struct(field.type):
+            inner = arguments.get(field.name, None if field.required else field.default)
+            arguments[field.name] = _build(field.type, inner, here, values, sources)
+        elif here in values:
+            arguments[field.name] = values[here]
+    try:
+        return kind(**arguments)
+    except SettingsError as error:
+        # The Struct's own check knows the setting, not where its value came from. "a.b" may be a key inside map a.
+        dotted = ".".join((*path, error.name))
+        source = next((source for name, source in sources.items() if (dotted + ".").startswith(name + ".")), "")
+        raise SettingsError(f"{dotted} ({source})" if source else dotted, error.got, error.takes) from error
+
+
+def _value(settings: msgspec.Struct, dotted: str) -> object:
+    value: object = settings
+    for name in dotted.split("."):
+        value = getattr(value, name)
+    return value

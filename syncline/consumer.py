@@ -1,0 +1,231 @@
+"""Read results from Kafka, typed, each once.
+
+async with ResultConsumer("localhost:9092", ("results.fused", "unfused")) as results:
+    async for received in results:
+        print(received.topic, received.result)
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+
+from syncline import contract as c
+from syncline.deadletters import DeadLetter, decode_dead_letter
+from syncline.errors import BrokerError, ContractError, SettingsError
+from syncline.kafka import broker_error, require_topics
+from syncline.results import ConvertedText, FusedResult, Unfused, decode_converted, decode_fused, decode_unfused
+
+Result = FusedResult | ConvertedText | Unfused | DeadLetter
+READABLE_TOPICS = (c.FUSED, c.CONVERTED_TEXT, c.UNFUSED, c.DEADLETTER)
+DEFAULT_REMEMBERED_IDS = 100_000
+COMMIT_INTERVAL_S = 5.0
+_MAX_RECORDS = 500
+log = logging.getLogger(__name__)
+
+
+class Received(NamedTuple):
+    """A result and the record it came in: unprefixed topic, partition, offset, the broker's append time in ms."""
+
+    result: Result
+    topic: str
+    partition: int
+    offset: int
+    append_ms: int
+
+
+@dataclass(slots=True)
+class ConsumerProgress:
+    """Counts since the start: results handed out, repeats dropped, records that could not be read; value bytes."""
+
+    n_received: int = 0
+    n_repeats: int = 0
+    n_unreadable: int = 0
+    n_bytes: int = 0
+
+
+class ResultConsumer:
+    """Reads results; an async context manager and an async iterator of `Received`.
+
+    topics: of `READABLE_TOPICS`. group_id: None reads all partitions and remembers nothing between runs; with a group
+    its members share the partitions, and a result counts as done when the next one is asked for: after a crash it
+    comes again, it is never lost. start: where to begin without a committed offset.
+    A repeat (a result with the id of one before, which the service writes after a crash) is dropped and counted, as
+    long as fewer than `remember_ids` other results lie between the two (about 20 MB at the default).
+    on_progress: called after each result handed out. kafka_options: further arguments for aiokafka's clients.
+    Entering raises `BrokerError` where the broker cannot be reached or lacks a topic; topics are never created.
+    """
+
+    def __init__(
+        self,
+        brokers: str = c.DEFAULT_BROKERS,
+        topics: Sequence[str] = (c.FUSED,),
+        *,
+        topic_prefix: str = c.DEFAULT_PREFIX,
+        group_id: str | None = None,
+        start: Literal["earliest", "latest"] = "earliest",
+        remember_ids: int = DEFAULT_REMEMBERED_IDS,
+        on_progress: Callable[[ConsumerProgress], None] | None = None,
+        kafka_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        _check_settings(topics, start, remember_ids)
+        self.progress = ConsumerProgress()
+        self._brokers, self._prefix, self._group_id, self._start = brokers, topic_prefix, group_id, start
+        self._names = [topic_prefix + topic for topic in dict.fromkeys(topics)]
+        self._remember_ids = remember_ids
+        self._on_progress = on_progress
+        self._options = dict(kafka_options or {})
+        self._seen: dict[tuple[str, str], None] = {}  # keeps its order: the oldest goes first
+        self._records: deque[Any] = deque()
+        self._done: dict[Any, int] = {}
+        self._in_hand: Any = None
+        self._committed_s = time.monotonic()
+        self._client: Any = None
+
+    async def __aenter__(self) -> Self:
+        await require_topics(self._brokers, self._names, self._options)
+        client: Any = AIOKafkaConsumer(
+            *self._names,
+            bootstrap_servers=self._brokers,
+            group_id=self._group_id,
+            auto_offset_reset=self._start,
+            enable_auto_commit=False,
+            **self._options,
+        )
+        try:
+            await client.start()
+            if self._start == "latest" and self._group_id is None:
+                # Else the end is looked up at the first read, and what came between is skipped.
+                await client.seek_to_end()
+        except KafkaError as error:
+            await client.stop()
+            raise broker_error(self._brokers, error) from error
+        self._client = client
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # The result in hand is not marked as done: nobody asked for the next one.
+        await self._commit()
+        client, self._client = self._client, None
+        await client.stop()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Received:
+        received = await self.receive()
+        if received is None:
+            raise StopAsyncIteration
+        return received
+
+    async def receive(self, timeout_s: float | None = None) -> Received | None:
+        """The next result; None once `timeout_s` have passed without one, or the consumer was closed.
+
+        Asking for the next one says that the one before is done. Raises `BrokerError`.
+        """
+        self._finish()
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            while self._records:
+                received = self._take(self._records.popleft())
+                if received is not None:
+                    return received
+            if self._done and time.monotonic() - self._committed_s > COMMIT_INTERVAL_S:
+                await self._commit()
+            left_s = 1.0 if deadline_s is None else min(1.0, deadline_s - time.monotonic())
+            if left_s <= 0 or not await self._fetch(left_s):
+                return None
+
+    async def _fetch(self, wait_s: float) -> bool:
+        """Fetch records, for `wait_s` at most; False once closed."""
+        if self._client is None:
+            raise BrokerError("the consumer is not started: use it as `async with ResultConsumer(…) as results`")
+        try:
+            batches = await self._client.getmany(timeout_ms=max(1, int(wait_s * 1000)), max_records=_MAX_RECORDS)
+        except ConsumerStoppedError:
+            return False
+        except KafkaError as error:
+            raise broker_error(self._brokers, error) from error
+        for records in batches.values():
+            self._records.extend(records)
+        return True
+
+    def _take(self, record: Any) -> Received | None:
+        """A record as what to hand out; None where it is a repeat or cannot be read."""
+        self._in_hand = record
+        topic = record.topic[len(self._prefix) :]
+        try:
+            result = _decode(topic, record)
+        except ContractError as error:
+            self.progress.n_unreadable += 1
+            log.warning("%s/%d/%d cannot be read: %s", record.topic, record.partition, record.offset, error)
+            self._finish()
+            return None
+        if self._is_repeat(topic, result.id):
+            self.progress.n_repeats += 1
+            self._finish()
+            return None
+        self.progress.n_received += 1
+        self.progress.n_bytes += len(record.value or b"")
+        if self._on_progress is not None:
+            self._on_progress(self.progress)
+        return Received(result, topic, record.partition, record.offset, record.timestamp)
+
+    def _is_repeat(self, topic: str, result_id: str) -> bool:
+        key = (topic, result_id)
+        if key in self._seen:
+            return True
+        self._seen[key] = None
+        if len(self._seen) > self._remember_ids:
+            del self._seen[next(iter(self._seen))]
+        return False
+
+    def _finish(self) -> None:
+        """Note that the record in hand is done."""
+        record, self._in_hand = self._in_hand, None
+        if record is not None and self._group_id is not None:
+            self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+    async def _commit(self) -> None:
+        self._committed_s = time.monotonic()
+        client = self._client
+        if client is None or not self._done:
+            return
+        assigned: set[Any] = client.assignment()
+        offsets = {partition: offset for partition, offset in self._done.items() if partition in assigned}
+        self._done.clear()
+        if not offsets:
+            return
+        try:
+            await client.commit(offsets)
+        except KafkaError as error:
+            # A rebalance took the partitions: their next owner reads these results again, none is lost.
+            log.warning("group %s: offsets not committed: %s", self._group_id, error)
+
+
+def _decode(topic: str, record: Any) -> Result:
+    if topic == c.DEADLETTER:
+        return decode_dead_letter(record.key, record.value, record.headers)
+    value: bytes = record.value or b""
+    if topic == c.FUSED:
+        return decode_fused(value)
+    return decode_converted(value) if topic == c.CONVERTED_TEXT else decode_unfused(value)
+
+
+def _check_settings(topics: Sequence[str], start: str, remember_ids: int) -> None:
+    for topic in topics:
+        if topic not in READABLE_TOPICS:
+            raise SettingsError("topics", topic, f"{', '.join(READABLE_TOPICS)} (without prefix)")
+    if not topics:
+        raise SettingsError("topics", "", f"at least one of {', '.join(READABLE_TOPICS)}")
+    if start not in ("earliest", "latest"):
+        raise SettingsError("start", start, "earliest or latest")
+    if remember_ids < 1:
+        raise SettingsError("remember_ids", remember_ids, "an integer of at least 1")

@@ -1,0 +1,201 @@
+"""Push media events onto Kafka.
+
+async with MediaProducer("localhost:9092") as producer:
+    await producer.send("lobby", "image", jpeg_bytes, time_ms=1_772_366_400_250)
+    await producer.send("lobby", "text", text="hello", time_ms=1_772_366_400_260, language="en")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Required, Self, TypedDict, Unpack
+
+from aiokafka.errors import KafkaError
+
+from syncline import contract as c
+from syncline.errors import BrokerError, ContractError, SettingsError
+from syncline.events import MediaEvent, build_headers, check_value, parse_headers
+from syncline.kafka import broker_error, require_topics, start_producer
+from syncline.media import check_modality, sniff_content_type
+from syncline.placement import partition_for
+
+_OVERHEAD_BYTES = 48 * 1024
+"""Room for headers and key beside the largest value: 1 MB and this stay below Kafka's 1 MiB a record."""
+
+
+class Delivery(NamedTuple):
+    """Where an event is now: its id, unprefixed topic, partition and offset."""
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(slots=True)
+class ProducerProgress:
+    """Counts since the start: events handed to the client, on the broker, failed; payload bytes on the broker."""
+
+    n_sent: int = 0
+    n_delivered: int = 0
+    n_failed: int = 0
+    n_bytes: int = 0
+
+
+class EventFields(TypedDict, total=False):
+    """What can be said of an event beside stream, modality and data.
+
+    time_ms: event time, integer ms since 1970. duration_ms: the event covers [time_ms, time_ms + duration_ms].
+    text: the payload of a text event. lane: which of several sources of one modality, default the modality.
+    id: unique within the source, default random. language: BCP 47. content_type: default by the first bytes.
+    traceparent: W3C trace context, passed on to the result.
+    """
+
+    time_ms: Required[int]
+    text: str
+    lane: str
+    id: str
+    duration_ms: int
+    language: str
+    content_type: str
+    traceparent: str
+
+
+class MediaProducer:
+    """Sends media events to the `media.*` topics; an async context manager.
+
+    source: URI of this producer (`ce_source`), default `urn:host:` + this machine's name; it should outlive
+    restarts, since a second source on one lane is warned of. max_event_bytes: largest payload. linger_ms: how long a
+    batch may wait for more. on_progress: called after each delivery or failure. kafka_options: further arguments for
+    aiokafka's clients, such as `security_protocol`. Sends with `acks=all`, idempotent where the broker can.
+    Entering raises `BrokerError` where the broker cannot be reached or lacks a topic; topics are never created.
+    """
+
+    def __init__(
+        self,
+        brokers: str = c.DEFAULT_BROKERS,
+        *,
+        topic_prefix: str = c.DEFAULT_PREFIX,
+        source: str = "",
+        max_event_bytes: int = c.MAX_EVENT_BYTES,
+        linger_ms: int = 2,
+        on_progress: Callable[[ProducerProgress], None] | None = None,
+        kafka_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        if max_event_bytes < 1:
+            raise SettingsError("max_event_bytes", max_event_bytes, "an integer of at least 1")
+        self.progress = ProducerProgress()
+        self._brokers, self._prefix, self._linger_ms = brokers, topic_prefix, linger_ms
+        self._source = source or f"urn:host:{socket.gethostname()}"
+        self._max_event_bytes = max_event_bytes
+        self._on_progress = on_progress
+        self._options = dict(kafka_options or {})
+        self._n_partitions: dict[str, int] = {}
+        self._client: Any = None
+
+    async def __aenter__(self) -> Self:
+        names = [self._prefix + topic for topic in c.MEDIA_TOPICS]
+        self._n_partitions = await require_topics(self._brokers, names, self._options)
+        if len(set(self._n_partitions.values())) > 1:
+            counts = ", ".join(f"{name} has {count}" for name, count in self._n_partitions.items())
+            raise BrokerError(f"broker {self._brokers}: media topics differ in their number of partitions: {counts}")
+        self._client = await start_producer(
+            self._brokers,
+            max_request_size=self._max_event_bytes + _OVERHEAD_BYTES,
+            linger_ms=self._linger_ms,
+            **self._options,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        client, self._client = self._client, None
+        await client.stop()  # flushes
+
+    async def send(
+        self, stream: str, modality: str, data: bytes | None = None, **fields: Unpack[EventFields]
+    ) -> Delivery:
+        """Send one event and wait until the broker has it.
+
+        data: the payload, the file's bytes; for text give `text` instead. fields: see `EventFields`.
+        Raises `ContractError` for what the worker would refuse, `BrokerError` for what the broker does.
+        """
+        return await (await self.send_soon(stream, modality, data, **fields))
+
+    async def send_soon(
+        self, stream: str, modality: str, data: bytes | None = None, **fields: Unpack[EventFields]
+    ) -> asyncio.Future[Delivery]:
+        """Like `send`, but wait for room in the send buffer only; await what it returns for the delivery.
+
+        Events of one stream and modality reach the broker in the order of these calls.
+        """
+        check_modality(modality)
+        text = fields.get("text")
+        if (data is None) == (text is None):
+            raise ContractError("null_value", "give either data (bytes) or text (str)")
+        payload = data if data is not None else (text or "").encode()
+        event = MediaEvent(
+            stream=stream,
+            modality=modality,
+            source=self._source,
+            id=fields.get("id") or uuid.uuid4().hex,
+            time_ms=fields["time_ms"],
+            content_type=fields.get("content_type") or sniff_content_type(modality, payload),
+            lane=fields.get("lane", ""),
+            duration_ms=fields.get("duration_ms", 0),
+            language=fields.get("language", ""),
+            traceparent=fields.get("traceparent", ""),
+        )
+        return await self._enqueue(event, check_value(event, payload, self._max_event_bytes))
+
+    async def flush(self) -> None:
+        """Wait until everything sent so far is on the broker or has failed."""
+        await self._started().flush()
+
+    def _started(self) -> Any:
+        if self._client is None:
+            raise BrokerError("the producer is not started: use it as `async with MediaProducer(…) as producer`")
+        return self._client
+
+    async def _enqueue(self, event: MediaEvent, payload: bytes) -> asyncio.Future[Delivery]:
+        client, key, headers = self._started(), event.stream.encode(), build_headers(event)
+        # Read back what will be sent: the worker reads with the same function, so it refuses nothing that goes out.
+        parse_headers(event.topic, key, headers, event.time_ms)
+        topic = self._prefix + event.topic
+        self.progress.n_sent += 1
+        delivery: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
+        try:
+            partition = partition_for(key, self._n_partitions[topic])
+            sent = await client.send(topic, payload, key, partition, headers=headers)
+        except KafkaError as error:
+            self._note(0, failed=True)
+            raise broker_error(self._brokers, error) from error
+
+        def on_done(sent: Any) -> None:
+            self._delivered(sent, delivery, event, len(payload))
+
+        sent.add_done_callback(on_done)
+        return delivery
+
+    def _delivered(self, sent: Any, delivery: asyncio.Future[Delivery], event: MediaEvent, n_bytes: int) -> None:
+        error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
+        self._note(n_bytes, failed=error is not None)
+        if delivery.cancelled():
+            return
+        if error is not None:
+            delivery.set_exception(broker_error(self._brokers, error))
+            return
+        metadata = sent.result()
+        delivery.set_result(Delivery(event.id, event.topic, metadata.partition, metadata.offset))
+
+    def _note(self, n_bytes: int, *, failed: bool) -> None:
+        if failed:
+            self.progress.n_failed += 1
+        else:
+            self.progress.n_delivered += 1
+            self.progress.n_bytes += n_bytes
+        if self._on_progress is not None:
+            self._on_progress(self.progress)
