@@ -92,7 +92,7 @@ class MediaProducer:
         self._brokers, self._prefix, self._linger_ms = brokers, topic_prefix, linger_ms
         self._source = source or f"urn:host:{socket.gethostname()}"
         self._max_event_bytes = max_event_bytes
-        self._on_progress = on_progress
+        self.on_progress = on_progress
         self._options = dict(kafka_options or {})
         self._n_partitions: dict[str, int] = {}
         self._client: Any = None
@@ -197,5 +197,5 @@ class MediaProducer:
         else:
             self.progress.n_delivered += 1
             self.progress.n_bytes += n_bytes
-        if self._on_progress is not None:
-            self._on_progress(self.progress)
+        if self.on_progress is not None:
+            self.on_progress(self.progress)

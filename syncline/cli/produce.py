@@ -1,0 +1,82 @@
+"""`syncline produce MANIFEST.jsonl`: send the media that a manifest lists."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from syncline.cli.progress import show_progress
+from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, MAX_EVENT_BYTES
+from syncline.errors import SettingsError
+from syncline.manifest import Step, read_manifest
+from syncline.producer import MediaProducer, ProducerProgress
+from syncline.replay import replay
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def produce(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON lines with stream, modality (image, text, audio), time_ms (ms since 1970), path or text; "
+            "optional lane, language (BCP 47), duration_ms, id, content_type, after_ms (ms after the start)."
+        ),
+    ],
+    brokers: Annotated[
+        str, typer.Option(envvar="SYNCLINE_BROKERS", help="Bootstrap addresses, host:port,host:port.")
+    ] = DEFAULT_BROKERS,
+    topic_prefix: Annotated[
+        str, typer.Option(envvar="SYNCLINE_TOPIC_PREFIX", help="In front of every topic's name.")
+    ] = DEFAULT_PREFIX,
+    rate: Annotated[
+        float, typer.Option(help="1 sends as the times say, 2 twice as fast, 0 as fast as possible.")
+    ] = 1.0,
+    source: Annotated[str, typer.Option(help="URI of this producer; default urn:host: and the machine's name.")] = "",
+    max_event_bytes: Annotated[int, typer.Option(help="Largest payload, in bytes.")] = MAX_EVENT_BYTES,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
+) -> None:
+    """Send the media that a manifest lists; all lines are checked before the first is sent.
+
+    Exit code 1 when an event was not taken by the broker, 2 when a line is wrong.
+    """
+    if not 0 <= rate < float("inf"):
+        raise SettingsError("--rate", rate, "a number of at least 0")
+    steps = read_manifest(manifest, max_event_bytes)
+    started_s = time.monotonic()
+    producer = MediaProducer(brokers, topic_prefix=topic_prefix, source=source, max_event_bytes=max_event_bytes)
+    n_failed = asyncio.run(_send(producer, steps, rate))
+    typer.echo(_summary(producer.progress, time.monotonic() - started_s, as_json))
+    if n_failed:
+        raise typer.Exit(1)
+
+
+async def _send(producer: MediaProducer, steps: list[Step], rate: float) -> int:
+    with show_progress("sending", len(steps)) as advance:
+
+        def show(progress: ProducerProgress) -> None:
+            advance(progress.n_delivered + progress.n_failed)
+
+        producer.on_progress = show
+        async with producer:
+            return await replay(producer, steps, rate)
+
+
+def _summary(progress: ProducerProgress, seconds: float, as_json: bool) -> str:
+    if as_json:
+        summary = {
+            "sent": progress.n_sent,
+            "delivered": progress.n_delivered,
+            "failed": progress.n_failed,
+            "bytes": progress.n_bytes,
+            "seconds": round(seconds, 3),
+        }
+        return json.dumps(summary)
+    failed = f", {progress.n_failed} failed" if progress.n_failed else ""
+    return f"{progress.n_delivered} of {progress.n_sent} events on the broker in {seconds:.1f} s{failed}"

@@ -1,0 +1,133 @@
+"""Manifests: which media to send, when. A file of JSON lines; paths are relative to it.
+
+    {"stream": "lobby", "modality": "image", "time_ms": 1772366400250, "path": "frames/0001.jpg"}
+    {"stream": "lobby", "modality": "text", "time_ms": 1772366400260, "text": "hello", "language": "en"}
+
+Everything is checked before anything is sent; an error names file, line, what it got and what it takes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from syncline.contract import MAX_EVENT_BYTES
+from syncline.errors import ContractError, SettingsError
+from syncline.events import MediaEvent, build_headers, parse_headers
+from syncline.media import check_modality, sniff_content_type
+from syncline.producer import EventFields
+
+_MAGIC_BYTES = 16
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line: an event to send.
+
+    time_ms: event time, ms since 1970. path or text: the payload. after_ms: when to send it, in ms after the start
+    at rate 1; default: by its time, the manifest's first event at once. content_type: needed only where the first
+    bytes do not tell. id: unique within the source, default random.
+    """
+
+    stream: str
+    modality: str
+    time_ms: int
+    path: str | None = None
+    text: str | None = None
+    lane: str = ""
+    language: str = ""
+    duration_ms: int = 0
+    id: str = ""
+    content_type: str = ""
+    after_ms: int | None = None
+
+    def fields(self) -> EventFields:
+        """What `MediaProducer.send` wants beside stream, modality and data."""
+        fields = EventFields(
+            time_ms=self.time_ms,
+            lane=self.lane,
+            id=self.id,
+            duration_ms=self.duration_ms,
+            language=self.language,
+            content_type=self.content_type,
+        )
+        if self.text is not None:
+            fields["text"] = self.text
+        return fields
+
+
+class Step(msgspec.Struct, frozen=True):
+    """An entry, when it is due (ms after the start at rate 1), and its file (None for a text)."""
+
+    due_ms: int
+    entry: Entry
+    file: Path | None
+
+
+def read_manifest(path: Path, max_event_bytes: int = MAX_EVENT_BYTES) -> list[Step]:
+    """Read and check a manifest; steps come in the order in which they are due.
+
+    Raises `SettingsError` for the first line that is wrong, or where there is no line at all.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("manifest", str(path), f"a file of JSON lines in UTF-8 ({error})") from error
+    entries: list[tuple[Entry, Path | None]] = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            entries.append(_read_line(line, f"{path}:{number}", path.parent, max_event_bytes))
+    if not entries:
+        raise SettingsError("manifest", str(path), "at least one line")
+    first_ms = min(entry.time_ms for entry, _ in entries)
+    steps = [Step(_due_ms(entry, first_ms), entry, file) for entry, file in entries]
+    return sorted(steps, key=lambda step: step.due_ms)
+
+
+def _due_ms(entry: Entry, first_ms: int) -> int:
+    return entry.after_ms if entry.after_ms is not None else entry.time_ms - first_ms
+
+
+def _read_line(line: str, where: str, folder: Path, max_event_bytes: int) -> tuple[Entry, Path | None]:
+    try:
+        entry = msgspec.json.decode(line, type=Entry)
+    except msgspec.DecodeError as error:
+        takes = f"JSON with {', '.join(Entry.__struct_fields__)} ({error})"
+        raise SettingsError(where, line[:200], takes) from error
+    if (entry.path is None) == (entry.text is None):
+        raise SettingsError(where, line[:200], "either path or text")
+    if entry.after_ms is not None and entry.after_ms < 0:
+        raise SettingsError(f"{where} after_ms", entry.after_ms, "an integer of at least 0")
+    if entry.text is not None and entry.modality != "text":
+        raise SettingsError(f"{where} text", entry.text[:64], "a path, since the modality is not text")
+    file = None if entry.path is None else folder / entry.path
+    try:
+        _check_event(entry, file, max_event_bytes)
+    except OSError as error:
+        raise SettingsError(f"{where} path", entry.path, f"a file that can be read ({error.strerror})") from error
+    except ContractError as error:
+        raise SettingsError(where, line[:200], f"an event of the contract ({error})") from error
+    return entry, file
+
+
+def _check_event(entry: Entry, file: Path | None, max_event_bytes: int) -> None:
+    check_modality(entry.modality)
+    if file is None:
+        head, n_bytes = b"", len((entry.text or "").encode())
+    else:
+        with file.open("rb") as opened:
+            head, n_bytes = opened.read(_MAGIC_BYTES), file.stat().st_size
+    if not 0 < n_bytes <= max_event_bytes:
+        raise ContractError("too_large" if n_bytes else "empty_value", f"{n_bytes} bytes, takes 1 to {max_event_bytes}")
+    event = MediaEvent(
+        stream=entry.stream,
+        modality=entry.modality,
+        source="urn:manifest",
+        id=entry.id or "random",
+        time_ms=entry.time_ms,
+        content_type=entry.content_type or sniff_content_type(entry.modality, head),
+        lane=entry.lane,
+        duration_ms=entry.duration_ms,
+        language=entry.language,
+    )
+    parse_headers(event.topic, entry.stream.encode(), build_headers(event), None)

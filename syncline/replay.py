@@ -1,0 +1,39 @@
+"""Send a manifest's events at their times, or as fast as the broker takes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from syncline.errors import BrokerError
+from syncline.manifest import Step
+from syncline.producer import Delivery, MediaProducer
+
+_MAX_ON_THEIR_WAY = 2_000
+"""Deliveries awaited at a time: bounds memory when the broker is slower than the disk."""
+
+
+async def replay(producer: MediaProducer, steps: Sequence[Step], rate: float = 1.0) -> int:
+    """Send all steps and wait until each is on the broker; returns how many were not taken.
+
+    rate: 1 sends as the steps' times say, 2 twice as fast, 0 as fast as possible. A failed delivery does not stop the
+    others; it is counted. Raises what `MediaProducer.send_soon` raises, and OSError where a file has gone.
+    """
+    loop = asyncio.get_running_loop()
+    start_s = loop.time()
+    waiting: set[asyncio.Future[Delivery]] = set()
+    n_failed = 0
+    for step in steps:
+        if rate > 0:
+            await asyncio.sleep(max(0.0, start_s + step.due_ms / 1000 / rate - loop.time()))
+        data = None if step.file is None else await asyncio.to_thread(step.file.read_bytes)
+        waiting.add(await producer.send_soon(step.entry.stream, step.entry.modality, data, **step.entry.fields()))
+        if len(waiting) >= _MAX_ON_THEIR_WAY:
+            n_failed += await _settle(waiting)
+    return n_failed + await _settle(waiting)
+
+
+async def _settle(waiting: set[asyncio.Future[Delivery]]) -> int:
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    waiting.clear()
+    return sum(isinstance(outcome, BrokerError) for outcome in outcomes)
