@@ -122,6 +122,11 @@ class Clocks:
         clock = self._lanes.get((stream, lane))
         return NEVER_MS if clock is None else clock.watermark_ms
 
+    def is_forgotten(self, stream: str, lane: str, append_ms: int) -> bool:
+        """Whether nothing is known of the lane for a record appended at `append_ms`."""
+        clock = self._lanes.get((stream, lane))
+        return clock is None or append_ms - clock.append_ms > self._ttl_ms
+
     def judge(self, item: Item) -> Literal["late", "duplicate"] | None:
         """What the lane's own log says of its next item; changes nothing."""
         clock = self._lanes.get((item.stream, item.lane))

@@ -58,15 +58,11 @@ class SetDecision(msgspec.Struct, frozen=True, array_like=True, tag="set", gc=Fa
 
 
 class UnfusedDecision(msgspec.Struct, frozen=True, array_like=True, tag="unfused", gc=False):
-    """A record that is in no set, and why; `late_by_ms` where the reason is `late`.
-
-    `bound_ms` as in `SetDecision`: a set that lacked a required lane may have been decided by force too.
-    """
+    """A record that is in no set, and why; `late_by_ms` where the reason is `late`."""
 
     item: Item
     reason: UnfusedReason
     late_by_ms: int = 0
-    bound_ms: int = 0
     bound_ms: int = 0
     """As in SetDecision, where a set was given up (`require`) by timeout or pressure."""
 

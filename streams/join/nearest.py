@@ -18,7 +18,7 @@ class Nearest(Strategy):
     Pivots are decided in (time, offset) order. Decided when the pivot's watermark has reached it and, for
     each other lane, end + best distance (>=: what comes later at that distance is no earlier), or has
     passed end + tolerance where nothing was found (>). An item of another lane is unmatched once the
-    pivot's watermark is past its end + tolerance and no undecided pivot is within the tolerance.
+    pivot's watermark is past its end + tolerance and every pivot that starts by then is decided.
     """
 
     def heads(self, stream: StreamState) -> list[Head]:
@@ -113,10 +113,10 @@ class Nearest(Strategy):
         waiting: Head | None = None
         for entry in lane.held:
             if first is not None:
-                if entry[0] > first.end_ms + tolerance_ms:
-                    break  # not its turn: the pivots before it are decided first
+                if entry[0] + tolerance_ms >= first.time_ms:
+                    break  # nor is it the turn of any later one
                 if entry[2].end_ms + tolerance_ms >= first.time_ms:
-                    continue  # the first pivot may take it
+                    continue  # a held pivot may take it
             if entry[2].end_ms + tolerance_ms < watermark_ms:
                 return self._lone(lane, entry, pivots)
             waiting = waiting or self._lone(lane, entry, pivots)

@@ -7,20 +7,11 @@ high_water, joined --> timers: waited long enough, with proof? ----------> decid
 
 from __future__ import annotations
 
-from collections import Counter
-
 from streams.join.clocks import NEVER_MS, Clocks
 from streams.join.earliest import Earliest
-from streams.join.model import (
-    ClosedDecision,
-    Item,
-    JoinDecision,
-    SetDecision,
-    SetReason,
-    UnfusedDecision,
-    UnfusedReason,
-)
+from streams.join.model import Item, JoinDecision, SetReason
 from streams.join.nearest import Nearest
+from streams.join.outbox import Outbox
 from streams.join.settings import JoinSettings
 from streams.join.state import Head, LanePlan, LaneQueue, StreamState
 from streams.join.strategy import Strategy
@@ -37,7 +28,7 @@ class PartitionJoin:
     Items of a topic must come in offset order, each by `add` or `observe`. `now_ms` is any monotonic clock,
     the same in all calls. `clocks` and `bounds` (stream -> time below which a forced decision made it late)
     are taken over from a snapshot; `bounds` is read-only for the caller.
-    `counters` counts decisions by outcome and reason (`complete`, `partial`, `set_timeout`, `late`, ...).
+    `counters` counts decisions by outcome and reason: see `Outbox`.
     """
 
     def __init__(
@@ -47,13 +38,13 @@ class PartitionJoin:
         self.clocks = Clocks(settings) if clocks is None else clocks
         self.bounds: dict[str, int] = {} if bounds is None else bounds
         self.n_undecided = 0
-        self.counters: Counter[str] = Counter()
-        self.suspects = Suspects()
+        self._outbox = Outbox(settings)
+        self.counters = self._outbox.counters
+        self._suspects = Suspects(self.counters) if settings.strategy == "earliest" else None
         self._strategy = STRATEGIES[settings.strategy](settings)
         self._timers = Timers(settings.max_wait_ms)
         self._streams: dict[str, StreamState] = {}
         self._dirty: dict[str, None] = {}
-        self._out: list[JoinDecision] = []
         self._plans: dict[tuple[str, ...], LanePlan] = {}
         self.clocks.attach(self._streams, self._on_forget)
 
@@ -64,13 +55,13 @@ class PartitionJoin:
         """
         place = self._place(item)
         if place is None:
-            self._unfuse(item, "unexpected")
+            self._outbox.unfuse(item, "unexpected")
             return
         verdict = self.clocks.judge(item)
-        bound_ms = self.bounds.get(item.stream, NEVER_MS)
+        bound_ms = self._bound_ms(item) if item.stream in self.bounds else NEVER_MS
         if verdict == "late" or (item.time_ms < bound_ms and not in_set):
             limit_ms = max(self.clocks.watermark_ms(item.stream, item.lane) if verdict else NEVER_MS, bound_ms)
-            self._unfuse(item, "late", limit_ms - item.time_ms)
+            self._outbox.unfuse(item, "late", late_by_ms=limit_ms - item.time_ms)
             return
         clock = self.clocks.move(item)
         stream = self._streams.get(item.stream)
@@ -85,9 +76,10 @@ class PartitionJoin:
                 self.n_undecided += 1
                 if in_set:
                     stream.taken.add((item.topic, item.offset))
-                self.suspects.on_held(clock, item)
+                if self._suspects is not None:
+                    self._suspects.on_held(clock, item)
         if verdict is not None:
-            self._unfuse(item, "duplicate")
+            self._outbox.unfuse(item, "duplicate")
 
     def observe(self, item: Item, now_ms: int) -> None:
         """Take an item that is decided already or could not be decoded: it moves its lane and joins nothing."""
@@ -112,14 +104,14 @@ class PartitionJoin:
                     self._run(stream, now_ms)
             self._dirty.clear()
             self._timers.compact(self._streams)
-        return self._flush()
+        return self._outbox.flush()
 
     def press(self) -> list[JoinDecision]:
         """Decide the stream of the oldest record (by append time), up to and including that record's set."""
         held = (entry[2] for stream in self._streams.values() for lane in stream.lanes for entry in lane.held)
         target = min(held, key=lambda item: (item.append_ms, item.topic, item.offset), default=None)
         if target is None:
-            return self._flush()
+            return self._outbox.flush()
         stream = self._streams[target.stream]
         while self._holds(stream, target):
             head = self._strategy.heads(stream)[0]
@@ -129,7 +121,7 @@ class PartitionJoin:
                 self._emit(stream, head, None)
         self._dirty[stream.name] = None
         self._drop_if_empty(stream)
-        return self._flush()
+        return self._outbox.flush()
 
     def high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int) -> None:
         """Take the broker's high watermark of `topic`, asked for at `asked_ms` (None: it gave no answer)."""
@@ -149,6 +141,11 @@ class PartitionJoin:
     def next_deadline_ms(self) -> int | None:
         """When `decide` is to be called next for a timer's sake; None if no timer runs towards its deadline."""
         return self._timers.next_deadline_ms()
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether so many sets look shifted that the tolerance must be too near the period of a lane."""
+        return self._suspects is not None and self._suspects.warns
 
     def _place(self, item: Item) -> int | None:
         """The number of the item's lane; None where its stream waits for no such lane from that topic."""
@@ -201,33 +198,24 @@ class PartitionJoin:
         members = self._strategy.take(stream, head)
         self.n_undecided -= n_before - stream.n_held
         if head.fused:
-            self._fuse(stream, head, tuple(members), forced, bound_ms)
+            self._outbox.fuse(stream.name, head, tuple(members), forced, bound_ms)
+            if self._suspects is not None:
+                self._suspects.on_set(head)
         elif in_set:
-            self.counters["closed"] += 1
-            self._out.extend(ClosedDecision(item) for item in members)
+            self._outbox.close(members[0])
         else:
             for item in members:
-                self._unfuse(item, "unmatched", bound_ms=bound_ms)
+                self._outbox.unfuse(item, "unmatched", bound_ms=bound_ms)
 
-    def _fuse(
-        self, stream: StreamState, head: Head, members: tuple[Item, ...], forced: SetReason | None, bound_ms: int
-    ) -> None:
-        outcome = "partial" if head.missing else "complete"
-        reason = forced or ("watermark" if head.missing else "complete")
-        name, missing = self.settings.strategy, tuple(head.missing)
-        self._out.append(SetDecision(stream.name, name, outcome, reason, head.start_ms, members, missing, bound_ms))
-        self.counters[outcome] += 1
-        self.counters["by_" + reason] += 1
-        if name == "earliest":
-            self.suspects.on_set(head)
-
-    def _unfuse(self, item: Item, reason: UnfusedReason, late_by_ms: int = 0, bound_ms: int = 0) -> None:
-        self._out.append(UnfusedDecision(item, reason, late_by_ms, bound_ms))
-        self.counters[reason] += 1
-
-    def _flush(self) -> list[JoinDecision]:
-        out, self._out = self._out, []
-        return out
+    def _bound_ms(self, item: Item) -> int:
+        """Below what `item` is late because of a forced decision."""
+        lanes = self._plan(item.stream).lanes
+        if item.stream not in self._streams and all(
+            self.clocks.is_forgotten(item.stream, lane, item.append_ms) for lane, _ in lanes
+        ):
+            # Else a clock that was set back while all was silent stayed late for good: late items move nothing.
+            del self.bounds[item.stream]
+        return self.bounds.get(item.stream, NEVER_MS)
 
     def _on_forget(self, name: str) -> None:
         """A bound goes with the last of its stream's lanes."""

@@ -7,6 +7,8 @@ text   --0--------100--------200-----------300-->      but nearer to text 200, t
 
 from __future__ import annotations
 
+from collections import Counter
+
 from streams.join.clocks import LaneClock, Probe
 from streams.join.earliest import opener_of
 from streams.join.model import Item
@@ -19,23 +21,22 @@ LEAST_SETS = 100
 class Suspects:
     """How many sets have a member that lies nearer to the opener lane's next item than to the opener.
 
-    Only a count: it may depend on arrival order, decisions never do.
+    Counted as `suspect_pairs` in the join's counters. Only a count: it may depend on arrival order, decisions never do.
     """
 
-    __slots__ = ("n_pairs", "n_sets")
+    __slots__ = ("_counters",)
 
-    def __init__(self) -> None:
-        self.n_sets = 0
-        self.n_pairs = 0
+    def __init__(self, counters: Counter[str]) -> None:
+        self._counters = counters
 
     @property
     def warns(self) -> bool:
         """Whether more than 1 % of at least 100 sets are suspect: the tolerance is too near the period."""
-        return self.n_sets >= LEAST_SETS and self.n_pairs > WARN_ABOVE * self.n_sets
+        n_sets = self._counters["complete"] + self._counters["partial"]
+        return n_sets >= LEAST_SETS and self._counters["suspect_pairs"] > WARN_ABOVE * n_sets
 
     def on_set(self, head: Head) -> None:
         """Take a decided set; call it after the set's members were removed from their lanes."""
-        self.n_sets += 1
         if len(head.picked) < 2:
             return
         lane, opener = opener_of(head)
@@ -59,5 +60,5 @@ class Suspects:
         for time_ms, end_ms in others:
             to_next_ms = max(0, after.time_ms - end_ms, time_ms - after.end_ms)
             if to_next_ms < time_ms - opener_end_ms:
-                self.n_pairs += 1
+                self._counters["suspect_pairs"] += 1
                 return
