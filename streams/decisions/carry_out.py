@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from streams.decisions.prefix import Holds
+from streams.decisions.holds import Holds
 from streams.decisions.records import NOT_NAMED, Commands, Held, Task
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.model import (
@@ -50,8 +50,7 @@ class CarryOut:
         self._queues: dict[str, deque[Task]] = {}
         self._fuse: list[Task] = []
         self._publish: list[Task] = []
-        self.proposals: list[Decision] = []
-        """Failures that must be written to the log before they are acted on."""
+        self._proposals: list[Decision] = []
 
     # --- confirmed decisions, in log order ---------------------------------------------------------------------
 
@@ -172,14 +171,19 @@ class CarryOut:
         if task.failing is not None or task.failed is not None or not isinstance(task.decision, SetDecision):
             return
         task.failing = reason
-        self.proposals.append(FailedDecision(tuple(task.keys), reason, task.lost))
+        self._proposals.append(FailedDecision(tuple(task.keys), reason, task.lost))
         if not self._rules.failure_is_a_decision:
             task.failed = reason
             self._flush(task.decision.stream)
 
+    def take_proposals(self) -> list[Decision]:
+        """Failures that must be written to the log before they are acted on; each is handed out once."""
+        proposals, self._proposals = self._proposals, []
+        return proposals
+
     def propose_failures_again(self) -> None:
         """The claim under which failures were proposed is void."""
-        self.proposals = [
+        self._proposals = [
             FailedDecision(tuple(task.keys), task.failing, task.lost)
             for queue in self._queues.values()
             for task in queue

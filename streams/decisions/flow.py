@@ -10,18 +10,13 @@ itself. Limits are over all topics of one partition number together (docs/design
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
+from streams.decisions.holds import Holds
+from streams.decisions.load import Load
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.settings import JoinSettings
-
-
-class Load(NamedTuple):
-    """An amount of records: how many, and their bytes."""
-
-    events: int
-    n_bytes: int
 
 
 class TopicState(NamedTuple):
@@ -74,3 +69,38 @@ class Flow:
         if not self._rules.spare_what_frees_itself:
             return False
         return 2 * on_its_way.events >= self._soft.events or 2 * on_its_way.n_bytes >= self._soft.n_bytes
+
+
+class Reading:
+    """Which topics one partition number reads now, and of which the high watermark must be asked for."""
+
+    def __init__(self, flow: Flow, holds: Holds) -> None:
+        self._flow, self._holds = flow, holds
+        self._high_water: dict[str, int] = {}
+        self._now = frozenset(holds.topics)
+
+    def high_water(self, topic: str, high_water: int) -> None:
+        """The broker's answer for `topic`."""
+        self._high_water[topic] = high_water
+
+    @property
+    def rationed(self) -> bool:
+        """Whether more is held than the soft limit: which topics are behind must be known then."""
+        return self._flow.over_soft(self._holds.held)
+
+    @property
+    def must_press(self) -> bool:
+        """Whether pressure must decide."""
+        return self._flow.must_press(self._holds.held, self._holds.on_its_way)
+
+    def change(self, awaited: Set[str]) -> frozenset[str] | None:
+        """The topics to read from now on, None if that has not changed; `awaited`: a decided set waits for them."""
+        topics = {
+            topic: TopicState(hold.n_bytes, hold.position >= self._high_water.get(topic, 2**63), topic in awaited)
+            for topic, hold in self._holds.topics.items()
+        }
+        now = self._flow.readable(self._holds.held, self._holds.on_its_way, topics)
+        if now == self._now:
+            return None
+        self._now = now
+        return now

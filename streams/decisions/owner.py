@@ -15,28 +15,19 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Literal
 
-from streams.decisions.carry_out import CarryOut, keys_of
+from streams.decisions.carry_out import CarryOut
 from streams.decisions.entries import Batch, Claim, SnapshotPart, decode_entry
-from streams.decisions.flow import Flow, TopicState
-from streams.decisions.prefix import Holds
+from streams.decisions.flow import Flow, Reading
+from streams.decisions.holds import Holds
+from streams.decisions.load import Load
+from streams.decisions.outbox import Outbox
 from streams.decisions.proposer import Proposer
 from streams.decisions.records import NOT_NAMED, Commands, Held, Record, Task
 from streams.decisions.recovery import ReadLog, recover
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.decisions.runs import with_runs
-from streams.decisions.snapshots import SnapshotPolicy, advance, snapshot_parts
+from streams.decisions.snapshots import SettledState, SnapshotPolicy, snapshot_parts
 from streams.decisions.view import LogView
-from streams.join.clocks import Clocks
-from streams.join.model import (
-    MOVES_NO_WATERMARK,
-    ClosedDecision,
-    DeadLetterDecision,
-    Decision,
-    Item,
-    JoinDecision,
-    SetDecision,
-    UnfusedDecision,
-)
+from streams.join.model import DeadLetterDecision, Decision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 
@@ -67,20 +58,16 @@ class PartitionOwner:
         self.state: State = "claiming"
         self._lost_ms = self._heartbeat_ms = now_ms
         self._view = LogView(rules=rules)
-        self._claims: dict[int, Claim] = {}
         self._holds = Holds(committed, in_order=rules.acknowledge_in_order)
         self._carry_out = CarryOut(self._holds, rules)
-        self._settled = Clocks(settings)
-        self._bounds: dict[str, int] = {}
+        self._settled = SettledState(settings)
         self._join: PartitionJoin | None = None
         self._proposer = Proposer()
-        self._outbox: list[Decision] = []
+        self._outbox = Outbox(self._holds)
         self._snapshot: list[SnapshotPart] = []
         self._snapshot_policy = SnapshotPolicy(now_ms)
         self._renewing = False
-        self._flow = Flow(settings, rules)
-        self._high_water: dict[str, int] = {}
-        self._read = frozenset(committed)
+        self._reading = Reading(Flow(settings, rules), self._holds)
         self._claim_again()
 
     # --- start -------------------------------------------------------------------------------------------------
@@ -93,48 +80,29 @@ class PartitionOwner:
         Yields requests for entries of the log; raises `NotRecoverableError`. Afterwards feed `on_log` from `log_end`.
         """
         recovered = yield from recover(self._holds.acknowledged, log_start, log_end, self._rules)
-        self._view, self._claims = recovered.view, recovered.claims
-        at: dict[str, int] = {}
-        if self._rules.restore_clocks and recovered.snapshot is not None:
-            for part in recovered.snapshot:
-                self._settled.restore(part.clocks)
-            self._bounds = dict(recovered.snapshot[0].bounds)
-            at = recovered.snapshot[0].at
+        self._view, self._settled.claims = recovered.view, recovered.claims
         if self._rules.restore_clocks:
-            advance(self._settled, self._decided_since(at, [decision for _, _, decision in recovered.decisions]))
-        for log_offset, _, decision in recovered.decisions:
+            self._settled.restore(recovered, self._holds.acknowledged)
+        for log_offset, decision in recovered.decisions:
             self._confirm(decision, log_offset)
         if self._view.claim is not None and self._view.claim.worker == self._worker:
-            self._own()
+            self._own(now_ms)
         else:
             self._lose(now_ms)
 
-    def _decided_since(self, at: Mapping[str, int], decisions: Sequence[Decision]) -> list[Item]:
-        """Items that moved a watermark between a snapshot's offsets and the acknowledged ones."""
-        acknowledged = self._holds.acknowledged
-        found: dict[tuple[str, int], Item] = {}
-        for decision in decisions:
-            for item in _moving_items(decision):
-                if at.get(item.topic, 0) <= item.offset < acknowledged[item.topic]:
-                    found[item.topic, item.offset] = item
-        return list(found.values())
-
-    def _own(self) -> None:
+    def _own(self, now_ms: int) -> None:
         """This owner's claim is current: join everything held that no decision ends."""
-        self.state = "owning"
-        self._renewing = False
-        self._outbox = []
+        self.state, self._renewing = "owning", False
         self._snapshot = []
+        self._outbox.clear()
         self._carry_out.propose_failures_again()
-        clocks = Clocks(self._settings)
-        clocks.restore(self._settled.export())
-        self._join = PartitionJoin(self._settings, clocks, dict(self._bounds))
+        self._join = PartitionJoin(self._settings, self._settled.copy_clocks(), dict(self._settled.bounds))
         for topic, hold in self._holds.topics.items():
             for held in hold:
                 if not held.final:
                     self._holds.unmark(held)
-                self._take_in(self._join, held, self._heartbeat_ms)
-            self._join.joined(topic, hold.position, self._heartbeat_ms)
+                self._take_in(self._join, held, now_ms)
+            self._join.joined(topic, hold.position, now_ms)
 
     # --- what happens ------------------------------------------------------------------------------------------
 
@@ -169,11 +137,11 @@ class PartitionOwner:
             if held.moves and held.item is not None:
                 join.observe(held.item, now_ms)
         elif rejected is not None:
-            self._outbox.append(DeadLetterDecision(held.topic, held.offset, rejected.reason, held.item))
+            self._outbox.add(DeadLetterDecision(held.topic, held.offset, rejected.reason, held.item))
             if held.item is not None:
                 join.observe(held.item, now_ms)
         elif held.item is not None:
-            join.add(held.item, now_ms)
+            join.add(held.item, now_ms, in_set=held.log_offset != NOT_NAMED)
 
     def on_log(self, entries: Sequence[tuple[int, bytes]], now_ms: int) -> None:
         """Entries of the decision log were read, in offset order; ones that were read before are passed over."""
@@ -193,12 +161,12 @@ class PartitionOwner:
     def _on_claim(self, offset: int, claim: Claim, *, current: bool, now_ms: int) -> None:
         mine = claim.worker == self._worker
         if current:
-            self._claims[offset] = claim
-        if current and mine and self.state == "owning":
+            self._settled.claims[offset] = claim
+        if current and mine and self._join is not None:
             self._renewing = False
-            self._begin_snapshot(now_ms)
+            self._begin_snapshot(self._join, now_ms)
         elif current and mine:
-            self._own()
+            self._own(now_ms)
         elif current or (mine and self.state == "claiming"):
             self._lose(now_ms)
 
@@ -208,17 +176,14 @@ class PartitionOwner:
         self._proposer.drop()
 
     def _confirm(self, decision: Decision, log_offset: int) -> None:
-        bound_ms = getattr(decision, "bound_ms", 0)
-        if bound_ms:
-            stream = decision.stream if isinstance(decision, SetDecision) else _item_of(decision).stream
-            self._bounds[stream] = max(bound_ms, self._bounds.get(stream, bound_ms))
+        self._settled.bind(decision)
         if self._rules.obey_the_log or self.state == "owning":
             self._carry_out.confirm(decision, log_offset)
 
     def on_high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int) -> None:
         """The broker's high watermark of `topic`, asked for at `asked_ms`; None where it could not be asked."""
         if high_water is not None:
-            self._high_water[topic] = high_water
+            self._reading.high_water(topic, high_water)
         if self._join is not None:
             self._join.high_water(topic, high_water, asked_ms, now_ms)
 
@@ -270,36 +235,18 @@ class PartitionOwner:
             self._propose(self._join, now_ms)
 
     def _propose(self, join: PartitionJoin, now_ms: int) -> None:
-        if len(self._outbox) < BATCH_DECISIONS:
-            self._outbox += self._carry_out.proposals
-            self._carry_out.proposals = []
-            self._outbox += [self._closed_if_named(decision) for decision in join.decide(now_ms)]
-            if not self._outbox and self._flow.must_press(self._holds.held, self._holds.on_its_way):
-                self._outbox += join.press()
-            self._outbox = with_runs(self._outbox)
+        if self._outbox.wants_more:
+            self._outbox.extend(self._carry_out.take_proposals())
+            self._outbox.extend(join.decide(now_ms))
+            if not self._outbox and self._reading.must_press:
+                self._outbox.extend(join.press())
         if not self._outbox:
             return
-        batch, self._outbox = self._outbox[:BATCH_DECISIONS], self._outbox[BATCH_DECISIONS:]
-        self._mark(batch)
+        batch = self._outbox.take_batch()
         self._proposer.send(Batch(self._view.claim_offset, self._proposer.next_number, batch))
         if not self._rules.act_on_read_back:
             for decision in batch:
                 self._confirm(decision, self._view.next_offset)
-
-    def _closed_if_named(self, decision: JoinDecision) -> JoinDecision:
-        """After a crash the join does not know that a shared item was in a set before it."""
-        if isinstance(decision, UnfusedDecision) and decision.reason == "unmatched":
-            held = self._holds.get(decision.item.topic, decision.item.offset)
-            if held is not None and held.log_offset != NOT_NAMED:
-                return ClosedDecision(decision.item)
-        return decision
-
-    def _mark(self, batch: Sequence[Decision]) -> None:
-        for decision in batch:
-            for key in keys_of(decision):
-                held = self._holds.get(*key)
-                if held is not None:
-                    self._holds.mark(held)
 
     def write_snapshot(self, now_ms: int) -> None:
         """Renew the claim and, when that is read back, write a snapshot; also before handing over."""
@@ -311,31 +258,19 @@ class PartitionOwner:
     def _claim_again(self) -> None:
         self._proposer.send(Claim(self._worker, self._generation, self._era, self._proposer.next_number))
 
-    def _begin_snapshot(self, now_ms: int) -> None:
-        settled = self._settled.export()
-        newest = self._join.clocks.export() if self._join is not None else []
-        live = {lane.stream for lane in settled} | {lane.stream for lane in newest}
-        self._bounds = {stream: bound for stream, bound in self._bounds.items() if stream in live}
-        replay_from, claim = self._replay_from()
-        self._claims = {offset: known for offset, known in self._claims.items() if offset >= claim[0]}
+    def _begin_snapshot(self, join: PartitionJoin, now_ms: int) -> None:
+        settled = self._settled
+        named = [held.log_offset for hold in self._holds.topics.values() for held in hold]
+        settled.forget_bounds(join.clocks)
         self._snapshot = snapshot_parts(
             self._holds.acknowledged,
-            settled if self._rules.snapshot_at_acknowledged else newest,
-            self._bounds,
-            replay_from,
-            claim,
+            (settled.clocks if self._rules.snapshot_at_acknowledged else join.clocks).export(),
+            settled.bounds,
+            settled.replay_from([*named, *self._carry_out.log_offsets()], self._view.next_offset),
             self._view.claim_offset,
             self._proposer.next_number,
         )
         self._snapshot_policy.taken(now_ms)
-
-    def _replay_from(self) -> tuple[int, tuple[int, Claim | None]]:
-        """Where a reader of the snapshot must begin, and the claim that was current there."""
-        named = [held.log_offset for hold in self._holds.topics.values() for held in hold]
-        named += self._carry_out.log_offsets()
-        oldest = min((offset for offset in named if offset != NOT_NAMED), default=self._view.next_offset)
-        at = max((offset for offset in self._claims if offset < oldest), default=-1)
-        return oldest, (at, self._claims.get(at))
 
     def take_commands(self) -> Commands:
         """What is to be done now; each thing is handed out once."""
@@ -345,38 +280,28 @@ class PartitionOwner:
             return commands
         self._carry_out.take(commands)
         self._acknowledge(commands)
-        read = self._readable()
-        if read != self._read:
-            commands.read = self._read = read
+        commands.read = self._reading.change(self._carry_out.awaited_topics())
         return commands
 
     def _acknowledge(self, commands: Commands) -> None:
         for topic, hold in self._holds.topics.items():
             before = hold.acknowledged
-            for held in hold.advance():
-                if held.moves and held.item is not None:
-                    self._settled.move(held.item)
+            self._settled.settle(hold.advance())
             if hold.acknowledged > before:
                 commands.acknowledge[topic] = hold.acknowledged
-
-    def _readable(self) -> frozenset[str]:
-        held = self._holds.held
-        if not self._flow.over_soft(held):
-            return frozenset(self._holds.topics)
-        awaited = self._carry_out.awaited_topics()
-        topics = {
-            topic: TopicState(hold.n_bytes, hold.position >= self._high_water.get(topic, 2**63), topic in awaited)
-            for topic, hold in self._holds.topics.items()
-        }
-        return self._flow.readable(held, self._holds.on_its_way, topics)
 
     # --- what others ask ---------------------------------------------------------------------------------------
 
     def topics_to_ask(self) -> set[str]:
         """Topics whose high watermark must be asked for now: a timer or back-pressure needs it."""
-        if self._flow.over_soft(self._holds.held):
+        if self._reading.rationed:
             return set(self._holds.topics)
         return self._join.timer_topics() if self._join is not None else set()
+
+    @property
+    def held(self) -> Load:
+        """Everything that is not resolved."""
+        return self._holds.held
 
     @property
     def idle(self) -> bool:
@@ -384,22 +309,3 @@ class PartitionOwner:
         held, way = self._holds.held, self._holds.on_its_way
         undecided = self._join.n_undecided if self._join is not None else held.events
         return self._proposer.free and not self._outbox and way.events == 0 and held.events <= undecided
-
-
-def _item_of(decision: Decision) -> Item:
-    if isinstance(decision, UnfusedDecision | ClosedDecision):
-        return decision.item
-    raise TypeError(f"{type(decision).__name__} has no item of its own")
-
-
-def _moving_items(decision: Decision) -> Sequence[Item]:
-    """Items of a decision that moved their lane's watermark."""
-    if isinstance(decision, SetDecision):
-        return decision.members
-    if isinstance(decision, ClosedDecision):
-        return (decision.item,)
-    if isinstance(decision, UnfusedDecision):
-        return () if decision.reason in MOVES_NO_WATERMARK else (decision.item,)
-    if isinstance(decision, DeadLetterDecision):
-        return (decision.item,) if decision.item is not None else ()
-    return ()

@@ -38,8 +38,8 @@ class Recovered(NamedTuple):
 
     view: LogView
     snapshot: list[SnapshotPart] | None
-    decisions: list[tuple[int, int, Decision]]
-    """(log offset, offset of the claim it stands under, decision), in log order."""
+    decisions: list[tuple[int, Decision]]
+    """(log offset, decision), in log order."""
     claims: dict[int, Claim]
     """The claims that were current, by their offset."""
 
@@ -115,13 +115,13 @@ def _fold_from(snapshot: list[SnapshotPart], entries: Entries, rules: Rules, log
 
 
 def _fold(view: LogView, snapshot: list[SnapshotPart] | None, entries: Entries, log_end: int) -> Recovered:
-    decisions: list[tuple[int, int, Decision]] = []
+    decisions: list[tuple[int, Decision]] = []
     claims: dict[int, Claim] = {view.claim_offset: view.claim} if view.claim else {}
     for offset, entry in entries:
         verdict = view.apply(offset, entry)
         if verdict == "claim" and isinstance(entry, Claim):
             claims[offset] = entry
         elif verdict == "valid" and isinstance(entry, Batch):
-            decisions.extend((offset, view.claim_offset, decision) for decision in entry.decisions)
+            decisions.extend((offset, decision) for decision in entry.decisions)
     view.next_offset = log_end
     return Recovered(view, snapshot, decisions, claims)

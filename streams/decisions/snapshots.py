@@ -8,13 +8,24 @@ undecided items late when they are read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from streams.decisions.entries import Claim, SnapshotPart
+from streams.decisions.records import NOT_NAMED, Held
+from streams.decisions.recovery import Recovered
 from streams.join.clocks import Clocks, LaneState
-from streams.join.model import Item
+from streams.join.model import (
+    MOVES_NO_WATERMARK,
+    ClosedDecision,
+    DeadLetterDecision,
+    Decision,
+    Item,
+    SetDecision,
+    UnfusedDecision,
+)
+from streams.join.settings import JoinSettings
 
 PART_BYTES = 400_000
 """A part stays well under 512 KiB, the size at which brokers' limits begin to matter."""
@@ -41,18 +52,88 @@ class SnapshotPolicy:
         self._last_ms, self._n_since = now_ms, 0
 
 
-def advance(clocks: Clocks, decided: Iterable[Item]) -> None:
-    """Apply items to `clocks` in offset order of each topic, as the join did when they arrived."""
-    for item in sorted(decided, key=lambda item: (item.topic, item.offset)):
-        clocks.move(item)
+class SettledState:
+    """What a successor needs that no record above the acknowledged offsets can tell it.
+
+    `clocks` are the lane clocks as they were at the acknowledged offsets; `bounds` maps a stream to the bound of its
+    last decision by timeout or pressure; `claims` are those that were current, by their log offset.
+    """
+
+    def __init__(self, settings: JoinSettings) -> None:
+        self._settings = settings
+        self.clocks = Clocks(settings)
+        self.bounds: dict[str, int] = {}
+        self.claims: dict[int, Claim] = {}
+
+    def restore(self, recovered: Recovered, acknowledged: Mapping[str, int]) -> None:
+        """The state at `acknowledged`: a snapshot, and the decisions after it in offset order of each topic."""
+        at: dict[str, int] = {}
+        for part in recovered.snapshot or ():
+            self.clocks.restore(part.clocks)
+            self.bounds |= part.bounds
+            at = part.at
+        decided = {
+            (item.topic, item.offset): item
+            for _, decision in recovered.decisions
+            for item in _moving_items(decision)
+            if at.get(item.topic, 0) <= item.offset < acknowledged[item.topic]
+        }
+        for key in sorted(decided):
+            self.clocks.move(decided[key])
+
+    def settle(self, passed: Iterable[Held]) -> None:
+        """These records, in offset order of their topic, are acknowledged."""
+        for held in passed:
+            if held.moves and held.item is not None:
+                self.clocks.move(held.item)
+
+    def bind(self, decision: Decision) -> None:
+        """Remember the bound of a confirmed decision by timeout or pressure."""
+        if isinstance(decision, SetDecision | UnfusedDecision) and decision.bound_ms:
+            stream = decision.stream if isinstance(decision, SetDecision) else decision.item.stream
+            self.bounds[stream] = max(decision.bound_ms, self.bounds.get(stream, decision.bound_ms))
+
+    def copy_clocks(self) -> Clocks:
+        """The clocks for a join that begins at the acknowledged offsets."""
+        clocks = Clocks(self._settings)
+        clocks.restore(self.clocks.export())
+        return clocks
+
+    def forget_bounds(self, newest: Clocks) -> None:
+        """Drop bounds of streams that neither these clocks nor the join's `newest` remember."""
+        live = {lane.stream for clocks in (self.clocks, newest) for lane in clocks.export()}
+        self.bounds = {stream: bound for stream, bound in self.bounds.items() if stream in live}
+
+    def replay_from(self, named: Iterable[int], next_offset: int) -> tuple[int, int, Claim | None]:
+        """Where a reader of a snapshot begins, and the claim that was current there.
+
+        `named` are the log offsets of the decisions on records at or above the acknowledged offsets. Older claims
+        are forgotten: nobody will ask for them again.
+        """
+        oldest = min((offset for offset in named if offset != NOT_NAMED), default=next_offset)
+        claim_offset = max((offset for offset in self.claims if offset < oldest), default=-1)
+        self.claims = {offset: claim for offset, claim in self.claims.items() if offset >= claim_offset}
+        return oldest, claim_offset, self.claims.get(claim_offset)
+
+
+def _moving_items(decision: Decision) -> Sequence[Item]:
+    """Items of a decision that moved their lane's watermark."""
+    if isinstance(decision, SetDecision):
+        return decision.members
+    if isinstance(decision, ClosedDecision):
+        return (decision.item,)
+    if isinstance(decision, UnfusedDecision):
+        return () if decision.reason in MOVES_NO_WATERMARK else (decision.item,)
+    if isinstance(decision, DeadLetterDecision) and decision.item is not None:
+        return (decision.item,)
+    return ()
 
 
 def snapshot_parts(
     at: Mapping[str, int],
-    clocks: list[LaneState],
+    clocks: Iterable[LaneState],
     bounds: Mapping[str, int],
-    replay_from: int,
-    replay_claim: tuple[int, Claim | None],
+    replay_from: tuple[int, int, Claim | None],
     claim_offset: int,
     first_number: int,
 ) -> list[SnapshotPart]:
@@ -72,9 +153,9 @@ def snapshot_parts(
             part=part,
             n_parts=len(chunks),
             at=dict(at),
-            replay_from=replay_from,
-            replay_claim_offset=replay_claim[0],
-            replay_claim=replay_claim[1],
+            replay_from=replay_from[0],
+            replay_claim_offset=replay_from[1],
+            replay_claim=replay_from[2],
             clocks=rows,
             bounds=dict(bounds) if part == 0 else {},
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from streams.decisions.flow import Load
+from streams.decisions.load import Load
 from streams.decisions.records import Held, Record
 
 
