@@ -69,9 +69,12 @@ def from_numpy(values: np.ndarray[Any, Any]) -> Array:
     """
     import numpy as np
 
-    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+    dtype = values.dtype.newbyteorder("<")
+    if dtype.str not in DTYPES:  # before the view: numpy gives none of objects
+        raise ContractError("bad_array", f"dtype {dtype.str}, takes {', '.join(DTYPES)}")
+    little = np.ascontiguousarray(values, dtype=dtype)
     # view(uint8) because a memoryview of float16 does not cast to bytes.
-    array = Array(little.dtype.str, values.shape, little.reshape(-1).view(np.uint8).data)
+    array = Array(dtype.str, values.shape, little.reshape(-1).view(np.uint8).data)
     array.check()
     return array
 

@@ -1,0 +1,88 @@
+"""Laws of `syncline.deadletters`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncline import contract
+from syncline.deadletters import decode_dead_letter, encode_dead_letter, encode_unfused, original_headers
+from syncline.errors import ContractError
+from syncline.events import build_headers
+from syncline.results import Record, decode_unfused
+from tests.support.contract import example_event, example_unfused
+
+headers = st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.none() | st.binary()), max_size=5)
+
+
+def dead_letter(**changes: Any) -> Record:
+    fields: dict[str, Any] = {
+        "reason": "bad_time", "detail": "got 'x'", "topic": "media.image", "partition": 2, "offset": 7, "key": b"lobby",
+        "value": b"\xff\xd8", "headers": build_headers(example_event()), "timestamp_ms": 5,
+    }  # fmt: skip
+    return encode_dead_letter(**(fields | changes))
+
+
+@given(st.none() | st.binary(), st.none() | st.binary(), headers, st.text(max_size=2000), st.integers(-(2**63), 2**63))
+def test_any_record_becomes_a_dead_letter_and_back(
+    key: bytes | None, value: bytes | None, given_headers: list[tuple[str, bytes | None]], detail: str, time_ms: int
+) -> None:
+    """Whatever a record holds, its key, bytes and headers come back; a null header comes back empty."""
+    record = dead_letter(key=key, value=value, headers=given_headers, detail=detail, timestamp_ms=time_ms)
+    letter = decode_dead_letter(record.key, record.value, record.headers)
+    assert (letter.key, letter.data) == (key, value)
+    assert letter.headers == tuple((name, data or b"") for name, data in given_headers)
+    assert (letter.reason, letter.topic, letter.partition, letter.offset) == ("bad_time", "media.image", 2, 7)
+    assert letter.id == "media.image/2/7"
+
+
+@given(
+    st.lists(st.tuples(st.text(st.characters(codec="utf-8"), max_size=50), st.binary()), max_size=8), st.integers(0, 6)
+)
+def test_original_headers_are_cut_to_16_kib(small: list[tuple[str, bytes]], n_large: int) -> None:
+    """However many headers a record has, at most 16 KiB of names and values are kept, in their order."""
+    given_headers = small + [("large", bytes(6_000))] * n_large
+    kept = original_headers(given_headers)
+    assert sum(len(name.encode()) + len(data) for name, data in kept) <= contract.MAX_ORIGINAL_HEADER_BYTES
+    for (name, data), (kept_name, kept_data) in zip(given_headers, kept, strict=False):
+        assert kept_name == contract.ORIGINAL + name
+        assert data.startswith(kept_data)
+
+
+def test_a_dead_letter_never_takes_over_what_the_original_says_of_itself() -> None:
+    """Its content type is plain bytes and its own headers stand apart from the original's."""
+    record = dead_letter(headers=[("content-type", b"application/cloudevents+json"), ("ce_id", b"theirs")])
+    own = [(name, data) for name, data in record.headers if not name.startswith("orig.")]
+    assert len(dict(own)) == len(own)
+    assert dict(own)["content-type"] == b"application/octet-stream"
+    assert dict(own)["ce_id"] == b"media.image/2/7"
+
+
+def test_a_failed_set_is_named() -> None:
+    """Members of a set that could not be carried out carry its id."""
+    record = dead_letter(set_id="abc")
+    assert decode_dead_letter(record.key, record.value, record.headers).set_id == "abc"
+
+
+def test_an_unfused_record_says_why_and_where_in_headers_and_value() -> None:
+    """Consumers may filter by headers without reading the value."""
+    record = encode_unfused(example_unfused(), build_headers(example_event()))
+    assert decode_unfused(record.value) == example_unfused()
+    found = dict(record.headers)
+    assert (found["ce_reason"], found["ce_latebyms"], found["ce_id"]) == (b"late", b"100", b"media.text/1/9")
+    assert (found["ce_origintopic"], found["ce_originpartition"], found["ce_originoffset"]) == (
+        b"media.text",
+        b"1",
+        b"9",
+    )
+    assert found["orig.ce_id"] == b"frame-1"
+
+
+def test_what_is_no_dead_letter_is_refused() -> None:
+    """A record without the headers of a dead letter raises bad_result."""
+    for broken in ([], [*dead_letter().headers, ("ce_originoffset", b"x")]):
+        with pytest.raises(ContractError, match="bad_result"):
+            decode_dead_letter(None, b"", broken)
