@@ -80,8 +80,8 @@ def _load_other(data: bytes, declared: str, settings: AudioSettings) -> tuple[np
         raise
     except Exception as error:  # libsndfile's errors, and whatever its binding makes of broken files
         raise refuse("audio_undecodable", f"{declared}: {type(error).__name__}: {error}") from error
-    if declared == "audio/flac" and len(mono) < claim.n_frames:
-        raise refuse("audio_undecodable", f"{declared}: header claims {claim.n_frames} frames, got {len(mono)}")
+    if (n_frames := len(mono) * claim.rate_hz // max(1, rate_hz)) < claim.n_frames:
+        raise refuse("audio_undecodable", f"{declared}: header claims {claim.n_frames} frames, got {n_frames}")
     _check_claim(declared, rate_hz, claim.n_channels, len(mono), settings)
     return mono, rate_hz
 

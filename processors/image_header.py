@@ -13,7 +13,7 @@ from processors.limits import refuse
 
 MAX_SEGMENTS = 4_096
 """JPEG: marker segments in front of the first scan. Honest files have tens."""
-MAX_SCANS = 100
+MAX_SCANS = 32
 """JPEG: scans; each costs a pass over the whole picture, and progressive files have about ten."""
 MAX_CHUNKS = 65_536
 """PNG: chunks. Encoders cut data every 8 to 32 KiB."""

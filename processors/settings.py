@@ -13,13 +13,14 @@ MAX_PIXELS_OF_PILLOW = 89_478_485
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a picture becomes an array.
 
-    `size`: pixels of a side of the square. `background`: RGB that transparent pictures are laid on.
+    `size`: pixels of a side of the square. `max_pixels`: width x height; each may take 16 bytes while decoding.
+    `background`: RGB that transparent pictures are laid on.
     `mean`, `std`: per channel, of values in [0, 1]: normalised = (value / 255 - mean) / std.
     """
 
     size: int = 64
     max_bytes: int = 16 * 2**20
-    max_pixels: int = 25_000_000
+    max_pixels: int = 4_096 * 4_096
     background: tuple[int, int, int] = (255, 255, 255)
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
