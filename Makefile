@@ -1,0 +1,48 @@
+# Syncline's commands. `make` alone lists them.
+# TORCH=cpu  makes `setup` take torch without CUDA (needs uv).   PYTHON=python3.12  picks the interpreter.
+
+PYTHON ?= python3
+TORCH ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.syncline-setup
+LOCK := requirements/dev.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format test-kafka corpus bench lock
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with everything in it (once; again when the lock changes)
+
+$(STAMP): $(LOCK) pyproject.toml deploy/setup.sh
+	@PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh deploy/setup.sh $(VENV) $(LOCK)
+	@touch $@
+
+demo: setup ## Line up and fuse four sample streams, before your eyes
+	@$(BIN)/syncline demo
+
+test: setup ## Run all tests that need neither Java nor Docker, in random order
+	@$(BIN)/pytest -q
+
+test-kafka: setup ## Run the Kafka tests on an Apache Kafka too (JDK 17, Maven; fetches 54 MB once)
+	@$(BIN)/pytest -q -m kafka --apache-kafka
+
+check: setup ## Look for mistakes: ruff, its format, pyright (changes nothing)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+format: setup ## Mend what ruff can mend, and format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+corpus: setup ## Build the corpus that the reference model is trained on
+	@$(BIN)/python -m models.corpus
+
+bench: setup ## Measure: the join against other engines
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+lock: setup ## Write requirements/*.txt anew from pyproject.toml (needs uv)
+	@sh deploy/lock.sh

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Writes the locks: versions and hashes of everything, for all supported systems and Pythons at once. No host is named:
+# whoever installs takes the files from where their own machine is told to.
+set -eu
+
+cd "$(dirname "$0")/.."
+lock() {
+    out=$1
+    shift
+    uv pip compile pyproject.toml "$@" --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+        --no-emit-find-links --no-header --quiet --output-file "$out"
+    if grep -n '://\|--index\|--find-links' "$out"; then
+        echo "$out names a host" >&2
+        exit 1
+    fi
+}
+lock requirements/service.txt --extra cli --extra broker --extra service
+lock requirements/dev.txt --extra cli --extra broker --extra service --group dev --constraint requirements/service.txt

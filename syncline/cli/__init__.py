@@ -1,0 +1,32 @@
+"""The command line, `syncline …`.
+
+Each command is a module here with a `typer.Typer` named `app`, imported only when it is the one to run, so that
+`syncline --help` is fast and a producer's machine needs no more than it uses. See `root.COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from syncline.errors import MissingExtraError, SynclineError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 failed, 2 wrong use or a part is missing, 130 Ctrl-C."""
+    # aiokafka warns of each failed attempt on stderr unless somebody listens; the error at the end says it once.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    try:
+        try:
+            from syncline.cli.root import run
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("typer", "rich"):
+                raise
+            raise MissingExtraError("the command line", "cli") from error
+        run(arguments)
+    except SynclineError as error:
+        # What a person can mend needs one line, not a traceback.
+        sys.stderr.write(f"syncline: {' '.join(str(error).split())}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,32 @@
+"""`syncline broker`: the embedded broker in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from syncline.broker import EmbeddedBroker
+
+app = typer.Typer()
+
+
+@app.command()
+def broker(
+    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1; 0 takes any free one.")] = 9092,
+) -> None:
+    """Run the embedded broker on this machine until Ctrl-C; its records live in memory and end with it."""
+    asyncio.run(_serve(port))
+
+
+async def _serve(port: int) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    async with EmbeddedBroker(port) as running:
+        typer.echo(f"broker on {running.address}; Ctrl-C ends it, and its records with it")
+        ended, asked = asyncio.create_task(running.wait()), asyncio.create_task(stopped.wait())
+        await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            ended.result()  # raises what the broker said at its end

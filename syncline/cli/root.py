@@ -1,0 +1,95 @@
+"""The root of the command line: which commands there are, and how the one that is asked for is imported."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from syncline.errors import ServiceMissingError
+
+COMMANDS = {
+    "broker": "Run the embedded broker on this machine.",
+    "topics": "Create or check the topics.",
+    "worker": "Run one worker of the service.",
+    "produce": "Send the media that a manifest lists.",
+    "consume": "Print results as they come.",
+    "demo": "Line up and fuse four sample streams on this machine, before your eyes.",
+    "model": "Train, evaluate or list models.",
+}
+"""Every command with its line of help; its module is `syncline.cli.<name>`. One without a module is not listed."""
+SERVICE_COMMANDS = frozenset({"worker", "demo", "model"})
+"""Commands that need `streams`, `processors` and `models`, which the wheel does not hold."""
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are placeholders, but for the one that runs."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the command named first in `args`, then let typer resolve it."""
+        name = args[0] if args else ""
+        if name in self.commands:
+            self.commands[name] = load(name)
+        return super().resolve_command(ctx, args)
+
+
+def load(name: str) -> Any:
+    """Import a command's module and return its click command.
+
+    Raises ServiceMissingError for a command of the service where only the wheel is installed.
+    """
+    if name in SERVICE_COMMANDS and importlib.util.find_spec("streams") is None:
+        raise ServiceMissingError(f"syncline {name}")
+    command = typer.main.get_command(importlib.import_module(f"syncline.cli.{name}").app)
+    command.name = name
+    return command
+
+
+def existing() -> list[str]:
+    """Names of the commands whose modules exist, in the order of the help."""
+    return [name for name in COMMANDS if importlib.util.find_spec(f"syncline.cli.{name}") is not None]
+
+
+def version() -> str:
+    """The installed version, `unknown` where the code runs without having been installed."""
+    try:
+        return importlib.metadata.version("syncline")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def build() -> typer.Typer:
+    """Return the root with a placeholder for each command."""
+    app = typer.Typer(cls=LazyGroup, add_completion=False, no_args_is_help=True)
+
+    @app.callback()
+    def root(  # pyright: ignore[reportUnusedFunction]
+        _version: Annotated[
+            bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+        ] = False,
+    ) -> None:
+        """Line up pictures, sound and text of the same moment, and fuse them."""
+
+    for name in existing():
+        app.command(name, help=COMMANDS[name])(_placeholder)
+    return app
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"syncline {version()}")
+        raise typer.Exit
+
+
+def _placeholder() -> None:
+    """Stand for a command in the help of the root; never runs, see LazyGroup."""
+    raise NotImplementedError
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    typer.main.get_command(build()).main(args=arguments, prog_name="syncline")
