@@ -1,0 +1,122 @@
+"""Laws of `syncline.producer`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from syncline import BrokerError, ContractError, MediaProducer
+from syncline.events import check_value, parse_headers
+from syncline.placement import check_placement
+from syncline.producer import ProducerProgress
+from tests.support.brokers import TestBroker
+from tests.support.contract import TRACEPARENT
+from tests.support.topics import N_PARTITIONS, make_topics, read_records
+
+JPEG = b"\xff\xd8\xff\xe0 picture"
+
+
+async def test_what_is_sent_is_what_the_worker_reads(broker: TestBroker, topic_prefix: str) -> None:
+    """Every field of an event arrives, in the partition where the worker expects it."""
+    await make_topics(broker.address, topic_prefix)
+    async with MediaProducer(broker.address, topic_prefix=topic_prefix, source="urn:camera:7") as producer:
+        delivery = await producer.send(
+            "lobby", "image", JPEG, time_ms=1_250, lane="left", id="f1", duration_ms=40, traceparent=TRACEPARENT
+        )
+    (record,) = await read_records(broker.address, f"{topic_prefix}media.image", 1)
+    event = parse_headers("media.image", record.key, record.headers, record.timestamp)
+    assert check_value(event, record.value) == JPEG
+    assert (event.stream, event.source, event.id, event.time_ms, event.lane) == (
+        "lobby",
+        "urn:camera:7",
+        "f1",
+        1_250,
+        "left",
+    )
+    assert (event.duration_ms, event.content_type, event.traceparent) == (40, "image/jpeg", TRACEPARENT)
+    assert (delivery.id, delivery.topic) == ("f1", "media.image")
+    assert (delivery.partition, delivery.offset) == (record.partition, record.offset)
+    check_placement(record.key, record.partition, N_PARTITIONS)
+
+
+async def test_many_at_once_keep_their_order(broker: TestBroker, topic_prefix: str) -> None:
+    """send_soon does not wait for each delivery; a stream's events stay in order, and progress counts them."""
+    await make_topics(broker.address, topic_prefix)
+    seen: list[int] = []
+
+    def note(progress: ProducerProgress) -> None:
+        seen.append(progress.n_delivered)
+
+    async with MediaProducer(broker.address, topic_prefix=topic_prefix, on_progress=note) as producer:
+        waiting = [await producer.send_soon("chat", "text", text=f"line {i}", time_ms=i) for i in range(200)]
+        deliveries = await asyncio.gather(*waiting)
+        await producer.flush()
+    assert [delivery.offset for delivery in deliveries] == list(range(200))
+    assert len({delivery.id for delivery in deliveries}) == 200
+    assert seen == list(range(1, 201))
+    assert (producer.progress.n_sent, producer.progress.n_failed) == (200, 0)
+
+
+async def test_missing_topics_are_named_and_not_made(broker: TestBroker, topic_prefix: str) -> None:
+    """A producer against a broker without topics says which, how to make them, and makes none itself."""
+    for _ in range(2):  # had the first try made them, the second would pass
+        with pytest.raises(BrokerError) as caught:
+            await MediaProducer(broker.address, topic_prefix=topic_prefix).__aenter__()
+        assert f"{topic_prefix}media.audio" in str(caught.value)
+        assert "syncline topics create" in str(caught.value)
+
+
+async def test_a_broker_that_is_not_there_is_a_clear_error(unused_tcp_port: int) -> None:
+    """No traceback of the client's, but the address."""
+    with pytest.raises(BrokerError, match=f"127.0.0.1:{unused_tcp_port}"):
+        await MediaProducer(f"127.0.0.1:{unused_tcp_port}").__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"modality": "video", "data": b"x"}, "unknown_type"),
+        ({"modality": "image", "data": b"GIF89a"}, "bad_content_type"),
+        ({"modality": "audio", "data": JPEG}, "bad_content_type"),
+        ({"modality": "text", "text": ""}, "empty_value"),
+        ({"modality": "text"}, "null_value"),
+        ({"modality": "text", "text": "x" * 1_000_001}, "too_large"),
+        ({"modality": "text", "text": "x", "stream": ""}, "no_key"),
+        ({"modality": "text", "text": "x", "stream": "a\n"}, "bad_header"),
+        ({"modality": "text", "text": "x", "time_ms": -1}, "bad_time"),
+        ({"modality": "text", "text": "x", "lane": "left right"}, "bad_lane"),
+        ({"modality": "text", "text": "x", "language": "?"}, "bad_language"),
+        ({"modality": "text", "text": "x", "duration_ms": 86_400_001}, "bad_duration"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_the_worker_would_refuse_is_not_sent(
+    broker: TestBroker, producer: MediaProducer, arguments: dict[str, object], reason: str
+) -> None:
+    """The producer reads its own headers back with the worker's function before it sends."""
+    with pytest.raises(ContractError) as caught:
+        await producer.send(**({"stream": "s", "time_ms": 0} | arguments))  # type: ignore[arg-type]
+    assert caught.value.reason == reason
+    assert producer.progress.n_sent == 0
+
+
+async def test_a_broker_without_idempotence_is_warned_of_once(
+    own_broker: TestBroker, topic_prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tansu answers InitProducerId with an error: one warning, and no error in anybody's log."""
+    await make_topics(own_broker.address, topic_prefix)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            async with MediaProducer(own_broker.address, topic_prefix=topic_prefix) as producer:
+                await producer.send("s", "text", text="x", time_ms=0)
+    warnings = [record for record in caplog.records if "idempotent" in record.getMessage()]
+    assert len(warnings) == (1 if own_broker.kind == "tansu" else 0)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_a_producer_must_be_entered() -> None:
+    """Forgetting `async with` is said."""
+    with pytest.raises(BrokerError, match="async with"):
+        await MediaProducer().send("s", "text", text="x", time_ms=0)
