@@ -21,7 +21,7 @@ Kind = Literal["han", "hiragana", "katakana", "letter", "digit", "mark", "sign",
 _HAN = ((0x3005, 0x3005), (0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
 _BETWEEN_LETTERS = frozenset("'\u2019.:\u00b7\u2018\u2024\u2027\ufe52\uff07\uff0e")
 _BETWEEN_DIGITS = frozenset(".,';\u2019\u2018\u066c\uff0c\uff0e")
-_JOINERS = frozenset("\u200d\ufe0e\ufe0f\u20e3")
+_JOINERS = frozenset("\u00ad\u200c\u200d\ufe0e\ufe0f\u20e3")
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _WORD_KINDS = frozenset({"letter", "digit"})
 

@@ -1,0 +1,176 @@
+"""Valid files, cut, flipped and rebuilt to lie: only `MediaError` ever comes out, soon, and in little memory."""
+
+from __future__ import annotations
+
+import random
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.audio import load_log_mel
+from processors.compressed import page_checksum
+from processors.image import load_pixels
+from processors.limits import REASONS
+from syncline.errors import MediaError
+from tests.support.media import png_chunk, small_files
+
+FILES = small_files()
+CONTENT_TYPES = ["image/jpeg", "image/png", "image/webp", "audio/wav", "audio/flac", "audio/ogg"]
+MAX_S = 5.0
+NASTY = (0x00, 0x01, 0x7F, 0x80, 0xFF)
+
+
+def outcome(data: bytes, content_type: str) -> str:
+    """`ok` or the reason for refusing; any other exception, odd array or long wait fails the test."""
+    start_s, result, detail = time.perf_counter(), "ok", "-"
+    try:
+        if content_type.startswith("image"):
+            pixels = load_pixels(data, content_type)
+            assert (pixels.shape, pixels.dtype) == ((3, 64, 64), np.uint8)
+        else:
+            mels = load_log_mel(data, content_type)
+            assert mels.shape[0] == 64
+            assert np.isfinite(mels).all()
+    except MediaError as error:
+        result, detail = error.reason, error.detail
+    assert result in REASONS | {"ok"}
+    assert detail
+    assert time.perf_counter() - start_s < MAX_S
+    return result
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_cut_anywhere_is_refused(name: str) -> None:
+    """At every byte; a whole file is read."""
+    content_type, data = FILES[name]
+    assert outcome(data, content_type) == "ok"
+    taken = [at for at in range(len(data)) if outcome(data[:at], content_type) == "ok"]
+    assert taken == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_flipped_bytes_give_an_array_or_a_media_error(name: str) -> None:
+    """Six hundred files with one to twenty bytes changed, by a fixed seed."""
+    content_type, data = FILES[name]
+    rng = random.Random(name)
+    outcomes = set()
+    for _ in range(600):
+        broken = bytearray(data)
+        for _ in range(rng.choice((1, 1, 2, 5, 20))):
+            broken[rng.randrange(len(broken))] = rng.choice((*NASTY, rng.randrange(256)))
+        outcomes.add(outcome(bytes(broken), content_type))
+    assert len(outcomes) > 1, "the changes were never noticed"
+
+
+@pytest.mark.parametrize("name", ["vorbis", "opus"])
+def test_flipped_bytes_under_a_right_checksum_do_no_harm(name: str) -> None:
+    """What reaches libsndfile when somebody takes the trouble to seal broken pages again."""
+    _, data = FILES[name]
+    starts = [at for at in range(len(data)) if data.startswith(b"OggS\0", at)]
+    rng = random.Random(name)
+    for _ in range(400):
+        broken = bytearray(data)
+        for _ in range(rng.choice((1, 2, 5, 20))):
+            broken[rng.randrange(28, len(broken))] = rng.choice((*NASTY, rng.randrange(256)))
+        for at, end in zip(starts, [*starts[1:], len(data)], strict=True):
+            broken[at + 22 : at + 26] = struct.pack("<I", page_checksum(bytes(broken[at:end])))
+        outcome(bytes(broken), "audio/ogg")
+
+
+@pytest.mark.parametrize("name", ["png", "png-palette", "png-animated"])
+def test_flipped_bytes_under_right_png_checksums_do_no_harm(name: str) -> None:
+    """The same for PNG chunks."""
+    _, data = FILES[name]
+    rng = random.Random(name)
+    for _ in range(400):
+        broken, at = b"\x89PNG\r\n\x1a\n", 8
+        while at < len(data):
+            length = int.from_bytes(data[at : at + 4], "big")
+            body = bytearray(data[at + 8 : at + 8 + length])
+            for _ in range(rng.choice((0, 0, 1, 3)) if body else 0):
+                body[rng.randrange(len(body))] = rng.choice((*NASTY, rng.randrange(256)))
+            broken += png_chunk(data[at + 4 : at + 8], bytes(body))
+            at += 12 + length
+        outcome(broken, "image/png")
+
+
+@given(name=st.sampled_from(sorted(FILES)), where=st.floats(0, 0.999), value=st.sampled_from([0, 1, 2**31, 2**32 - 1]))
+def test_a_lying_length_anywhere_does_no_harm(name: str, where: float, value: int) -> None:
+    """Four bytes anywhere become 0, 1, 2**31 or 2**32 - 1, in both byte orders."""
+    content_type, data = FILES[name]
+    at = int(where * len(data))
+    for order in "<>":
+        outcome(data[:at] + struct.pack(order + "I", value) + data[at + 4 :], content_type)
+
+
+@given(data=st.binary(max_size=300), content_type=st.sampled_from(CONTENT_TYPES), start=st.sampled_from(sorted(FILES)))
+def test_noise_behind_any_magic_is_refused_or_read(data: bytes, content_type: str, start: str) -> None:
+    """Noise alone, and noise behind the first 16 bytes of a real file."""
+    assert outcome(data[:8] + b"\0" + data, content_type) != "ok"
+    outcome(FILES[start][1][:16] + data, FILES[start][0])
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_a_wrong_content_type_is_refused(name: str, content_type: str) -> None:
+    """The bytes must be of the kind that was declared."""
+    declared, data = FILES[name]
+    assert outcome(data, content_type) == ("ok" if content_type == declared else "content_type_mismatch")
+
+
+def test_text_chunks_that_unpack_to_gigabytes_are_refused() -> None:
+    """Two thousand of a megabyte each; Pillow stops after 64."""
+    data = FILES["png"][1]
+    bomb = png_chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(2**20 - 1), 9))
+    assert outcome(data[:33] + bomb * 2_000 + data[33:], "image/png") == "image_undecodable"
+
+
+CHILD = """
+import resource, struct, sys
+import numpy as np
+from processors.audio import load_log_mel
+from processors.image import load_pixels
+from syncline.errors import MediaError
+from tests.support.media import encoded, picture, png_bomb, sound_file, wav
+jpeg = encoded(picture(), "JPEG")
+at = jpeg.index(b"\\xff\\xc0")
+files = [
+    ("image/jpeg", jpeg[: at + 5] + struct.pack(">HH", 4096, 4096) + jpeg[at + 9 :]),
+    ("image/png", png_bomb(4096, 4096)),
+    ("image/png", png_bomb(60_000, 60_000 // 40)),
+    ("audio/flac", sound_file(np.zeros((16_000 * 59, 8)), 16_000, "FLAC", "PCM_16")),
+    ("audio/wav", wav(bytes(8), data_length=2**31)),
+]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for content_type, data in files * 2:
+    load = load_pixels if content_type.startswith("image") else load_log_mel
+    try:
+        load(data, content_type)
+    except MediaError as error:
+        print(error.reason, file=sys.stderr)
+scale = 2**20 if sys.platform == "darwin" else 2**10
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // scale)
+"""
+
+
+def test_the_largest_files_within_the_limits_take_bounded_memory() -> None:
+    """Each of 16 megapixels or 59 s of 8 channels, and lies of that size: under 300 MiB on top, in another process."""
+    child = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, timeout=100, check=False)
+    assert child.returncode == 0, child.stderr
+    assert int(child.stdout) < 300
+    assert "audio_header" in child.stderr
+
+
+def test_a_picture_as_large_as_allowed_is_read() -> None:
+    """4096 x 4096, a pixel more is refused."""
+    assert outcome(encoded(picture(size=(4_096, 4_096)), "PNG", compress_level=1), "image/png") == "ok"
+    assert (
+        outcome(encoded(picture(size=(4_097, 4_096)), "PNG", compress_level=1), "image/png") == "image_too_many_pixels"
+    )
