@@ -1,0 +1,1 @@
+"""Benchmarks; each says how it is run in bench/README.md."""
