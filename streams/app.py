@@ -1,0 +1,80 @@
+"""The Faust application: one consumer group, an agent for each modality, and nothing that Faust does for us by default.
+
+The agents hand each batch to the assignment that it belongs to and go on: an agent that waited could stop the fetcher
+for all topics. What becomes of a record, and when its offset may be committed, is decided in streams/worker.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from streams.delivery import AssignmentListener, Batch, BatchConsumer, BatchTransport
+from streams.faust import faust
+from streams.settings import WorkerSettings
+from syncline.contract import MEDIA_TOPICS
+
+HandOver = Callable[[Batch], None]
+
+
+class _BatchSchema(faust.Schema):
+    """Passes on the value that streams/delivery.py put there, unread."""
+
+    def loads_key(self, app: Any, message: Any, **kwargs: Any) -> None:
+        return None
+
+    def loads_value(self, app: Any, message: Any, **kwargs: Any) -> Any:
+        return message.value
+
+
+class SynclineApp(faust.App):
+    """A Faust application over the media topics; `listener` hears of its assignments."""
+
+    def __init__(self, settings: WorkerSettings, hand_over: HandOver, listener: AssignmentListener) -> None:
+        self.listener = listener
+        super().__init__(settings.group, **_faust_settings(settings))
+        for topic in MEDIA_TOPICS:
+            self._add_agent(settings.topic_prefix + topic, hand_over)
+
+    def _add_agent(self, topic: str, hand_over: HandOver) -> None:
+        channel = self.topic(topic, schema=_BatchSchema(), acks=False)
+
+        async def deliver(stream: Any) -> None:
+            async for batch in stream.noack():
+                hand_over(batch)
+
+        self.agent(channel, name=topic)(deliver)
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Make none: there are no tables, and a container's root is read-only."""
+
+    @property
+    def batches(self) -> BatchConsumer:
+        """The consumer, with what streams/delivery.py adds to it."""
+        return self.consumer
+
+
+def _faust_settings(settings: WorkerSettings) -> Mapping[str, Any]:
+    return {
+        "broker": [f"kafka://{address}" for address in settings.brokers.split(",")],
+        "autodiscover": False,
+        "broker_commit_interval": settings.commit_interval_ms / 1000,
+        "broker_heartbeat_interval": settings.heartbeat_ms / 1000,
+        "broker_session_timeout": settings.session_timeout_ms / 1000,
+        "broker_rebalance_timeout": settings.session_timeout_ms / 1000,  # how long a rejoin waits for the others
+        "broker_max_poll_interval": 10**6,  # a worker that waits for its model or its results must not be thrown out
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_max_fetch_size": settings.max_fetch_bytes,
+        "stream_wait_empty": False,  # True hangs rebalances
+        "table_standby_replicas": 1,  # chooses Faust's assignor, which keeps equal partition numbers together
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "web_enabled": False,  # /livez and /readyz are streams/health.py
+        "loghandlers": [],
+    }
+
+
+__all__ = ["HandOver", "SynclineApp"]

@@ -1,0 +1,99 @@
+"""From Kafka records to what a partition's owner takes: headers, placement, clock, value, media; in that order.
+
+Runs on the decode threads, a chunk of neighbouring records of one topic partition at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.protocol import Prepared
+from streams.decisions.records import Record, Rejected
+from streams.join.model import Item
+from streams.join.settings import JoinSettings
+from syncline.errors import ContractError, MediaError
+from syncline.events import MediaEvent, check_value, parse_headers
+from syncline.ids import id_hash
+from syncline.placement import check_placement
+
+log = logging.getLogger(__name__)
+
+Prepare = Callable[[str, bytes, str, str | None], Prepared]
+"""`Model.prepare`: (modality, data, content type, language) -> what the model takes; raises `MediaError`."""
+
+HELD_BYTES = 2_000
+"""What a held record costs beside its value: objects, headers, its item."""
+_WORTH_A_LINE = frozenset({"misrouted", "no_key", "key_mismatch"})
+"""A whole producer is set up wrongly: its first record is logged, with what mends it."""
+
+
+@dataclass(slots=True)
+class Payload:
+    """What is kept of a record until its outcome is on the broker.
+
+    `raw` is aiokafka's record, needed for a dead letter; `event` is there if its headers are valid, `prepared` if
+    its media are too.
+    """
+
+    raw: Any
+    event: MediaEvent | None = None
+    prepared: Prepared | None = None
+
+
+class Decoder:
+    """Decodes records of any partition of the media topics; safe to use from several threads."""
+
+    def __init__(self, settings: JoinSettings, n_partitions: int, prepare: Prepare, max_event_bytes: int) -> None:
+        self._offset_ms, self._max_ahead_ms = settings.offset_ms, settings.max_ahead_ms
+        self._n_partitions, self._prepare, self._max_event_bytes = n_partitions, prepare, max_event_bytes
+        self._logged: set[str] = set()
+
+    def decode(self, topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
+        """aiokafka's records of one topic (unprefixed) and partition, in the same order."""
+        return [self._decode_one(topic, partition, raw) for raw in raws]
+
+    def _decode_one(self, topic: str, partition: int, raw: Any) -> Record:
+        payload = Payload(raw)
+        item, rejected = None, None
+        n_bytes = HELD_BYTES + len(raw.value or b"")
+        try:
+            event = payload.event = parse_headers(topic, raw.key, raw.headers, raw.timestamp)
+            check_placement(raw.key, partition, self._n_partitions)
+            item = self._item(event, topic, raw)
+            value = check_value(event, raw.value, self._max_event_bytes)
+            prepared = self._prepare(event.modality, value, event.content_type, event.language or None)
+            payload.prepared = prepared
+            n_bytes += prepared.n_bytes
+        except (ContractError, MediaError) as error:
+            rejected = Rejected(error.reason, error.detail)
+            self._log_first(rejected, topic, partition, raw.offset)
+        return Record(raw.offset, item, rejected, n_bytes, payload)
+
+    def _item(self, event: MediaEvent, topic: str, raw: Any) -> Item:
+        time_ms = event.time_ms + self._offset_ms.get(event.lane, 0)
+        ahead_ms = time_ms - raw.timestamp
+        if ahead_ms > self._max_ahead_ms:
+            raise ContractError(
+                "clock", f"event time is {ahead_ms} ms ahead of the broker's, at most {self._max_ahead_ms} are taken"
+            )
+        return Item(
+            event.stream,
+            event.lane,
+            topic,
+            raw.offset,
+            time_ms,
+            time_ms + event.duration_ms,
+            id_hash(event.source, event.id),
+            raw.timestamp,
+        )
+
+    def _log_first(self, rejected: Rejected, topic: str, partition: int, offset: int) -> None:
+        if rejected.reason in _WORTH_A_LINE and rejected.reason not in self._logged:
+            self._logged.add(rejected.reason)
+            log.warning(
+                "%s: partition %d, offset %d is no use: %s (%s; said once, all such go to the dead letters)",
+                topic, partition, offset, rejected.detail, rejected.reason,
+            )  # fmt: skip

@@ -1,0 +1,241 @@
+"""How records come from Faust's consumer to us: batch by batch, and how offsets go back, as a resolved prefix.
+
+Faust hands over one record at a time, through two tasks each, and commits what its gap logic makes of single
+acknowledgements. Here its consumer hands over what one poll brought of one topic partition as one message, and
+commits exactly the prefix that it was told. All that is relied on of Faust's and aiokafka's private parts is in this
+file and pinned by tests/streams/test_delivery.py, because a new version of either may move it.
+
+What each part avoids (docs/design.md, section 6, has the whole table):
+
+- `Consumer._new_offset` commits past an open event: the offset to commit is handed in, `resolve`.
+- `Consumer.ack` takes messages of an older generation: each assignment has an epoch, others' words are not heard.
+- `pause_partitions` drops fetched records: a topic that shall not be read is left out of the next poll, and what was
+  fetched of it before is still delivered.
+- a poll that began before a rebalance may drain records of the new assignment and hand them over late, or lose them:
+  seeking waits for the poll under way, and a poll of an older epoch is dropped before the seek puts it right.
+- partitions without a committed offset are never sought: they are here, to their start.
+- `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: 50 here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+from streams.faust import driver
+
+log = logging.getLogger(__name__)
+
+FETCH_MAX_WAIT_MS = 50
+RECORDS_PER_POLL = 200
+"""Of one topic partition; bounds by how much a poll under way overshoots the limit of held records."""
+POLL_S = 0.5
+POLL_WHILE_HELD_S = 0.02
+"""A topic that is let go again is only seen by the next poll, so polls are short while any is held."""
+
+
+class Batch(NamedTuple):
+    """What one poll brought of one topic partition: aiokafka's records in offset order."""
+
+    epoch: int
+    topic: str
+    partition: int
+    records: list[Any]
+    next_offset: int
+    """Every offset below it has been delivered with this batch, or is no record (a transaction's mark, deleted)."""
+
+
+class AssignmentListener(Protocol):
+    """What hears of assignments, on the main loop."""
+
+    async def on_assigned(self, epoch: int, generation: int, positions: Mapping[TopicPartition, int | None]) -> None:
+        """An assignment begins; each topic partition with its committed offset, None where there is none."""
+        ...
+
+    async def on_revoked(self) -> None:
+        """The assignment ends: nothing of it may act once this has returned; what it resolved is committed."""
+        ...
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """aiokafka's consumer on Faust's consumer thread, polled fairly; it also notes heartbeats."""
+
+    heartbeat: tuple[int, float] = (-1, float("-inf"))
+    """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
+    positions: dict[Any, int]
+    """Position of each topic partition after the last poll that took from it."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        return consumer
+
+    async def on_start(self) -> None:
+        """Start the consumer and look over its heartbeats, whose times aiokafka keeps to itself."""
+        self.positions = {}
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator
+        send = coordinator._send_req
+
+        async def observed_send(request: Any) -> Any:
+            sent_s = time.monotonic()
+            response = await send(request)
+            if isinstance(request, HeartbeatRequest | SyncGroupRequest) and response.error_code == 0:
+                self.heartbeat = (coordinator.generation, sent_s)
+            return response
+
+        coordinator._send_req = observed_send
+
+    async def _fetch_records(
+        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Any]]:
+        if not self.consumer.flow_active:
+            return {}
+        fetcher, records = consumer._fetcher, {}
+        with fetcher._subscriptions.fetch_context():
+            for tp in active_partitions & fetcher._records.keys():
+                records |= await fetcher.fetched_records({tp}, timeout=0, max_records=RECORDS_PER_POLL)
+            if not records:
+                records = await fetcher.fetched_records(active_partitions, timeout, RECORDS_PER_POLL)
+        return {tp: (records.get(tp, []), offset) for tp, offset in self._moved(consumer, active_partitions)}
+
+    def _moved(self, consumer: Any, tps: Iterable[Any]) -> Iterator[tuple[Any, int]]:
+        """Topic partitions whose position is not what it was after the last poll; a mark without records moves it."""
+        assignment = consumer._subscription.subscription.assignment
+        for tp in tps:
+            state = assignment.state_value(tp) if assignment is not None else None
+            if state is not None and state.has_valid_position and self.positions.get(tp) != state.position:
+                self.positions[tp] = state.position
+                yield tp, state.position
+
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+        try:
+            await self._ensure_consumer().commit(wanted)
+        except (CommitFailedError, IllegalStateError) as error:
+            log.info("offsets were not committed, the group has moved on: %s", error)
+        except KafkaError as error:  # Faust would end the worker
+            log.warning("offsets were not committed, trying again: %r", error)
+        else:
+            return True
+        return False
+
+
+class BatchConsumer(driver.Consumer):
+    """Faust's consumer, delivering batches and committing the resolved prefix of the present assignment."""
+
+    _thread: BatchConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.epoch = 0
+        self._resolved: dict[Any, int] = {}
+        self._held: set[Any] = set()
+        self._polling = asyncio.Lock()
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def listener(self) -> AssignmentListener:
+        return self.app.listener
+
+    @property
+    def heartbeat(self) -> tuple[int, float]:
+        """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
+        return self._thread.heartbeat
+
+    def fetched_high_water(self, tp: Any) -> int:
+        """The high watermark that came with the last fetch; 0 before the first."""
+        try:
+            return self.highwater(tp) or 0
+        except IllegalStateError:  # the assignment has just ended
+            return 0
+
+    def hold(self, epoch: int, tp: Any, held: bool) -> None:
+        """Leave a topic partition out of the polls to come, or take it in again."""
+        if epoch == self.epoch:
+            (self._held.add if held else self._held.discard)(tp)
+
+    def resolve(self, epoch: int, tp: Any, next_offset: int) -> None:
+        """Say that every record below `next_offset` is resolved; committed at the next interval."""
+        if epoch == self.epoch and next_offset > self._resolved.get(tp, -1):
+            self._resolved[tp] = next_offset
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
+        """Yield each topic partition's share of one poll as one message whose value is a `Batch`."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        async with self._polling:
+            epoch = self.epoch
+            wanted = frozenset(self._get_active_partitions() - self._held) if self.flow_active else frozenset()
+            held = bool(self._held)
+            records = await self._getmany(wanted, POLL_WHILE_HELD_S if held else POLL_S) if wanted else {}
+        if not wanted:
+            await self.sleep(POLL_WHILE_HELD_S)
+        for tp, (batch, next_offset) in records.items():
+            if epoch != self.epoch or not self.flow_active:
+                return
+            yield driver.TP(*tp), self._to_message(driver.TP(*tp), Batch(epoch, *tp, batch, next_offset))
+
+    def _to_message(self, tp: Any, record: Any) -> Any:
+        """One message for a batch; its offset is that of the batch's end, and nothing acknowledges it."""
+        generation = self.app.consumer_generation_id
+        return driver.ConsumerMessage(
+            tp.topic, tp.partition, record.next_offset, 0.0, 0, [], None, record, None, 0, 0, tp,
+            generation_id=generation,
+        )  # fmt: skip
+
+    async def perform_seek(self) -> None:
+        """Begin an assignment: go to the committed offsets, or the start, and tell the listener."""
+        async with self._polling:
+            await super().perform_seek()
+            committed = {tp: self._committed_offset[tp] for tp in self.assignment()}
+            fresh = [tp for tp, offset in committed.items() if not offset]
+            if fresh:
+                await self.seek_wait(await self.earliest_offsets(*fresh))
+            self.epoch += 1
+            self._resolved.clear()
+            self._held = set(committed)  # until their partition number has recovered
+            self._thread.positions.clear()
+        await self.listener.on_assigned(self.epoch, self.app.consumer_generation_id, committed)
+
+    async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        """End the assignment: let the listener stop, then commit what it resolved."""
+        await self.listener.on_revoked()
+        await self.commit()
+        self.epoch += 1
+        self._resolved.clear()
+        await super().on_partitions_revoked(revoked)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[Any]:
+        return iter(list(self._resolved))
+
+    def _new_offset(self, tp: Any) -> int | None:
+        return self._resolved.get(tp)
+
+    async def _commit_tps(self, tps: Iterable[Any], start_new_transaction: bool) -> bool:
+        epoch, offsets = self.epoch, self._filter_committable_offsets(tps)
+        if not offsets or not await self._commit(offsets):
+            return False
+        if epoch == self.epoch:
+            self._committed_offset.update(offsets)
+        return True
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Say nothing: Faust's alarms know nothing of batches; /readyz gives the reasons."""
+
+
+class BatchTransport(driver.Transport):
+    """Faust's transport for aiokafka, with the consumer of this file."""
+
+    Consumer: ClassVar[Any] = BatchConsumer
+
+

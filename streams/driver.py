@@ -1,0 +1,345 @@
+"""Drives the owner of one partition number: feeds it what happens, and does what it asks for.
+
+    agents --> decode threads --> owner --> append, fuse, publish, acknowledge, read
+                (offset order)      ^                |
+                                    +--- what came of it
+
+A driver belongs to one assignment. Nothing of it acts once it is stopped, whatever is still on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from models.protocol import Fusion, Member
+from streams.decisions.owner import PartitionOwner
+from streams.decisions.records import Append, Commands, Record, Task
+from streams.decisions.recovery import NotRecoverableError
+from streams.delivery import Batch
+from streams.log import Entries, LogReader
+from streams.outputs import Outputs
+from streams.parts import Assigned, Parts
+from streams.publish import Outbox
+from syncline.contract import DECISIONS
+from syncline.errors import NoAnswerError, SetFailedError
+from syncline.results import Record as ResultRecord
+
+log = logging.getLogger(__name__)
+
+CHUNK_RECORDS = 64
+CHUNK_BYTES = 64 * 1024
+"""Of one job for the decode threads: many small texts, or one picture."""
+MAX_DECODING_RECORDS = 256
+MAX_DECODING_BYTES = 16 * 2**20
+"""Of one topic; more is not read until some is decoded."""
+RETRY_S = 0.2
+_NO_FUSION = Fusion()
+
+
+class PartitionDriver:
+    """One partition number during one assignment."""
+
+    def __init__(self, parts: Parts, assigned: Assigned) -> None:
+        self._parts, self._assigned = parts, assigned
+        self._partition = assigned.partition
+        self._loop = asyncio.get_running_loop()
+        self.owner = PartitionOwner(
+            parts.settings.join,
+            assigned.worker,
+            assigned.generation,
+            {topic: offset or 0 for topic, offset in assigned.committed.items()},
+            parts.now_ms(),
+            session_timeout_ms=parts.settings.session_timeout_ms,
+        )
+        self._outputs = Outputs(self._partition, parts.settings.join.size_ms, parts.model_info)
+        prefix = parts.settings.topic_prefix
+        self._outbox = Outbox(parts.producer, prefix, self._partition, self._on_published)
+        self._decoding = {topic: _Decoding() for topic in assigned.committed}
+        self._fusions: dict[int, Fusion] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._scheduled = self._stopped = self._reading = False
+        self._wanted = frozenset(assigned.committed)
+        self._not_held: frozenset[str] = frozenset()
+        self.state = "claiming the decision log"
+        """What it is doing, where it is not ready."""
+        self.append_failing = ""
+
+    # --- from start to stop --------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Claim the log, recover from it, then let records come."""
+        self._spawn(self._recover())
+
+    def stop(self) -> None:
+        """Do nothing more."""
+        self._stopped = True
+        self._parts.tail.leave(self._partition)
+        self._outbox.close()
+        for task in self._tasks:
+            task.cancel()
+
+    def stop_reading(self) -> None:
+        """Take no further records; go on with those that are here."""
+        self._reading = False
+        self._apply_read()
+
+    async def hand_over(self) -> None:
+        """Return once all that is decided is carried out and the log says where things stand; then `stop` it."""
+        self.stop_reading()
+        await self._until_idle()
+        if not self.state:
+            self.owner.write_snapshot(self._parts.now_ms())
+            self.schedule()
+            await self._until_idle()
+
+    async def _until_idle(self) -> None:
+        while not self.idle and not self._stopped:  # noqa: ASYNC110 - it ends by any of a dozen events
+            await asyncio.sleep(0.005)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is decided and not yet carried out."""
+        return self.state != "" or (self.owner.idle and not any(self._decoding.values()))
+
+    def reasons(self) -> Iterator[str]:
+        """Why this partition number does no work now."""
+        for what in (self.state, self.append_failing, *self._outbox.failing.values()):
+            if what:
+                yield f"partition {self._partition}: {what}"
+        if not self.state and self.owner.state != "owning":
+            yield f"partition {self._partition}: {self.owner.state} the decision log"
+
+    async def _recover(self) -> None:
+        append = self.owner.take_commands().append
+        if append is not None:
+            await self._append(append)
+        self.state = "recovering from the decision log"
+        while self.state:
+            try:
+                await self._read_log()
+                self.state = ""
+            except NotRecoverableError as error:
+                self.state = str(error)
+                log.error("partition %d: %s", self._partition, error)
+                return
+            except KafkaError as error:
+                log.warning("partition %d: cannot read the decision log, trying again: %r", self._partition, error)
+                await asyncio.sleep(RETRY_S)
+        self._reading = True
+        self._apply_read()
+        self.schedule()
+
+    async def _read_log(self) -> None:
+        topic = self._parts.settings.topic_prefix + DECISIONS
+        async with self._parts.recoveries, LogReader(self._parts.settings.brokers, topic, self._partition) as reader:
+            start, end = await reader.bounds()
+            recovery = self.owner.recovery(start, end, self._parts.now_ms())
+            try:
+                request = next(recovery)
+                while True:
+                    request = recovery.send(await reader.read(request.start, request.stop))
+            except StopIteration:
+                self._parts.tail.follow(self._partition, end, self._on_log)
+
+    # --- what happens --------------------------------------------------------------------------------------------
+
+    def deliver(self, topic: str, batch: Batch) -> None:
+        """Records of one topic (unprefixed) came; decode them, in order."""
+        decoding, decoder = self._decoding[topic], self._parts.decoder
+        for chunk in _chunks(batch.records):
+            job = self._loop.run_in_executor(self._parts.pool, decoder.decode, topic, self._partition, chunk)
+            decoding.add(chunk, job)
+            job.add_done_callback(lambda _: self._on_decoded(topic))
+        decoding.end(batch.next_offset)
+        self._on_decoded(topic)
+
+    def _on_decoded(self, topic: str) -> None:
+        if self._stopped:
+            return
+        now_ms = self._parts.now_ms()
+        for done in self._decoding[topic].take():
+            if isinstance(done, int):
+                self.owner.on_position(topic, done, now_ms)
+            else:
+                self.owner.on_records(topic, done, now_ms)
+        self._apply_read()
+        self.schedule()
+
+    def _on_log(self, entries: Entries) -> None:
+        if not self._stopped:
+            self.owner.on_log(entries, self._parts.now_ms())
+            self.schedule()
+
+    def _on_published(self, tasks: list[Task]) -> None:
+        if not self._stopped:
+            self.owner.on_published(tasks)
+            self.schedule()
+
+    def on_high_water(self, high_water: dict[str, int] | None, asked_ms: int) -> None:
+        """The high watermarks of the owner's `topics_to_ask`; None where the broker could not be asked."""
+        if not self._stopped and not self.state:
+            for topic in self._assigned.committed if high_water is None else high_water:
+                offset = None if high_water is None else high_water[topic]
+                self.owner.on_high_water(topic, offset, asked_ms, self._parts.now_ms())
+            self.schedule()
+
+    def schedule(self) -> None:
+        """Look at the owner in the loop's next round, once for everything that happens in this one."""
+        if not self._scheduled and not self._stopped and not self.state:
+            self._scheduled = True
+            self._loop.call_soon(self._step)
+
+    # --- what the owner asks for ---------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        self._scheduled = False
+        if self._stopped:
+            return
+        try:
+            generation, sent_ms = self._parts.heartbeat()
+            if generation == self._assigned.generation:
+                self.owner.on_heartbeat(sent_ms)
+            self.owner.tick(self._parts.now_ms())
+            self._carry_out(self.owner.take_commands())
+        except Exception as error:
+            self._parts.on_broken(error)
+
+    def _carry_out(self, commands: Commands) -> None:
+        if commands.append is not None:
+            self._spawn(self._append(commands.append))
+        if commands.fuse:
+            self._fuse(commands.fuse)
+        for task in commands.publish:
+            self._outbox.put(task, self._outputs.of(task, self._fusions.pop(id(task), None)))
+        for topic, offset in commands.acknowledge.items():
+            self._parts.resolve(self._assigned.epoch, topic, self._partition, offset)
+        if commands.read is not None:
+            self._wanted = commands.read
+            self._apply_read()
+
+    def _apply_read(self) -> None:
+        full = {topic for topic, decoding in self._decoding.items() if decoding.full}
+        not_held = self._wanted - full if self._reading and not self._stopped else frozenset[str]()
+        for topic in not_held ^ self._not_held:
+            self._parts.hold(self._assigned.epoch, topic, self._partition, topic not in not_held)
+        self._not_held = not_held
+
+    async def _append(self, append: Append) -> None:
+        topic = self._parts.settings.topic_prefix + DECISIONS
+        record = ResultRecord(DECISIONS, None, append.data, [])
+        while True:
+            try:
+                await self._parts.producer.send(topic, self._partition, [record])
+            except KafkaError as error:
+                if not self.append_failing:
+                    log.warning("partition %d: appending decisions fails, trying again: %r", self._partition, error)
+                self.append_failing = f"appending decisions fails: {error!r}"
+                await asyncio.sleep(RETRY_S)
+                self.owner.on_appended(append.number, ok=False, now_ms=self._parts.now_ms())
+                again = self.owner.take_commands() if self.state else None
+                if again is None or again.append is None:
+                    break
+                append = again.append
+            else:
+                self.append_failing = ""
+                self.owner.on_appended(append.number, ok=True, now_ms=self._parts.now_ms())
+                break
+        self.schedule()
+
+    def _fuse(self, tasks: list[Task]) -> None:
+        if self._parts.fuse is None:
+            for task in tasks:
+                self._fusions[id(task)] = _NO_FUSION
+            self.owner.on_fused(tasks)
+            self.schedule()
+            return
+        for task in tasks:
+            self._spawn(self._fuse_one(task, self._parts.fuse))
+
+    async def _fuse_one(self, task: Task, fuse: Callable[[Sequence[Member]], Coroutine[Any, Any, Fusion]]) -> None:
+        try:
+            fusion = await fuse(_members(task))
+        except SetFailedError as error:
+            log.warning("partition %d: the model fails on one set: %s", self._partition, error)
+            self.owner.on_failed(task, error.reason)
+        except NoAnswerError:
+            return  # the service stops; whoever takes over fuses it
+        else:
+            self._fusions[id(task)] = fusion
+            self.owner.on_fused([task])
+        self.schedule()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"partition-{self._partition}")
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._stopped:
+            self._parts.on_broken(error)
+
+
+class _Decoding:
+    """What of one topic is with the decode threads, in offset order."""
+
+    def __init__(self) -> None:
+        self._queue: deque[tuple[asyncio.Future[list[Record]] | int, int, int]] = deque()
+        self._n_records = self._n_bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be read."""
+        return self._n_records >= MAX_DECODING_RECORDS or self._n_bytes >= MAX_DECODING_BYTES
+
+    def add(self, chunk: Sequence[Any], job: asyncio.Future[list[Record]]) -> None:
+        """A chunk was given to the threads."""
+        n_bytes = sum(len(raw.value or b"") for raw in chunk)
+        self._queue.append((job, len(chunk), n_bytes))
+        self._n_records += len(chunk)
+        self._n_bytes += n_bytes
+
+    def end(self, next_offset: int) -> None:
+        """Everything below `next_offset` is in the queue, or is no record."""
+        self._queue.append((next_offset, 0, 0))
+
+    def take(self) -> Iterator[list[Record] | int]:
+        """What is decoded at the head of the queue: records, or how far they reach."""
+        while self._queue:
+            job, n_records, n_bytes = self._queue[0]
+            if not isinstance(job, int) and not job.done():
+                return
+            self._queue.popleft()
+            self._n_records -= n_records
+            self._n_bytes -= n_bytes
+            yield job if isinstance(job, int) else job.result()
+
+
+def _chunks(raws: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    start, n_bytes = 0, 0
+    for index, raw in enumerate(raws):
+        n_bytes += len(raw.value or b"")
+        if n_bytes >= CHUNK_BYTES or index - start + 1 >= CHUNK_RECORDS:
+            yield raws[start : index + 1]
+            start, n_bytes = index + 1, 0
+    if start < len(raws):
+        yield raws[start:]
+
+
+def _members(task: Task) -> list[Member]:
+    members: list[Member] = []
+    for held in task.records:
+        if held is not None and held.record is not None and held.item is not None:
+            payload = held.record.payload
+            members.append(Member(held.item.lane, payload.event.modality, payload.prepared))
+    return members

@@ -1,0 +1,26 @@
+"""The one place that imports Faust, whose import reads sys.argv and writes os.environ.
+
+`faust/__init__.py` looks for `--datadir`, `-L` and `--loop` among the arguments of whatever program imports it, and
+puts what it finds, there or in the environment, into the environment for good.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_WRITTEN = ("FAUST_DATADIR", "FAUST_LOOP")
+_argv, _before = list(sys.argv), {name: os.environ.get(name) for name in _WRITTEN}
+sys.argv[:] = sys.argv[:1]
+try:
+    import faust
+    from faust.transport.drivers import aiokafka as driver
+finally:
+    sys.argv[:] = _argv
+    for _name, _value in _before.items():
+        if _value is None:
+            os.environ.pop(_name, None)
+        else:
+            os.environ[_name] = _value
+
+__all__ = ["driver", "faust"]

@@ -1,0 +1,53 @@
+"""/livez and /readyz: a small web server of our own, with the reasons in words.
+
+    {"ok": false, "reasons": ["partition 2: recovering from the decision log"], ...}
+
+Live: the process is worth keeping. Ready: it works on all that it was assigned. A worker without partitions, because
+there are more workers than partitions, is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+from aiohttp import web
+
+Reasons = Callable[[], Iterable[str]]
+
+
+class HealthServer:
+    """Answers GET /livez and /readyz with 200 or 503 and JSON."""
+
+    def __init__(self, host: str, port: int, not_live: Reasons, not_ready: Reasons) -> None:
+        self._host, self._wanted_port = host, port
+        self._not_live, self._not_ready = not_live, not_ready
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Begin to answer; `port` is the one that was found. Raises `OSError` where the port is taken."""
+        application = web.Application()
+        application.router.add_get("/livez", self._livez)
+        application.router.add_get("/readyz", self._readyz)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._wanted_port).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Answer nobody any more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _livez(self, request: web.Request) -> web.Response:
+        return _answer(self._not_live())
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        return _answer([*self._not_live(), *self._not_ready()])
+
+
+def _answer(reasons: Iterable[str]) -> web.Response:
+    told = list(reasons)
+    body = msgspec.json.encode({"ok": not told, "reasons": told})
+    return web.Response(body=body, status=503 if told else 200, content_type="application/json")

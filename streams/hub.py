@@ -1,0 +1,119 @@
+"""The partition numbers that this worker owns: a driver for each, begun and ended with Faust's assignments."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from aiokafka.structs import TopicPartition
+
+from streams.delivery import Batch
+from streams.driver import PartitionDriver
+from streams.parts import Assigned, Parts
+from syncline.contract import MEDIA_TOPICS
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.05
+HANDOVER_S = 2.0
+"""How long a rebalance waits for what is decided to be carried out: less to do twice for whoever comes next."""
+
+
+class Hub:
+    """Owns the drivers; hears of assignments (streams/delivery.py) and hands batches to the right driver."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._process = uuid.uuid4().hex[:12]
+        self._parts: Parts | None = None
+        self._epoch = -1
+        self.drivers: dict[int, PartitionDriver] = {}
+        self._trouble: dict[str, str] = {"joining": "waiting for an assignment of the consumer group"}
+
+    def use(self, parts: Parts) -> None:
+        """Give it what drivers need; before the application starts."""
+        self._parts = parts
+
+    # --- assignments -------------------------------------------------------------------------------------------
+
+    async def on_assigned(self, epoch: int, generation: int, positions: Mapping[TopicPartition, int | None]) -> None:
+        """An assignment begins: start a driver for each partition number."""
+        self.stop()
+        self._epoch = epoch
+        self._trouble.pop("joining", None)
+        self._trouble.pop("assignment", None)
+        by_partition: dict[int, dict[str, int | None]] = defaultdict(dict)
+        for tp, offset in positions.items():
+            by_partition[tp.partition][tp.topic.removeprefix(self._prefix)] = offset
+        torn = {p: sorted(topics) for p, topics in by_partition.items() if set(topics) != set(MEDIA_TOPICS)}
+        if torn:
+            self._trouble["assignment"] = f"these partitions came without their siblings in other topics: {torn}"
+            log.error("%s; nothing is read", self._trouble["assignment"])
+        log.info("generation %d: partitions %s", generation, sorted(by_partition) or "none")
+        if self._parts is None or torn or "partitions" in self._trouble:
+            return
+        for partition, committed in sorted(by_partition.items()):
+            self._start_driver(self._parts, epoch, generation, partition, committed)
+
+    def _start_driver(
+        self, parts: Parts, epoch: int, generation: int, partition: int, committed: dict[str, int | None]
+    ) -> None:
+        worker = f"{self._process}/{epoch}/{partition}"
+        assigned = Assigned(
+            epoch=epoch, generation=generation, partition=partition, committed=committed, worker=worker
+        )
+        self.drivers[partition] = driver = PartitionDriver(parts, assigned)
+        driver.start()
+
+    async def on_revoked(self) -> None:
+        """The assignment ends: carry out what is decided, for a moment, then stop all drivers."""
+        await self.drain(HANDOVER_S)
+        self.stop()
+        self._trouble["joining"] = "waiting for an assignment of the consumer group"
+
+    def stop(self) -> None:
+        """Stop all drivers: nothing of this assignment acts any more."""
+        for driver in self.drivers.values():
+            driver.stop()
+        self.drivers.clear()
+        self._epoch = -1
+
+    async def drain(self, limit_s: float) -> bool:
+        """Read nothing more, and wait until nothing is decided and not carried out; False if `limit_s` ran out."""
+        for driver in self.drivers.values():
+            driver.stop_reading()
+        try:
+            async with asyncio.timeout(limit_s):
+                await asyncio.gather(*(driver.hand_over() for driver in self.drivers.values()))
+        except TimeoutError:
+            return False
+        return True
+
+    def halt(self, reason: str) -> None:
+        """Read and propose nothing until the process is started anew."""
+        log.error("%s", reason)
+        self._trouble["partitions"] = reason
+        self.stop()
+
+    # --- records and time --------------------------------------------------------------------------------------
+
+    def hand_over(self, batch: Batch) -> None:
+        """Records from an agent; those of another assignment are dropped, they come again."""
+        if batch.epoch == self._epoch and batch.partition in self.drivers:
+            self.drivers[batch.partition].deliver(batch.topic.removeprefix(self._prefix), batch)
+
+    async def tick(self) -> None:
+        """Let time pass for all drivers, for ever."""
+        while True:
+            for driver in self.drivers.values():
+                driver.schedule()
+            await asyncio.sleep(TICK_S)
+
+    def reasons(self) -> Iterator[str]:
+        """Why this worker does no work, or not all of it."""
+        yield from self._trouble.values()
+        for driver in self.drivers.values():
+            yield from driver.reasons()

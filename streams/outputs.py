@@ -1,0 +1,175 @@
+"""What is published of a confirmed decision: one fused result and its conversions, unfused events, dead letters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from models.protocol import Fusion
+from streams.decisions.records import Held, Task
+from streams.decode import Payload
+from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
+from syncline.arrays import from_numpy
+from syncline.deadletters import encode_dead_letter, encode_unfused
+from syncline.ids import conversion_id, record_id, result_id
+from syncline.results import (
+    ConvertedText,
+    FusedResult,
+    Member,
+    ModelInfo,
+    Record,
+    Unfused,
+    UnfusedReason,
+    encode_converted,
+    encode_fused,
+)
+
+
+class Outputs:
+    """Builds the records to publish for the tasks of one partition number."""
+
+    def __init__(self, partition: int, size_ms: int, model: ModelInfo) -> None:
+        self._partition, self._size_ms, self._model = partition, size_ms, model
+
+    def of(self, task: Task, fusion: Fusion | None) -> list[Record]:
+        """Every record that `task` publishes; `fusion` is there for a set that was fused."""
+        decision = task.decision
+        if isinstance(decision, SetDecision):
+            if fusion is not None and task.failed is None:
+                return self._fused(decision, task, fusion)
+            return self._failed(decision, task)
+        (held,) = task.records
+        if held is None:
+            return []  # the record was deleted before its outcome was published: nothing is left to send
+        if isinstance(decision, UnfusedDecision):
+            return [self._unfused(held, decision.item, decision.reason, decision.late_by_ms)]
+        if isinstance(decision, RunDecision) and decision.outcome == "unfused" and held.item is not None:
+            return [self._unfused(held, held.item, decision.reason, 0)]
+        return [self._dead_letter(held, decision.reason)]
+
+    def _fused(self, decision: SetDecision, task: Task, fusion: Fusion) -> list[Record]:
+        members, newest_ms, traceparent, tracestate = [], 0, "", ""
+        parts: list[tuple[str, int, str, str]] = []
+        for item, payload in _members(decision, task):
+            event = payload.event
+            members.append(
+                Member(
+                    event.modality, item.lane, event.source, event.id, item.topic, self._partition, item.offset,
+                    item.time_ms, event.duration_ms, payload.prepared.words,
+                )
+            )  # fmt: skip
+            parts.append((item.lane, event.time_ms, event.source, event.id))
+            newest_ms = max(newest_ms, item.append_ms)
+            if event.traceparent and not traceparent:
+                traceparent, tracestate = event.traceparent, event.tracestate
+        start_ms, end_ms = self._covered(decision)
+        result = FusedResult(
+            id=result_id(decision.stream, decision.strategy, parts),
+            stream=decision.stream,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            outcome=decision.outcome,
+            reason=decision.reason,
+            missing=decision.missing,
+            members=tuple(members),
+            labels=tuple(fusion.labels),
+            embedding=None if fusion.embedding is None else from_numpy(fusion.embedding),
+            model=self._model,
+            timings_ms={"since_append": float(max(0, int(time.time() * 1000) - newest_ms))},
+        )
+        return [encode_fused(result, traceparent, tracestate), *self._conversions(decision, task, fusion)]
+
+    def _covered(self, decision: SetDecision) -> tuple[int, int]:
+        if decision.strategy == "tumbling":
+            return decision.start_ms, decision.start_ms + self._size_ms
+        return min(item.time_ms for item in decision.members), max(item.end_ms for item in decision.members)
+
+    def _conversions(self, decision: SetDecision, task: Task, fusion: Fusion) -> Iterator[Record]:
+        members = list(_members(decision, task)) if fusion.conversions else []
+        for said in fusion.conversions:
+            item, payload = members[said.member]
+            event = payload.event
+            text = ConvertedText(
+                id=conversion_id(event.stream, item.lane, event.time_ms, event.source, event.id, said.kind),
+                stream=event.stream,
+                lane=item.lane,
+                modality=event.modality,
+                source=event.source,
+                event_id=event.id,
+                topic=item.topic,
+                partition=self._partition,
+                offset=item.offset,
+                time_ms=item.time_ms,
+                kind=said.kind,  # pyright: ignore[reportArgumentType]
+                text=said.text,
+                score=said.score,
+                duration_ms=event.duration_ms,
+                language=event.language,
+                model=self._model,
+            )
+            yield encode_converted(text, event.traceparent, event.tracestate)
+
+    def _failed(self, decision: SetDecision, task: Task) -> list[Record]:
+        events = [(item.lane, payload.event) for item, payload in _members(decision, task) if payload.event]
+        parts = [(lane, event.time_ms, event.source, event.id) for lane, event in events]
+        set_id = result_id(decision.stream, decision.strategy, parts)
+        return [
+            self._dead_letter(held, task.failed or "model_failed", set_id) for held in task.records if held is not None
+        ]
+
+    def _unfused(self, held: Held, item: Item, reason: UnfusedReason | str, late_by_ms: int) -> Record:
+        payload: Payload = _payload(held)
+        event, raw = payload.event, payload.raw
+        unfused = Unfused(
+            id=record_id(held.topic, self._partition, held.offset),
+            stream=item.stream,
+            lane=item.lane,
+            modality=event.modality if event else held.topic.rpartition(".")[2],
+            source=event.source if event else "",
+            event_id=event.id if event else "",
+            topic=held.topic,
+            partition=self._partition,
+            offset=held.offset,
+            time_ms=item.time_ms,
+            reason=reason,  # pyright: ignore[reportArgumentType]
+            late_by_ms=late_by_ms,
+            duration_ms=event.duration_ms if event else 0,
+        )
+        trace = (event.traceparent, event.tracestate) if event else ("", "")
+        return encode_unfused(unfused, raw.headers, *trace)
+
+    def _dead_letter(self, held: Held, reason: str, set_id: str = "") -> Record:
+        payload = _payload(held)
+        rejected = held.record.rejected if held.record else None
+        if rejected is not None:
+            reason, detail = rejected.reason if set_id else reason, rejected.detail
+        else:
+            detail = f"its set {set_id} failed: {reason}" if set_id else ""
+        raw = payload.raw
+        return encode_dead_letter(
+            reason=reason,
+            detail=detail,
+            topic=held.topic,
+            partition=self._partition,
+            offset=held.offset,
+            key=raw.key,
+            value=raw.value,
+            headers=raw.headers,
+            timestamp_ms=raw.timestamp,
+            set_id=set_id,
+        )
+
+
+def _payload(held: Held) -> Payload:
+    if held.record is None:
+        raise ValueError(f"{held.topic} offset {held.offset} was resolved before its outcome was published")
+    return held.record.payload
+
+
+def _members(decision: SetDecision, task: Task) -> Iterator[tuple[Item, Any]]:
+    for item, held in zip(decision.members, task.records, strict=True):
+        if held is not None:
+            yield item, _payload(held)
+
+

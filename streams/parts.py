@@ -1,0 +1,60 @@
+"""What the drivers of all partition numbers share, and what each of them is assigned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from models.protocol import Fusion, Member
+from streams.decode import Decoder
+from streams.log import LogTail
+from streams.publish import Producer
+from streams.settings import WorkerSettings
+from syncline.results import ModelInfo
+
+Fuse = Callable[[Sequence[Member]], Coroutine[Any, Any, Fusion]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The shared parts of a worker. Topics are named without their prefix.
+
+    `fuse`: None for the null model, which has nothing to say. `recoveries` bounds how many logs are read at once.
+    `now_ms`: monotonic. `heartbeat`: (generation, when the last heartbeat that succeeded in it was sent).
+    `hold(epoch, topic, partition, held)`, `resolve(epoch, topic, partition, next_offset)`: to the consumer.
+    `fetched_high_water(topic, partition)`: as the last fetch said.
+    `on_broken`: an error that nobody foresaw; the worker ends, and its successor starts from the log.
+    """
+
+    settings: WorkerSettings
+    model_info: ModelInfo
+    decoder: Decoder
+    pool: ThreadPoolExecutor
+    producer: Producer
+    tail: LogTail
+    fuse: Fuse | None
+    recoveries: asyncio.Semaphore
+    now_ms: Callable[[], int]
+    heartbeat: Callable[[], tuple[int, int]]
+    hold: Callable[[int, str, int, bool], None]
+    resolve: Callable[[int, str, int, int], None]
+    fetched_high_water: Callable[[str, int], int]
+    on_broken: Callable[[BaseException], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """One partition number in one assignment; `committed` by topic, None where nothing was committed yet.
+
+    `epoch` numbers the assignments of this process, `generation` those of the group. `worker` is unique to this
+    owner: a claim in its name is its own.
+    """
+
+    epoch: int
+    generation: int
+    partition: int
+    committed: dict[str, int | None]
+    worker: str

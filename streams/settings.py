@@ -1,0 +1,84 @@
+"""Settings of a worker, as one frozen value that is checked once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.batch_settings import BatchSettings
+from streams.join.settings import JoinSettings
+from streams.runner import RunnerSettings
+from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, MAX_EVENT_BYTES
+from syncline.errors import SettingsError
+
+_AT_LEAST = {
+    "decode_threads": 1,
+    "max_event_bytes": 1,
+    "max_fetch_bytes": 1_024,
+    "web_port": 0,
+    "commit_interval_ms": 10,
+    "heartbeat_ms": 10,
+    "session_timeout_ms": 100,
+    "drain_ms": 0,
+    "n_torch_threads": 0,
+    "max_run_ms": 1,
+}
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a worker can be told. Times are integer milliseconds, sizes bytes.
+
+    `group`: the consumer group; workers of one group share the streams. `model`: a name in the registry or a folder.
+    `web_host`, `web_port`: where /livez and /readyz answer; port 0 is any free one. `drain_ms`: how long a worker
+    that is told to stop carries out what is decided. `batch_*`: limits of the model's batcher (streams/batching.py).
+    Raises `SettingsError` with the setting, what it got and what it takes.
+    """
+
+    brokers: str = DEFAULT_BROKERS
+    group: str = "syncline"
+    topic_prefix: str = DEFAULT_PREFIX
+    model: str = "null"
+    join: JoinSettings = JoinSettings()
+    decode_threads: int = 2
+    max_event_bytes: int = MAX_EVENT_BYTES
+    max_fetch_bytes: int = 2**20
+    web_host: str = "127.0.0.1"
+    web_port: int = 0
+    commit_interval_ms: int = 500
+    heartbeat_ms: int = 3_000
+    session_timeout_ms: int = 10_000
+    drain_ms: int = 20_000
+    n_torch_threads: int = 0
+    max_run_ms: int = 60_000
+    batch_max_items: int = 32
+    batch_max_cost: int = 16_000_000
+    batch_max_wait_ms: int = 0
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        for name, least in _AT_LEAST.items():
+            if getattr(self, name) < least:
+                raise SettingsError(name, getattr(self, name), f"an integer of at least {least}")
+        for name in ("brokers", "group", "model"):
+            if not getattr(self, name).strip():
+                raise SettingsError(name, getattr(self, name), "a text that is not empty")
+        if self.web_port > 65_535:
+            raise SettingsError("web_port", self.web_port, "0 (any free port) to 65535")
+        if self.heartbeat_ms * 3 > self.session_timeout_ms:
+            raise SettingsError("heartbeat_ms", self.heartbeat_ms, "at most a third of session_timeout_ms")
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise SettingsError("log_level", self.log_level, "debug, info, warning, error")
+        _ = self.runner  # checks its own part
+
+    @property
+    def runner(self) -> RunnerSettings:
+        """How the model is run."""
+        try:
+            batch = BatchSettings(
+                max_items=self.batch_max_items,
+                max_cost=self.batch_max_cost,
+                max_wait_ms=self.batch_max_wait_ms,
+                max_queued=4 * self.batch_max_items,
+            )
+        except SettingsError as error:
+            raise SettingsError(f"batch_{error.name}", error.got, error.takes) from error
+        return RunnerSettings(n_torch_threads=self.n_torch_threads, max_run_ms=self.max_run_ms, batch=batch)

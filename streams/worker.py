@@ -1,0 +1,268 @@
+"""One worker: settings in, an exit code out. Puts the parts together, and takes them apart in order.
+
+    health server, model, producer, log tail --> Faust application --> ... SIGTERM or an error ...
+    stop reading, carry out what is decided, publish, commit, leave the group
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from models import registry
+from models.protocol import Model
+from streams.app import SynclineApp
+from streams.decode import Decoder
+from streams.faust import driver as faust_driver
+from streams.health import HealthServer
+from streams.hub import Hub
+from streams.log import LogTail
+from streams.parts import Fuse, Parts
+from streams.publish import Producer
+from streams.runner import ModelRunner
+from streams.settings import WorkerSettings
+from streams.watch import WAIT_FOR_TOPICS_S, HighWaters, count_partitions, watch_partitions
+from syncline.contract import DECISIONS
+from syncline.errors import BrokerError, SettingsError
+from syncline.results import ModelInfo
+
+log = logging.getLogger(__name__)
+
+RECOVERIES_AT_ONCE = 4
+CHECK_S = 0.5
+NULL = "null"
+"""The model without an opinion: its sets need no turn on the model's thread."""
+SWITCH_INTERVAL_S = 0.001
+"""With decode threads at work, Python's default of 5 ms is what the event loop waits for its turn."""
+
+
+def now_ms() -> int:
+    """Monotonic milliseconds."""
+    return int(time.monotonic() * 1_000)
+
+
+class Worker:
+    """One worker process. `run` returns when it was told to stop; raises what ended it otherwise."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._hub = Hub(settings.topic_prefix)
+        self._starting = "starting"
+        self._stop = asyncio.Event()
+        self._broken: BaseException | None = None
+        self._app: SynclineApp | None = None
+        self._runner: ModelRunner | None = None
+        self._tail: LogTail | None = None
+        self.health = HealthServer(settings.web_host, settings.web_port, self._not_live, self._not_ready)
+
+    def stop(self) -> None:
+        """Tell it to stop."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        settings = self._settings
+        self._listen_to_signals()
+        try:
+            await self.health.start()
+        except OSError as error:
+            raise SettingsError("web_port", settings.web_port, f"a free port of {settings.web_host}: {error}") from error
+        log.info("health: http://%s:%d/readyz", settings.web_host, self.health.port)
+        try:
+            await self._work()
+        finally:
+            await self.health.stop()
+        if self._broken is not None:
+            raise self._broken
+
+    async def _work(self) -> None:
+        settings = self._settings
+        model, fuse = await self._load_model()
+        n_partitions = await self._wait_for_topics()
+        if not n_partitions:
+            return
+        producer, tail = Producer(settings.brokers), LogTail(settings.brokers, settings.topic_prefix + DECISIONS)
+        self._tail = tail
+        with ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode") as pool:
+            await producer.start()
+            await tail.start()
+            decoder = Decoder(settings.join, n_partitions, model.prepare, settings.max_event_bytes)
+            self._app = app = SynclineApp(settings, self._hub.hand_over, self._hub)
+            parts = self._parts(app, model, decoder, pool, producer, tail, fuse)
+            self._hub.use(parts)
+            background = self._start_background(app, parts, n_partitions, tail)
+            try:
+                self._starting = ""
+                await app.start()
+                await self._stop.wait()
+                await self._drain()
+            finally:
+                await self._take_apart(app, background, producer, tail)
+
+    async def _load_model(self) -> tuple[Model, Fuse | None]:
+        self._starting = f"loading model {self._settings.model}"
+        if self._settings.model == NULL:
+            return registry.load(NULL), None
+        self._runner = runner = ModelRunner(lambda: registry.load(self._settings.model), self._settings.runner)
+        await runner.start()
+        return runner.model, runner.fuse
+
+    async def _wait_for_topics(self) -> int:
+        """The number of partitions once all topics are there and agree; 0 when told to stop before."""
+        settings, told = self._settings, ""
+        while not self._stop.is_set():
+            try:
+                n_partitions, trouble = await count_partitions(settings.brokers, settings.topic_prefix)
+            except BrokerError as error:
+                n_partitions, trouble = 0, str(error)
+            if n_partitions:
+                return n_partitions
+            self._starting = trouble
+            if trouble != told:
+                log.warning("waiting: %s", trouble)
+                told = trouble
+            try:
+                async with asyncio.timeout(WAIT_FOR_TOPICS_S):
+                    await self._stop.wait()
+            except TimeoutError:
+                continue
+        return 0
+
+    def _parts(
+        self, app: SynclineApp, model: Model, decoder: Decoder, pool: ThreadPoolExecutor, producer: Producer,
+        tail: LogTail, fuse: Fuse | None,
+    ) -> Parts:  # fmt: skip
+        prefix = self._settings.topic_prefix
+
+        def heartbeat() -> tuple[int, int]:
+            generation, sent_s = app.batches.heartbeat
+            return generation, int(sent_s * 1_000)
+
+        return Parts(
+            settings=self._settings,
+            model_info=ModelInfo(model.name, model.version),
+            decoder=decoder,
+            pool=pool,
+            producer=producer,
+            tail=tail,
+            fuse=fuse,
+            recoveries=asyncio.Semaphore(RECOVERIES_AT_ONCE),
+            now_ms=now_ms,
+            heartbeat=heartbeat,
+            hold=lambda epoch, topic, p, held: app.batches.hold(epoch, faust_driver.TP(prefix + topic, p), held),
+            resolve=lambda epoch, topic, p, at: app.batches.resolve(epoch, faust_driver.TP(prefix + topic, p), at),
+            fetched_high_water=lambda topic, p: app.batches.fetched_high_water(faust_driver.TP(prefix + topic, p)),
+            on_broken=self._on_broken,
+        )
+
+    def _start_background(self, app: SynclineApp, parts: Parts, n_partitions: int, tail: LogTail) -> list[asyncio.Task[None]]:
+        settings = self._settings
+        high_waters = HighWaters(settings.brokers, settings.topic_prefix, self._hub, parts)
+        counting = watch_partitions(settings.brokers, settings.topic_prefix, self._hub, n_partitions)
+        works = (self._hub.tick(), high_waters.run(), counting, self._watch_application(app))
+        tasks = [asyncio.create_task(work) for work in works]
+        for task in [*tasks, *([tail.task] if tail.task else [])]:
+            task.add_done_callback(self._on_task_done)
+        return tasks
+
+    async def _drain(self) -> None:
+        if self._broken is not None:
+            return
+        log.info("stopping: carrying out what is decided")
+        if not await self._hub.drain(self._settings.drain_ms / 1_000):
+            log.warning("not all that is decided could be carried out in %d ms", self._settings.drain_ms)
+
+    async def _take_apart(
+        self, app: SynclineApp, background: list[asyncio.Task[None]], producer: Producer, tail: LogTail
+    ) -> None:
+        self._starting = "stopping"
+        await app.stop()  # commits and leaves the group
+        self._hub.stop()
+        for task in background:
+            task.cancel()
+        await asyncio.wait(background)
+        await tail.stop()
+        await producer.stop()
+        if self._runner is not None:
+            await self._runner.close()
+
+    # --- trouble -----------------------------------------------------------------------------------------------
+
+    def _on_broken(self, error: BaseException) -> None:
+        if self._broken is None:
+            log.error("this worker ends: %r", error, exc_info=error)
+            self._broken = error
+        self._stop.set()
+
+    async def _watch_application(self, app: SynclineApp) -> None:
+        while not app.crashed:
+            await asyncio.sleep(CHECK_S)
+        raise app.crash_reason or BrokerError("the Faust application ended by itself")
+
+    def _on_task_done(self, task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._on_broken(error)
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_signal() -> None:
+            if self._stop.is_set():
+                log.warning("told to stop twice: ending at once")
+                os._exit(1)
+            self._stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+
+    def _not_live(self) -> Iterator[str]:
+        if self._broken is not None:
+            yield f"ending: {self._broken!r}"
+        if self._runner is not None and (why := self._runner.health().not_live):
+            yield why
+
+    def _not_ready(self) -> Iterator[str]:
+        if self._starting:
+            yield self._starting
+        yield from self._hub.reasons()
+        if self._runner is not None and (why := self._runner.health().not_ready):
+            yield why
+        if self._tail is not None and self._tail.failing:
+            yield f"the decision log cannot be read: {self._tail.failing}"
+
+
+def run_worker(settings: WorkerSettings) -> None:
+    """Run one worker in this process until SIGTERM or Ctrl-C; a second one ends it at once. Raises what ended it."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    _log_to_stderr(settings.log_level)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(settings))
+
+
+async def _run(settings: WorkerSettings) -> None:
+    await Worker(settings).run()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # where it does not exist, asyncio's own does
+        return None
+    return uvloop.new_event_loop
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    if level != "debug":
+        for name in ("faust", "mode", "aiokafka", "streams.delivery", "streams.app"):
+            logging.getLogger(name).setLevel(logging.WARNING)
