@@ -1,0 +1,1 @@
+"""The demo: four live streams lined up and fused on one machine, and an account of every record."""

@@ -1,0 +1,117 @@
+"""The demo's account: what was sent, what became of it, how fast and how right."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from statistics import quantiles
+
+from streams.demo.scenario import Planned
+from syncline.consumer import Received
+from syncline.results import ConvertedText, FusedResult, Unfused
+
+Origin = tuple[str, int, int]
+"""(unprefixed topic, partition, offset) of a record."""
+
+
+class Ledger:
+    """Every record that was sent, by where it is, and its outcomes as they are read."""
+
+    def __init__(self) -> None:
+        self.sent: dict[Origin, Planned] = {}
+        self.outcomes: dict[Origin, list[str]] = defaultdict(list)
+        self.latencies_ms: list[float] = []
+        self.n_sets: Counter[str] = Counter()
+        self.n_results = 0
+        self.newest: dict[str, FusedResult] = {}
+        """The newest fused result of each stream."""
+        self.recent: deque[FusedResult] = deque(maxlen=8)
+        """The results that came last."""
+        self._arrived_s: dict[Origin, float] = {}
+        self._right_alone: dict[Origin, bool] = {}
+        self._complete: list[tuple[str, list[Origin]]] = []
+
+    def note_sent(self, origin: Origin, planned: Planned, now_s: float) -> None:
+        """The broker has a record."""
+        self.sent[origin] = planned
+        self._arrived_s[origin] = now_s
+
+    def note(self, received: Received, now_s: float) -> None:
+        """A result was read."""
+        self.n_results += 1
+        result = received.result
+        if isinstance(result, FusedResult):
+            self._note_fused(result, now_s)
+        elif isinstance(result, ConvertedText):
+            origin = (result.topic, result.partition, result.offset)
+            self._right_alone[origin] = result.text == self._label(origin)
+        elif isinstance(result, Unfused):
+            self.outcomes[result.topic, result.partition, result.offset].append(f"unfused:{result.reason}")
+        else:
+            self.outcomes[result.topic, result.partition, result.offset].append(f"deadletter:{result.reason}")
+
+    def _note_fused(self, result: FusedResult, now_s: float) -> None:
+        origins = [(member.topic, member.partition, member.offset) for member in result.members]
+        for origin in origins:
+            self.outcomes[origin].append("fused")
+        self.n_sets[result.outcome] += 1
+        self.n_sets[result.reason] += 1
+        self.newest[result.stream] = result
+        self.recent.append(result)
+        if result.outcome != "complete":
+            return
+        self._complete.append((result.labels[0][0] if result.labels else "", origins))
+        # The broker's answer to the producer can come after the result: such a set took no time that we could tell.
+        arrived = [self._arrived_s.get(origin, now_s) for origin in origins]
+        self.latencies_ms.append((now_s - max(arrived)) * 1000)
+
+    def _label(self, origin: Origin) -> str:
+        planned = self.sent.get(origin)
+        return planned.label if planned is not None else ""
+
+    @property
+    def n_open(self) -> int:
+        """Records that were sent and have no outcome yet."""
+        return sum(origin not in self.outcomes for origin in self.sent)
+
+    def latency_ms(self) -> dict[str, float]:
+        """Milliseconds from the last member on the broker to the result read back: p50 and p95 of complete sets."""
+        if len(self.latencies_ms) < 2:
+            return {}
+        cuts = quantiles(self.latencies_ms, n=20)
+        return {"p50": round(cuts[9], 1), "p95": round(cuts[18], 1)}
+
+    def problems(self) -> list[str]:
+        """Records without outcome, with two, or with another one than planned; empty if nothing was lost."""
+        found: list[str] = []
+        for origin, planned in self.sent.items():
+            outcomes = self.outcomes.get(origin, [])
+            if outcomes != [planned.expected]:
+                where = f"{origin[0]}/{origin[1]}/{origin[2]}"
+                found.append(f"{where} ({planned.id}): expected {planned.expected}, got {outcomes or 'nothing'}")
+        strangers = [origin for origin in self.outcomes if origin not in self.sent]
+        return found + [f"{origin}: an outcome of a record that was never sent" for origin in strangers]
+
+    def accuracy(self) -> dict[str, float]:
+        """Share of complete sets whose best label is right, beside what picture and speech alone say of them."""
+        right: dict[str, list[bool]] = defaultdict(list)
+        for label, origins in self._complete:
+            truths = {self._label(origin) for origin in origins}
+            right["fused"].append(truths == {label})
+            for origin in origins:
+                if origin in self._right_alone:
+                    right[origin[0].removeprefix("media.") + " alone"].append(self._right_alone[origin])
+        return {name: round(sum(values) / len(values), 3) for name, values in right.items()}
+
+    def summary(self) -> dict[str, object]:
+        """Everything as one map, for `--json` and for the last screen."""
+        outcomes = Counter(outcome for found in self.outcomes.values() for outcome in found)
+        problems = self.problems()
+        return {
+            "n_sent": len(self.sent),
+            "outcomes": dict(sorted(outcomes.items())),
+            "n_outcomes": sum(outcomes.values()),
+            "sets": dict(sorted(self.n_sets.items())),
+            "latency_ms": self.latency_ms(),
+            "accuracy": self.accuracy(),
+            "problems": problems,
+        }

@@ -1,0 +1,131 @@
+"""`syncline demo`: broker, topics, workers, replay, screen, account."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import tempfile
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from streams.demo.ledger import Ledger
+from streams.demo.processes import DemoError, workers
+from streams.demo.replay import Replay
+from streams.demo.samples import SAMPLES_DIR, load_samples
+from streams.demo.scenario import Scenario, plan_demo
+from streams.demo.view import View
+from syncline.broker import EmbeddedBroker
+from syncline.topics import TopicPlan, create_topics
+
+N_PARTITIONS = 4
+OUTCOME_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What a person can choose; `rate` is moments a second of each stream, `brokers` empty is the embedded one."""
+
+    seconds: int = 20
+    workers: int = 2
+    rate: float = 3.0
+    model: str = "reference"
+    brokers: str = ""
+    json_file: Path | None = None
+
+
+async def run_demo(options: DemoOptions, console: Console) -> int:
+    """Run the demo and return its exit code: 0 only if every record has the one outcome that was planned."""
+    samples = load_samples()
+    scenario = plan_demo(samples, SAMPLES_DIR, seconds=options.seconds, rate=options.rate)
+    ledger = Ledger()
+    async with _broker(options.brokers, console) as brokers:
+        prefix = f"syncline.demo-{uuid.uuid4().hex[:8]}."
+        await create_topics(brokers, TopicPlan(n_partitions=N_PARTITIONS, prefix=prefix))
+        await _play(options, console, scenario, ledger, brokers, prefix)
+    summary = ledger.summary()
+    if options.json_file is not None:
+        options.json_file.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    print_summary(ledger, console)
+    return 1 if ledger.problems() else 0
+
+
+@asynccontextmanager
+async def _broker(brokers: str, console: Console) -> AsyncGenerator[str]:
+    if brokers:
+        console.print(f"using the broker at {brokers}; the demo's topics begin with syncline.demo-", highlight=False)
+        yield brokers
+        return
+    async with EmbeddedBroker() as embedded:
+        console.print(f"embedded broker at {embedded.address}", highlight=False)
+        yield embedded.address
+
+
+async def _play(
+    options: DemoOptions, console: Console, scenario: Scenario, ledger: Ledger, brokers: str, prefix: str
+) -> None:
+    console.print(f"starting {options.workers} workers with model {options.model} …", highlight=False)
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "syncline.toml"
+        config.write_text(scenario.worker_toml)
+        async with workers(options.workers, brokers, prefix, options.model, config):
+            console.print(f"{len(scenario.records)} records of 4 streams, {options.seconds} s", highlight=False)
+            view = View(ledger, console)
+            try:
+                await _replay(Replay(scenario, brokers, prefix, ledger), ledger, view)
+            finally:
+                view.close()
+
+
+async def _replay(replay: Replay, ledger: Ledger, view: View) -> None:
+    reading = asyncio.create_task(replay.read(view.note))
+    sending = asyncio.create_task(replay.send(N_PARTITIONS))
+    try:
+        await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            raise DemoError("the results could not be read") from reading.exception()
+        await sending
+        await _until_settled(ledger, view, reading)
+    finally:
+        for task in (reading, sending):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+async def _until_settled(ledger: Ledger, view: View, reading: asyncio.Task[None]) -> None:
+    """Wait for the last outcome; give up, and let the account say what is missing, after a while without news."""
+    loop = asyncio.get_running_loop()
+    n_seen, seen_s = -1, loop.time()
+    while ledger.n_open and not reading.done() and loop.time() - seen_s < OUTCOME_TIMEOUT_S:
+        if ledger.n_results != n_seen:
+            n_seen, seen_s = ledger.n_results, loop.time()
+        view.note()
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)  # conversions and repeats that follow the last outcome count too
+
+
+def print_summary(ledger: Ledger, console: Console) -> None:
+    """The account as text: what was sent, what became of it, how fast, how right, and what is wrong."""
+    summary, problems = ledger.summary(), ledger.problems()
+    outcomes: dict[str, int] = summary["outcomes"]  # pyright: ignore[reportAssignmentType]  see Ledger.summary
+    console.print(f"\n{len(ledger.sent)} records sent, {sum(outcomes.values())} outcomes:", highlight=False)
+    for outcome, count in outcomes.items():
+        console.print(f"  {count:5}  {outcome.replace(':', ': ')}", highlight=False)
+    sets = ledger.n_sets
+    console.print(f"sets: {sets['complete']} complete, {sets['partial']} partial", highlight=False)
+    latency = ledger.latency_ms()
+    if latency:
+        p50, p95 = latency["p50"], latency["p95"]
+        console.print(f"last member on the broker to result read: p50 {p50} ms, p95 {p95} ms", highlight=False)
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in ledger.accuracy().items())
+    console.print(f"best label right in complete sets: {shares or '–'}", highlight=False)
+    for problem in problems[:20]:
+        console.print(f"  wrong: {problem}", style="red", highlight=False, markup=False)
+    verdict = "every record has exactly the outcome that was planned" if not problems else f"{len(problems)} are wrong"
+    console.print(verdict, style="green" if not problems else "red", highlight=False)
