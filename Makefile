@@ -24,10 +24,10 @@ demo: setup ## Line up and fuse four sample streams, before your eyes
 	@$(BIN)/syncline demo
 
 test: setup ## Run all tests that need neither Java nor Docker, in random order
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest
 
 test-kafka: setup ## Run the Kafka tests on an Apache Kafka too (JDK 17, Maven; fetches 54 MB once)
-	@$(BIN)/pytest -q -m kafka --apache-kafka
+	@$(BIN)/pytest -m kafka --apache-kafka
 
 check: setup ## Look for mistakes: ruff, its format, pyright (changes nothing)
 	@$(BIN)/ruff check .
