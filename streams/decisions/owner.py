@@ -13,10 +13,9 @@ monotonic clock. An owner belongs to one assignment: after a rebalance a new one
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import Literal
 
 from streams.decisions.carry_out import CarryOut
-from streams.decisions.entries import Batch, Claim, SnapshotPart, decode_entry
+from streams.decisions.entries import Batch, Claim, decode_entry
 from streams.decisions.flow import Flow, Reading
 from streams.decisions.holds import Holds
 from streams.decisions.load import Load
@@ -25,14 +24,13 @@ from streams.decisions.proposer import Proposer
 from streams.decisions.records import NOT_NAMED, Commands, Held, Record, Task
 from streams.decisions.recovery import ReadLog, recover
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.decisions.snapshots import SettledState, SnapshotPolicy, snapshot_parts
+from streams.decisions.settled import SettledState
+from streams.decisions.snapshot_writer import SnapshotWriter, snapshot_parts
+from streams.decisions.tenure import State, Tenure
 from streams.decisions.view import LogView
 from streams.join.model import DeadLetterDecision, Decision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
-
-State = Literal["claiming", "owning", "lost"]
-BATCH_DECISIONS = 500
 
 
 class PartitionOwner:
@@ -53,10 +51,7 @@ class PartitionOwner:
         rules: Rules = ALL_RULES,
     ) -> None:
         self._settings, self._rules = settings, rules
-        self._worker, self._generation, self._era = worker, generation, 0
-        self._session_timeout_ms = session_timeout_ms
-        self.state: State = "claiming"
-        self._lost_ms = self._heartbeat_ms = now_ms
+        self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms)
         self._view = LogView(rules=rules)
         self._holds = Holds(committed, in_order=rules.acknowledge_in_order)
         self._carry_out = CarryOut(self._holds, rules)
@@ -64,11 +59,9 @@ class PartitionOwner:
         self._join: PartitionJoin | None = None
         self._proposer = Proposer()
         self._outbox = Outbox(self._holds)
-        self._snapshot: list[SnapshotPart] = []
-        self._snapshot_policy = SnapshotPolicy(now_ms)
-        self._renewing = False
+        self._snapshots = SnapshotWriter(now_ms)
         self._reading = Reading(Flow(settings, rules), self._holds)
-        self._claim_again()
+        self._claim()
 
     # --- start -------------------------------------------------------------------------------------------------
 
@@ -85,15 +78,15 @@ class PartitionOwner:
             self._settled.restore(recovered, self._holds.acknowledged)
         for log_offset, decision in recovered.decisions:
             self._confirm(decision, log_offset)
-        if self._view.claim is not None and self._view.claim.worker == self._worker:
+        if self._tenure.is_mine(self._view.claim):
             self._own(now_ms)
         else:
             self._lose(now_ms)
 
     def _own(self, now_ms: int) -> None:
         """This owner's claim is current: join everything held that no decision ends."""
-        self.state, self._renewing = "owning", False
-        self._snapshot = []
+        self._tenure.state = "owning"
+        self._snapshots.reset()
         self._outbox.clear()
         self._carry_out.propose_failures_again()
         self._join = PartitionJoin(self._settings, self._settled.copy_clocks(), dict(self._settled.bounds))
@@ -153,18 +146,17 @@ class PartitionOwner:
             if isinstance(entry, Claim):
                 self._on_claim(offset, entry, current=verdict == "claim", now_ms=now_ms)
             elif isinstance(entry, Batch) and verdict == "valid":
-                self._snapshot_policy.count(len(entry.decisions))
+                self._snapshots.count(len(entry.decisions))
                 if self._rules.act_on_read_back or self.state != "owning":
                     for decision in entry.decisions:
                         self._confirm(decision, offset)
 
     def _on_claim(self, offset: int, claim: Claim, *, current: bool, now_ms: int) -> None:
-        mine = claim.worker == self._worker
+        mine = self._tenure.is_mine(claim)
         if current:
             self._settled.claims[offset] = claim
         if current and mine and self._join is not None:
-            self._renewing = False
-            self._begin_snapshot(self._join, now_ms)
+            self._begin_snapshot(self._join)
         elif current and mine:
             self._own(now_ms)
         elif current or (mine and self.state == "claiming"):
@@ -172,7 +164,8 @@ class PartitionOwner:
 
     def _lose(self, now_ms: int) -> None:
         """Somebody else's claim is current: propose nothing, carry nothing out, acknowledge nothing."""
-        self.state, self._lost_ms, self._join = "lost", now_ms, None
+        self._tenure.lose(now_ms)
+        self._join = None
         self._proposer.drop()
 
     def _confirm(self, decision: Decision, log_offset: int) -> None:
@@ -197,13 +190,8 @@ class PartitionOwner:
 
     def on_heartbeat(self, sent_ms: int) -> None:
         """A heartbeat sent at `sent_ms` succeeded in this owner's generation."""
-        self._heartbeat_ms = max(self._heartbeat_ms, sent_ms)
-        if self.state == "lost" and sent_ms > self._lost_ms:
-            current = self._view.claim
-            if current is not None and current.rank > (self._era, self._generation):
-                self._era = current.era + 1  # the group was deleted, and its generations started anew
-            self.state = "claiming"
-            self._claim_again()
+        if self._tenure.heard(sent_ms, self._view.claim):
+            self._claim()
 
     def on_fused(self, tasks: Sequence[Task]) -> None:
         """The model has answered these sets."""
@@ -223,13 +211,14 @@ class PartitionOwner:
 
     def tick(self, now_ms: int) -> None:
         """Propose what can be proposed now; call it after anything happened, and at least every 100 ms."""
-        if self.state != "owning" or self._join is None or not self._proposer.free or self._renewing:
+        if self._join is None or not self._proposer.free or self._snapshots.renewing:
             return
-        if now_ms - self._heartbeat_ms > self._session_timeout_ms // 2:
-            return  # an optimisation: safety rests on claims
-        if self._snapshot:
-            self._proposer.send(self._snapshot.pop(0))
-        elif self._snapshot_policy.due(now_ms):
+        if not self._tenure.may_propose(now_ms):
+            return
+        part = self._snapshots.next_part()
+        if part is not None:
+            self._proposer.send(part)
+        elif self._snapshots.due(now_ms):
             self.write_snapshot(now_ms)
         else:
             self._propose(self._join, now_ms)
@@ -250,19 +239,18 @@ class PartitionOwner:
 
     def write_snapshot(self, now_ms: int) -> None:
         """Renew the claim and, when that is read back, write a snapshot; also before handing over."""
-        if self.state == "owning" and self._proposer.free and not self._renewing:
-            self._snapshot_policy.taken(now_ms)
-            self._renewing = True
-            self._claim_again()
+        if self.state == "owning" and self._proposer.free and not self._snapshots.renewing:
+            self._snapshots.renew(now_ms)
+            self._claim()
 
-    def _claim_again(self) -> None:
-        self._proposer.send(Claim(self._worker, self._generation, self._era, self._proposer.next_number))
+    def _claim(self) -> None:
+        self._proposer.send(self._tenure.claim(self._proposer.next_number))
 
-    def _begin_snapshot(self, join: PartitionJoin, now_ms: int) -> None:
+    def _begin_snapshot(self, join: PartitionJoin) -> None:
         settled = self._settled
         named = [held.log_offset for hold in self._holds.topics.values() for held in hold]
         settled.forget_bounds(join.clocks)
-        self._snapshot = snapshot_parts(
+        parts = snapshot_parts(
             self._holds.acknowledged,
             (settled.clocks if self._rules.snapshot_at_acknowledged else join.clocks).export(),
             settled.bounds,
@@ -270,7 +258,7 @@ class PartitionOwner:
             self._view.claim_offset,
             self._proposer.next_number,
         )
-        self._snapshot_policy.taken(now_ms)
+        self._snapshots.begin(parts)
 
     def take_commands(self) -> Commands:
         """What is to be done now; each thing is handed out once."""
@@ -297,6 +285,11 @@ class PartitionOwner:
         if self._reading.rationed:
             return set(self._holds.topics)
         return self._join.timer_topics() if self._join is not None else set()
+
+    @property
+    def state(self) -> State:
+        """Whether this owner's claim is current."""
+        return self._tenure.state
 
     @property
     def held(self) -> Load:

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import msgspec
-
-from streams.decisions.entries import Claim, SnapshotPart
+from streams.decisions.entries import Claim
 from streams.decisions.records import NOT_NAMED, Held
 from streams.decisions.recovery import Recovered
-from streams.join.clocks import Clocks, LaneState
+from streams.join.clocks import Clocks
 from streams.join.model import (
     MOVES_NO_WATERMARK,
     ClosedDecision,
@@ -26,30 +24,6 @@ from streams.join.model import (
     UnfusedDecision,
 )
 from streams.join.settings import JoinSettings
-
-PART_BYTES = 400_000
-"""A part stays well under 512 KiB, the size at which brokers' limits begin to matter."""
-
-
-class SnapshotPolicy:
-    """When the next snapshot is due: every `every_decisions` decisions or `every_ms`, if anything has changed."""
-
-    def __init__(self, now_ms: int, every_decisions: int = 5_000, every_ms: int = 30_000) -> None:
-        self._every_decisions, self._every_ms = every_decisions, every_ms
-        self._last_ms, self._n_since = now_ms, 0
-
-    def count(self, n_decisions: int) -> None:
-        """Decisions were read back."""
-        self._n_since += n_decisions
-
-    def due(self, now_ms: int) -> bool:
-        """Whether it is time."""
-        waited = now_ms - self._last_ms >= self._every_ms
-        return self._n_since >= self._every_decisions or (waited and self._n_since > 0)
-
-    def taken(self, now_ms: int) -> None:
-        """A snapshot is being written."""
-        self._last_ms, self._n_since = now_ms, 0
 
 
 class SettledState:
@@ -127,37 +101,3 @@ def _moving_items(decision: Decision) -> Sequence[Item]:
     if isinstance(decision, DeadLetterDecision) and decision.item is not None:
         return (decision.item,)
     return ()
-
-
-def snapshot_parts(
-    at: Mapping[str, int],
-    clocks: Iterable[LaneState],
-    bounds: Mapping[str, int],
-    replay_from: tuple[int, int, Claim | None],
-    claim_offset: int,
-    first_number: int,
-) -> list[SnapshotPart]:
-    """A snapshot as parts of at most about `PART_BYTES`, numbered from `first_number`; `bounds` is in the first."""
-    chunks: list[list[LaneState]] = [[]]
-    size = 0
-    for row in clocks:
-        size += len(msgspec.msgpack.encode(row))
-        if size > PART_BYTES and chunks[-1]:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(row)
-    return [
-        SnapshotPart(
-            claim=claim_offset,
-            number=first_number + part,
-            part=part,
-            n_parts=len(chunks),
-            at=dict(at),
-            replay_from=replay_from[0],
-            replay_claim_offset=replay_from[1],
-            replay_claim=replay_from[2],
-            clocks=rows,
-            bounds=dict(bounds) if part == 0 else {},
-        )
-        for part, rows in enumerate(chunks)
-    ]

@@ -1,0 +1,83 @@
+"""When a snapshot is written and how: the claim is renewed, then the parts go one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from streams.decisions.entries import Claim, SnapshotPart
+from streams.join.clocks import LaneState
+
+PART_BYTES = 400_000
+"""A part stays well under 512 KiB, the size at which brokers' limits begin to matter."""
+
+
+class SnapshotWriter:
+    """Due every `every_decisions` decisions or `every_ms`, if anything has changed since the last one."""
+
+    def __init__(self, now_ms: int, every_decisions: int = 5_000, every_ms: int = 30_000) -> None:
+        self._every_decisions, self._every_ms = every_decisions, every_ms
+        self._last_ms, self._n_since = now_ms, 0
+        self._parts: list[SnapshotPart] = []
+        self.renewing = False
+        """The renewed claim has not been read back: what is proposed now would be void behind it."""
+
+    def count(self, n_decisions: int) -> None:
+        """Decisions were read back."""
+        self._n_since += n_decisions
+
+    def due(self, now_ms: int) -> bool:
+        """Whether it is time."""
+        waited = now_ms - self._last_ms >= self._every_ms
+        return self._n_since >= self._every_decisions or (waited and self._n_since > 0)
+
+    def renew(self, now_ms: int) -> None:
+        """The claim is being renewed; `begin` follows when it is read back."""
+        self._last_ms, self._n_since, self.renewing = now_ms, 0, True
+
+    def begin(self, parts: list[SnapshotPart]) -> None:
+        """The renewed claim was read back: these are the parts under it."""
+        self._parts, self.renewing = parts, False
+
+    def reset(self) -> None:
+        """The claim was lost or is new: a snapshot that had begun is of no use."""
+        self._parts, self.renewing = [], False
+
+    def next_part(self) -> SnapshotPart | None:
+        """The part that goes next, None if none waits."""
+        return self._parts.pop(0) if self._parts else None
+
+
+def snapshot_parts(
+    at: Mapping[str, int],
+    clocks: Iterable[LaneState],
+    bounds: Mapping[str, int],
+    replay_from: tuple[int, int, Claim | None],
+    claim_offset: int,
+    first_number: int,
+) -> list[SnapshotPart]:
+    """A snapshot as parts of at most about `PART_BYTES`, numbered from `first_number`; `bounds` is in the first."""
+    chunks: list[list[LaneState]] = [[]]
+    size = 0
+    for row in clocks:
+        size += len(msgspec.msgpack.encode(row))
+        if size > PART_BYTES and chunks[-1]:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(row)
+    return [
+        SnapshotPart(
+            claim=claim_offset,
+            number=first_number + part,
+            part=part,
+            n_parts=len(chunks),
+            at=dict(at),
+            replay_from=replay_from[0],
+            replay_claim_offset=replay_from[1],
+            replay_claim=replay_from[2],
+            clocks=rows,
+            bounds=dict(bounds) if part == 0 else {},
+        )
+        for part, rows in enumerate(chunks)
+    ]
