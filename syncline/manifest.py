@@ -98,7 +98,7 @@ def _read_line(line: str, where: str, folder: Path, max_event_bytes: int) -> tup
         raise SettingsError(where, line[:200], "either path or text")
     if entry.after_ms is not None and entry.after_ms < 0:
         raise SettingsError(f"{where} after_ms", entry.after_ms, "an integer of at least 0")
-    if entry.text is not None and entry.modality != "text":
+    if entry.text is not None and entry.modality in ("image", "audio"):
         raise SettingsError(f"{where} text", entry.text[:64], "a path, since the modality is not text")
     file = None if entry.path is None else folder / entry.path
     try:
