@@ -20,6 +20,10 @@ MAX_CHUNKS = 65_536
 MAX_FILL_BYTES = 1_024
 """JPEG: 0xFF bytes that only fill, in a row."""
 
+MAX_PIXELS_A_BYTE = 512
+"""JPEG with Huffman codes: each 8 x 8 block takes a bit at least. libjpeg fills what is missing with grey, silently."""
+
+_HUFFMAN = (0xC0, 0xC1, 0xC2)
 _STARTS = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n", "image/webp": b"RIFF"}
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ONCE = (b"IHDR", b"PLTE", b"iCCP", b"eXIf", b"tRNS", b"acTL")
@@ -62,6 +66,8 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             if size:
                 raise refuse("image_header", "image/jpeg: two frame headers")
             height, width = struct.unpack_from(">HH", data, at + 3)
+            if marker in _HUFFMAN and width * height > MAX_PIXELS_A_BYTE * len(data):
+                raise refuse("image_header", f"image/jpeg: {len(data)} bytes cannot hold {width} x {height} pixels")
             size = (width, height)
         if length < 2 or marker in (0xDA, 0xD9):
             raise refuse("image_header", f"image/jpeg: segment 0x{marker:02x} of length {length} before the frame")

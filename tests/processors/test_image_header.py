@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
+from PIL import Image
 
 from processors.image_header import MAX_SCANS, read_size, sniff
 from syncline.errors import MediaError
@@ -53,6 +54,14 @@ def test_a_jpeg_with_two_frame_headers_is_refused() -> None:
     at = data.index(b"\xff\xc0")
     frame = data[at : at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")]
     assert reason_of(data[:at] + frame + data[at:], "image/jpeg") == "image_header"
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_the_emptiest_large_jpeg_is_read_and_one_that_only_says_so_is_refused(progressive: bool) -> None:
+    """One colour compresses best; fewer bytes than that cannot hold the pixels."""
+    data = encoded(Image.new("L", (4_000, 4_000), 128), "JPEG", progressive=progressive, optimize=True)
+    assert read_size(data, "image/jpeg") == (4_000, 4_000)
+    assert reason_of(data[: 4_000 * 4_000 // 512 - 1], "image/jpeg") == "image_header"
 
 
 def test_a_png_of_a_million_chunks_is_refused() -> None:
