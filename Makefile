@@ -42,7 +42,7 @@ corpus: setup ## Build the corpus that the reference model is trained on
 	@$(BIN)/python -m models.corpus
 
 bench: setup ## Measure: the join against other engines
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@$(BIN)/python -m bench.join
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml (needs uv)
 	@sh deploy/lock.sh

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Makes the virtual environment: sh deploy/setup.sh .venv requirements/dev.txt
-# PYTHON: the interpreter to use. TORCH=cpu: torch without CUDA (uv only).
+# PYTHON: the interpreter to use. TORCH=cpu: torch without CUDA (uv only). PROJECT=no: its dependencies alone.
 set -eu
 
-venv=$1 lock=$2 python=${PYTHON:-python3} torch=${TORCH:-}
+venv=$1 lock=$2 python=${PYTHON:-python3} torch=${TORCH:-} project=${PROJECT:-yes}
 started=$(date +%s)
 case "$(uname -s)-$torch" in
     Linux-cpu) size="about 0.4 GB" ;;
@@ -27,11 +27,11 @@ if command -v uv >/dev/null 2>&1; then
     else
         uv pip sync --python "$venv/bin/python" --require-hashes "$lock"
     fi
-    uv pip install --quiet --python "$venv/bin/python" --no-build-isolation --no-deps --editable .
+    [ "$project" = no ] || uv pip install --quiet --python "$venv/bin/python" --no-build-isolation --no-deps --editable .
 else
     [ "$torch" != cpu ] || { echo "TORCH=cpu needs uv: install uv, or leave TORCH out" >&2; exit 2; }
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --require-hashes --requirement "$lock"
-    "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
+    [ "$project" = no ] || "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
 fi
 echo "Done in $(($(date +%s) - started)) s."
