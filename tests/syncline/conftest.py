@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 
 from syncline.producer import MediaProducer
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
+
+# Machines that test are busy: a slow example is no failure.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from syncline import BrokerError, ContractError, MediaProducer
+from syncline import BrokerError, ContractError, MediaProducer, kafka
 from syncline.events import check_value, parse_headers
 from syncline.placement import check_placement
 from syncline.producer import ProducerProgress
@@ -103,9 +103,10 @@ async def test_what_the_worker_would_refuse_is_not_sent(
 
 
 async def test_a_broker_without_idempotence_is_warned_of_once(
-    own_broker: TestBroker, topic_prefix: str, caplog: pytest.LogCaptureFixture
+    own_broker: TestBroker, topic_prefix: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tansu answers InitProducerId with an error: one warning, and no error in anybody's log."""
+    monkeypatch.setattr(kafka, "_warned", set())  # a broker of another test may have had this port
     await make_topics(own_broker.address, topic_prefix)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
@@ -120,3 +121,18 @@ async def test_a_producer_must_be_entered() -> None:
     """Forgetting `async with` is said."""
     with pytest.raises(BrokerError, match="async with"):
         await MediaProducer().send("s", "text", text="x", time_ms=0)
+
+
+async def test_a_delivery_that_fails_is_an_error_and_counted(own_broker: TestBroker, topic_prefix: str) -> None:
+    """When the broker goes away, both ways of sending say so and progress counts it."""
+    await make_topics(own_broker.address, topic_prefix)
+    options = {"request_timeout_ms": 500}
+    async with MediaProducer(own_broker.address, topic_prefix=topic_prefix, kafka_options=options) as producer:
+        await producer.send("s", "text", text="x", time_ms=0)
+        await own_broker.stop()
+        with pytest.raises(BrokerError, match=own_broker.address):
+            await producer.send("s", "text", text="y", time_ms=1)
+        failing = await producer.send_soon("s", "text", text="z", time_ms=2)
+        with pytest.raises(BrokerError, match=own_broker.address):
+            await failing
+    assert (producer.progress.n_delivered, producer.progress.n_failed) == (1, 2)
