@@ -4,6 +4,8 @@ The agents hand each batch to the assignment that it belongs to and go on: an ag
 for all topics. What becomes of a record, and when its offset may be committed, is decided in streams/worker.py.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -20,10 +22,10 @@ HandOver = Callable[[Batch], None]
 class _BatchSchema(faust.Schema):
     """Passes on the value that streams/delivery.py put there, unread."""
 
-    def loads_key(self, app: Any, message: Any, **kwargs: Any) -> None:
-        return None
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
+        return message.key
 
-    def loads_value(self, app: Any, message: Any, **kwargs: Any) -> Any:
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
         return message.value
 
 

@@ -17,6 +17,9 @@ What each part avoids (docs/design.md, section 6, has the whole table):
 - `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: 50 here.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# ruff: noqa: SLF001, ARG002, ASYNC109 - private parts and signatures are Faust's and aiokafka's
+
 from __future__ import annotations
 
 import asyncio
@@ -95,10 +98,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _fetch_records(
         self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
-    ) -> dict[TopicPartition, list[Any]]:
+    ) -> dict[Any, tuple[list[Any], int]]:
         if not self.consumer.flow_active:
             return {}
-        fetcher, records = consumer._fetcher, {}
+        fetcher = consumer._fetcher
+        records: dict[Any, list[Any]] = {}
         with fetcher._subscriptions.fetch_context():
             for tp in active_partitions & fetcher._records.keys():
                 records |= await fetcher.fetched_records({tp}, timeout=0, max_records=RECORDS_PER_POLL)
@@ -175,15 +179,16 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow)
         async with self._polling:
             epoch = self.epoch
-            wanted = frozenset(self._get_active_partitions() - self._held) if self.flow_active else frozenset()
-            held = bool(self._held)
-            records = await self._getmany(wanted, POLL_WHILE_HELD_S if held else POLL_S) if wanted else {}
+            wanted = frozenset[Any](self._get_active_partitions() - self._held if self.flow_active else ())
+            limit_s = POLL_WHILE_HELD_S if self._held else POLL_S
+            records: dict[Any, Any] = await self._getmany(wanted, limit_s) if wanted else {}
         if not wanted:
             await self.sleep(POLL_WHILE_HELD_S)
         for tp, (batch, next_offset) in records.items():
             if epoch != self.epoch or not self.flow_active:
                 return
-            yield driver.TP(*tp), self._to_message(driver.TP(*tp), Batch(epoch, *tp, batch, next_offset))
+            name = driver.TP(*tp)
+            yield name, self._to_message(name, Batch(epoch, name.topic, name.partition, batch, next_offset))
 
     def _to_message(self, tp: Any, record: Any) -> Any:
         """One message for a batch; its offset is that of the batch's end, and nothing acknowledges it."""
@@ -237,5 +242,3 @@ class BatchTransport(driver.Transport):
     """Faust's transport for aiokafka, with the consumer of this file."""
 
     Consumer: ClassVar[Any] = BatchConsumer
-
-

@@ -11,35 +11,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from models.protocol import Fusion, Member
+from streams.carry_out import Carrier
 from streams.decisions.owner import PartitionOwner
-from streams.decisions.records import Append, Commands, Record, Task
+from streams.decisions.records import Append, Commands
 from streams.decisions.recovery import NotRecoverableError
+from streams.decoding import Decoding
 from streams.delivery import Batch
 from streams.log import Entries, LogReader
-from streams.outputs import Outputs
 from streams.parts import Assigned, Parts
-from streams.publish import Outbox
 from syncline.contract import DECISIONS
-from syncline.errors import NoAnswerError, SetFailedError
-from syncline.results import Record as ResultRecord
+from syncline.results import Record
 
 log = logging.getLogger(__name__)
 
-CHUNK_RECORDS = 64
-CHUNK_BYTES = 64 * 1024
-"""Of one job for the decode threads: many small texts, or one picture."""
-MAX_DECODING_RECORDS = 256
-MAX_DECODING_BYTES = 16 * 2**20
-"""Of one topic; more is not read until some is decoded."""
 RETRY_S = 0.2
-_NO_FUSION = Fusion()
 
 
 class PartitionDriver:
@@ -57,11 +47,10 @@ class PartitionDriver:
             parts.now_ms(),
             session_timeout_ms=parts.settings.session_timeout_ms,
         )
-        self._outputs = Outputs(self._partition, parts.settings.join.size_ms, parts.model_info)
-        prefix = parts.settings.topic_prefix
-        self._outbox = Outbox(parts.producer, prefix, self._partition, self._on_published)
-        self._decoding = {topic: _Decoding() for topic in assigned.committed}
-        self._fusions: dict[int, Fusion] = {}
+        self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
+        self._decoding = {
+            topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.committed
+        }
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = self._stopped = self._reading = False
         self._wanted = frozenset(assigned.committed)
@@ -80,7 +69,7 @@ class PartitionDriver:
         """Do nothing more."""
         self._stopped = True
         self._parts.tail.leave(self._partition)
-        self._outbox.close()
+        self._carrier.close()
         for task in self._tasks:
             task.cancel()
 
@@ -99,7 +88,7 @@ class PartitionDriver:
             await self._until_idle()
 
     async def _until_idle(self) -> None:
-        while not self.idle and not self._stopped:  # noqa: ASYNC110 - it ends by any of a dozen events
+        while not self.idle and not self._stopped:  # noqa: ASYNC110 (any of a dozen events ends it)
             await asyncio.sleep(0.005)
 
     @property
@@ -109,7 +98,7 @@ class PartitionDriver:
 
     def reasons(self) -> Iterator[str]:
         """Why this partition number does no work now."""
-        for what in (self.state, self.append_failing, *self._outbox.failing.values()):
+        for what in (self.state, self.append_failing, *self._carrier.failing):
             if what:
                 yield f"partition {self._partition}: {what}"
         if not self.state and self.owner.state != "owning":
@@ -151,13 +140,7 @@ class PartitionDriver:
 
     def deliver(self, topic: str, batch: Batch) -> None:
         """Records of one topic (unprefixed) came; decode them, in order."""
-        decoding, decoder = self._decoding[topic], self._parts.decoder
-        for chunk in _chunks(batch.records):
-            job = self._loop.run_in_executor(self._parts.pool, decoder.decode, topic, self._partition, chunk)
-            decoding.add(chunk, job)
-            job.add_done_callback(lambda _: self._on_decoded(topic))
-        decoding.end(batch.next_offset)
-        self._on_decoded(topic)
+        self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded)
 
     def _on_decoded(self, topic: str) -> None:
         if self._stopped:
@@ -174,11 +157,6 @@ class PartitionDriver:
     def _on_log(self, entries: Entries) -> None:
         if not self._stopped:
             self.owner.on_log(entries, self._parts.now_ms())
-            self.schedule()
-
-    def _on_published(self, tasks: list[Task]) -> None:
-        if not self._stopped:
-            self.owner.on_published(tasks)
             self.schedule()
 
     def on_high_water(self, high_water: dict[str, int] | None, asked_ms: int) -> None:
@@ -214,9 +192,8 @@ class PartitionDriver:
         if commands.append is not None:
             self._spawn(self._append(commands.append))
         if commands.fuse:
-            self._fuse(commands.fuse)
-        for task in commands.publish:
-            self._outbox.put(task, self._outputs.of(task, self._fusions.pop(id(task), None)))
+            self._carrier.fuse(commands.fuse)
+        self._carrier.publish(commands.publish)
         for topic, offset in commands.acknowledge.items():
             self._parts.resolve(self._assigned.epoch, topic, self._partition, offset)
         if commands.read is not None:
@@ -232,7 +209,7 @@ class PartitionDriver:
 
     async def _append(self, append: Append) -> None:
         topic = self._parts.settings.topic_prefix + DECISIONS
-        record = ResultRecord(DECISIONS, None, append.data, [])
+        record = Record(DECISIONS, None, append.data, [])
         while True:
             try:
                 await self._parts.producer.send(topic, self._partition, [record])
@@ -252,29 +229,6 @@ class PartitionDriver:
                 break
         self.schedule()
 
-    def _fuse(self, tasks: list[Task]) -> None:
-        if self._parts.fuse is None:
-            for task in tasks:
-                self._fusions[id(task)] = _NO_FUSION
-            self.owner.on_fused(tasks)
-            self.schedule()
-            return
-        for task in tasks:
-            self._spawn(self._fuse_one(task, self._parts.fuse))
-
-    async def _fuse_one(self, task: Task, fuse: Callable[[Sequence[Member]], Coroutine[Any, Any, Fusion]]) -> None:
-        try:
-            fusion = await fuse(_members(task))
-        except SetFailedError as error:
-            log.warning("partition %d: the model fails on one set: %s", self._partition, error)
-            self.owner.on_failed(task, error.reason)
-        except NoAnswerError:
-            return  # the service stops; whoever takes over fuses it
-        else:
-            self._fusions[id(task)] = fusion
-            self.owner.on_fused([task])
-        self.schedule()
-
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=f"partition-{self._partition}")
         self._tasks.add(task)
@@ -285,61 +239,3 @@ class PartitionDriver:
         error = None if task.cancelled() else task.exception()
         if error is not None and not self._stopped:
             self._parts.on_broken(error)
-
-
-class _Decoding:
-    """What of one topic is with the decode threads, in offset order."""
-
-    def __init__(self) -> None:
-        self._queue: deque[tuple[asyncio.Future[list[Record]] | int, int, int]] = deque()
-        self._n_records = self._n_bytes = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._queue)
-
-    @property
-    def full(self) -> bool:
-        """Whether no more should be read."""
-        return self._n_records >= MAX_DECODING_RECORDS or self._n_bytes >= MAX_DECODING_BYTES
-
-    def add(self, chunk: Sequence[Any], job: asyncio.Future[list[Record]]) -> None:
-        """A chunk was given to the threads."""
-        n_bytes = sum(len(raw.value or b"") for raw in chunk)
-        self._queue.append((job, len(chunk), n_bytes))
-        self._n_records += len(chunk)
-        self._n_bytes += n_bytes
-
-    def end(self, next_offset: int) -> None:
-        """Everything below `next_offset` is in the queue, or is no record."""
-        self._queue.append((next_offset, 0, 0))
-
-    def take(self) -> Iterator[list[Record] | int]:
-        """What is decoded at the head of the queue: records, or how far they reach."""
-        while self._queue:
-            job, n_records, n_bytes = self._queue[0]
-            if not isinstance(job, int) and not job.done():
-                return
-            self._queue.popleft()
-            self._n_records -= n_records
-            self._n_bytes -= n_bytes
-            yield job if isinstance(job, int) else job.result()
-
-
-def _chunks(raws: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    start, n_bytes = 0, 0
-    for index, raw in enumerate(raws):
-        n_bytes += len(raw.value or b"")
-        if n_bytes >= CHUNK_BYTES or index - start + 1 >= CHUNK_RECORDS:
-            yield raws[start : index + 1]
-            start, n_bytes = index + 1, 0
-    if start < len(raws):
-        yield raws[start:]
-
-
-def _members(task: Task) -> list[Member]:
-    members: list[Member] = []
-    for held in task.records:
-        if held is not None and held.record is not None and held.item is not None:
-            payload = held.record.payload
-            members.append(Member(held.item.lane, payload.event.modality, payload.prepared))
-    return members

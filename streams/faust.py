@@ -6,15 +6,18 @@ puts what it finds, there or in the environment, into the environment for good.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from typing import Any
 
 _WRITTEN = ("FAUST_DATADIR", "FAUST_LOOP")
 _argv, _before = list(sys.argv), {name: os.environ.get(name) for name in _WRITTEN}
 sys.argv[:] = sys.argv[:1]
 try:
-    import faust
-    from faust.transport.drivers import aiokafka as driver
+    # Any: its annotations are those of its own needs, and what is relied on is pinned by tests.
+    faust: Any = importlib.import_module("faust")
+    driver: Any = importlib.import_module("faust.transport.drivers.aiokafka")
 finally:
     sys.argv[:] = _argv
     for _name, _value in _before.items():

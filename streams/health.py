@@ -40,10 +40,10 @@ class HealthServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _livez(self, request: web.Request) -> web.Response:
+    async def _livez(self, _: web.Request) -> web.Response:
         return _answer(self._not_live())
 
-    async def _readyz(self, request: web.Request) -> web.Response:
+    async def _readyz(self, _: web.Request) -> web.Response:
         return _answer([*self._not_live(), *self._not_ready()])
 
 

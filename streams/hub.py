@@ -62,9 +62,7 @@ class Hub:
         self, parts: Parts, epoch: int, generation: int, partition: int, committed: dict[str, int | None]
     ) -> None:
         worker = f"{self._process}/{epoch}/{partition}"
-        assigned = Assigned(
-            epoch=epoch, generation=generation, partition=partition, committed=committed, worker=worker
-        )
+        assigned = Assigned(epoch=epoch, generation=generation, partition=partition, committed=committed, worker=worker)
         self.drivers[partition] = driver = PartitionDriver(parts, assigned)
         driver.start()
 

@@ -49,7 +49,8 @@ class Outputs:
         return [self._dead_letter(held, decision.reason)]
 
     def _fused(self, decision: SetDecision, task: Task, fusion: Fusion) -> list[Record]:
-        members, newest_ms, traceparent, tracestate = [], 0, "", ""
+        newest_ms, traceparent, tracestate = 0, "", ""
+        members: list[Member] = []
         parts: list[tuple[str, int, str, str]] = []
         for item, payload in _members(decision, task):
             event = payload.event
@@ -171,5 +172,3 @@ def _members(decision: SetDecision, task: Task) -> Iterator[tuple[Item, Any]]:
     for item, held in zip(decision.members, task.records, strict=True):
         if held is not None:
             yield item, _payload(held)
-
-

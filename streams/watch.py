@@ -60,7 +60,8 @@ class HighWaters:
             log.debug("high watermarks cannot be asked: %r", error)
             found = None
         for partition, driver in drivers.items():
-            driver.on_high_water(found and self._answers(found, partition, wanted[partition]), asked_ms)
+            answers = None if found is None else self._answers(found, partition, wanted[partition])
+            driver.on_high_water(answers, asked_ms)
 
     def _answers(self, found: dict[TopicPartition, int], partition: int, topics: set[str]) -> dict[str, int]:
         # Tansu counts the last batch as one record; once any of that batch is here, so is the mark of its fetch.

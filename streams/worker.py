@@ -1,18 +1,15 @@
 """One worker: settings in, an exit code out. Puts the parts together, and takes them apart in order.
 
-    health server, model, producer, log tail --> Faust application --> ... SIGTERM or an error ...
-    stop reading, carry out what is decided, publish, commit, leave the group
+start   health server, model, topics, producer, log tail, Faust application
+stop    read no more, carry out what is decided, publish, commit, leave the group, then the rest backwards
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -39,8 +36,6 @@ RECOVERIES_AT_ONCE = 4
 CHECK_S = 0.5
 NULL = "null"
 """The model without an opinion: its sets need no turn on the model's thread."""
-SWITCH_INTERVAL_S = 0.001
-"""With decode threads at work, Python's default of 5 ms is what the event loop waits for its turn."""
 
 
 def now_ms() -> int:
@@ -66,14 +61,20 @@ class Worker:
         """Tell it to stop."""
         self._stop.set()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
+
     async def run(self) -> None:
         """Work until told to stop."""
         settings = self._settings
-        self._listen_to_signals()
         try:
             await self.health.start()
         except OSError as error:
-            raise SettingsError("web_port", settings.web_port, f"a free port of {settings.web_host}: {error}") from error
+            raise SettingsError(
+                "web_port", settings.web_port, f"a free port of {settings.web_host}: {error}"
+            ) from error
         log.info("health: http://%s:%d/readyz", settings.web_host, self.health.port)
         try:
             await self._work()
@@ -162,7 +163,9 @@ class Worker:
             on_broken=self._on_broken,
         )
 
-    def _start_background(self, app: SynclineApp, parts: Parts, n_partitions: int, tail: LogTail) -> list[asyncio.Task[None]]:
+    def _start_background(
+        self, app: SynclineApp, parts: Parts, n_partitions: int, tail: LogTail
+    ) -> list[asyncio.Task[None]]:
         settings = self._settings
         high_waters = HighWaters(settings.brokers, settings.topic_prefix, self._hub, parts)
         counting = watch_partitions(settings.brokers, settings.topic_prefix, self._hub, n_partitions)
@@ -202,7 +205,7 @@ class Worker:
         self._stop.set()
 
     async def _watch_application(self, app: SynclineApp) -> None:
-        while not app.crashed:
+        while not app.crashed:  # noqa: ASYNC110 (Faust has no event for it)
             await asyncio.sleep(CHECK_S)
         raise app.crash_reason or BrokerError("the Faust application ended by itself")
 
@@ -210,18 +213,6 @@ class Worker:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._on_broken(error)
-
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-
-        def on_signal() -> None:
-            if self._stop.is_set():
-                log.warning("told to stop twice: ending at once")
-                os._exit(1)
-            self._stop.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, on_signal)
 
     def _not_live(self) -> Iterator[str]:
         if self._broken is not None:
@@ -237,32 +228,3 @@ class Worker:
             yield why
         if self._tail is not None and self._tail.failing:
             yield f"the decision log cannot be read: {self._tail.failing}"
-
-
-def run_worker(settings: WorkerSettings) -> None:
-    """Run one worker in this process until SIGTERM or Ctrl-C; a second one ends it at once. Raises what ended it."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    _log_to_stderr(settings.log_level)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(settings))
-
-
-async def _run(settings: WorkerSettings) -> None:
-    await Worker(settings).run()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # where it does not exist, asyncio's own does
-        return None
-    return uvloop.new_event_loop
-
-
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
-    if level != "debug":
-        for name in ("faust", "mode", "aiokafka", "streams.delivery", "streams.app"):
-            logging.getLogger(name).setLevel(logging.WARNING)

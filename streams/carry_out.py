@@ -1,0 +1,89 @@
+"""Carries out the confirmed decisions of one partition number: fuse, then publish; tells the owner what came of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from models.protocol import Fusion, Member
+from streams.decisions.owner import PartitionOwner
+from streams.decisions.records import Task
+from streams.outputs import Outputs
+from streams.parts import Fuse, Parts
+from streams.publish import Outbox
+from syncline.errors import NoAnswerError, SetFailedError
+
+log = logging.getLogger(__name__)
+
+_NO_FUSION = Fusion()
+
+Schedule = Callable[[], None]
+"""Ask for a look at the owner in the loop's next round."""
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+"""Run in the background, as long as the driver does."""
+
+
+class Carrier:
+    """Fuses and publishes for one driver. Answers wait here until the owner says that it is their stream's turn."""
+
+    def __init__(self, parts: Parts, partition: int, owner: PartitionOwner, schedule: Schedule, spawn: Spawn) -> None:
+        self._partition, self._owner, self._schedule, self._spawn = partition, owner, schedule, spawn
+        self._model = parts.fuse
+        self._outputs = Outputs(partition, parts.settings.join.size_ms, parts.model_info)
+        self._outbox = Outbox(parts.producer, parts.settings.topic_prefix, partition, self._on_published)
+        self._answers: dict[Task, Fusion] = {}
+        self._closed = False
+
+    @property
+    def failing(self) -> Iterable[str]:
+        """What cannot be sent now, and why."""
+        return [f"sending to {topic} fails: {error}" for topic, error in self._outbox.failing.items()]
+
+    def close(self) -> None:
+        """Do nothing more, and tell the owner nothing more."""
+        self._closed = True
+        self._outbox.close()
+
+    def fuse(self, tasks: Sequence[Task]) -> None:
+        """Run sets through the model; the null model has answered before it was asked."""
+        if self._model is not None:
+            for task in tasks:
+                self._spawn(self._fuse_one(task, self._model))
+            return
+        for task in tasks:
+            self._answers[task] = _NO_FUSION
+        self._owner.on_fused(tasks)
+        self._schedule()
+
+    async def _fuse_one(self, task: Task, model: Fuse) -> None:
+        try:
+            answer = await model(_members(task))
+        except SetFailedError as error:
+            log.warning("partition %d: the model fails on one set: %s", self._partition, error)
+            self._owner.on_failed(task, error.reason)
+        except NoAnswerError:
+            return  # the service stops; whoever takes over fuses it
+        else:
+            self._answers[task] = answer
+            self._owner.on_fused([task])
+        self._schedule()
+
+    def publish(self, tasks: Iterable[Task]) -> None:
+        """Hand what these tasks publish to the producer, in this order."""
+        for task in tasks:
+            self._outbox.put(task, self._outputs.of(task, self._answers.pop(task, None)))
+
+    def _on_published(self, tasks: list[Task]) -> None:
+        if not self._closed:
+            self._owner.on_published(tasks)
+            self._schedule()
+
+
+def _members(task: Task) -> list[Member]:
+    members: list[Member] = []
+    for held in task.records:
+        if held is not None and held.record is not None and held.item is not None:
+            payload = held.record.payload
+            members.append(Member(held.item.lane, payload.event.modality, payload.prepared))
+    return members
