@@ -1,254 +1,111 @@
 """A world for the owner of one partition number: brokers, a group, workers that crash, freeze and thaw.
 
 Everything is driven by one random generator, so a seed replays a run. The world holds what would be on a broker
-(media topics, decision log, committed offsets, outputs); a `SimWorker` holds an owner and what is under way between
-it and the broker. Each step is one small thing that can happen; faults happen between any two.
+(media topics, decision log, committed offsets, outputs). Each step is one small thing that one worker does; faults
+happen between any two. At the end comes peace: no faults, and time passes until nothing is left to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from streams.decisions.owner import PartitionOwner
-from streams.decisions.records import Append, Record, Task
+from streams.decisions.records import Commands, Record, Rejected
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.join.model import DeadLetterDecision, RunDecision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
+from tests.support.faults import PEACE, Faults
+from tests.support.invariants import broken_invariants, wrongly_acknowledged
+from tests.support.outputs import Key, Output
+from tests.support.sim_worker import SimWorker
 
-SESSION_TIMEOUT_MS = 10_000
-
-
-@dataclass
-class Output:
-    """One outcome as a consumer of the output topics sees it."""
-
-    kind: str
-    """`fused`, `unfused`, `deadletter`."""
-    members: tuple[tuple[str, int], ...]
-    reason: str
-    stream: str = ""
-    start_ms: int = 0
-    set_members: tuple[tuple[str, int], ...] = ()
-    """For dead letters of a failed set: the members of the set."""
-
-
-@dataclass
-class Faults:
-    """How likely each fault is at a step, and how the broker misbehaves."""
-
-    crash: float = 0.0
-    freeze: float = 0.0
-    thaw: float = 0.05
-    rebalance: float = 0.0
-    append_lost: float = 0.0
-    append_twice: float = 0.0
-    append_late: float = 0.0
-    model_fails: float = 0.0
-    outage: float = 0.0
-    outage_steps: int = 60
-    delete_group: float = 0.0
-
-
-class SimWorker:
-    """One process: an owner, and everything that dies with it."""
-
-    def __init__(self, world: World, name: str, generation: int) -> None:
-        self.world, self.name, self.generation = world, name, generation
-        self.owner = PartitionOwner(
-            world.settings,
-            name,
-            generation,
-            dict(world.committed),
-            world.now_ms,
-            session_timeout_ms=SESSION_TIMEOUT_MS,
-            rules=world.rules,
-        )
-        self.recovered = False
-        self.frozen = False
-        self.positions = dict(world.committed)
-        self.log_position = 0
-        self.readable = frozenset(world.committed)
-        self.models: list[Task] = []
-        self.publishing: list[Task] = []
-        self.acknowledged: dict[str, int] = {}
-        self.questions: list[tuple[str, int]] = []
-        self.append: Append | None = None
-        self.collect()
-
-    def collect(self) -> None:
-        """Take the owner's commands over."""
-        commands = self.owner.take_commands()
-        if commands.append is not None:
-            self.append = commands.append
-        self.models += commands.fuse
-        self.publishing += commands.publish
-        self.acknowledged.update(commands.acknowledge)
-        if commands.read is not None:
-            self.readable = commands.read
-
-    def actions(self) -> list[Callable[[], None]]:
-        """What this process could do next."""
-        if not self.recovered:
-            return [self.send_append] if self.append is not None else [self.recover]
-        actions = [self.read_records, self.read_records, self.read_log, self.read_log, self.tick, self.tick]
-        actions += [self.heartbeat, self.ask_high_water]
-        if self.append is not None:
-            actions += [self.send_append] * 3
-        if self.models:
-            actions += [self.run_model] * 2
-        if self.publishing:
-            actions += [self.publish] * 2
-        if self.acknowledged:
-            actions.append(self.commit)
-        return actions
-
-    def send_append(self) -> None:
-        append = self.append
-        if append is None:
-            return
-        self.append = None
-        fate = self.world.append(append.data)
-        self.owner.on_appended(append.number, ok=fate, now_ms=self.world.now_ms)
-        self.collect()
-
-    def recover(self) -> None:
-        log = self.world.log
-        generator = self.owner.recovery(0, len(log), self.world.now_ms)
-        try:
-            request = next(generator)
-            while True:
-                entries = [(offset, log[offset]) for offset in range(request.start, request.stop)]
-                request = generator.send(entries)
-        except StopIteration:
-            self.recovered = True
-        self.log_position = len(log)
-        self.collect()
-
-    def read_records(self) -> None:
-        world = self.world
-        for topic in sorted(self.readable):
-            start, stop = self.positions[topic], world.produced[topic]
-            stop = min(stop, start + world.random.randint(0, world.fetch))
-            if start < stop:
-                self.owner.on_records(topic, world.media[topic][start:stop], world.now_ms)
-                self.positions[topic] = stop
-        self.collect()
-
-    def read_log(self) -> None:
-        log = self.world.log
-        stop = min(len(log), self.log_position + self.world.random.randint(1, 4))
-        entries = [(offset, log[offset]) for offset in range(self.log_position, stop)]
-        self.log_position = stop
-        self.owner.on_log(entries, self.world.now_ms)
-        self.collect()
-
-    def tick(self) -> None:
-        self.owner.tick(self.world.now_ms)
-        self.collect()
-
-    def heartbeat(self) -> None:
-        if self.world.current is self:
-            self.owner.on_heartbeat(self.world.now_ms)
-            self.collect()
-
-    def ask_high_water(self) -> None:
-        now_ms = self.world.now_ms
-        for topic in self.owner.topics_to_ask():
-            self.owner.on_high_water(topic, self.world.produced[topic], now_ms, now_ms)
-        self.collect()
-
-    def run_model(self) -> None:
-        task = self.models.pop(self.world.random.randrange(len(self.models)))
-        if self.world.random.random() < self.world.faults.model_fails:
-            self.owner.on_failed(task, "model_failed")
-        else:
-            self.owner.on_fused([task])
-        self.collect()
-
-    def publish(self) -> None:
-        if self.world.outage_left:
-            return
-        task = self.publishing.pop(0)
-        self.world.output(task)
-        if self.world.random.random() < 0.5:
-            self.world.maybe_crash(self)  # between publish and acknowledge
-            if self not in self.world.workers:
-                return
-        self.owner.on_published([task])
-        self.collect()
-
-    def commit(self) -> None:
-        if self.world.current is self:
-            for topic, offset in self.acknowledged.items():
-                self.world.committed[topic] = max(self.world.committed[topic], offset)
-        self.acknowledged = {}
+PATIENCE_STEPS = 300
+"""In peace: after so many steps without progress time jumps, so that timers fire."""
 
 
 @dataclass
 class World:
-    """What is on the broker, and who is in the group."""
+    """What is on the broker, and who is in the group. `media` may hold None: an offset without a record."""
 
-    media: dict[str, list[Record]]
+    media: dict[str, list[Record | None]]
     settings: JoinSettings
     random: Random
     faults: Faults = field(default_factory=Faults)
     rules: Rules = ALL_RULES
     fetch: int = 5
-    max_steps: int = 4_000
+    max_steps: int = 1_500
     now_ms: int = 1_000_000
-    max_held: int = 0
 
     def __post_init__(self) -> None:
         self.produced = dict.fromkeys(self.media, 0)
         self.committed = dict.fromkeys(self.media, 0)
+        self.media_start = dict.fromkeys(self.media, 0)
+        self.ever_read = dict.fromkeys(self.media, 0)
+        self.spoilt: set[tuple[str, int]] = set()
         self.log: list[bytes] = []
+        self.log_start = 0
+        self.lowest_read = 2**63
         self.late: list[bytes] = []
         self.outputs: list[Output] = []
+        self.has_outcome: set[Key] = set()
         self.workers: list[SimWorker] = []
         self.current: SimWorker | None = None
-        self.generation = 0
-        self.n_workers = 0
-        self.outage_left = 0
+        self.generation = self.n_workers = self.outage_left = self.appends_down_left = self.max_held = 0
+        self.problems: list[str] = []
+        self.faults_touched_media = self.faults.touches_media
 
-    # --- the broker --------------------------------------------------------------------------------------------
+    def chance(self, probability: float) -> bool:
+        """Whether something of this probability happens now."""
+        return probability > 0 and self.random.random() < probability
+
+    # --- the broker ------------------------------------------------------------------------------------------------
 
     def append(self, data: bytes) -> bool:
         """An append to the decision log; False where its writer is told that it failed."""
-        draw, faults = self.random.random(), self.faults
-        if draw < faults.append_lost:
+        if self.appends_down_left or self.chance(self.faults.append_lost):
             return False
-        if draw < faults.append_lost + faults.append_late:
+        if self.chance(self.faults.append_late):
             self.late.append(data)
             return False
         self.log.append(data)
-        if self.random.random() < faults.append_twice:
-            if self.random.random() < 0.5:
+        if self.chance(self.faults.append_twice):
+            if self.chance(0.5):
                 return False  # it is there, but the answer was lost: it will come again
             self.late.append(data)
         return True
 
-    def output(self, task: Task) -> None:
-        decision = task.decision
-        if isinstance(decision, SetDecision) and task.failed is None:
-            members = tuple(task.keys)
-            self.outputs.append(Output("fused", members, decision.reason, decision.stream, decision.start_ms))
-        elif isinstance(decision, SetDecision):
-            for held in task.records:
-                if held is not None:
-                    key = (held.topic, held.offset)
-                    self.outputs.append(
-                        Output("deadletter", (key,), task.failed or "", decision.stream, set_members=tuple(task.keys))
-                    )
-        elif isinstance(decision, UnfusedDecision):
-            self.outputs.append(Output("unfused", tuple(task.keys), decision.reason))
-        elif isinstance(decision, RunDecision):
-            self.outputs.append(Output(decision.outcome, tuple(task.keys), decision.reason))
-        elif isinstance(decision, DeadLetterDecision):
-            self.outputs.append(Output("deadletter", tuple(task.keys), decision.reason))
+    def put(self, outputs: Iterable[Output]) -> None:
+        """Outputs are on the broker."""
+        for output in outputs:
+            self.outputs.append(output)
+            self.has_outcome.update(output.members)
 
-    # --- the group ---------------------------------------------------------------------------------------------
+    def deliver(self, worker: SimWorker, topic: str) -> None:
+        """What one poll brings: some records of one topic, then how far they reach, gaps included."""
+        start = max(worker.positions[topic], self.media_start[topic])
+        stop = min(self.produced[topic], start + self.random.randint(0, self.fetch))
+        if stop < worker.positions[topic]:
+            return
+        again = self.random.randint(0, 2) if self.chance(0.05) else 0  # delivered twice, as after a seek
+        records = [self._as_read(topic, n) for n in range(max(self.media_start[topic], start - again), stop)]
+        worker.owner.on_records(topic, [record for record in records if record is not None], self.now_ms)
+        worker.owner.on_position(topic, stop, self.now_ms)
+        worker.positions[topic] = stop
+        self.ever_read[topic] = max(self.ever_read[topic], stop)
+
+    def _as_read(self, topic: str, offset: int) -> Record | None:
+        record = self.media[topic][offset]
+        if record is not None and record.rejected is None and (topic, offset) in self.spoilt:
+            return record._replace(rejected=Rejected("undecodable"))
+        return record
+
+    def on_commands(self, worker: SimWorker, commands: Commands) -> None:
+        """Watch what an owner asks for, at the moment at which it asks."""
+        if len(self.problems) < 20:
+            self.problems += wrongly_acknowledged(self, commands)
+            self.problems += broken_invariants(self, worker)
+
+    # --- the group -------------------------------------------------------------------------------------------------
 
     def assign(self) -> None:
         """A new generation: a new worker owns the partition; the one before it may not know yet."""
@@ -256,25 +113,28 @@ class World:
         self.n_workers += 1
         self.current = SimWorker(self, f"w{self.n_workers}", self.generation)
         self.workers.append(self.current)
-
-    def maybe_crash(self, worker: SimWorker) -> None:
-        if self.random.random() < self.faults.crash:
-            self.crash(worker)
+        if len(self.workers) > 4:
+            self.workers.pop(0)
 
     def crash(self, worker: SimWorker) -> None:
+        """A process ends, with all that it had not sent."""
         self.workers.remove(worker)
         if self.current is worker:
             self.assign()
 
-    # --- running -----------------------------------------------------------------------------------------------
+    # --- running ---------------------------------------------------------------------------------------------------
 
     def step(self) -> None:
         """One thing happens."""
         self.now_ms += self.random.randint(0, 20)
         self.outage_left = max(0, self.outage_left - 1)
-        self._produce()
-        self._inject()
-        if self.late and self.random.random() < 0.1:
+        self.appends_down_left = max(0, self.appends_down_left - 1)
+        for topic, records in self.media.items():
+            if self.produced[topic] < len(records):
+                self.produced[topic] += self.random.randint(0, 1)
+        if self.faults is not PEACE:
+            self._inject()
+        if self.late and self.chance(0.1):
             self.log.append(self.late.pop(self.random.randrange(len(self.late))))
         running = [worker for worker in self.workers if not worker.frozen]
         if running:
@@ -282,53 +142,77 @@ class World:
             self.random.choice(worker.actions())()
             self.max_held = max(self.max_held, worker.owner.held.events)
 
-    def _produce(self) -> None:
-        for topic, records in self.media.items():
-            if self.produced[topic] < len(records):
-                self.produced[topic] += self.random.randint(0, 1)
-
     def _inject(self) -> None:
-        faults, draw = self.faults, self.random.random
-        if draw() < faults.outage:
-            self.outage_left = faults.outage_steps
-        if draw() < faults.delete_group:
+        faults = self.faults
+        if self.chance(faults.outage):
+            self.outage_left = faults.lasts_steps
+        if self.chance(faults.appends_down):
+            self.appends_down_left = faults.lasts_steps
+        if self.chance(faults.delete_group):
             self.generation = 0
-            self._retire_current()
-        if draw() < faults.rebalance:
-            self._retire_current()
+            self.assign()
+        if self.chance(faults.rebalance):
+            self.assign()
+        if self.chance(faults.retention):
+            topic = self.random.choice(list(self.media))
+            self.media_start[topic] = self.random.randint(self.media_start[topic], self.ever_read[topic])
+        if self.chance(faults.spoil):
+            topic = self.random.choice(list(self.media))
+            self.spoilt.add((topic, self.random.randint(0, self.ever_read[topic])))
+        if self.chance(faults.cut_log):
+            self._cut_log()
         for worker in list(self.workers):
-            if draw() < faults.crash:
+            if self.chance(faults.crash):
                 self.crash(worker)
-            elif not worker.frozen and draw() < faults.freeze:
+            elif not worker.frozen and self.chance(faults.freeze):
                 worker.frozen = True
                 if worker is self.current:
                     self.assign()  # its session ended; it will come back late
-            elif worker.frozen and draw() < faults.thaw:
+            elif worker.frozen and self.chance(faults.thaw):
                 worker.frozen = False
 
-    def _retire_current(self) -> None:
-        # The one that was cut off goes on for a while, as a process does that has not heard yet.
-        self.assign()
-        if len(self.workers) > 3:
-            self.workers.pop(0)
+    def _cut_log(self) -> None:
+        # Retention is longer than the media's, so it never takes what a recovery from the committed offsets reads:
+        # another recovery, by somebody who was just assigned and fails at once, shows how far back that is.
+        if self.current is None or not self.current.recovered:
+            return
+        self.lowest_read = 2**63
+        probe = SimWorker(self, "probe", self.generation)
+        self.workers.append(probe)
+        probe.recover()
+        self.workers.remove(probe)
+        if self.lowest_read < len(self.log):
+            self.log_start = max(self.log_start, self.lowest_read)
 
     def run(self) -> World:
         """Faults for a while, then peace until nothing is left to do."""
         self.assign()
         for _ in range(self.max_steps):
             self.step()
-            if self._all_produced() and self.random.random() < 0.01:
+            if self.produced == self.ends and self.chance(0.005):
                 break
-        self._make_peace()
+        self.make_peace()
         return self
 
-    def _all_produced(self) -> bool:
-        return all(self.produced[topic] == len(records) for topic, records in self.media.items())
+    @property
+    def ends(self) -> dict[str, int]:
+        """Per topic the offset past its last record."""
+        return {topic: len(records) for topic, records in self.media.items()}
 
-    def _make_peace(self) -> None:
-        self.faults = Faults(thaw=1.0)
-        self.outage_left = 0
-        for _ in range(60_000):
+    def make_peace(self) -> None:
+        """No more faults; time jumps whenever nothing moves, so that timers fire."""
+        self.faults, self.outage_left, self.appends_down_left = PEACE, 0, 0
+        for worker in self.workers:
+            worker.frozen = False
+        before, since = dict(self.committed), 0
+        for _ in range(40_000):
             self.step()
-            if self._all_produced() and self.committed == self.produced:
+            since += 1
+            if self.committed == self.ends:
+                return
+            if self.committed != before:
+                before, since = dict(self.committed), 0
+            elif since % PATIENCE_STEPS == 0:
+                self.now_ms += self.settings.max_wait_ms + 1
+            if since > 40 * PATIENCE_STEPS:
                 return

@@ -1,0 +1,43 @@
+"""What must be true of an owner whenever it has been asked for its commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from streams.decisions.records import Commands
+
+if TYPE_CHECKING:
+    from tests.support.sim_worker import SimWorker
+    from tests.support.simulator import World
+
+
+def wrongly_acknowledged(world: World, commands: Commands) -> Iterator[str]:
+    """Nobody acknowledges above a record that has no outcome on the broker."""
+    for topic, stop in commands.acknowledge.items():
+        for offset in range(world.committed[topic], stop):
+            record = world.media[topic][offset]
+            if record is None or offset < world.media_start[topic] or (topic, offset) in world.has_outcome:
+                continue
+            yield f"{topic}@{offset} was acknowledged without an outcome (up to {stop})"
+
+
+def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:
+    """Counters add up with what is pending, and no more is read than the limits allow."""
+    holds = worker.owner._holds
+    held = [one for hold in holds.topics.values() for one in hold if not one.resolved]
+    n_bytes = sum(one.record.n_bytes for one in held if one.record is not None)
+    if (len(held), n_bytes) != tuple(holds.held):
+        yield f"{worker.name} counts {holds.held} held, and holds {len(held)} of {n_bytes} bytes"
+    n_on_its_way = sum(one.on_its_way for one in held)
+    if n_on_its_way != holds.on_its_way.events:
+        yield f"{worker.name} counts {holds.on_its_way.events} on their way, and {n_on_its_way} are"
+    yield from _over_the_limit(world, worker, len(held))
+
+
+def _over_the_limit(world: World, worker: SimWorker, n_held: int) -> Iterator[str]:
+    settings = world.settings
+    hard = settings.max_held_events * settings.hard_limit_factor
+    reads_freely = worker.readable - worker.owner._carry_out.awaited_topics()
+    if n_held > hard and reads_freely and world.rules.spare_what_frees_itself:
+        yield f"{worker.name} ({worker.owner.state}) holds {n_held}, over {hard}, and reads {sorted(reads_freely)}"
