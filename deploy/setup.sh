@@ -5,6 +5,8 @@ set -eu
 
 venv=$1 lock=$2 python=${PYTHON:-python3} torch=${TORCH:-} project=${PROJECT:-yes}
 started=$(date +%s)
+# A later run without TORCH (the lock changed) keeps to the build that was asked for first.
+[ -n "$torch" ] || ! [ -f "$venv/.torch" ] || torch=$(cat "$venv/.torch")
 case "$(uname -s)-$torch" in
     Linux-cpu) size="about 0.4 GB" ;;
     Linux-*) size="about 3.1 GB, most of it torch's CUDA libraries (TORCH=cpu: 0.4 GB)" ;;
@@ -23,7 +25,7 @@ if command -v uv >/dev/null 2>&1; then
         # The small build is another file than the one whose hash is locked, and needs no CUDA libraries.
         awk '/^(nvidia|cuda|triton)[-=]/ { skip = 1 } /^torch==/ { print $1; skip = 1 }
              /^[a-z]/ && !/^(nvidia|cuda|triton)[-=]/ && !/^torch==/ { skip = 0 } !skip' "$lock" >"$venv/cpu.txt"
-        uv pip install --python "$venv/bin/python" --torch-backend cpu --requirement "$venv/cpu.txt"
+        uv pip sync --python "$venv/bin/python" --torch-backend cpu "$venv/cpu.txt"
     else
         uv pip sync --python "$venv/bin/python" --require-hashes "$lock"
     fi
@@ -31,7 +33,8 @@ if command -v uv >/dev/null 2>&1; then
 else
     [ "$torch" != cpu ] || { echo "TORCH=cpu needs uv: install uv, or leave TORCH out" >&2; exit 2; }
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --require-hashes --requirement "$lock"
+    "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes --requirement "$lock"
     [ "$project" = no ] || "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
 fi
+echo "$torch" >"$venv/.torch"
 echo "Done in $(($(date +%s) - started)) s."
