@@ -41,7 +41,8 @@ format: setup ## Mend what ruff can mend, and format
 corpus: setup ## Build the corpus that the reference model is trained on
 	@$(BIN)/python -m models.corpus
 
-bench: setup ## Measure: the join against other engines
+bench: setup ## Measure the join, alone and against Kafka Streams and Quix (JDK 17, Maven; 6 minutes)
+	@$(BIN)/python -m bench.join_pure
 	@$(BIN)/python -m bench.join
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml (needs uv)
