@@ -104,17 +104,21 @@ class ResultConsumer:
             if self._start == "latest" and self._group_id is None:
                 # Else the end is looked up at the first read, and what came between is skipped.
                 await client.seek_to_end()
-        except KafkaError as error:
+        except BaseException as error:
             await client.stop()
-            raise broker_error(self._brokers, error) from error
+            if isinstance(error, KafkaError):
+                raise broker_error(self._brokers, error) from error
+            raise
         self._client = client
         return self
 
     async def __aexit__(self, *_: object) -> None:
         # The result in hand is not marked as done: nobody asked for the next one.
-        await self._commit()
-        client, self._client = self._client, None
-        await client.stop()
+        try:
+            await self._commit()
+        finally:
+            client, self._client = self._client, None
+            await client.stop()
 
     def __aiter__(self) -> Self:
         return self

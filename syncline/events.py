@@ -119,7 +119,7 @@ def check_value(event: MediaEvent, value: bytes | None, max_bytes: int = c.MAX_E
 def build_headers(event: MediaEvent) -> list[tuple[str, bytes]]:
     """The headers of a record that carries `event`; `parse_headers` gives the event back."""
     headers = [
-        (c.H_SPEC_VERSION, b"1.0"),
+        (c.H_SPEC_VERSION, c.SPEC_VERSION.encode()),
         (c.H_ID, event.id.encode()),
         (c.H_SOURCE, event.source.encode()),
         (c.H_TYPE, c.MEDIA_TYPES[event.modality].encode()),

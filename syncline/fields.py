@@ -18,6 +18,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 Found = dict[str, bytes | None]
 
+_SPEC_VERSION = c.SPEC_VERSION.encode()
 _MODALITY_OF = {name.encode(): modality for modality, name in c.MEDIA_TYPES.items()}
 _TOPIC_OF = {modality: c.media_topic(modality) for modality in c.MODALITIES}
 _TRACE = frozenset({c.H_TRACEPARENT, c.H_TRACESTATE})
@@ -64,9 +65,9 @@ def read_text(found: Found, name: str, max_chars: int) -> str:
 
 def read_modality(found: Found, topic: str) -> str:
     """The modality that `ce_type` names, which must be that of the (unprefixed) topic."""
-    if found.get(c.H_SPEC_VERSION) != b"1.0":
+    if found.get(c.H_SPEC_VERSION) != _SPEC_VERSION:
         version = read_text(found, c.H_SPEC_VERSION, 16)
-        raise ContractError("bad_specversion", f"ce_specversion is {version!r}, takes '1.0'")
+        raise ContractError("bad_specversion", f"ce_specversion is {version!r}, takes {c.SPEC_VERSION!r}")
     modality = _MODALITY_OF.get(found.get(c.H_TYPE) or b"")
     if modality is None:
         name = read_text(found, c.H_TYPE, c.MAX_SOURCE)

@@ -182,14 +182,15 @@ class MediaProducer:
 
     def _delivered(self, sent: Any, delivery: asyncio.Future[Delivery], event: MediaEvent, n_bytes: int) -> None:
         error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
-        self._note(n_bytes, failed=error is not None)
         if delivery.cancelled():
-            return
-        if error is not None:
+            pass  # nobody waits for it any more; it counts all the same
+        elif error is not None:
             delivery.set_exception(broker_error(self._brokers, error))
-            return
-        metadata = sent.result()
-        delivery.set_result(Delivery(event.id, event.topic, metadata.partition, metadata.offset))
+        else:
+            metadata = sent.result()
+            delivery.set_result(Delivery(event.id, event.topic, metadata.partition, metadata.offset))
+        # Last, because on_progress is somebody else's code: should it raise, the delivery is settled.
+        self._note(n_bytes, failed=error is not None)
 
     def _note(self, n_bytes: int, *, failed: bool) -> None:
         if failed:

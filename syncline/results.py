@@ -113,6 +113,9 @@ class Unfused(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: int = 0
 
 
+_SPEC_VERSION = c.SPEC_VERSION.encode()
+_SOURCE = c.RESULT_SOURCE.encode()
+_CONTENT_TYPE = c.MSGPACK_TYPE.encode()
 _ENCODER = msgspec.msgpack.Encoder()
 _FUSED = msgspec.msgpack.Decoder(FusedResult)
 _CONVERTED = msgspec.msgpack.Decoder(ConvertedText)
@@ -128,14 +131,14 @@ def result_headers(
     Without a stream (a dead letter) there is neither `ce_subject` nor `content-type`.
     """
     headers = [
-        (c.H_SPEC_VERSION, b"1.0"),
+        (c.H_SPEC_VERSION, _SPEC_VERSION),
         (c.H_ID, event_id.encode()),
-        (c.H_SOURCE, b"urn:syncline"),
+        (c.H_SOURCE, _SOURCE),
         (c.H_TYPE, event_type.encode()),
         (c.H_TIME, format_time(time_ms).encode()),
     ]
     if stream:
-        headers += ((c.H_SUBJECT, stream.encode()), (c.H_CONTENT_TYPE, b"application/vnd.msgpack"))
+        headers += ((c.H_SUBJECT, stream.encode()), (c.H_CONTENT_TYPE, _CONTENT_TYPE))
     if traceparent:
         headers.append((c.H_TRACEPARENT, traceparent.encode()))
         if tracestate:

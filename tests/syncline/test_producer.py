@@ -136,3 +136,18 @@ async def test_a_delivery_that_fails_is_an_error_and_counted(own_broker: TestBro
         with pytest.raises(BrokerError, match=own_broker.address):
             await failing
     assert (producer.progress.n_delivered, producer.progress.n_failed) == (1, 2)
+
+
+async def test_a_progress_callback_that_raises_costs_no_delivery(broker: TestBroker, topic_prefix: str) -> None:
+    """Somebody's broken display is reported to the loop; the event is delivered all the same."""
+    await make_topics(broker.address, topic_prefix)
+    reported: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(str(context.get("exception"))))
+
+    def broken(_: ProducerProgress) -> None:
+        raise RuntimeError("broken display")
+
+    async with MediaProducer(broker.address, topic_prefix=topic_prefix, on_progress=broken) as producer:
+        async with asyncio.timeout(10):
+            await producer.send("s", "text", text="x", time_ms=0)
+    assert reported == ["broken display"]
