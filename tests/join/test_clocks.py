@@ -1,0 +1,136 @@
+"""Watermarks, memory of duplicates, forgetting, snapshots."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.join.clocks import NEVER_MS, Clocks, LaneState
+from streams.join.model import Item
+from streams.join.settings import JoinSettings
+from tests.support.joining import item
+
+IN_ORDER = JoinSettings(stream_ttl_ms=1_000)
+DISORDER = JoinSettings(stream_ttl_ms=1_000, out_of_order_ms={"text": 100})
+
+
+def moved(clocks: Clocks, *items: Item) -> Clocks:
+    for one in items:
+        clocks.move(one)
+    return clocks
+
+
+def test_the_watermark_is_the_largest_time_minus_the_lanes_disorder() -> None:
+    """It follows the maximum, not the newest, and never goes back."""
+    clocks = moved(Clocks(DISORDER), item("text", 1_000, 0), item("text", 950, 1), item("image", 700, 0))
+    assert clocks.watermark_ms("s", "text") == 900
+    assert clocks.watermark_ms("s", "image") == 700
+    assert clocks.watermark_ms("s", "audio") == NEVER_MS
+
+
+@pytest.mark.parametrize(("time_ms", "verdict"), [(899, "late"), (900, None), (901, None)])
+def test_late_is_strictly_below_the_watermark(time_ms: int, verdict: str | None) -> None:
+    """An item at the watermark is in time."""
+    clocks = moved(Clocks(DISORDER), item("text", 1_000, 0))
+    assert clocks.judge(item("text", time_ms, 1)) == verdict
+
+
+def test_an_id_at_the_watermark_is_remembered_and_one_below_is_not() -> None:
+    """A duplicate is the id of a record at or above the watermark; ids below it may come again."""
+    clocks = moved(Clocks(DISORDER), item("text", 900, 0, id_hash=7), item("text", 1_000, 1, id_hash=8))
+    assert clocks.judge(item("text", 950, 2, id_hash=7)) == "duplicate"
+    clocks.move(item("text", 1_001, 3, id_hash=9))
+    assert clocks.judge(item("text", 950, 4, id_hash=7)) is None
+    assert clocks.judge(item("text", 950, 4, id_hash=8)) == "duplicate"
+
+
+def test_a_duplicate_with_a_later_time_is_remembered_by_that_time() -> None:
+    """Else the third copy of a record would join, although the second is at the watermark."""
+    clocks = moved(Clocks(DISORDER), item("text", 900, 0, id_hash=7), item("text", 950, 1, id_hash=7))
+    clocks.move(item("text", 1_040, 2))
+    assert clocks.judge(item("text", 990, 3, id_hash=7)) == "duplicate"
+    clocks.move(item("text", 930, 4, id_hash=7))
+    clocks.move(item("text", 1_050, 5))
+    assert clocks.judge(item("text", 990, 6, id_hash=7)) == "duplicate"
+
+
+def test_a_late_item_moves_nothing() -> None:
+    """Neither the watermark, nor the memory, nor how long the lane is remembered."""
+    clocks = moved(Clocks(IN_ORDER), item("text", 1_000, 0, append_ms=0))
+    before = clocks.export()
+    clocks.move(item("text", 999, 1, append_ms=900))
+    assert clocks.export() == before
+
+
+@pytest.mark.parametrize(("append_ms", "verdict"), [(1_000, "late"), (1_001, None)])
+def test_a_lane_is_forgotten_after_the_ttl_of_its_own_log(append_ms: int, verdict: str | None) -> None:
+    """More than the ttl between two records of the lane: the second starts anew, other lanes or none."""
+    clocks = moved(Clocks(IN_ORDER), item("text", 5_000, 0, append_ms=0))
+    late = item("text", 10, 1, append_ms=append_ms)
+    assert clocks.judge(late) == verdict
+    clocks.move(late)
+    assert clocks.watermark_ms("s", "text") == (5_000 if verdict else 10)
+
+
+def test_lanes_are_swept_when_their_topic_moves_on() -> None:
+    """The sweep frees memory by the append times of the topic, of any stream, and of no other topic."""
+    clocks = Clocks(IN_ORDER)
+    for n in range(100):
+        moved(clocks, item("text", 0, n, stream=f"s{n}", append_ms=n), item("image", 0, n, stream=f"s{n}", append_ms=n))
+    clocks.move(item("text", 0, 100, stream="new", append_ms=1_050))
+    assert len(clocks) == 100 + 50 + 1
+    clocks.move(item("text", 0, 101, stream="new", append_ms=5_000))
+    assert len(clocks) == 100 + 1
+
+
+def test_a_lane_that_lives_on_outlives_the_sweep() -> None:
+    """A lane with records within the ttl keeps its watermark, however old its first one is."""
+    clocks = Clocks(IN_ORDER)
+    for append_ms in range(0, 10_000, 500):
+        moved(clocks, item("text", append_ms, 0, append_ms=append_ms))
+        moved(clocks, item("text", append_ms, 0, stream="other", append_ms=append_ms))
+    assert clocks.watermark_ms("s", "text") == 9_500
+
+
+def test_what_is_kept_is_not_swept_and_the_rest_is_told() -> None:
+    """The join keeps streams with undecided items; of the others it hears, to drop their bounds."""
+    clocks, gone = Clocks(IN_ORDER), list[str]()
+    clocks.attach({"held"}, gone.append)
+    moved(clocks, item("text", 0, 0, stream="held", append_ms=0), item("text", 0, 1, stream="idle", append_ms=0))
+    clocks.move(item("text", 0, 2, stream="new", append_ms=1_001))
+    assert gone == ["idle"]
+    assert clocks.get("held", "text") is not None
+    assert {state.stream for state in clocks.export()} == {"held", "new"}
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    times=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 5)), max_size=30),
+    more=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 5)), max_size=20),
+)
+def test_a_restored_clock_judges_as_the_old_one(times: list[tuple[int, int]], more: list[tuple[int, int]]) -> None:
+    """Through a snapshot's bytes and back, every later item gets the same verdict."""
+    old, new = Clocks(DISORDER), Clocks(DISORDER)
+    for offset, (time_ms, id_hash) in enumerate(times):
+        old.move(item("text", time_ms, offset, id_hash=id_hash, append_ms=offset))
+    packed = msgspec.msgpack.encode(old.export())
+    new.restore(msgspec.msgpack.decode(packed, type=list[LaneState]))
+    for offset, (time_ms, id_hash) in enumerate(more, len(times)):
+        one = item("text", time_ms, offset, id_hash=id_hash, append_ms=offset)
+        assert old.judge(one) == new.judge(one)
+        old.move(one)
+        new.move(one)
+        assert old.watermark_ms("s", "text") == new.watermark_ms("s", "text")
+
+
+def test_memory_of_ids_is_bounded_by_the_disorder() -> None:
+    """A long log in order leaves one id; with disorder, those of the last `out_of_order_ms`."""
+    for join_with, n_left in ((IN_ORDER, 1), (DISORDER, 11)):
+        clocks = Clocks(join_with)
+        for n in range(1_000):
+            clocks.move(item("text", 10 * n, n))
+        clock = clocks.get("s", "text")
+        assert clock is not None
+        assert len(clock.recent) == n_left
