@@ -1,0 +1,121 @@
+"""Worker processes for tests: started, asked how they do, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+# Apache Kafka takes no session timeout below 6 s.
+FAST_GROUP = {"session_timeout_ms": 6_000, "heartbeat_ms": 500, "commit_interval_ms": 100}
+READY_TIMEOUT_S = 60.0
+
+
+class WorkerProcess:
+    """`syncline worker` as a process of its own; an async context manager that leaves nothing behind."""
+
+    def __init__(self, brokers: str, prefix: str, **settings: object) -> None:
+        flags = {"brokers": brokers, "topic_prefix": prefix, "group": prefix + "workers", **FAST_GROUP, **settings}
+        self._command = [sys.executable, "-m", "syncline", "worker"]
+        for name, value in flags.items():
+            self._command += ["--" + name.replace("_", "-"), str(value)]
+        self._folder = tempfile.TemporaryDirectory(prefix="syncline-worker-")
+        self._log = Path(self._folder.name) / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def __aenter__(self) -> WorkerProcess:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.kill()
+        self._folder.cleanup()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the present process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process, and it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, or start it anew after its end."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SYNCLINE_")}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log
+            )
+
+    def kill(self) -> None:
+        """End it with kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+    async def terminate(self, limit_s: float = 40.0) -> tuple[int, bytes]:
+        """End it with SIGTERM; its exit code and what it wrote to stdout."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return await self.wait(limit_s)
+
+    async def wait(self, limit_s: float = 40.0) -> tuple[int, bytes]:
+        """Wait for its end; its exit code and what it wrote to stdout."""
+        assert self._process is not None
+        stdout, _ = await asyncio.to_thread(self._process.communicate, None, limit_s)
+        return self._process.returncode, stdout
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def log(self) -> str:
+        """What it wrote to stderr, over all its lives."""
+        return self._log.read_text(errors="replace")
+
+    async def ask(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Status and answer of its health server; (0, {}) while it does not answer."""
+        ports = re.findall(r"health: http://127\.0\.0\.1:(\d+)/", self.log())
+        if not ports or not self.running:
+            return 0, {}
+        return await asyncio.to_thread(_get, f"http://127.0.0.1:{ports[-1]}{path}")
+
+    async def until_ready(self, limit_s: float = READY_TIMEOUT_S) -> None:
+        """Wait until /readyz says so."""
+        answer: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(limit_s):
+                while (answered := await self.ask("/readyz"))[0] != 200:
+                    answer = answered[1]
+                    assert self.running, f"the worker has ended: {self.log()}"
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"not ready after {limit_s} s: {answer}\n{self.log()[-3000:]}") from None
+
+
+def _get(url: str) -> tuple[int, dict[str, Any]]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 (our own loopback server)
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+    except OSError:
+        return 0, {}
