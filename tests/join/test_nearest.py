@@ -61,7 +61,6 @@ SHARED: Case = (
         "complete: image@104 text@100",
         "complete: image@104 text@105",
         "closed image@104",
-        "complete: image@116 text@117",
     ],
 )
 
