@@ -42,7 +42,9 @@ class DemoOptions:
 async def run_demo(options: DemoOptions, console: Console) -> int:
     """Run the demo and return its exit code: 0 only if every record has the one outcome that was planned."""
     samples = load_samples()
-    scenario = plan_demo(samples, SAMPLES_DIR, seconds=options.seconds, rate=options.rate)
+    scenario = plan_demo(
+        samples, SAMPLES_DIR, seconds=options.seconds, rate=options.rate, with_broken=options.model != "null"
+    )
     ledger = Ledger()
     async with _broker(options.brokers, console) as brokers:
         prefix = f"syncline.demo-{uuid.uuid4().hex[:8]}."

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from streams.demo.samples import Samples
+from streams.demo.samples import Broken, Samples
 
 JITTER_MS = 40
 TOLERANCE_MS = 50
@@ -58,8 +58,13 @@ class Scenario:
     worker_toml: str
 
 
-def plan_demo(samples: Samples, folder: Path, *, seconds: int, rate: float, seed: int = 7) -> Scenario:
-    """Plan `seconds` of four streams at `rate` moments a second each; the same seed gives the same plan."""
+def plan_demo(
+    samples: Samples, folder: Path, *, seconds: int, rate: float, seed: int = 7, with_broken: bool = True
+) -> Scenario:
+    """Plan `seconds` of four streams at `rate` moments a second each; the same seed gives the same plan.
+
+    `with_broken` False leaves out the files that cannot be decoded, for a model that decodes nothing.
+    """
     random = Random(seed)
     period_ms = max(2 * (TOLERANCE_MS + JITTER_MS), round(1000 / rate))
     n_moments = max(8, seconds * 1000 // period_ms)
@@ -68,7 +73,7 @@ def plan_demo(samples: Samples, folder: Path, *, seconds: int, rate: float, seed
         for number in range(n_moments):
             records += _moment(samples, folder, random, stream, number, n_moments, period_ms)
     records = _swap_notes(records, period_ms)
-    records += _planted(samples, folder, records, period_ms, n_moments)
+    records += _planted(samples.broken if with_broken else [], folder, records, period_ms, n_moments)
     return Scenario(sorted(records, key=lambda record: record.at_ms), period_ms, _worker_toml(period_ms))
 
 
@@ -149,7 +154,7 @@ def _planted(samples: Samples, folder: Path, records: list[Planned], period_ms: 
             path=folder / broken.path,
             content_type=broken.content_type,
         )
-        for number, broken in enumerate(samples.broken)
+        for number, broken in enumerate(broken_files)
     ]
     first = next(record for record in records if record.moment == ("lobby", middle) and record.modality == "image")
     planted.append(_replace(first, at_ms=first.at_ms + 1, expected="unfused:duplicate", moment=None))

@@ -35,4 +35,4 @@ def demo(
     options = DemoOptions(
         seconds=seconds, workers=workers, rate=rate, model=model, brokers=brokers, json_file=json_file
     )
-    raise typer.Exit(asyncio.run(run_demo(options, Console())))
+    raise typer.Exit(asyncio.run(run_demo(options, Console(soft_wrap=True))))
