@@ -70,7 +70,8 @@ def _as_a_camera_sees_it(random: Random, drawing: Image.Image, size: int) -> Ima
     paper = tuple(random.randint(90, 255) for _ in range(3))
     scene = Image.new("RGBA", (size, size), (*paper, 255))
     turned = drawing.rotate(random.uniform(-15, 15), Image.Resampling.BICUBIC)
-    small = turned.resize((round(size * random.uniform(0.75, 0.95)),) * 2, Image.Resampling.BICUBIC)
+    side = round(size * random.uniform(0.75, 0.95))
+    small = turned.resize((side, side), Image.Resampling.BICUBIC)
     room = size - small.width
     scene.alpha_composite(small, (random.randint(0, room), random.randint(0, room)))
     covered = round(size * COVERED_SHARE)

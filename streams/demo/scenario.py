@@ -138,7 +138,9 @@ def _replace(record: Planned, **changes: object) -> Planned:
     return Planned(**(values | changes))  # pyright: ignore[reportArgumentType]  names and types are Planned's own
 
 
-def _planted(samples: Samples, folder: Path, records: list[Planned], period_ms: int, n_moments: int) -> list[Planned]:
+def _planted(
+    broken_files: list[Broken], folder: Path, records: list[Planned], period_ms: int, n_moments: int
+) -> list[Planned]:
     """The faults that the demo plants in `lobby`, each between two moments."""
     middle = n_moments // 2
     gap_ms = period_ms // 2 + JITTER_MS
