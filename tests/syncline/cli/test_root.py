@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from syncline.cli import main
 from syncline.cli.root import COMMANDS, existing
 from tests.support.brokers import TestBroker
 
@@ -26,13 +26,28 @@ sys.meta_path.insert(0, Blocked())
 """
 
 
-def run_cli(*arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run `python -m syncline`."""
-    return subprocess.run(
-        [sys.executable, "-m", "syncline", *arguments],
-        capture_output=True, text=True, timeout=timeout_s, cwd=ROOT, check=False,
-        env={**os.environ, "COLUMNS": "160", "NO_COLOR": "1"},
-    )  # fmt: skip
+class Cli:
+    """Runs the command line in this process (a process each would cost the tests a second a call)."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Return exit code, stdout and stderr."""
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main(list(arguments))
+        code = end.value.code
+        out, err = self._capsys.readouterr()
+        return int(code or 0), out, err
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line on a wide, colourless terminal."""
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return Cli(capsys)
 
 
 def run_blocked(blocked: set[str], program: str) -> subprocess.CompletedProcess[str]:
@@ -43,11 +58,11 @@ def run_blocked(blocked: set[str], program: str) -> subprocess.CompletedProcess[
     )  # fmt: skip
 
 
-def test_help_lists_the_commands_that_exist() -> None:
+def test_help_lists_the_commands_that_exist(cli: Cli) -> None:
     """The root's help names each command that has a module, and no other."""
-    done = run_cli("--help")
-    assert done.returncode == 0
-    listed = re.findall(r"^│ ([a-z]+) ", done.stdout, re.MULTILINE)
+    code, out, _ = cli("--help")
+    assert code == 0
+    listed = re.findall(r"^│ ([a-z]+) ", out, re.MULTILINE)
     assert listed == existing()
     assert {"broker", "topics"} <= set(listed) <= set(COMMANDS)
 
@@ -66,34 +81,34 @@ def test_help_imports_neither_kafka_nor_torch() -> None:
 
 
 @pytest.mark.parametrize("command", existing())
-def test_each_command_has_help(command: str) -> None:
+def test_each_command_has_help(cli: Cli, command: str) -> None:
     """Every listed command can be imported and explains itself."""
-    done = run_cli(command, "--help")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"syncline {command}" in done.stdout
+    code, out, err = cli(command, "--help")
+    assert (code, err) == (0, "")
+    assert f"syncline {command}" in out
 
 
-def test_version() -> None:
+def test_version(cli: Cli) -> None:
     """--version prints one line."""
-    done = run_cli("--version")
-    assert done.returncode == 0
-    assert re.fullmatch(r"syncline (\d+\.\d+\.\d+\S*|unknown)\n", done.stdout)
+    code, out, _ = cli("--version")
+    assert code == 0
+    assert re.fullmatch(r"syncline (\d+\.\d+\.\d+\S*|unknown)\n", out)
 
 
-def test_an_error_of_ours_is_one_line() -> None:
+def test_an_error_of_ours_is_one_line(cli: Cli) -> None:
     """A broker that is not there: exit code 1, one line on stderr, nothing on stdout, no traceback."""
-    done = run_cli("topics", "check", "--brokers", "127.0.0.1:1")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("syncline: broker 127.0.0.1:1")
-    assert done.stderr.count("\n") == 1
+    code, out, err = cli("topics", "check", "--brokers", "127.0.0.1:1")
+    assert (code, out) == (1, "")
+    assert err.startswith("syncline: broker 127.0.0.1:1")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     "arguments", [["brokr"], ["topics", "create", "--partitions", "x"], ["topics", "create", "--partitions", "0"]]
 )
-def test_wrong_use_is_code_2(arguments: list[str]) -> None:
+def test_wrong_use_is_code_2(cli: Cli, arguments: list[str]) -> None:
     """An unknown command, a word for a number, and a number that cannot be all end with 2 before any connection."""
-    assert run_cli(*arguments).returncode == 2
+    assert cli(*arguments)[0] == 2
 
 
 def test_without_typer_the_extra_is_named() -> None:
@@ -122,7 +137,7 @@ def test_without_the_service_its_commands_say_so() -> None:
 
 @pytest.mark.kafka
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_the_broker_command_ends_by_a_signal(number: int, code: int) -> None:
+def test_the_broker_command_ends_by_a_signal(cli: Cli, number: int, code: int) -> None:
     """`syncline broker` says its address, ends cleanly by Ctrl-C (130) or SIGTERM (0), and leaves no port open."""
     command = [sys.executable, "-u", "-m", "syncline", "broker", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
@@ -130,17 +145,17 @@ def test_the_broker_command_ends_by_a_signal(number: int, code: int) -> None:
         address = running.stdout.readline().split()[2].rstrip(";")
         running.send_signal(number)
         assert running.wait(20) == code
-    assert run_cli("topics", "check", "--brokers", address).returncode == 1
+    assert cli("topics", "check", "--brokers", address)[0] == 1
 
 
-async def test_topics_create_and_check(broker: TestBroker, topic_prefix: str) -> None:
+def test_topics_create_and_check(cli: Cli, broker: TestBroker, topic_prefix: str) -> None:
     """Create makes nine topics; check accepts them, and refuses another number of partitions line by line."""
     place = ("--brokers", broker.address, "--topic-prefix", topic_prefix)
-    done = run_cli("topics", "create", *place, "--partitions", "2")
-    assert done.returncode == 0, done.stderr
-    assert "9 created, 0 were there" in done.stdout
-    assert run_cli("topics", "check", *place).returncode == 0
-    refused = run_cli("topics", "check", *place, "--partitions", "4")
-    assert refused.returncode == 1
-    assert f"{topic_prefix}media.image: partitions is 2, takes 4" in refused.stdout
-    assert refused.stdout.count("\n") == 9
+    code, out, err = cli("topics", "create", *place, "--partitions", "2")
+    assert code == 0, err
+    assert "9 created, 0 were there" in out
+    assert cli("topics", "check", *place)[0] == 0
+    code, out, _ = cli("topics", "check", *place, "--partitions", "4")
+    assert code == 1
+    assert f"{topic_prefix}media.image: partitions is 2, takes 4" in out
+    assert out.count("\n") == 9
