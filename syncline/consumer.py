@@ -20,6 +20,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from syncline import contract as c
 from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, SettingsError
+from syncline.header_names import tolerate_header_names
 from syncline.kafka import broker_error, require_topics
 from syncline.results import ConvertedText, FusedResult, Unfused, decode_converted, decode_fused, decode_unfused
 
@@ -90,6 +91,7 @@ class ResultConsumer:
         self._client: Any = None
 
     async def __aenter__(self) -> Self:
+        tolerate_header_names()  # dead letters carry the original's header names
         await require_topics(self._brokers, self._names, self._options)
         client: Any = AIOKafkaConsumer(
             *self._names,
