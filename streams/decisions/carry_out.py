@@ -11,34 +11,17 @@ from collections import deque
 from collections.abc import Iterator
 
 from streams.decisions.holds import Holds
+from streams.decisions.naming import Key, keys_of, moves_nothing
 from streams.decisions.records import NOT_NAMED, Commands, Held, Task
 from streams.decisions.rules import ALL_RULES, Rules
+from streams.decisions.waiting import Waiting
 from streams.join.model import (
-    MOVES_NO_WATERMARK,
     ClosedDecision,
-    DeadLetterDecision,
     Decision,
     FailedDecision,
     RunDecision,
     SetDecision,
-    UnfusedDecision,
 )
-
-Key = tuple[str, int]
-"""(topic, offset) of a record inside its partition number."""
-
-
-def keys_of(decision: Decision) -> list[Key]:
-    """The records that a decision ends or names, in its own order; none for `failed`, which names a set."""
-    if isinstance(decision, SetDecision):
-        return [(item.topic, item.offset) for item in decision.members]
-    if isinstance(decision, UnfusedDecision | ClosedDecision):
-        return [(decision.item.topic, decision.item.offset)]
-    if isinstance(decision, DeadLetterDecision):
-        return [(decision.topic, decision.offset)]
-    if isinstance(decision, RunDecision):
-        return [(decision.topic, offset) for offset in range(decision.first_offset, decision.last_offset + 1)]
-    return []
 
 
 class CarryOut:
@@ -46,7 +29,7 @@ class CarryOut:
 
     def __init__(self, holds: Holds, rules: Rules = ALL_RULES) -> None:
         self._holds, self._rules = holds, rules
-        self._waiting: dict[Key, list[tuple[Task | ClosedDecision, int]]] = {}
+        self._waiting = Waiting()
         self._queues: dict[str, deque[Task]] = {}
         self._fuse: list[Task] = []
         self._publish: list[Task] = []
@@ -81,10 +64,10 @@ class CarryOut:
 
     def _attach_or_wait(self, task: Task | ClosedDecision, key: Key, index: int) -> None:
         held = self._holds.get(*key)
-        if held is not None:
+        if held is not None and not held.is_lost:
             self._attach(task, held, index)
         elif key[1] >= self._holds.topics[key[0]].position:
-            self._waiting.setdefault(key, []).append((task, index))
+            self._waiting.add(key, (task, index))
         elif isinstance(task, Task):
             self._lose(task, key, index)
 
@@ -93,18 +76,17 @@ class CarryOut:
         for queue in self._queues.values():
             for task in queue:
                 if task.keys == keys:
-                    task.failed, task.lost = decision.reason, decision.lost
+                    task.failed = decision.reason
+                    task.lost = tuple(dict.fromkeys((*task.lost, *decision.lost)))
                     self._when_ready(task)
                     return
 
     # --- records ----------------------------------------------------------------------------------------------
 
-    def arrived(self, held: Held) -> bool:
-        """A record is here; whether a decision in the log names it."""
-        waiting = self._waiting.pop((held.topic, held.offset), None)
-        for task, index in waiting or ():
+    def arrived(self, held: Held) -> None:
+        """A record is here; decisions in the log may name it."""
+        for task, index in self._waiting.pop(held.topic, held.offset):
             self._attach(task, held, index)
-        return waiting is not None
 
     def _attach(self, task: Task | ClosedDecision, held: Held, index: int) -> None:
         if isinstance(task, ClosedDecision):
@@ -116,7 +98,7 @@ class CarryOut:
         decision = task.decision
         if not (isinstance(decision, SetDecision) and index in decision.open_members):
             held.final = True
-            held.moves = held.moves and not _moves_nothing(decision)
+            held.moves = held.moves and not moves_nothing(decision)
         task.records[index] = held
         task.n_missing -= 1
         if task.done:
@@ -130,17 +112,23 @@ class CarryOut:
 
     def passed(self, topic: str, next_offset: int) -> None:
         """Every offset of `topic` below `next_offset` has been passed; a named one that never came is lost."""
-        lost = [key for key in self._waiting if key[0] == topic and key[1] < next_offset]
-        for key in lost:
-            for task, index in self._waiting.pop(key):
+        for offset in self._waiting.below(topic, next_offset):
+            for task, index in self._waiting.pop(topic, offset):
                 if isinstance(task, Task):
-                    self._lose(task, key, index)
+                    self._lose(task, (topic, offset), index)
 
     def _lose(self, task: Task, key: Key, index: int) -> None:
         task.n_missing -= 1
         task.records[index] = None
         if task.done or not task.is_set:
             return
+        # Its place is kept: were it acknowledged before the others have their outcome, a successor would take the
+        # whole set for published.
+        place = self._holds.topics[key[0]].add_lost(key[1])
+        place.n_open += 1
+        if place.log_offset == NOT_NAMED:
+            place.log_offset = task.log_offset
+        task.places.append(place)
         task.lost = (*task.lost, key)
         self.fail(task, "lost")
         self._when_ready(task)
@@ -215,7 +203,7 @@ class CarryOut:
 
     def published(self, task: Task) -> None:
         """Every output of `task` is on the broker."""
-        for held in task.records:
+        for held in (*task.records, *task.places):
             if held is not None:
                 held.n_open -= 1
                 self._resolve_if_ended(held)
@@ -233,12 +221,8 @@ class CarryOut:
 
     def awaited_topics(self) -> set[str]:
         """Topics of which a decided set waits for a record."""
-        return {topic for topic, _ in self._waiting}
+        return self._waiting.topics()
 
     def log_offsets(self) -> Iterator[int]:
         """Where the decisions stand in the log whose records have not come yet."""
-        return (task.log_offset for waiting in self._waiting.values() for task, _ in waiting if isinstance(task, Task))
-
-
-def _moves_nothing(decision: Decision) -> bool:
-    return isinstance(decision, RunDecision | UnfusedDecision) and decision.reason in MOVES_NO_WATERMARK
+        return self._waiting.log_offsets()

@@ -4,8 +4,9 @@ Held is everything not resolved; on its way is what is proposed or decided with 
 itself. Limits are over all topics of one partition number together (docs/design.md, "Back-pressure").
 
       held   0 ......... soft ................................. hard ........
-      read   everything  nothing while soft/2 is on its way,    only what a decided set waits for;
-                         else one topic that is behind          pressure decides the oldest set
+      read   everything  what a decided set waits for, if any;  only what a decided set waits for;
+                         nothing while soft/2 is on its way;    pressure decides the oldest set
+                         else one topic that is behind
 """
 
 from __future__ import annotations
@@ -53,17 +54,18 @@ class Flow:
         """The topics that may be read now."""
         if not self.over_soft(held):
             return frozenset(topics)
-        if self.over_hard(held):
-            return frozenset(name for name, state in topics.items() if state.awaited)
-        if self._frees_itself(on_its_way):
-            return frozenset()
+        # What is on its way frees itself only once the sets before it have all their members: after a crash the
+        # first set of a stream may wait for a record that comes behind those of many later ones.
+        awaited = frozenset(name for name, state in topics.items() if state.awaited)
+        if awaited or self.over_hard(held) or self._frees_itself(on_its_way):
+            return awaited
         return self._one_behind((name, state) for name, state in topics.items() if not state.caught_up)
 
     def _one_behind(self, behind: Iterable[tuple[str, TopicState]]) -> frozenset[str]:
-        # A topic that a decided set waits for comes first, else the one that holds the fewest bytes: sparing the
-        # topic furthest behind in event time instead deadlocks when that one is idle.
-        ranked = sorted((not state.awaited, state.held_bytes, name) for name, state in behind)
-        return frozenset(name for _, _, name in ranked[:1])
+        # The one that holds the fewest bytes: sparing the topic furthest behind in event time instead deadlocks
+        # when that one is idle.
+        ranked = sorted((state.held_bytes, name) for name, state in behind)
+        return frozenset(name for _, name in ranked[:1])
 
     def _frees_itself(self, on_its_way: Load) -> bool:
         if not self._rules.spare_what_frees_itself:
@@ -77,7 +79,7 @@ class Reading:
     def __init__(self, flow: Flow, holds: Holds) -> None:
         self._flow, self._holds = flow, holds
         self._high_water: dict[str, int] = {}
-        self._now = frozenset(holds.topics)
+        self._now: frozenset[str] = frozenset(holds.topics)
 
     def high_water(self, topic: str, high_water: int) -> None:
         """The broker's answer for `topic`."""
@@ -93,14 +95,26 @@ class Reading:
         """Whether pressure must decide."""
         return self._flow.must_press(self._holds.held, self._holds.on_its_way)
 
+    def stop(self) -> frozenset[str] | None:
+        """Read nothing; None if that is so already."""
+        if not self._now:
+            return None
+        self._now = frozenset()
+        return self._now
+
     def change(self, awaited: Set[str]) -> frozenset[str] | None:
         """The topics to read from now on, None if that has not changed; `awaited`: a decided set waits for them."""
-        topics = {
-            topic: TopicState(hold.n_bytes, hold.position >= self._high_water.get(topic, 2**63), topic in awaited)
-            for topic, hold in self._holds.topics.items()
-        }
-        now = self._flow.readable(self._holds.held, self._holds.on_its_way, topics)
+        if not self.rationed:
+            now = frozenset(self._holds.topics)
+        else:
+            now = self._flow.readable(self._holds.held, self._holds.on_its_way, self._topics(awaited))
         if now == self._now:
             return None
         self._now = now
         return now
+
+    def _topics(self, awaited: Set[str]) -> dict[str, TopicState]:
+        return {
+            topic: TopicState(hold.n_bytes, hold.position >= self._high_water.get(topic, 2**63), topic in awaited)
+            for topic, hold in self._holds.topics.items()
+        }

@@ -34,8 +34,20 @@ class TopicHold:
         self.n_bytes += record.n_bytes
         return held
 
+    def add_lost(self, offset: int) -> Held:
+        """Hold the place of a record that is gone, so that the prefix waits for the outcome of its set."""
+        held = self._held.get(offset)
+        if held is None:
+            held = Held(self.topic, Record(offset, None, None, 0, None), is_lost=True)
+            is_last = not self._held or next(reversed(self._held)) < offset
+            self._held[offset] = held
+            if not is_last:
+                self._held = dict(sorted(self._held.items()))
+            self.n_held += 1
+        return held
+
     def get(self, offset: int) -> Held | None:
-        """The record at `offset`, if it is still above the acknowledged prefix."""
+        """The record at `offset`, or the place of a lost one, if it is still above the acknowledged prefix."""
         return self._held.get(offset)
 
     def release(self, held: Held, n_bytes: int) -> None:
@@ -110,8 +122,11 @@ class Holds:
     @property
     def held(self) -> Load:
         """Everything not resolved."""
-        topics = self.topics.values()
-        return Load(sum(hold.n_held for hold in topics), sum(hold.n_bytes for hold in topics))
+        n_events = n_bytes = 0
+        for hold in self.topics.values():
+            n_events += hold.n_held
+            n_bytes += hold.n_bytes
+        return Load(n_events, n_bytes)
 
     @property
     def on_its_way(self) -> Load:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from streams.decisions.carry_out import keys_of
 from streams.decisions.holds import Holds
+from streams.decisions.naming import keys_of
 from streams.decisions.runs import with_runs
-from streams.join.model import Decision
+from streams.join.model import Decision, SetDecision, UnfusedDecision
 
 BATCH_DECISIONS = 500
 """About 80 KiB of sets of three: far below every broker's limit, and few enough to keep the log's reader quick."""
+BATCH_BYTES = 400_000
+"""For large sets and long names of streams: about as much, and under 512 KiB."""
+_ITEM_BYTES = 64
 
 
 class Outbox:
@@ -43,10 +46,43 @@ class Outbox:
     def take_batch(self) -> list[Decision]:
         """The next batch; its records are on their way from now on."""
         decisions = with_runs(self._decisions)
-        batch, self._decisions = decisions[:BATCH_DECISIONS], decisions[BATCH_DECISIONS:]
+        size = _batch_size(decisions)
+        batch, self._decisions = decisions[:size], decisions[size:]
         for decision in batch:
-            for key in keys_of(decision):
+            # A shared member that stays open frees no room until it is closed.
+            still_open = decision.open_members if isinstance(decision, SetDecision) else ()
+            for index, key in enumerate(keys_of(decision)):
                 held = self._holds.get(*key)
-                if held is not None:
+                if held is not None and index not in still_open:
                     self._holds.mark(held)
         return batch
+
+
+def _batch_size(decisions: Sequence[Decision]) -> int:
+    """How many decisions go into the next batch: up to the limits, at least one, and never half of a given-up set."""
+    size, n_bytes = 0, 0
+    for decision in decisions:
+        n_bytes += _estimated_bytes(decision)
+        if size >= BATCH_DECISIONS or (n_bytes > BATCH_BYTES and size):
+            break
+        size += 1
+    while 0 < size < len(decisions) and _belong_together(decisions[size - 1], decisions[size]):
+        size += 1
+    return size
+
+
+def _estimated_bytes(decision: Decision) -> int:
+    if isinstance(decision, SetDecision):
+        return sum(_ITEM_BYTES + len(item.stream) + len(item.lane) for item in decision.members)
+    return _ITEM_BYTES + (len(decision.item.stream) if isinstance(decision, UnfusedDecision) else 0)
+
+
+def _belong_together(one: Decision, after: Decision) -> bool:
+    # The members of a set that was given up (`require`) are unmatched one by one. Were only some of them in the log,
+    # a successor would join the others anew and fuse what a run without a crash does not.
+    return (
+        isinstance(one, UnfusedDecision)
+        and isinstance(after, UnfusedDecision)
+        and one.reason == after.reason == "unmatched"
+        and one.item.stream == after.item.stream
+    )

@@ -18,17 +18,18 @@ from streams.decisions.carry_out import CarryOut
 from streams.decisions.entries import Batch, Claim, decode_entry
 from streams.decisions.flow import Flow, Reading
 from streams.decisions.holds import Holds
+from streams.decisions.intake import Intake
 from streams.decisions.load import Load
 from streams.decisions.outbox import Outbox
 from streams.decisions.proposer import Proposer
-from streams.decisions.records import NOT_NAMED, Commands, Held, Record, Task
+from streams.decisions.records import Commands, Record, Task
 from streams.decisions.recovery import ReadLog, recover
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.settled import SettledState
 from streams.decisions.snapshot_writer import SnapshotWriter, snapshot_parts
 from streams.decisions.tenure import State, Tenure
 from streams.decisions.view import LogView
-from streams.join.model import DeadLetterDecision, Decision
+from streams.join.model import Decision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 
@@ -50,17 +51,18 @@ class PartitionOwner:
         session_timeout_ms: int = 10_000,
         rules: Rules = ALL_RULES,
     ) -> None:
-        self._settings, self._rules = settings, rules
+        self._rules = rules
         self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms)
         self._view = LogView(rules=rules)
         self._holds = Holds(committed, in_order=rules.acknowledge_in_order)
         self._carry_out = CarryOut(self._holds, rules)
         self._settled = SettledState(settings)
-        self._join: PartitionJoin | None = None
         self._proposer = Proposer()
         self._outbox = Outbox(self._holds)
+        self._intake = Intake(settings, self._holds, self._carry_out, self._outbox, rules)
         self._snapshots = SnapshotWriter(now_ms)
         self._reading = Reading(Flow(settings, rules), self._holds)
+        self._log_speaks = False
         self._claim()
 
     # --- start -------------------------------------------------------------------------------------------------
@@ -74,6 +76,7 @@ class PartitionOwner:
         """
         recovered = yield from recover(self._holds.acknowledged, log_start, log_end, self._rules)
         self._view, self._settled.claims = recovered.view, recovered.claims
+        self._log_speaks = bool(recovered.decisions) or recovered.snapshot is not None
         if self._rules.restore_clocks:
             self._settled.restore(recovered, self._holds.acknowledged)
         for log_offset, decision in recovered.decisions:
@@ -84,57 +87,21 @@ class PartitionOwner:
             self._lose(now_ms)
 
     def _own(self, now_ms: int) -> None:
-        """This owner's claim is current: join everything held that no decision ends."""
+        """This owner's claim is current: what is not in the log comes back to the join, together and in order."""
         self._tenure.state = "owning"
         self._snapshots.reset()
-        self._outbox.clear()
         self._carry_out.propose_failures_again()
-        self._join = PartitionJoin(self._settings, self._settled.copy_clocks(), dict(self._settled.bounds))
-        for topic, hold in self._holds.topics.items():
-            for held in hold:
-                if not held.final:
-                    self._holds.unmark(held)
-                self._take_in(self._join, held, now_ms)
-            self._join.joined(topic, hold.position, now_ms)
+        self._intake.start(self._settled, now_ms)
 
     # --- what happens ------------------------------------------------------------------------------------------
 
     def on_records(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Records of one topic arrived, in offset order; ones that were delivered before are passed over."""
-        hold = self._holds.topics[topic]
-        for record in records:
-            if record.offset < hold.position:
-                continue
-            if record.offset > hold.position:
-                self._carry_out.passed(topic, record.offset)
-            held = hold.add(record)
-            if self._rules.obey_the_log:
-                self._carry_out.arrived(held)
-            if self._join is not None:
-                self._take_in(self._join, held, now_ms)
-        if self._join is not None:
-            self._join.joined(topic, hold.position, now_ms)
+        self._intake.take(topic, records, now_ms)
 
     def on_position(self, topic: str, next_offset: int, now_ms: int) -> None:
         """Every offset of `topic` below `next_offset` has been delivered, or was deleted and never will be."""
-        hold = self._holds.topics[topic]
-        if next_offset > hold.position:
-            hold.position = next_offset
-            self._carry_out.passed(topic, next_offset)
-            if self._join is not None:
-                self._join.joined(topic, next_offset, now_ms)
-
-    def _take_in(self, join: PartitionJoin, held: Held, now_ms: int) -> None:
-        rejected = held.record.rejected if held.record is not None else None
-        if held.final:
-            if held.moves and held.item is not None:
-                join.observe(held.item, now_ms)
-        elif rejected is not None:
-            self._outbox.add(DeadLetterDecision(held.topic, held.offset, rejected.reason, held.item))
-            if held.item is not None:
-                join.observe(held.item, now_ms)
-        elif held.item is not None:
-            join.add(held.item, now_ms, in_set=held.log_offset != NOT_NAMED)
+        self._intake.pass_to(topic, next_offset, now_ms)
 
     def on_log(self, entries: Sequence[tuple[int, bytes]], now_ms: int) -> None:
         """Entries of the decision log were read, in offset order; ones that were read before are passed over."""
@@ -147,6 +114,7 @@ class PartitionOwner:
                 self._on_claim(offset, entry, current=verdict == "claim", now_ms=now_ms)
             elif isinstance(entry, Batch) and verdict == "valid":
                 self._snapshots.count(len(entry.decisions))
+                self._log_speaks = True
                 if self._rules.act_on_read_back or self.state != "owning":
                     for decision in entry.decisions:
                         self._confirm(decision, offset)
@@ -155,8 +123,8 @@ class PartitionOwner:
         mine = self._tenure.is_mine(claim)
         if current:
             self._settled.claims[offset] = claim
-        if current and mine and self._join is not None:
-            self._begin_snapshot(self._join)
+        if current and mine and self._intake.join is not None:
+            self._begin_snapshot(self._intake.join)
         elif current and mine:
             self._own(now_ms)
         elif current or (mine and self.state == "claiming"):
@@ -165,7 +133,7 @@ class PartitionOwner:
     def _lose(self, now_ms: int) -> None:
         """Somebody else's claim is current: propose nothing, carry nothing out, acknowledge nothing."""
         self._tenure.lose(now_ms)
-        self._join = None
+        self._intake.stop()
         self._proposer.drop()
 
     def _confirm(self, decision: Decision, log_offset: int) -> None:
@@ -177,16 +145,16 @@ class PartitionOwner:
         """The broker's high watermark of `topic`, asked for at `asked_ms`; None where it could not be asked."""
         if high_water is not None:
             self._reading.high_water(topic, high_water)
-        if self._join is not None:
-            self._join.high_water(topic, high_water, asked_ms, now_ms)
+        if self._intake.join is not None:
+            self._intake.join.high_water(topic, high_water, asked_ms, now_ms)
 
     def on_appended(self, number: int, *, ok: bool, now_ms: int) -> None:
         """The broker has, or has not, the entry of `Commands.append` with this number."""
         self._proposer.appended(number, ok=ok)
-        if not ok and self._join is not None:
+        if not ok and self._intake.join is not None:
             # Timers propose nothing while appends fail, and start again when they succeed.
             for topic in self._holds.topics:
-                self._join.high_water(topic, None, now_ms, now_ms)
+                self._intake.join.high_water(topic, None, now_ms, now_ms)
 
     def on_heartbeat(self, sent_ms: int) -> None:
         """A heartbeat sent at `sent_ms` succeeded in this owner's generation."""
@@ -211,7 +179,7 @@ class PartitionOwner:
 
     def tick(self, now_ms: int) -> None:
         """Propose what can be proposed now; call it after anything happened, and at least every 100 ms."""
-        if self._join is None or not self._proposer.free or self._snapshots.renewing:
+        if self._intake.join is None or not self._proposer.free or self._snapshots.renewing:
             return
         if not self._tenure.may_propose(now_ms):
             return
@@ -221,7 +189,7 @@ class PartitionOwner:
         elif self._snapshots.due(now_ms):
             self.write_snapshot(now_ms)
         else:
-            self._propose(self._join, now_ms)
+            self._propose(self._intake.join, now_ms)
 
     def _propose(self, join: PartitionJoin, now_ms: int) -> None:
         if self._outbox.wants_more:
@@ -264,6 +232,8 @@ class PartitionOwner:
         """What is to be done now; each thing is handed out once."""
         commands = Commands()
         commands.append = self._proposer.take()
+        if self.state == "lost":
+            commands.read = self._reading.stop()
         if self.state != "owning":
             return commands
         self._carry_out.take(commands)
@@ -272,6 +242,8 @@ class PartitionOwner:
         return commands
 
     def _acknowledge(self, commands: Commands) -> None:
+        if not self._log_speaks:
+            return  # offsets without records were passed: committed beside a log without decisions, it looks emptied
         for topic, hold in self._holds.topics.items():
             before = hold.acknowledged
             self._settled.settle(hold.advance())
@@ -284,7 +256,7 @@ class PartitionOwner:
         """Topics whose high watermark must be asked for now: a timer or back-pressure needs it."""
         if self._reading.rationed:
             return set(self._holds.topics)
-        return self._join.timer_topics() if self._join is not None else set()
+        return self._intake.join.timer_topics() if self._intake.join is not None else set()
 
     @property
     def state(self) -> State:
@@ -300,5 +272,5 @@ class PartitionOwner:
     def idle(self) -> bool:
         """Nothing is proposed, on its way, or waiting to be: a worker that stops reading may leave now."""
         held, way = self._holds.held, self._holds.on_its_way
-        undecided = self._join.n_undecided if self._join is not None else held.events
+        undecided = self._intake.join.n_undecided if self._intake.join is not None else held.events
         return self._proposer.free and not self._outbox and way.events == 0 and held.events <= undecided

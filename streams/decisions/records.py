@@ -34,9 +34,20 @@ class Record(NamedTuple):
 class Held:
     """One record between its arrival and its acknowledgement."""
 
-    __slots__ = ("final", "item", "log_offset", "moves", "n_open", "offset", "on_its_way", "record", "topic")
+    __slots__ = (
+        "final",
+        "is_lost",
+        "item",
+        "log_offset",
+        "moves",
+        "n_open",
+        "offset",
+        "on_its_way",
+        "record",
+        "topic",
+    )
 
-    def __init__(self, topic: str, record: Record) -> None:
+    def __init__(self, topic: str, record: Record, *, is_lost: bool = False) -> None:
         self.topic, self.offset, self.item = topic, record.offset, record.item
         self.record: Record | None = record
         """Given up once resolved, so that the payload's memory is free before the prefix is."""
@@ -44,7 +55,9 @@ class Held:
         """Where in the log the first decision stands that names this record."""
         self.n_open = 0
         """Tasks that name this record and are not finished."""
-        self.final = False
+        self.is_lost = is_lost
+        """The record was deleted before the set that names it was carried out; only its place is held."""
+        self.final = is_lost
         """A decision that ends this record has been read back."""
         self.on_its_way = False
         """Counted as proposed or decided: it will be resolved without further input."""
@@ -68,7 +81,19 @@ class Task:
     are here as dead letters instead. `records` are in the order of the decision's members; None is a lost one.
     """
 
-    __slots__ = ("decision", "done", "failed", "failing", "fused", "keys", "log_offset", "lost", "n_missing", "records")
+    __slots__ = (
+        "decision",
+        "done",
+        "failed",
+        "failing",
+        "fused",
+        "keys",
+        "log_offset",
+        "lost",
+        "n_missing",
+        "places",
+        "records",
+    )
 
     def __init__(self, decision: TaskDecision, keys: list[tuple[str, int]], log_offset: int) -> None:
         self.decision, self.keys, self.log_offset = decision, keys, log_offset
@@ -79,6 +104,8 @@ class Task:
         self.failed: str | None = None
         """Its failure has been read back: the reason."""
         self.lost: tuple[tuple[str, int], ...] = ()
+        self.places: list[Held] = []
+        """The places of lost members."""
         self.fused = False
         self.done = False
         """All of it was on the broker before this worker came."""

@@ -8,21 +8,16 @@ undecided items late when they are read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from streams.decisions.entries import Claim
+from streams.decisions.naming import moving_items
 from streams.decisions.records import NOT_NAMED, Held
 from streams.decisions.recovery import Recovered
-from streams.join.clocks import Clocks
-from streams.join.model import (
-    MOVES_NO_WATERMARK,
-    ClosedDecision,
-    DeadLetterDecision,
-    Decision,
-    Item,
-    SetDecision,
-    UnfusedDecision,
-)
+from streams.join.clocks import Clocks, LaneState
+from streams.join.model import Decision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 
 
@@ -42,14 +37,20 @@ class SettledState:
     def restore(self, recovered: Recovered, acknowledged: Mapping[str, int]) -> None:
         """The state at `acknowledged`: a snapshot, and the decisions after it in offset order of each topic."""
         at: dict[str, int] = {}
+        rows: dict[tuple[str, str], LaneState] = {}
         for part in recovered.snapshot or ():
-            self.clocks.restore(part.clocks)
+            for row in part.clocks:
+                known = rows.setdefault((row.stream, row.lane), row)
+                if known is not row:  # a lane with many ids comes in several rows
+                    both = known.recent + row.recent
+                    rows[row.stream, row.lane] = msgspec.structs.replace(known, recent=both)
             self.bounds |= part.bounds
             at = part.at
+        self.clocks.restore(rows.values())
         decided = {
             (item.topic, item.offset): item
             for _, decision in recovered.decisions
-            for item in _moving_items(decision)
+            for item in moving_items(decision)
             if at.get(item.topic, 0) <= item.offset < acknowledged[item.topic]
         }
         for key in sorted(decided):
@@ -88,16 +89,3 @@ class SettledState:
         claim_offset = max((offset for offset in self.claims if offset < oldest), default=-1)
         self.claims = {offset: claim for offset, claim in self.claims.items() if offset >= claim_offset}
         return oldest, claim_offset, self.claims.get(claim_offset)
-
-
-def _moving_items(decision: Decision) -> Sequence[Item]:
-    """Items of a decision that moved their lane's watermark."""
-    if isinstance(decision, SetDecision):
-        return decision.members
-    if isinstance(decision, ClosedDecision):
-        return (decision.item,)
-    if isinstance(decision, UnfusedDecision):
-        return () if decision.reason in MOVES_NO_WATERMARK else (decision.item,)
-    if isinstance(decision, DeadLetterDecision) and decision.item is not None:
-        return (decision.item,)
-    return ()

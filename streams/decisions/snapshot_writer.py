@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from streams.decisions.entries import Claim, SnapshotPart
 from streams.join.clocks import LaneState
 
+T = TypeVar("T")
 PART_BYTES = 400_000
 """A part stays well under 512 KiB, the size at which brokers' limits begin to matter."""
+_ID_BYTES = 20
 
 
 class SnapshotWriter:
@@ -57,15 +60,14 @@ def snapshot_parts(
     claim_offset: int,
     first_number: int,
 ) -> list[SnapshotPart]:
-    """A snapshot as parts of at most about `PART_BYTES`, numbered from `first_number`; `bounds` is in the first."""
-    chunks: list[list[LaneState]] = [[]]
-    size = 0
-    for row in clocks:
-        size += len(msgspec.msgpack.encode(row))
-        if size > PART_BYTES and chunks[-1]:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(row)
+    """A snapshot as parts of at most about `PART_BYTES`, numbered from `first_number`."""
+    rows = [(piece, len(msgspec.msgpack.encode(piece))) for row in clocks for piece in _pieces(row)]
+    chunks: list[tuple[list[LaneState], dict[str, int]]] = [([], {})]
+    chunks += [(part, {}) for part in _chunks(rows)]
+    chunks += [
+        ([], dict(part)) for part in _chunks([((name, at_ms), len(name) + 12) for name, at_ms in bounds.items()])
+    ]
+    chunks = chunks[1:] or chunks
     return [
         SnapshotPart(
             claim=claim_offset,
@@ -76,8 +78,30 @@ def snapshot_parts(
             replay_from=replay_from[0],
             replay_claim_offset=replay_from[1],
             replay_claim=replay_from[2],
-            clocks=rows,
-            bounds=dict(bounds) if part == 0 else {},
+            clocks=rows_of_part,
+            bounds=bounds_of_part,
         )
-        for part, rows in enumerate(chunks)
+        for part, (rows_of_part, bounds_of_part) in enumerate(chunks)
     ]
+
+
+def _pieces(row: LaneState) -> Iterator[LaneState]:
+    """One lane as rows that each fit into a part, however many ids it remembers."""
+    n_ids = max(1, PART_BYTES // _ID_BYTES)
+    yield msgspec.structs.replace(row, recent=row.recent[:n_ids])
+    for start in range(n_ids, len(row.recent), n_ids):
+        yield msgspec.structs.replace(row, recent=row.recent[start : start + n_ids])
+
+
+def _chunks(sized: Iterable[tuple[T, int]]) -> Iterator[list[T]]:
+    """The things, each given with its bytes, in lists of at most about `PART_BYTES`, at least one in each."""
+    chunk: list[T] = []
+    n_bytes = 0
+    for thing, size in sized:
+        if chunk and n_bytes + size > PART_BYTES:
+            yield chunk
+            chunk, n_bytes = [], 0
+        chunk.append(thing)
+        n_bytes += size
+    if chunk:
+        yield chunk

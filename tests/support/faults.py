@@ -45,7 +45,7 @@ class Faults:
         return bool(self.model_fails or self.retention or self.spoil)
 
 
-PEACE = Faults(thaw=1.0)
+PEACE = Faults(thaw=1.0, snapshot=0.01)
 
 PRESETS: dict[str, Faults] = {
     "none": Faults(),

@@ -51,7 +51,7 @@ def _unfinished(world: World) -> Iterator[str]:
 
 
 def _not_one_outcome(world: World) -> Iterator[str]:
-    """Laws 2 and 3: each record has one outcome (with `share`: is in sets, or has one); a deleted one has at most one."""
+    """Laws 2 and 3: each record has one outcome, or with `share` is in several sets; a deleted one has at most one."""
     found = outcomes(world)
     shares = world.settings.strategy == "nearest" and world.settings.share
     for topic, records in world.media.items():
@@ -99,7 +99,7 @@ def _remembered(world: World) -> Iterator[str]:
     if worker is None or world.committed != world.ends:
         return
     owner = worker.owner
-    carry_out, join = owner._carry_out, owner._join
+    carry_out, join = owner._carry_out, owner._intake.join
     left = {
         "held": owner.held.events,
         "bytes": owner.held.n_bytes,

@@ -121,7 +121,7 @@ def media_of(**lanes: Iterable[tuple[str, int]]) -> Media:
     """Hand-made media: per lane its (stream, time in ms) in offset order; lanes that are not named are empty."""
     return {
         f"media.{lane}": [record(stream, lane, offset, time_ms) for offset, (stream, time_ms) in enumerate(items)]
-        for lane, items in ({name: () for name in MODALITIES} | lanes).items()
+        for lane, items in (dict.fromkeys(MODALITIES, ()) | lanes).items()
     }
 
 
