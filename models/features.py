@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from processors.settings import AudioSettings, ImageSettings
 
-IMAGE = ImageSettings(size=48)
-"""Pictures are 48 x 48: as much as 2 cores can train on in half an hour."""
+IMAGE = ImageSettings(size=40)
+"""Pictures are 40 x 40: as much as 2 cores can train on in half an hour."""
 
 AUDIO = AudioSettings(n_mels=64)
 

@@ -1,0 +1,124 @@
+"""The second phase: the fusion learns on top of the encoders; then validation says how far to trust each part."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from models.reference.network import LANES, Evidence, ReferenceNetwork
+from models.training.data import TrainingData
+from models.training.settings import TrainSettings
+
+SUBSETS = [[bool(n >> lane & 1) for lane in range(3)] for n in range(1, 8)]
+"""Each way in which at least one of the three lanes is there."""
+
+EXTRA_SHARE = 0.15
+"""How often a set holds a second member of one lane, as windows do."""
+
+CALIBRATION_STEPS = 150
+HARD = 1.3
+"""How much more than for the encoders the media are changed: those they learned from would be too easy for them."""
+
+
+class FusionTask:
+    """The loss of one step: sets of freshly drawn members, lanes left out by chance; the encoders stay as they are."""
+
+    def __init__(self, network: ReferenceNetwork, data: TrainingData, settings: TrainSettings) -> None:
+        self._network, self._data, self._settings = network, data, settings
+        self._dice = torch.Generator().manual_seed(settings.seed + 1)
+        self.last = 0.0
+
+    def loss(self, spent: float) -> Tensor:  # noqa: ARG002  (as hard at the start as at the end)
+        """Cross entropy of what the fusion says."""
+        self._network.eval()  # the encoders as they will be used
+        self._network.fusion.train()
+        concept = torch.randint(len(self._data.concepts), (self._settings.fusion_batch,), generator=self._dice)
+        log_probabilities, _ = self._network.fuse(self._evidence(concept))
+        loss = F.nll_loss(log_probabilities, concept)
+        self.last = float(loss.detach())
+        return loss
+
+    @torch.no_grad()
+    def _evidence(self, concept: Tensor) -> Evidence:
+        n, network = len(concept), self._network
+        n_state = network.shared.directions.shape[1]
+        pixels = self._data.pictures.draw(concept, HARD).contiguous(memory_format=torch.channels_last)
+        log_mel, n_frames = self._data.speech.draw(concept, HARD)
+        has_text = self._data.texts.has_text[concept]
+        texts = torch.zeros(n, n_state)
+        texts[has_text] = network.encode("text", self._data.texts.draw(concept[has_text]))
+        image, audio = network.encode("image", pixels), network.encode("audio", log_mel, n_frames)
+        features = torch.stack([image, texts, audio], 1)  # [n, 3, n_state]
+        features = F.dropout(features, 0.1)
+        there = torch.tensor(SUBSETS)[torch.randint(len(SUBSETS), (n,), generator=self._dice)]
+        there[:, 1] &= has_text
+        extra, extra_there = self._extra(features, there)
+        modality = torch.arange(3).expand(n, 3)
+        return Evidence(
+            torch.cat([features, features[torch.arange(n), extra][:, None]], 1),
+            torch.cat([modality, extra[:, None]], 1),
+            torch.cat([there, extra_there[:, None]], 1),
+        )
+
+    def _extra(self, features: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """The lane that has a second member, and whether it has one: the same media again."""
+        n = len(features)
+        lane = torch.randint(len(LANES), (n,), generator=self._dice)
+        wanted = torch.rand(n, generator=self._dice) < EXTRA_SHARE
+        return lane, wanted & there[torch.arange(n), lane]
+
+
+def subset_evidence(features: Tensor, has_text: Tensor, lanes: list[bool]) -> tuple[Evidence, Tensor]:
+    """Sets of only `lanes` from features (3, n, n_state), and which concepts (n,) can be in them: text may lack."""
+    can = has_text if lanes[1] else torch.ones_like(has_text)
+    picked = features[torch.tensor(lanes)][:, can].transpose(0, 1)  # [n_can, n_lanes, n_state]
+    modality = torch.nonzero(torch.tensor(lanes))[:, 0].expand(len(picked), -1)
+    return Evidence(picked, modality, torch.ones(modality.shape, dtype=torch.bool)), torch.nonzero(can)[:, 0]
+
+
+def calibrate(
+    network: ReferenceNetwork, features: Tensor, has_text: Tensor, parts: slice, *, with_fusion: bool = True
+) -> None:
+    """Set `network.trust[parts]` so that validation's sets of every kind are least surprised (features (3, n, d)).
+
+    Without the fusion only the branches count: the base that the Transformer then learns to add to.
+    """
+    before = network.trust.clone()
+    log_trust = torch.zeros_like(before).requires_grad_()
+    optimizer = torch.optim.Adam([log_trust], lr=0.05)
+    kinds = [subset_evidence(features, has_text, lanes) for lanes in SUBSETS]
+    with torch.no_grad():
+        fused = [network.fusion(e.features, e.modality, e.there) * with_fusion for e, _ in kinds]
+    for _ in range(CALIBRATION_STEPS):
+        trust = before.clone()
+        trust[parts] = (before * log_trust.exp())[parts]
+        losses = [
+            F.nll_loss(_total(network, trust, evidence, of_set), concept)
+            for (evidence, concept), of_set in zip(kinds, fused, strict=True)
+        ]
+        optimizer.zero_grad()
+        torch.stack(losses).mean().backward()
+        optimizer.step()
+    network.trust.copy_(trust.detach())
+
+
+def _total(network: ReferenceNetwork, trust: Tensor, evidence: Evidence, fused: Tensor) -> Tensor:
+    """What `network.fuse` says with other trust, of sets with one member a lane."""
+    total = trust[-1] * network.shared(fused)
+    for place, lane in enumerate(evidence.modality[0].tolist()):
+        total = total + (trust[lane] * network.logits_alone(evidence.features[:, place], lane)).log_softmax(-1)
+    return total.log_softmax(-1)
+
+
+@torch.no_grad()
+def fusion_accuracy(network: ReferenceNetwork, features: Tensor, has_text: Tensor) -> dict[str, float]:
+    """Top-1 of all concepts for each kind of set; kinds with text over the concepts that have one."""
+    network.eval()
+    accuracy: dict[str, float] = {}
+    for lanes in SUBSETS:
+        evidence, concept = subset_evidence(features, has_text, lanes)
+        found = network.fuse(evidence)[0].argmax(-1)
+        name = "+".join(lane for lane, there in zip(LANES, lanes, strict=True) if there)
+        accuracy[name] = float((found == concept).float().mean())
+    return accuracy
