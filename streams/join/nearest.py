@@ -117,9 +117,10 @@ class Nearest(Strategy):
                     break  # nor is it the turn of any later one
                 if entry[2].end_ms + tolerance_ms >= first.time_ms:
                     continue  # a held pivot may take it
-            if entry[2].end_ms + tolerance_ms < watermark_ms:
-                return self._lone(lane, entry, pivots)
-            waiting = waiting or self._lone(lane, entry, pivots)
+            head = self._lone(lane, entry, pivots)
+            if not head.unsettled:
+                return head
+            waiting = waiting or head
             if entry[0] + tolerance_ms >= watermark_ms:
                 break  # nor can any later one be settled
         return waiting

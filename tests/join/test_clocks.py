@@ -85,6 +85,19 @@ def test_lanes_are_swept_when_their_topic_moves_on() -> None:
     assert len(clocks) == 100 + 1
 
 
+def test_a_sweep_is_done_in_portions() -> None:
+    """One record frees at most so many lanes; what it leaves counts as forgotten all the same."""
+    clocks = Clocks(IN_ORDER)
+    for n in range(2_500):
+        clocks.move(item("text", 5, n, stream=f"s{n}", append_ms=0))
+    clocks.move(item("text", 5, 2_500, stream="new", append_ms=2_000))
+    assert len(clocks) == 1_501
+    assert [state.stream for state in clocks.export()] == ["new"]
+    for n in range(2):
+        clocks.move(item("text", 5, 2_501 + n, stream="new", append_ms=2_001 + n))
+    assert len(clocks) == 1
+
+
 def test_a_lane_that_lives_on_outlives_the_sweep() -> None:
     """A lane with records within the ttl keeps its watermark, however old its first one is."""
     clocks = Clocks(IN_ORDER)

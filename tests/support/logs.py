@@ -75,15 +75,15 @@ def logs(draw: st.DrawFn, settings: JoinSettings, streams: tuple[str, ...] = STR
     Sizes are hypothesis' own choice, so that it shrinks them; the rest comes from a seed, which is much faster.
     """
     streams = streams[: draw(st.integers(1, len(streams)))]
-    n_moments = draw(st.integers(0, max_moments))
+    n_moments = draw(st.integers(0, max_moments)) * draw(st.sampled_from((1, 2)))
     random = Random(draw(st.integers(0, 2**32)))
     lanes_of_topic: dict[str, list[list[Event]]] = {}
     for stream in streams:
-        period_ms = random.choice((0, 1, 4, 10, 25))
-        for place, lane in enumerate(settings.lanes_of(stream)):
+        period_ms, jitter_ms = random.choice((0, 1, 4, 10, 25)), random.choice((0, 0, 2, 6))
+        for lane in settings.lanes_of(stream):
             topic = f"media.{lane.modality}"
             events = [
-                _event(random, stream, lane.name, topic, T0_MS + k * period_ms, 1_000 * place + k)
+                _event(random, (stream, lane.name, topic), T0_MS + k * period_ms, jitter_ms, k)
                 for k in range(n_moments)
                 if random.random() < 0.85  # else it is missing
             ]
@@ -93,18 +93,19 @@ def logs(draw: st.DrawFn, settings: JoinSettings, streams: tuple[str, ...] = STR
     return {topic: _number(merge(lanes, random)) for topic, lanes in lanes_of_topic.items()}
 
 
-def _event(random: Random, stream: str, lane: str, topic: str, time_ms: int, number: int) -> Event:
+def _event(random: Random, where: tuple[str, str, str], time_ms: int, jitter_ms: int, number: int) -> Event:
+    time_ms += random.randint(-jitter_ms, jitter_ms)
     # Neighbours share an id now and then: a resend, or a producer that counts from 1 again.
-    id_hash = number - 1 if random.random() < 0.15 else number
-    duration_ms = random.choice((0, 0, 0, 3, 11))
-    return Event(stream, lane, topic, time_ms + random.randint(-6, 6), duration_ms, id_hash, random.random() < 0.85)
+    id_hash = number - 1 if random.random() < 0.08 else number
+    return Event(*where, time_ms, random.choice((0, 0, 0, 3, 11)), id_hash, random.random() < 0.9)
 
 
 def _disorder(random: Random, events: list[Event]) -> list[Event]:
     """Swap some items and send some again."""
     events = list(events)
     for _ in range(random.randint(0, 3) if events else 0):
-        here, there = random.randrange(len(events)), random.randrange(len(events))
+        here = random.randrange(len(events))
+        there = min(len(events) - 1, here + random.choice((1, 1, 1, 4)))
         if random.random() < 0.5:
             events.insert(there, events[here])
         else:
