@@ -71,8 +71,8 @@ class MediaProducer:
     source: URI of this producer (`ce_source`), default `urn:host:` + this machine's name; it should outlive
     restarts, since a second source on one lane is warned of. max_event_bytes: largest payload. linger_ms: how long a
     batch may wait for more. on_progress: called after each delivery or failure. kafka_options: further arguments for
-    aiokafka's clients, such as `security_protocol`. Sends with `acks=all`, idempotent where the broker can; then a send waits
-    for a broker that is away as long as it takes (bound it with `asyncio.timeout`), else it fails after 40 s.
+    aiokafka's clients, such as `security_protocol`. Sends with `acks=all`, idempotent where the broker can: then a
+    send, and leaving too, waits for a broker that is away as long as it takes. Else a send fails after 40 s.
     Entering raises `BrokerError` where the broker cannot be reached or lacks a topic; topics are never created.
     """
 
