@@ -68,6 +68,7 @@ class Outcomes:
         found = [f"{key} ended {sorted(ends)}" for key, ends in self.by_record.items() if len(ends) != 1]
         found += [f"{key} has no outcome" for key in sent.records.keys() - self.by_record.keys()]
         found += [f"{key} was never sent" for key in self.by_record.keys() - sent.records.keys()]
+        found += [f"{stream} is out of order: {at}" for stream, at in self.order.items() if at != sorted(at)]
         found += [f"said differently: {first} and {second}" for first, second in self.differing]
         for result in self.fused.values():
             together = {sent.records[m.topic, m.partition, m.offset].moment for m in result.members}

@@ -68,7 +68,13 @@ class Sent:
 
 
 async def send(
-    brokers: str, prefix: str, samples: Sequence[Sample], n_partitions: int, *, per_s: float = 0, sent: Sent | None = None
+    brokers: str,
+    prefix: str,
+    samples: Sequence[Sample],
+    n_partitions: int,
+    *,
+    per_s: float = 0,
+    sent: Sent | None = None,
 ) -> Sent:
     """Send samples, at most `per_s` a second (0: as fast as it goes), and return where they are."""
     sent = Sent() if sent is None else sent

@@ -15,17 +15,21 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.support.brokers import TestBroker
+
 ROOT = Path(__file__).parents[2]
-# Apache Kafka takes no session timeout below 6 s.
-FAST_GROUP = {"session_timeout_ms": 6_000, "heartbeat_ms": 500, "commit_interval_ms": 100}
+SESSION_TIMEOUT_MS = {"tansu": 3_000, "apache": 6_000}
+"""By kind of broker: how long the others wait for one that was killed. Apache Kafka takes no less than 6 s."""
 READY_TIMEOUT_S = 60.0
 
 
 class WorkerProcess:
     """`syncline worker` as a process of its own; an async context manager that leaves nothing behind."""
 
-    def __init__(self, brokers: str, prefix: str, **settings: object) -> None:
-        flags = {"brokers": brokers, "topic_prefix": prefix, "group": prefix + "workers", **FAST_GROUP, **settings}
+    def __init__(self, broker: TestBroker, prefix: str, **settings: object) -> None:
+        flags: dict[str, object] = {"brokers": broker.address, "topic_prefix": prefix, "group": prefix + "workers"}
+        flags |= {"session_timeout_ms": SESSION_TIMEOUT_MS[broker.kind], "heartbeat_ms": 500, "commit_interval_ms": 100}
+        flags |= settings
         self._command = [sys.executable, "-m", "syncline", "worker"]
         for name, value in flags.items():
             self._command += ["--" + name.replace("_", "-"), str(value)]

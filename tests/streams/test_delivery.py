@@ -1,0 +1,155 @@
+"""streams/delivery.py against real brokers: what it relies on of Faust and aiokafka, and what it promises."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from streams.delivery import RECORDS_PER_POLL, BatchConsumer, BatchConsumerThread
+from streams.faust import driver
+from syncline.contract import MEDIA_TOPICS
+from tests.support.brokers import TestBroker
+from tests.support.delivering import Noting, committed
+from tests.support.topics import make_topics
+
+IMAGES = "media.image"
+
+
+async def fill(broker: TestBroker, topic: str, n_records: int, partition: int = 0, n_bytes: int = 100) -> None:
+    """Put plain records into one partition."""
+    async with AIOKafkaProducer(bootstrap_servers=broker.address, linger_ms=5, max_batch_size=200_000) as producer:
+        for number in range(n_records):
+            await producer.send(topic, b"x" * n_bytes, str(number).encode(), partition)
+
+
+async def test_all_of_a_topic_arrives_in_order_through_holding_and_letting_go(
+    broker: TestBroker, topic_prefix: str
+) -> None:
+    """Of 20,000 records none is lost by pausing, and no more come while held than the polls under way."""
+    await make_topics(broker.address, topic_prefix, 1)
+    topic, n_records = topic_prefix + IMAGES, 20_000
+    await fill(broker, topic, n_records)
+    async with Noting(broker, topic_prefix) as noting:
+        for pause_at in range(1_000, n_records, 2_000):
+            await noting.until(lambda at=pause_at: noting.n_records() >= at)
+            noting.hold(topic, 0, True)
+            n_before = noting.n_records()
+            await asyncio.sleep(0.05)
+            assert noting.n_records() - n_before <= 2 * RECORDS_PER_POLL
+            noting.hold(topic, 0, False)
+        await noting.until(lambda: noting.n_records() == n_records)
+        assert noting.offsets[noting.epoch][topic, 0] == list(range(n_records))
+
+
+async def test_nothing_is_read_before_a_topic_is_let_go(broker: TestBroker, topic_prefix: str) -> None:
+    """An assignment begins with everything held: its partition numbers have to recover first."""
+    await make_topics(broker.address, topic_prefix, 1)
+    await fill(broker, topic_prefix + IMAGES, 10)
+    async with Noting(broker, topic_prefix, hold_all=True) as noting:
+        await noting.until(lambda: bool(noting.assignments))
+        await asyncio.sleep(0.3)
+        assert noting.n_records() == 0
+        noting.hold(topic_prefix + IMAGES, 0, False)
+        await noting.until(lambda: noting.n_records() == 10)
+
+
+async def test_what_is_committed_is_what_was_resolved(broker: TestBroker, topic_prefix: str) -> None:
+    """Neither above it nor below, and whoever comes next begins there."""
+    await make_topics(broker.address, topic_prefix, 1)
+    topic = topic_prefix + IMAGES
+    await fill(broker, topic, 100)
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: noting.n_records() == 100)
+        noting.resolve(topic, 0, 40)
+        noting.resolve(topic, 0, 30)
+        group = noting.settings.group
+        async with asyncio.timeout(20):
+            while await committed(broker.address, group, topic, 0) != 40:  # noqa: ASYNC110 (a broker has no event)
+                await asyncio.sleep(0.05)
+        noting.resolve(topic, 0, 57)
+    assert await committed(broker.address, group, topic, 0) == 57
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: noting.n_records() == 43)
+        assert noting.offsets[noting.epoch][topic, 0] == list(range(57, 100))
+        assert noting.assignments[-1][2][topic, 0] == 57
+        assert noting.assignments[-1][2][topic_prefix + "media.text", 0] is None
+
+
+async def test_a_rebalance_begins_anew_at_the_committed_offsets(broker: TestBroker, topic_prefix: str) -> None:
+    """Kept partitions too; in each assignment every topic partition comes without gap, and old words are not heard."""
+    await make_topics(broker.address, topic_prefix, 3)
+    for partition in range(3):
+        await fill(broker, topic_prefix + IMAGES, 500, partition)
+    async with Noting(broker, topic_prefix) as first:
+        await first.until(lambda: first.n_records() == 1_500)
+        for partition in range(3):
+            first.resolve(topic_prefix + IMAGES, partition, 100)
+        old_epoch = first.epoch
+        async with Noting(broker, topic_prefix) as second:
+            await first.until(lambda: first.epoch != old_epoch and bool(second.owned))
+            await first.until(lambda: not (first.owned & second.owned))
+            assert first.n_revoked > 0
+            first.resolve(topic_prefix + IMAGES, 0, 500, epoch=old_epoch)
+            for one in (first, second):
+                images = [tp for tp in one.owned if tp[0] == topic_prefix + IMAGES]
+                await one.until(lambda one=one, images=images: one.n_records() == 400 * len(images))
+                for tp in images:
+                    assert one.offsets[one.epoch][tp] == list(range(100, 500))
+            await asyncio.sleep(0.3)
+    assert await committed(broker.address, first.settings.group, topic_prefix + IMAGES, 0) == 100
+
+
+@pytest.mark.parametrize("n_partitions", [3, 4])
+async def test_a_partition_number_of_all_topics_goes_to_one_worker(
+    broker: TestBroker, topic_prefix: str, n_partitions: int
+) -> None:
+    """Faust's assignor keeps topics of equal count together, also where the workers' shares are unequal."""
+    await make_topics(broker.address, topic_prefix, n_partitions)
+    async with Noting(broker, topic_prefix) as first, Noting(broker, topic_prefix) as second:
+        await first.until(lambda: bool(second.owned) and not first.owned & second.owned)
+        numbers = [{partition for _, partition in one.owned} for one in (first, second)]
+        assert numbers[0] | numbers[1] == set(range(n_partitions))
+        for one, mine in zip((first, second), numbers, strict=True):
+            assert one.owned == {(topic_prefix + topic, number) for topic in MEDIA_TOPICS for number in mine}
+
+
+@pytest.mark.apache
+async def test_a_record_less_stretch_moves_the_position(broker: TestBroker, topic_prefix: str) -> None:
+    """The mark that ends a transaction is no record; `next_offset` passes it, so that "caught up" can be told."""
+    await make_topics(broker.address, topic_prefix, 1)
+    topic = topic_prefix + IMAGES
+    producer = AIOKafkaProducer(bootstrap_servers=broker.address, transactional_id=topic_prefix)
+    async with producer, producer.transaction():
+        await producer.send_and_wait(topic, b"x", partition=0)
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: noting.next_offsets.get((topic, 0)) == 2)
+        assert noting.offsets[noting.epoch][topic, 0] == [0]
+
+
+async def test_heartbeats_are_seen_with_their_generation(broker: TestBroker, topic_prefix: str) -> None:
+    """The generation is the one of the assignment, and the time moves on with each heartbeat."""
+    await make_topics(broker.address, topic_prefix, 1)
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: bool(noting.assignments))
+        generation, joined_s = noting.app.batches.heartbeat
+        assert generation == noting.assignments[-1][1]
+        await noting.until(lambda: noting.app.batches.heartbeat[1] > joined_s + 0.2)
+
+
+@pytest.mark.parametrize("name", ["_wait_next_records", "getmany", "perform_seek", "_filter_tps_with_pending_acks",
+                                  "_new_offset", "_should_commit", "_commit_tps", "_to_message",
+                                  "on_partitions_revoked", "verify_event_path", "_new_consumer_thread"])  # fmt: skip
+def test_the_private_parts_of_fausts_consumer_are_there(name: str) -> None:
+    """What is overridden or relied on exists, and takes what our own version takes."""
+    theirs, ours = (getattr(kind, name) for kind in (driver.Consumer, BatchConsumer))
+    assert len(inspect.signature(theirs).parameters) == len(inspect.signature(ours).parameters)
+
+
+@pytest.mark.parametrize("name", ["_create_worker_consumer", "_fetch_records", "_commit", "on_start"])
+def test_the_private_parts_of_fausts_consumer_thread_are_there(name: str) -> None:
+    """The same for the thread that aiokafka runs on."""
+    theirs, ours = (getattr(kind, name) for kind in (driver.AIOKafkaConsumerThread, BatchConsumerThread))
+    assert len(inspect.signature(theirs).parameters) == len(inspect.signature(ours).parameters)
