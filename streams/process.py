@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from streams.settings import WorkerSettings
 from streams.worker import Worker
+from syncline.header_names import tolerate_header_names
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ _TALKATIVE = ("faust", "mode", "aiokafka", "streams.delivery", "streams.app")
 def run_worker(settings: WorkerSettings) -> None:
     """Run one worker in this process until SIGTERM or Ctrl-C; a second one ends it at once. Raises what ended it."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    tolerate_header_names()  # one record of a careless client must not stop its partition
     _log_to_stderr(settings.log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(settings))
@@ -40,6 +42,8 @@ async def _run(settings: WorkerSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     await worker.run()
+    if worker.hangs:
+        os._exit(1)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
