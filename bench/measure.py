@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -27,7 +28,8 @@ class Measured:
     """What one joiner did with one backlog.
 
     Found: complete moments of which there is a result with exactly their three events; a mixed result has
-    events of several moments, a partial one lacks some. Seconds are between append times of the results.
+    events of several moments, a partial one lacks some. Seconds are between append times of the results;
+    `cpu_s` is what the process used from its start to its end, which other work on the machine changes little.
     """
 
     joiner: str
@@ -40,6 +42,7 @@ class Measured:
     n_repeated: int
     first_to_last_s: float
     start_to_last_s: float
+    cpu_s: float
 
     @property
     def share_found(self) -> float:
@@ -57,13 +60,13 @@ class Measured:
         return {**asdict(self), "share_found": self.share_found, "sets_per_s": self.sets_per_s}
 
 
-async def create_output(brokers: str, topic: str) -> None:
-    """Make a joiner's output topic, stamped by the broker, where it is missing."""
+async def create_topics_stamped(brokers: str, topics: list[str], stamp: str) -> None:
+    """Make topics that keep the producer's timestamps (`stamp` CreateTime) or put the broker's (LogAppendTime)."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=brokers)
     await admin.start()
     try:
-        config = {"message.timestamp.type": "LogAppendTime"}
-        await admin.create_topics([NewTopic(topic, N_PARTITIONS, 1, topic_configs=config)])
+        config = {"message.timestamp.type": stamp}
+        await admin.create_topics([NewTopic(topic, N_PARTITIONS, 1, topic_configs=config) for topic in topics])
     finally:
         await admin.close()
 
@@ -72,7 +75,7 @@ async def measure(
     joiner: Joiner, version: str, brokers: str, prefix: str, complete: set[int], share_dropped: float
 ) -> Measured:
     """Start `joiner`, wait until it is done, stop it, and read what it wrote."""
-    topic = joiner.output(prefix)
+    topic, cpu_before_s = joiner.output(prefix), _children_cpu_s()
     with tempfile.TemporaryDirectory(prefix="syncline-bench-") as state:
         started_s = time.time()
         child = Child(joiner.command(brokers, prefix, Path(state)), env=joiner.env(prefix))
@@ -91,8 +94,15 @@ async def measure(
         n_complete_moments=len(complete),
         first_to_last_s=(last_ms - first_ms) / 1_000,
         start_to_last_s=last_ms / 1_000 - started_s,
+        cpu_s=_children_cpu_s() - cpu_before_s,
         **kinds,
     )
+
+
+def _children_cpu_s() -> float:
+    """CPU seconds of all child processes that have ended: between two calls only the joiner ends."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _consumer(brokers: str) -> AIOKafkaConsumer:

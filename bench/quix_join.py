@@ -6,18 +6,11 @@ Arguments: brokers, topic prefix, output topic, state folder, tolerance in ms.
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from typing import Any
 
 from quixstreams import Application
 
 ID_DIGITS = 8
-
-
-def event_time_ms(_value: Any, headers: list[tuple[str, bytes]] | None, _timestamp: int, _kind: Any) -> int:
-    """Event time is in the header ce_time: the broker stamps records with the time of their arrival."""
-    moment = datetime.fromisoformat(dict(headers or ())["ce_time"].decode())
-    return round(moment.timestamp() * 1_000)
 
 
 def main(brokers: str, prefix: str, output: str, state_dir: str, tolerance_ms: str) -> None:
@@ -31,9 +24,7 @@ def main(brokers: str, prefix: str, output: str, state_dir: str, tolerance_ms: s
         loglevel="WARNING",
     )
     image, text, audio = (
-        app.dataframe(
-            app.topic(f"{prefix}media.{modality}", value_deserializer="str", timestamp_extractor=event_time_ms)
-        )
+        app.dataframe(app.topic(f"{prefix}media.{modality}", value_deserializer="str"))
         for modality in ("image", "text", "audio")
     )
     pairs = image.join_interval(text, on_merge=lambda left, right: left[:ID_DIGITS] + right[:ID_DIGITS], **reach)

@@ -75,6 +75,7 @@ async def produce(brokers: str, prefix: str, backlog: Backlog) -> set[int]:
                 key=event.stream.encode(),
                 value=backlog.value(moment),
                 headers=build_headers(event),
+                timestamp_ms=event.time_ms,
             )
             sent.append(future)
             n_events[moment] = n_events.get(moment, 0) + 1

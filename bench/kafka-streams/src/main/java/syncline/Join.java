@@ -2,18 +2,15 @@ package syncline;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Arrays;
 import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.KStream;
-import org.apache.kafka.streams.processor.TimestampExtractor;
 
 /**
  * Two chained stream-stream joins over the three media topics, by event time.
@@ -23,15 +20,6 @@ import org.apache.kafka.streams.processor.TimestampExtractor;
  */
 public final class Join {
     private static final int ID_BYTES = 8;
-
-    /** Event time is in the header ce_time: the broker stamps records with the time of their arrival. */
-    public static final class EventTime implements TimestampExtractor {
-        @Override
-        public long extract(ConsumerRecord<Object, Object> record, long partitionTime) {
-            byte[] time = record.headers().lastHeader("ce_time").value();
-            return Instant.parse(new String(time, StandardCharsets.US_ASCII)).toEpochMilli();
-        }
-    }
 
     public static void main(String[] arguments) {
         String prefix = arguments[1];
@@ -56,7 +44,6 @@ public final class Join {
         settings.put(StreamsConfig.STATE_DIR_CONFIG, arguments[3]);
         settings.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.ByteArraySerde.class);
-        settings.put(StreamsConfig.DEFAULT_TIMESTAMP_EXTRACTOR_CLASS_CONFIG, EventTime.class);
         settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
         return settings;
     }
