@@ -110,6 +110,17 @@ def test_shared_members_are_named_as_open() -> None:
     assert decisions[0].open_members == ()
 
 
+def test_closed_items_leave_nothing_behind() -> None:
+    """A stream that never empties keeps no memory of the shared items that it closed."""
+    join = PartitionJoin(SHARE)
+    for n in range(100):
+        join.add(item("image", 100 * n, n), 0)
+        join.add(item("text", 100 * n, n), 0)
+        join.decide(0)
+    assert join.counters["closed"] == 99
+    assert len(join._streams["s"].taken) == 1
+
+
 def test_a_shared_item_found_in_the_log_is_closed_in_the_end() -> None:
     """After a crash it joins again below any bound, and is closed, not unmatched, although no pivot takes it now."""
     join = PartitionJoin(SHARE, bounds={"s": 150})

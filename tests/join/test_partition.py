@@ -161,6 +161,18 @@ def test_pressure_on_an_item_that_no_pivot_reaches() -> None:
     assert shapes_of(join.press()) == ["unmatched image@500"]
 
 
+def test_after_pressure_the_rest_of_the_stream_is_looked_at() -> None:
+    """A text that covers 500 ms waits for images until 600; the short one behind it has all it needs."""
+    join = PartitionJoin(JoinSettings(strategy="nearest", lanes=("image", "text"), tolerance_ms=10))
+    join.add(item("text", 100, 0, duration_ms=500, append_ms=0), 0)
+    join.add(item("text", 200, 1), 0)
+    for n, time_ms in enumerate((150, 205)):
+        join.add(item("image", time_ms, n), 0)
+    assert join.decide(0) == []
+    assert shapes_of(join.press()) == ["pressure: image@150 text@100"]
+    assert shapes_of(join.decide(0)) == ["complete: image@205 text@200"]
+
+
 def test_two_crossed_streams_end_by_pressure_and_lose_nothing() -> None:
     """Images A x 100 then B x 100, texts B x 100 then A x 100, audio silent, room for 40: all is decided once."""
     join = PartitionJoin(JoinSettings(tolerance_ms=5))

@@ -50,6 +50,7 @@ def test_a_member_nearer_to_the_next_opener_counts_before_and_after_it_arrives()
         for n, (lane, time_ms) in enumerate(order):
             join.add(item(lane, time_ms, n), 0)
             join.decide(0)
+        join.add(item("text", 210, 9), 0)
         assert join.counters["suspect_pairs"] == 1
 
 
@@ -71,3 +72,18 @@ def test_few_sets_do_not_warn() -> None:
         join.decide(0)
     assert join.counters["suspect_pairs"] == 1
     assert not join.suspicious
+
+
+def test_more_than_one_percent_is_suspicious() -> None:
+    """One of 200 sets may happen to anybody; two more of them may not."""
+    join = PartitionJoin(JoinSettings(lanes=("image", "text"), tolerance_ms=100))
+    for n in range(200):
+        for lane in ("image", "text"):
+            join.add(item(lane, 1_000 * n, n), 0)
+    join.decide(0)
+    for k, suspicious in enumerate((False, False, True)):
+        for lane, time_ms in (("text", 100), ("image", 190), ("text", 200), ("image", 200)):
+            join.add(item(lane, 1_000_000 + 1_000 * k + time_ms, 1_000 + time_ms + k), 0)
+            join.decide(0)
+        assert join.counters["suspect_pairs"] == k + 1
+        assert join.suspicious is suspicious
