@@ -64,13 +64,22 @@ class Decoder:
             check_placement(raw.key, partition, self._n_partitions)
             item = self._item(event, topic, raw)
             value = check_value(event, raw.value, self._max_event_bytes)
-            prepared = self._prepare(event.modality, value, event.content_type, event.language or None)
-            payload.prepared = prepared
-            n_bytes += prepared.n_bytes
+            payload.prepared = self._prepare_or_reject(event, value)
+            n_bytes += payload.prepared.n_bytes
         except (ContractError, MediaError) as error:
             rejected = Rejected(error.reason, error.detail)
             self._log_first(rejected, topic, partition, raw.offset)
         return Record(raw.offset, item, rejected, n_bytes, payload)
+
+    def _prepare_or_reject(self, event: MediaEvent, value: bytes) -> Prepared:
+        try:
+            return self._prepare(event.modality, value, event.content_type, event.language or None)
+        except (MediaError, MemoryError):
+            raise
+        except Exception as error:
+            # A fault of the model's; ending would only have the next worker meet the same bytes.
+            log.exception("the model cannot prepare %s of stream %s", event.content_type, event.stream)
+            raise MediaError("model_failed", f"the model raised {error!r}") from error
 
     def _item(self, event: MediaEvent, topic: str, raw: Any) -> Item:
         time_ms = event.time_ms + self._offset_ms.get(event.lane, 0)

@@ -33,6 +33,7 @@ from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.faust import driver
+from streams.log import stop_consumer
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,12 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             return response
 
         coordinator._send_req = observed_send
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group and disconnect, or give up after a while: the broker may be away."""
+        await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()
+        if self._consumer is not None:
+            await stop_consumer(self._consumer)
 
     async def _fetch_records(
         self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None

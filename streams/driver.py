@@ -30,6 +30,7 @@ from syncline.results import Record
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.2
+SNAPSHOT_S = 0.1
 
 
 class PartitionDriver:
@@ -85,6 +86,7 @@ class PartitionDriver:
         if not self.state:
             self.owner.write_snapshot(self._parts.now_ms())
             self.schedule()
+            await asyncio.sleep(SNAPSHOT_S)  # its parts go when the claim before them has been read back
             await self._until_idle()
 
     async def _until_idle(self) -> None:

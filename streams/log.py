@@ -35,6 +35,20 @@ def _consumer(brokers: str) -> Any:
     )
 
 
+async def stop_consumer(consumer: Any, limit_s: float = 5.0) -> None:
+    """Stop one of aiokafka's consumers, come what may.
+
+    While its broker is away, its `stop` can wait for it, or raise a CancelledError that nobody asked for.
+    """
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait([stopping], timeout=limit_s)
+    if not stopping.done():
+        stopping.cancel()
+        await asyncio.wait([stopping])
+    if not stopping.cancelled() and stopping.exception() is not None:
+        log.info("a consumer did not end cleanly: %r", stopping.exception())
+
+
 class LogReader:
     """Reads stretches of one partition of the log; an async context manager. Raises `KafkaError`."""
 
@@ -46,7 +60,7 @@ class LogReader:
         try:
             await self._consumer.start()
         except BaseException:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
             raise
         self._consumer.assign([self._tp])
         return self
@@ -54,7 +68,7 @@ class LogReader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def bounds(self) -> tuple[int, int]:
         """The first offset that the log still has, and the next one that it will have."""
@@ -102,7 +116,7 @@ class LogTail:
             self._task.cancel()
             await asyncio.wait([self._task])
         if self._consumer is not None:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
 
     def follow(self, partition: int, start: int, on_entries: OnEntries) -> None:
         """Give every entry of `partition` from offset `start` on to `on_entries`, as it appears."""

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.hub import Hub
+from streams.log import stop_consumer
 from streams.parts import Parts
 from syncline.contract import ALL_TOPICS
 from syncline.errors import BrokerError
@@ -41,7 +42,7 @@ class HighWaters:
                 await asyncio.sleep(ASK_EVERY_S)
                 await self._ask(consumer)
         finally:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _ask(self, consumer: Any) -> None:
         wanted = {

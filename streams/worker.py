@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 RECOVERIES_AT_ONCE = 4
 CHECK_S = 0.5
+STOP_LIMIT_S = 5.0
+"""For the last commit and leaving the group."""
 NULL = "null"
 """The model without an opinion: its sets need no turn on the model's thread."""
 
@@ -54,6 +56,8 @@ class Worker:
         self._broken: BaseException | None = None
         self._app: SynclineApp | None = None
         self._runner: ModelRunner | None = None
+        self.hangs = False
+        """Something would not end; the process must be ended."""
         self._tail: LogTail | None = None
         self.health = HealthServer(settings.web_host, settings.web_port, self._not_live, self._not_ready)
 
@@ -186,13 +190,15 @@ class Worker:
         self, app: SynclineApp, background: list[asyncio.Task[None]], producer: Producer, tail: LogTail
     ) -> None:
         self._starting = "stopping"
-        await app.stop()  # commits and leaves the group
+        stopping = asyncio.create_task(app.stop())  # commits and leaves the group
+        await asyncio.wait([stopping], timeout=STOP_LIMIT_S)
+        if not stopping.done():
+            log.error("could not leave the group in %.0f s: the broker does not answer", STOP_LIMIT_S)
+            self.hangs = True
         self._hub.stop()
         for task in background:
             task.cancel()
-        await asyncio.wait(background)
-        await tail.stop()
-        await producer.stop()
+        await asyncio.gather(asyncio.wait(background), tail.stop(), producer.stop())
         if self._runner is not None:
             await self._runner.close()
 

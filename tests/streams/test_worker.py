@@ -176,21 +176,31 @@ async def _until_it_says(worker: WorkerProcess, what: str) -> tuple[int, dict[st
 
 async def test_a_second_sigterm_ends_it_at_once(own_broker: TestBroker, topic_prefix: str) -> None:
     """A broker that has gone can hold up the first, however long the drain may take."""
-    await make_topics(own_broker.address, topic_prefix, N_PARTITIONS)
-    await send(own_broker.address, topic_prefix, moments(2_000, n_bytes=1_000), N_PARTITIONS)
-    async with (
-        WorkerProcess(own_broker, topic_prefix, drain_ms=60_000) as worker,
-        Reader(own_broker.address, topic_prefix, N_PARTITIONS) as reader,
-    ):
-        await reader.read_until(lambda seen: len(seen.fused) > 0, LIMIT_S)
-        await own_broker.stop()
+    async with WorkerProcess(own_broker, topic_prefix, drain_ms=60_000) as worker:
+        await _work_until_the_broker_goes(worker, own_broker, topic_prefix)
         worker.signal(signal.SIGTERM)
         async with asyncio.timeout(LIMIT_S):
-            while "carrying out" not in worker.log():
+            while "carrying out" not in worker.log():  # noqa: ASYNC110 (a file has no event)
                 await asyncio.sleep(0.02)
         worker.signal(signal.SIGTERM)
         assert (await worker.wait(5.0))[0] == 1
     await own_broker.start()
+
+
+async def test_without_a_broker_it_ends_too(own_broker: TestBroker, topic_prefix: str) -> None:
+    """Neither the drain nor leaving the group may hang for ever."""
+    async with WorkerProcess(own_broker, topic_prefix, drain_ms=100) as worker:
+        await _work_until_the_broker_goes(worker, own_broker, topic_prefix)
+        assert (await worker.terminate(30.0))[0] == 1
+    await own_broker.start()
+
+
+async def _work_until_the_broker_goes(worker: WorkerProcess, broker: TestBroker, prefix: str) -> None:
+    await make_topics(broker.address, prefix, N_PARTITIONS)
+    await send(broker.address, prefix, moments(2_000, n_bytes=1_000), N_PARTITIONS)
+    async with Reader(broker.address, prefix, N_PARTITIONS) as reader:
+        await reader.read_until(lambda seen: len(seen.fused) > 0, LIMIT_S)
+    await broker.stop()
 
 
 @pytest.mark.apache

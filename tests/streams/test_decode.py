@@ -1,0 +1,109 @@
+"""streams/decode.py: from raw records to what the owner takes."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from models.protocol import Prepared
+from streams.decode import HELD_BYTES, Decoder
+from streams.join.settings import JoinSettings
+from syncline.errors import MediaError
+from syncline.placement import partition_for
+from tests.support.moments import START_MS
+from tests.support.raw import event, raw
+
+N_PARTITIONS = 4
+HERE = partition_for(b"s", N_PARTITIONS)
+
+
+def decoder(prepare: object = None, max_event_bytes: int = 100, **settings: object) -> Decoder:
+    """A decoder whose model takes everything, unless given another `prepare`."""
+    take = prepare or (lambda modality, data, content_type, language: Prepared(data, n_bytes=7))
+    return Decoder(JoinSettings(**settings), N_PARTITIONS, take, max_event_bytes)  # type: ignore[arg-type]
+
+
+def test_a_good_record_has_an_item_and_its_prepared_media() -> None:
+    """The item has the record's place and times, the payload what is needed later."""
+    (record,) = decoder().decode("media.image", HERE, [raw(event(duration_ms=40), offset=9)])
+    assert record.rejected is None
+    assert record.item is not None
+    assert (record.item.stream, record.item.lane, record.item.topic, record.item.offset) == (
+        "s",
+        "image",
+        "media.image",
+        9,
+    )
+    assert (record.item.time_ms, record.item.end_ms, record.item.append_ms) == (START_MS, START_MS + 40, START_MS + 5)
+    assert record.payload.prepared.value == b"x"
+    assert record.n_bytes == HELD_BYTES + 1 + 7
+
+
+def test_offset_ms_moves_the_lane_and_not_the_event() -> None:
+    """Ids are made of the event's own time, so that a setting does not change them."""
+    (record,) = decoder(offset_ms={"image": -120}).decode("media.image", HERE, [raw(event(duration_ms=40))])
+    assert record.item is not None
+    assert (record.item.time_ms, record.item.end_ms) == (START_MS - 120, START_MS - 80)
+    assert record.payload.event.time_ms == START_MS
+
+
+@pytest.mark.parametrize(
+    ("reason", "record"),
+    [
+        ("no_key", raw(key=None)),
+        ("key_mismatch", raw(key=b"other")),
+        ("missing_header", raw(headers=[])),
+        ("clock", raw(event(time_ms=START_MS + 60_006))),
+    ],
+)
+def test_what_cannot_be_placed_in_time_or_stream_has_no_item(reason: str, record: object) -> None:
+    """It moves no watermark."""
+    (decoded,) = decoder().decode("media.image", HERE, [record])
+    assert decoded.item is None
+    assert decoded.rejected is not None
+    assert decoded.rejected.reason == reason
+
+
+def test_an_item_as_far_ahead_as_is_taken_is_taken() -> None:
+    """`max_ahead_ms` is counted from the record's append time, and is itself taken."""
+    (decoded,) = decoder(max_ahead_ms=1_000).decode("media.image", HERE, [raw(event(time_ms=START_MS + 1_005))])
+    assert decoded.rejected is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "value"), [("null_value", None), ("empty_value", b""), ("too_large", b"x" * 101), ("odd", b"odd")]
+)
+def test_broken_media_keep_their_item(reason: str, value: bytes | None) -> None:
+    """Their headers are valid, so they move their lane's watermark."""
+
+    def prepare(modality: str, data: bytes, content_type: str, language: str | None) -> Prepared:
+        raise MediaError("odd", "not to my taste")
+
+    (decoded,) = decoder(prepare).decode("media.image", HERE, [raw(value=value)])
+    assert decoded.item is not None
+    assert decoded.rejected is not None
+    assert decoded.rejected.reason == reason
+
+
+def test_a_model_that_breaks_on_one_record_rejects_that_record(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it raises: the next worker would meet the same bytes, so ending this one mends nothing."""
+
+    def prepare(modality: str, data: bytes, content_type: str, language: str | None) -> Prepared:
+        if data == b"bad":
+            raise ZeroDivisionError("inside")
+        return Prepared(None)
+
+    good, bad = decoder(prepare).decode("media.image", HERE, [raw(offset=0), raw(offset=1, value=b"bad")])
+    assert good.rejected is None
+    assert bad.rejected is not None
+    assert (bad.rejected.reason, bad.item is not None) == ("model_failed", True)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_first_misrouted_record_is_logged_with_what_mends_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Once, however many there are."""
+    with caplog.at_level(logging.WARNING):
+        decoded = decoder().decode("media.image", (HERE + 1) % N_PARTITIONS, [raw(offset=0), raw(offset=1)])
+    assert [record.rejected and record.rejected.reason for record in decoded] == ["misrouted", "misrouted"]
+    assert caplog.text.count("partitioner=murmur2_random") == 1
