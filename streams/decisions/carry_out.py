@@ -8,7 +8,7 @@ confirmed --> members here? --> fuse --> its turn in its stream? --> publish -->
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from streams.decisions.holds import Holds
 from streams.decisions.naming import Key, keys_of, moves_nothing
@@ -124,14 +124,18 @@ class CarryOut:
             return
         # Its place is kept: were it acknowledged before the others have their outcome, a successor would take the
         # whole set for published.
+        if self._rules.keep_the_place_of_a_lost_member:
+            self._keep_place(task, key)
+        task.lost = (*task.lost, key)
+        self.fail(task, "lost")
+        self._when_ready(task)
+
+    def _keep_place(self, task: Task, key: Key) -> None:
         place = self._holds.topics[key[0]].add_lost(key[1])
         place.n_open += 1
         if place.log_offset == NOT_NAMED:
             place.log_offset = task.log_offset
         task.places.append(place)
-        task.lost = (*task.lost, key)
-        self.fail(task, "lost")
-        self._when_ready(task)
 
     def _when_ready(self, task: Task) -> None:
         if not task.ready or task.done:
@@ -148,11 +152,12 @@ class CarryOut:
 
     # --- carrying out -----------------------------------------------------------------------------------------
 
-    def fused(self, task: Task) -> None:
-        """The model has answered; the driver keeps the answer until it is told to publish."""
-        task.fused = True
-        if isinstance(task.decision, SetDecision):
-            self._flush(task.decision.stream)
+    def fused(self, tasks: Iterable[Task]) -> None:
+        """The model has answered; the driver keeps the answers until it is told to publish."""
+        for task in tasks:
+            task.fused = True
+            if isinstance(task.decision, SetDecision):
+                self._flush(task.decision.stream)
 
     def fail(self, task: Task, reason: str) -> None:
         """`task` cannot be fused; this takes effect when it is read back from the log."""
@@ -201,12 +206,13 @@ class CarryOut:
         if not self._rules.resolve_together and task.records[0] is not None:
             self._holds.resolve(task.records[0])
 
-    def published(self, task: Task) -> None:
-        """Every output of `task` is on the broker."""
-        for held in (*task.records, *task.places):
-            if held is not None:
-                held.n_open -= 1
-                self._resolve_if_ended(held)
+    def published(self, tasks: Iterable[Task]) -> None:
+        """Every output of these tasks is on the broker."""
+        for task in tasks:
+            for held in (*task.records, *task.places):
+                if held is not None:
+                    held.n_open -= 1
+                    self._resolve_if_ended(held)
 
     def _resolve_if_ended(self, held: Held) -> None:
         if held.final and held.n_open <= 0:

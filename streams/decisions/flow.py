@@ -6,17 +6,19 @@ itself. Limits are over all topics of one partition number together (docs/design
       held   0 ......... soft ................................. hard ........
       read   everything  what a decided set waits for, if any;  only what a decided set waits for;
                          nothing while soft/2 is on its way;    pressure decides the oldest set
-                         else one topic that is behind
+                         else one topic that is behind, first
+                         one that undecided sets wait for
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from streams.decisions.holds import Holds
 from streams.decisions.load import Load
 from streams.decisions.rules import ALL_RULES, Rules
+from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 
 
@@ -27,6 +29,8 @@ class TopicState(NamedTuple):
     caught_up: bool
     awaited: bool
     """A decided set waits for one of its records."""
+    wanted: bool = False
+    """An undecided set waits for one of its lanes."""
 
 
 class Flow:
@@ -50,18 +54,30 @@ class Flow:
         """Whether the oldest undecided set must be decided as it stands, because nothing else frees room."""
         return self.over_hard(held) and not self._frees_itself(on_its_way)
 
-    def readable(self, held: Load, on_its_way: Load, topics: Mapping[str, TopicState]) -> frozenset[str]:
-        """The topics that may be read now."""
+    def readable(
+        self, held: Load, on_its_way: Load, topics: Mapping[str, TopicState], *, alive: bool = False
+    ) -> frozenset[str]:
+        """The topics that may be read now; `alive`: a lane that an undecided set waits for was heard of lately."""
         if not self.over_soft(held):
             return frozenset(topics)
         # What is on its way frees itself only once the sets before it have all their members: after a crash the
         # first set of a stream may wait for a record that comes behind those of many later ones.
-        awaited = frozenset(name for name, state in topics.items() if state.awaited)
+        reads_awaited = self._rules.read_what_is_awaited
+        awaited = frozenset(name for name, state in topics.items() if state.awaited and reads_awaited)
         if awaited or self.over_hard(held) or self._frees_itself(on_its_way):
             return awaited
-        return self._one_behind((name, state) for name, state in topics.items() if not state.caught_up)
+        return self._one_behind(topics, alive=alive)
 
-    def _one_behind(self, behind: Iterable[tuple[str, TopicState]]) -> frozenset[str]:
+    def _one_behind(self, topics: Mapping[str, TopicState], *, alive: bool) -> frozenset[str]:
+        # Only what undecided sets wait for helps them. Where all of that is caught up and still comes in, there is
+        # nothing to do but wait: reading on in a backlog beside it would fill the room up to the hard limit, and
+        # pressure would tear sets whose members are just coming.
+        behind = [(name, state) for name, state in topics.items() if not state.caught_up]
+        if self._rules.read_what_is_wanted:
+            wanted = frozenset(name for name, state in topics.items() if state.wanted)
+            if alive and wanted and all(topics[name].caught_up for name in wanted):
+                return wanted
+            behind = [(name, state) for name, state in behind if state.wanted] or behind
         # The one that holds the fewest bytes: sparing the topic furthest behind in event time instead deadlocks
         # when that one is idle.
         ranked = sorted((state.held_bytes, name) for name, state in behind)
@@ -102,19 +118,23 @@ class Reading:
         self._now = frozenset()
         return self._now
 
-    def change(self, awaited: Set[str]) -> frozenset[str] | None:
+    def change(self, awaited: Set[str], join: PartitionJoin | None, now_ms: int) -> frozenset[str] | None:
         """The topics to read from now on, None if that has not changed; `awaited`: a decided set waits for them."""
         if not self.rationed:
             now = frozenset(self._holds.topics)
         else:
-            now = self._flow.readable(self._holds.held, self._holds.on_its_way, self._topics(awaited))
+            topics = self._topics(awaited, join.awaits.topics if join is not None else set())
+            alive = join is not None and join.awaits.is_alive(now_ms)
+            now = self._flow.readable(self._holds.held, self._holds.on_its_way, topics, alive=alive)
         if now == self._now:
             return None
         self._now = now
         return now
 
-    def _topics(self, awaited: Set[str]) -> dict[str, TopicState]:
-        return {
-            topic: TopicState(hold.n_bytes, hold.position >= self._high_water.get(topic, 2**63), topic in awaited)
-            for topic, hold in self._holds.topics.items()
-        }
+    def _topics(self, awaited: Set[str], wanted: Set[str]) -> dict[str, TopicState]:
+        states: dict[str, TopicState] = {}
+        for topic, hold in self._holds.topics.items():
+            high_water = self._high_water.get(topic)
+            caught_up = high_water is not None and hold.position >= high_water
+            states[topic] = TopicState(hold.n_bytes, caught_up, topic in awaited, topic in wanted)
+        return states

@@ -133,6 +133,10 @@ class Holds:
         """What is proposed or decided with all members here, and not yet resolved."""
         return Load(self._way_events, self._way_bytes)
 
+    def log_offsets(self) -> Iterator[int]:
+        """Where the first decisions stand in the log that name held records; `NOT_NAMED` for the others."""
+        return (held.log_offset for hold in self.topics.values() for held in hold)
+
     @property
     def acknowledged(self) -> dict[str, int]:
         """Per topic the next offset to be read after a restart."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streams.decisions.carry_out import CarryOut
+from streams.decisions.flow import Reading
 from streams.decisions.holds import Holds
 from streams.decisions.outbox import Outbox
 from streams.decisions.records import NOT_NAMED, Held, Record
@@ -62,6 +63,18 @@ class Intake:
             self._carry_out.passed(topic, next_offset)
             if self.join is not None:
                 self.join.joined(topic, next_offset, now_ms)
+
+    def fill_outbox(self, join: PartitionJoin, reading: Reading, now_ms: int) -> bool:
+        """Decide more, unless the next batch is full already; pressure decides only where nothing else does.
+
+        Whether there is anything to propose.
+        """
+        if self._outbox.wants_more:
+            self._outbox.extend(self._carry_out.take_proposals())
+            self._outbox.extend(join.decide(now_ms))
+            if not self._outbox and reading.must_press:
+                self._outbox.extend(join.press())
+        return bool(self._outbox)
 
     def _without_stray_item(self, topic: str, record: Record) -> Record:
         """A rejected record of a lane that its stream does not wait for, or not from this topic, moves no watermark."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from streams.decisions.holds import Holds
 from streams.decisions.naming import keys_of
+from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.runs import with_runs
 from streams.join.model import Decision, SetDecision, UnfusedDecision
 
@@ -19,8 +20,8 @@ _ITEM_BYTES = 64
 class Outbox:
     """Decisions in the order in which they go into the log."""
 
-    def __init__(self, holds: Holds) -> None:
-        self._holds = holds
+    def __init__(self, holds: Holds, rules: Rules = ALL_RULES) -> None:
+        self._holds, self._rules = holds, rules
         self._decisions: list[Decision] = []
 
     def __bool__(self) -> bool:
@@ -47,6 +48,8 @@ class Outbox:
         """The next batch; its records are on their way from now on."""
         decisions = with_runs(self._decisions)
         size = _batch_size(decisions)
+        while self._rules.given_up_sets_stay_whole and _parts_a_set(decisions, size):
+            size += 1
         batch, self._decisions = decisions[:size], decisions[size:]
         for decision in batch:
             # A shared member that stays open frees no room until it is closed.
@@ -59,14 +62,12 @@ class Outbox:
 
 
 def _batch_size(decisions: Sequence[Decision]) -> int:
-    """How many decisions go into the next batch: up to the limits, at least one, and never half of a given-up set."""
+    """How many decisions go into the next batch: up to the limits, at least one."""
     size, n_bytes = 0, 0
     for decision in decisions:
         n_bytes += _estimated_bytes(decision)
         if size >= BATCH_DECISIONS or (n_bytes > BATCH_BYTES and size):
             break
-        size += 1
-    while 0 < size < len(decisions) and _belong_together(decisions[size - 1], decisions[size]):
         size += 1
     return size
 
@@ -77,7 +78,11 @@ def _estimated_bytes(decision: Decision) -> int:
     return _ITEM_BYTES + (len(decision.item.stream) if isinstance(decision, UnfusedDecision) else 0)
 
 
-def _belong_together(one: Decision, after: Decision) -> bool:
+def _parts_a_set(decisions: Sequence[Decision], size: int) -> bool:
+    """Whether a cut behind the first `size` decisions would go through a set that was given up."""
+    if not 0 < size < len(decisions):
+        return False
+    one, after = decisions[size - 1], decisions[size]
     # The members of a set that was given up (`require`) are unmatched one by one. Were only some of them in the log,
     # a successor would join the others anew and fuse what a run without a crash does not.
     return (

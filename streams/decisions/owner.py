@@ -13,6 +13,7 @@ monotonic clock. An owner belongs to one assignment: after a rebalance a new one
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from itertools import chain
 
 from streams.decisions.carry_out import CarryOut
 from streams.decisions.entries import Batch, Claim, decode_entry
@@ -52,20 +53,20 @@ class PartitionOwner:
         rules: Rules = ALL_RULES,
     ) -> None:
         self._rules = rules
-        self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms)
+        self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms, rules)
         self._view = LogView(rules=rules)
         self._holds = Holds(committed, in_order=rules.acknowledge_in_order)
         self._carry_out = CarryOut(self._holds, rules)
         self._settled = SettledState(settings)
-        self._proposer = Proposer()
-        self._outbox = Outbox(self._holds)
+        self._proposer = Proposer(rules)
+        self._outbox = Outbox(self._holds, rules)
         self._intake = Intake(settings, self._holds, self._carry_out, self._outbox, rules)
         self._snapshots = SnapshotWriter(now_ms)
         self._reading = Reading(Flow(settings, rules), self._holds)
+        # Until then nothing is acknowledged: beside committed offsets a log without decisions looks emptied.
         self._log_speaks = False
+        self._now_ms = now_ms
         self._claim()
-
-    # --- start -------------------------------------------------------------------------------------------------
 
     def recovery(self, log_start: int, log_end: int, now_ms: int) -> Generator[ReadLog, list[tuple[int, bytes]], None]:
         """Bring this owner to the state at the committed offsets.
@@ -92,8 +93,6 @@ class PartitionOwner:
         self._snapshots.reset()
         self._carry_out.propose_failures_again()
         self._intake.start(self._settled, now_ms)
-
-    # --- what happens ------------------------------------------------------------------------------------------
 
     def on_records(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Records of one topic arrived, in offset order; ones that were delivered before are passed over."""
@@ -151,10 +150,9 @@ class PartitionOwner:
     def on_appended(self, number: int, *, ok: bool, now_ms: int) -> None:
         """The broker has, or has not, the entry of `Commands.append` with this number."""
         self._proposer.appended(number, ok=ok)
-        if not ok and self._intake.join is not None:
-            # Timers propose nothing while appends fail, and start again when they succeed.
+        if not ok and self._rules.timers_rest_while_appends_fail:
             for topic in self._holds.topics:
-                self._intake.join.high_water(topic, None, now_ms, now_ms)
+                self.on_high_water(topic, None, now_ms, now_ms)
 
     def on_heartbeat(self, sent_ms: int) -> None:
         """A heartbeat sent at `sent_ms` succeeded in this owner's generation."""
@@ -163,8 +161,7 @@ class PartitionOwner:
 
     def on_fused(self, tasks: Sequence[Task]) -> None:
         """The model has answered these sets."""
-        for task in tasks:
-            self._carry_out.fused(task)
+        self._carry_out.fused(tasks)
 
     def on_failed(self, task: Task, reason: str) -> None:
         """This set cannot be fused, now or later."""
@@ -172,13 +169,11 @@ class PartitionOwner:
 
     def on_published(self, tasks: Sequence[Task]) -> None:
         """Every output of these tasks is on the broker."""
-        for task in tasks:
-            self._carry_out.published(task)
-
-    # --- what is to be done ------------------------------------------------------------------------------------
+        self._carry_out.published(tasks)
 
     def tick(self, now_ms: int) -> None:
         """Propose what can be proposed now; call it after anything happened, and at least every 100 ms."""
+        self._now_ms = now_ms
         if self._intake.join is None or not self._proposer.free or self._snapshots.renewing:
             return
         if not self._tenure.may_propose(now_ms):
@@ -192,12 +187,7 @@ class PartitionOwner:
             self._propose(self._intake.join, now_ms)
 
     def _propose(self, join: PartitionJoin, now_ms: int) -> None:
-        if self._outbox.wants_more:
-            self._outbox.extend(self._carry_out.take_proposals())
-            self._outbox.extend(join.decide(now_ms))
-            if not self._outbox and self._reading.must_press:
-                self._outbox.extend(join.press())
-        if not self._outbox:
+        if not self._intake.fill_outbox(join, self._reading, now_ms):
             return
         batch = self._outbox.take_batch()
         self._proposer.send(Batch(self._view.claim_offset, self._proposer.next_number, batch))
@@ -215,18 +205,12 @@ class PartitionOwner:
         self._proposer.send(self._tenure.claim(self._proposer.next_number))
 
     def _begin_snapshot(self, join: PartitionJoin) -> None:
-        settled = self._settled
-        named = [held.log_offset for hold in self._holds.topics.values() for held in hold]
-        settled.forget_bounds(join.clocks)
-        parts = snapshot_parts(
-            self._holds.acknowledged,
-            (settled.clocks if self._rules.snapshot_at_acknowledged else join.clocks).export(),
-            settled.bounds,
-            settled.replay_from([*named, *self._carry_out.log_offsets()], self._view.next_offset),
-            self._view.claim_offset,
-            self._proposer.next_number,
-        )
-        self._snapshots.begin(parts)
+        named = chain(self._holds.log_offsets(), self._carry_out.log_offsets())
+        replay_from = self._settled.replay_from(named, self._view.next_offset)
+        self._settled.forget_bounds(join.clocks)
+        clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else join.clocks
+        state = self._holds.acknowledged, clocks.export(), self._settled.bounds
+        self._snapshots.begin(snapshot_parts(*state, replay_from, self._view.claim_offset, self._proposer.next_number))
 
     def take_commands(self) -> Commands:
         """What is to be done now; each thing is handed out once."""
@@ -237,20 +221,10 @@ class PartitionOwner:
         if self.state != "owning":
             return commands
         self._carry_out.take(commands)
-        self._acknowledge(commands)
-        commands.read = self._reading.change(self._carry_out.awaited_topics())
+        if self._log_speaks:
+            commands.acknowledge = self._settled.advance(self._holds)
+        commands.read = self._reading.change(self._carry_out.awaited_topics(), self._intake.join, self._now_ms)
         return commands
-
-    def _acknowledge(self, commands: Commands) -> None:
-        if not self._log_speaks:
-            return  # offsets without records were passed: committed beside a log without decisions, it looks emptied
-        for topic, hold in self._holds.topics.items():
-            before = hold.acknowledged
-            self._settled.settle(hold.advance())
-            if hold.acknowledged > before:
-                commands.acknowledge[topic] = hold.acknowledged
-
-    # --- what others ask ---------------------------------------------------------------------------------------
 
     def topics_to_ask(self) -> set[str]:
         """Topics whose high watermark must be asked for now: a timer or back-pressure needs it."""

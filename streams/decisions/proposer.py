@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from streams.decisions.entries import Entry, encode_entry
 from streams.decisions.records import Append
+from streams.decisions.rules import ALL_RULES, Rules
 
 
 class Proposer:
     """Numbers and sends the entries of one owner."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules = ALL_RULES) -> None:
+        self._rules = rules
         self._number = -1
-        self._in_flight: Append | None = None
-        self._to_send: Append | None = None
-        self.failing = False
-        """The last append failed: timers and pressure must propose nothing until one succeeds."""
+        self._in_flight: dict[int, Append] = {}
+        self._to_send: list[Append] = []
 
     @property
     def free(self) -> bool:
         """Whether the next entry may go."""
-        return self._in_flight is None
+        return not self._in_flight or not self._rules.one_batch_in_flight
 
     @property
     def next_number(self) -> int:
@@ -33,24 +33,21 @@ class Proposer:
     def send(self, entry: Entry) -> None:
         """Put `entry`, made with `next_number`, on its way."""
         self._number = entry.number
-        self._in_flight = self._to_send = Append(entry.number, encode_entry(entry))
+        append = self._in_flight[entry.number] = Append(entry.number, encode_entry(entry))
+        self._to_send.append(append)
 
     def appended(self, number: int, *, ok: bool) -> None:
-        """The broker has, or has not, the entry with this number."""
-        if self._in_flight is None or number != self._in_flight.number:
-            return  # of a claim that has been lost since
-        self.failing = not ok
+        """The broker has, or has not, the entry with this number; of a claim that was lost since, nobody cares."""
         if ok:
-            self._in_flight = None
-        else:
-            self._to_send = self._in_flight
+            self._in_flight.pop(number, None)
+        elif number in self._in_flight:
+            self._to_send.append(self._in_flight[number])
 
     def drop(self) -> None:
         """The claim is lost: what is in flight is void wherever it lands."""
-        self._in_flight = self._to_send = None
-        self.failing = False
+        self._in_flight.clear()
+        self._to_send.clear()
 
     def take(self) -> Append | None:
         """What is to be appended now."""
-        to_send, self._to_send = self._to_send, None
-        return to_send
+        return self._to_send.pop(0) if self._to_send else None

@@ -22,6 +22,16 @@ class Rules:
     """A decision takes effect when it is read back, not when it is proposed."""
     obey_the_log: bool = True
     """After a crash a record that a valid decision names never joins again."""
+    propose_with_a_fresh_heartbeat: bool = True
+    """Nothing is proposed by a worker that has not been heard by its group for half the session timeout."""
+    one_batch_in_flight: bool = True
+    """The next entry goes only when the one before it is acknowledged."""
+    timers_rest_while_appends_fail: bool = True
+    """Timers propose nothing while appends fail, and start again when they succeed."""
+    keep_the_place_of_a_lost_member: bool = True
+    """A record that is gone is not acknowledged before the others of its set have their outcome."""
+    given_up_sets_stay_whole: bool = True
+    """The members of a set that was given up (`require`) go into one batch."""
     resolve_together: bool = True
     """All members of a set are resolved together, when every output is on the broker."""
     acknowledge_in_order: bool = True
@@ -34,6 +44,10 @@ class Rules:
     """Recovery starts from the watermarks and remembered ids of a snapshot and the decisions after it."""
     snapshot_at_acknowledged: bool = True
     """A snapshot holds the clocks as they were at the acknowledged offsets, not at the newest item read."""
+    read_what_is_awaited: bool = True
+    """Over the limits a topic is read whose records a decided set waits for."""
+    read_what_is_wanted: bool = True
+    """Over the soft limit a topic is read that undecided sets wait for; a backlog beside a live lane waits."""
     spare_what_frees_itself: bool = True
     """Over the soft limit nothing is read while half of it is on its way; pressure acts only below that."""
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from streams.decisions.entries import Claim
+from streams.decisions.holds import Holds
 from streams.decisions.naming import moving_items
-from streams.decisions.records import NOT_NAMED, Held
+from streams.decisions.records import NOT_NAMED
 from streams.decisions.recovery import Recovered
 from streams.join.clocks import Clocks, LaneState
 from streams.join.model import Decision, SetDecision, UnfusedDecision
@@ -56,11 +57,17 @@ class SettledState:
         for key in sorted(decided):
             self.clocks.move(decided[key])
 
-    def settle(self, passed: Iterable[Held]) -> None:
-        """These records, in offset order of their topic, are acknowledged."""
-        for held in passed:
-            if held.moves and held.item is not None:
-                self.clocks.move(held.item)
+    def advance(self, holds: Holds) -> dict[str, int]:
+        """Acknowledge what is resolved without a gap; per topic that moved, the next offset after a restart."""
+        moved: dict[str, int] = {}
+        for hold in holds.topics.values():
+            before = hold.acknowledged
+            for held in hold.advance():
+                if held.moves and held.item is not None:
+                    self.clocks.move(held.item)
+            if hold.acknowledged > before:
+                moved[hold.topic] = hold.acknowledged
+        return moved
 
     def bind(self, decision: Decision) -> None:
         """Remember the bound of a confirmed decision by timeout or pressure."""

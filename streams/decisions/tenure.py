@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from streams.decisions.entries import Claim
+from streams.decisions.rules import ALL_RULES, Rules
 
 State = Literal["claiming", "owning", "lost"]
 
@@ -17,9 +18,11 @@ class Tenure:
         +------------ a heartbeat sent after that still succeeds ----------------+
     """
 
-    def __init__(self, worker: str, generation: int, now_ms: int, session_timeout_ms: int) -> None:
+    def __init__(
+        self, worker: str, generation: int, now_ms: int, session_timeout_ms: int, rules: Rules = ALL_RULES
+    ) -> None:
         self._worker, self._generation, self._era = worker, generation, 0
-        self._session_timeout_ms = session_timeout_ms
+        self._session_timeout_ms, self._rules = session_timeout_ms, rules
         self._lost_ms = self._heartbeat_ms = now_ms
         self.state: State = "claiming"
 
@@ -47,4 +50,5 @@ class Tenure:
 
     def may_propose(self, now_ms: int) -> bool:
         """Whether it is worth proposing: owning, with a fresh heartbeat. Safety rests on claims, not on this."""
-        return self.state == "owning" and now_ms - self._heartbeat_ms <= self._session_timeout_ms // 2
+        fresh = now_ms - self._heartbeat_ms <= self._session_timeout_ms // 2
+        return self.state == "owning" and (fresh or not self._rules.propose_with_a_fresh_heartbeat)

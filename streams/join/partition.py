@@ -7,6 +7,7 @@ high_water, joined --> timers: waited long enough, with proof? ----------> decid
 
 from __future__ import annotations
 
+from streams.join.awaits import Awaits
 from streams.join.clocks import NEVER_MS, Clocks
 from streams.join.earliest import Earliest
 from streams.join.model import Item, JoinDecision, SetReason
@@ -43,6 +44,7 @@ class PartitionJoin:
         self._suspects = Suspects(self.counters) if settings.strategy == "earliest" else None
         self._strategy = STRATEGIES[settings.strategy](settings)
         self._timers = Timers(settings.max_wait_ms)
+        self.awaits = Awaits(settings.max_wait_ms)
         self._streams: dict[str, StreamState] = {}
         self._dirty: dict[str, None] = {}
         self._plans: dict[tuple[str, ...], LanePlan] = {}
@@ -178,6 +180,7 @@ class PartitionJoin:
             head = next((head for head in heads if self._timers.expired(head, now_ms)), None)
             if head is None:
                 self._timers.wait(stream, heads, now_ms)
+                self.awaits.wait(stream.name, heads)
                 return
             self._emit(stream, head, "timeout")
         self._drop_if_empty(stream)
@@ -186,6 +189,7 @@ class PartitionJoin:
         # Arrivals that are forgotten with it are older than that of any item held later: no timer changes.
         if not stream.n_held:
             del self._streams[stream.name]
+            self.awaits.drop(stream.name)
 
     def _emit(self, stream: StreamState, head: Head, forced: SetReason | None) -> None:
         """Decide one head; `forced` is why, if not by the watermarks."""

@@ -120,7 +120,7 @@ def test_a_failure_stands_for_whoever_redoes_the_set() -> None:
 
 
 def test_a_failure_that_was_not_read_back_binds_nobody() -> None:
-    """The model failed, the worker crashed before that was in the log: a successor's model succeeds, and that counts."""
+    """The worker crashed before the failure was in the log: a successor's model succeeds, and that counts."""
     media = media_of(image=[("s", 1_000)], text=[("s", 1_000)], audio=[("s", 1_000)])
     first = Driven(NO_TIMERS)
     first.has_model = False
