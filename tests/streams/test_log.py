@@ -1,0 +1,120 @@
+"""streams/log.py against real brokers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from streams.log import LogReader, LogTail, stop_consumer
+from tests.support.brokers import TestBroker
+from tests.support.topics import make_topics
+
+
+async def append(broker: TestBroker, topic: str, partition: int, values: list[bytes]) -> None:
+    """Entries as the worker appends them, one a batch."""
+    async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+        for value in values:
+            await producer.send_and_wait(topic, value, partition=partition)
+
+
+@pytest.fixture
+async def topic(broker: TestBroker, topic_prefix: str) -> str:
+    """An empty log of two partitions."""
+    await make_topics(broker.address, topic_prefix, 2)
+    return topic_prefix + "decisions"
+
+
+async def test_an_empty_log_starts_and_ends_at_0(broker: TestBroker, topic: str) -> None:
+    """There is nothing to read."""
+    async with LogReader(broker.address, topic, 1) as reader:
+        assert await reader.bounds() == (0, 0)
+
+
+async def test_stretches_are_read_in_any_order(broker: TestBroker, topic: str) -> None:
+    """Recovery reads backwards, in chunks: exactly what was asked for, in offset order."""
+    await append(broker, topic, 1, [b"%d" % n for n in range(40)])
+    async with LogReader(broker.address, topic, 1) as reader:
+        assert await reader.bounds() == (0, 40)
+        for start, stop in ((30, 40), (10, 30), (0, 10), (5, 6)):
+            assert await reader.read(start, stop) == [(n, b"%d" % n) for n in range(start, stop)]
+
+
+class Followed:
+    """Collects what the tail gives."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[int, bytes]] = []
+        self._changed = asyncio.Event()
+
+    def __call__(self, entries: list[tuple[int, bytes]]) -> None:
+        self.entries += entries
+        self._changed.set()
+
+    async def until(self, n_entries: int) -> None:
+        async with asyncio.timeout(20):
+            while len(self.entries) < n_entries:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+@pytest.fixture
+async def tail(broker: TestBroker, topic: str) -> AsyncIterator[LogTail]:
+    tail = LogTail(broker.address, topic)
+    await tail.start()
+    yield tail
+    await tail.stop()
+
+
+async def test_the_tail_gives_each_entry_once_while_partitions_come_and_go(
+    broker: TestBroker, topic: str, tail: LogTail
+) -> None:
+    """Following another partition, or leaving one, neither repeats nor loses an entry of those that are kept."""
+    await append(broker, topic, 0, [b"old"] * 3)
+    first, second = Followed(), Followed()
+    tail.follow(0, 2, first)
+    await first.until(1)
+    for n in range(10):
+        if n % 2:
+            tail.leave(1)
+        else:
+            tail.follow(1, 0, second)
+        await append(broker, topic, 0, [b"%d" % n])
+        await first.until(n + 2)
+    assert first.entries == [(2, b"old"), *((n + 3, b"%d" % n) for n in range(10))]
+    assert second.entries == []
+
+
+async def test_a_partition_that_was_left_is_heard_no_more(broker: TestBroker, topic: str, tail: LogTail) -> None:
+    """Nothing of an old assignment may act."""
+    left, kept = Followed(), Followed()
+    tail.follow(0, 0, left)
+    tail.follow(1, 0, kept)
+    await append(broker, topic, 0, [b"a"])
+    await left.until(1)
+    tail.leave(0)
+    await append(broker, topic, 0, [b"b"])
+    await append(broker, topic, 1, [b"c"])
+    await kept.until(1)
+    assert left.entries == [(0, b"a")]
+
+
+async def test_stopping_a_consumer_never_raises_and_never_hangs() -> None:
+    """aiokafka's own `stop` does both while its broker is away."""
+
+    class Hangs:
+        async def stop(self) -> None:
+            await asyncio.Event().wait()
+
+    class Cancels:
+        async def stop(self) -> None:
+            raise asyncio.CancelledError
+
+    class Fails:
+        async def stop(self) -> None:
+            raise OSError("gone")
+
+    for consumer in (Hangs(), Cancels(), Fails()):
+        await asyncio.wait_for(stop_consumer(consumer, limit_s=0.01), 5)
