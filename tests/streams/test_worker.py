@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from syncline.events import build_headers
 from syncline.placement import partition_for
@@ -163,6 +164,22 @@ async def test_unequal_partition_counts_are_named(broker: TestBroker, topic_pref
     async with WorkerProcess(broker, topic_prefix) as worker:
         _, answer = await _until_it_says(worker, "decisions 3")
         assert "same number of partitions" in answer["reasons"][0]
+
+
+async def test_a_log_that_was_emptied_is_not_worked_on(broker: TestBroker, topic_prefix: str) -> None:
+    """Committed offsets beside a log without decisions: whatever it did would be a second outcome for some records."""
+    await make_topics(broker.address, topic_prefix, N_PARTITIONS)
+    await send(broker.address, topic_prefix, moments(20), N_PARTITIONS)
+    consumer: Any = AIOKafkaConsumer(bootstrap_servers=broker.address, group_id=topic_prefix + "workers")
+    tps = [TopicPartition(topic_prefix + "media.image", number) for number in range(N_PARTITIONS)]
+    await consumer.start()
+    consumer.assign(tps)
+    await consumer.commit(dict.fromkeys(tps, 3))
+    await consumer.stop()
+    async with WorkerProcess(broker, topic_prefix) as worker:
+        await _until_it_says(worker, "the log holds no decision, but offsets are committed")
+        assert (await worker.ask("/livez"))[0] == 200
+        assert (await worker.terminate())[0] == 0
 
 
 async def _until_it_says(worker: WorkerProcess, what: str) -> tuple[int, dict[str, Any]]:

@@ -1,0 +1,142 @@
+"""streams/carry_out.py: what the owner is told of each set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from models.protocol import Fusion, Member
+from streams.carry_out import Carrier
+from streams.decisions.records import Task
+from streams.join.settings import JoinSettings
+from streams.settings import WorkerSettings
+from syncline.errors import NoAnswerError, SetFailedError
+from syncline.results import ModelInfo, Record, decode_fused
+from tests.streams.test_outputs import held, set_task
+
+
+class Owner:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.fused: list[Task] = []
+        self.failed: list[tuple[Task, str]] = []
+        self.published: list[Task] = []
+
+    def on_fused(self, tasks: Sequence[Task]) -> None:
+        self.fused += tasks
+
+    def on_failed(self, task: Task, reason: str) -> None:
+        self.failed.append((task, reason))
+
+    def on_published(self, tasks: Sequence[Task]) -> None:
+        self.published += tasks
+
+
+class World:
+    """A carrier with a producer that takes everything, and a model given by the test."""
+
+    def __init__(self, model: Any) -> None:
+        self.owner, self.sent, self.looked = Owner(), list[bytes](), asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        settings = WorkerSettings(join=JoinSettings())
+        parts: Any = SimpleNamespace(
+            fuse=model, settings=settings, model_info=ModelInfo("m", "1"), producer=SimpleNamespace(send=self._send)
+        )
+        owner: Any = self.owner
+        self.carrier = Carrier(parts, 0, owner, self.looked.set, self._spawn)
+
+    async def _send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+        self.sent += [record.value for record in records]
+        return len(records)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def settle(self) -> None:
+        """Wait for everything that was spawned."""
+        await asyncio.gather(*self._running)
+
+
+def answer_with(result: Fusion | Exception) -> Any:
+    """A model with one answer."""
+
+    async def fuse(members: Sequence[Member]) -> Fusion:
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return fuse
+
+
+async def test_the_null_model_answers_at_once() -> None:
+    """No thread, no task: joining alone is what its users want."""
+    world, task = World(None), set_task(held("image", 1))
+    world.carrier.fuse([task])
+    assert world.owner.fused == [task]
+    assert world.looked.is_set()
+
+
+async def test_an_answer_is_kept_until_it_is_the_streams_turn() -> None:
+    """Then it is published, and the owner hears of it."""
+    world, task = World(answer_with(Fusion(labels=[("cat", 1.0)]))), set_task(held("image", 1), held("text", 2))
+    world.carrier.fuse([task])
+    await world.settle()
+    assert world.owner.fused == [task]
+    assert world.sent == []
+    world.looked.clear()
+    world.carrier.publish([task])
+    await asyncio.wait_for(world.looked.wait(), 10)
+    assert [decode_fused(value).labels for value in world.sent] == [(("cat", 1.0),)]
+    assert world.owner.published == [task]
+    world.carrier.close()
+
+
+async def test_a_set_that_the_model_refuses_is_a_failure() -> None:
+    """It becomes a decision before any dead letter is sent: that is the owner's business."""
+    world, task = World(answer_with(SetFailedError("odd"))), set_task(held("image", 1))
+    world.carrier.fuse([task])
+    await world.settle()
+    assert world.owner.failed == [(task, "model_failed")]
+    assert world.owner.fused == []
+
+
+async def test_without_an_answer_nothing_is_said() -> None:
+    """The service stops: nothing is acknowledged, and whoever comes next fuses it."""
+    world, task = World(answer_with(NoAnswerError("closed"))), set_task(held("image", 1))
+    world.carrier.fuse([task])
+    await world.settle()
+    assert (world.owner.fused, world.owner.failed) == ([], [])
+
+
+async def test_after_close_the_owner_hears_nothing() -> None:
+    """Nothing of an old assignment acts, though a batch on its way may still arrive."""
+    world, task = World(None), set_task(held("image", 1))
+    world.carrier.fuse([task])
+    world.carrier.publish([task])
+    world.carrier.close()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert world.owner.published == []
+
+
+@pytest.mark.parametrize("n_lanes", [1, 2, 3])
+async def test_the_model_is_given_each_member_with_its_lane_and_media(n_lanes: int) -> None:
+    """In the set's order; a lost member is not among them."""
+    seen: list[Member] = []
+
+    async def fuse(members: Sequence[Member]) -> Fusion:
+        seen.extend(members)
+        return Fusion()
+
+    lanes = ("image", "text", "audio")[:n_lanes]
+    world = World(fuse)
+    world.carrier.fuse([set_task(*(held(lane, number) for number, lane in enumerate(lanes)))])
+    await world.settle()
+    assert [(member.lane, member.modality) for member in seen] == [(lane, lane) for lane in lanes]

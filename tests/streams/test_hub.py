@@ -1,0 +1,118 @@
+"""streams/hub.py: drivers come and go with assignments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from streams import hub as hub_module
+from streams.delivery import Batch
+from streams.hub import Hub
+from syncline.contract import MEDIA_TOPICS
+
+PREFIX = "p."
+
+
+class Driver:
+    """Stands for a driver; notes what is asked of it."""
+
+    made: list[Driver]
+
+    def __init__(self, parts: Any, assigned: Any) -> None:
+        self.assigned, self.calls = assigned, list[str]()
+        self.batches: list[tuple[str, Batch]] = []
+        Driver.made.append(self)
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+    def stop_reading(self) -> None:
+        self.calls.append("stop_reading")
+
+    async def hand_over(self) -> None:
+        self.calls.append("hand_over")
+
+    def deliver(self, topic: str, batch: Batch) -> None:
+        self.batches.append((topic, batch))
+
+    def reasons(self) -> Iterator[str]:
+        yield from ()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """A hub with drivers that only note down."""
+    Driver.made = []
+    monkeypatch.setattr(hub_module, "PartitionDriver", Driver)
+    hub = Hub(PREFIX)
+    parts: Any = object()
+    hub.use(parts)
+    return hub
+
+
+def positions(*numbers: int, topics: tuple[str, ...] = MEDIA_TOPICS) -> dict[TopicPartition, int | None]:
+    return {TopicPartition(PREFIX + topic, number): number or None for topic in topics for number in numbers}
+
+
+async def test_each_partition_number_has_a_driver_with_its_offsets(hub: Hub) -> None:
+    """One of its own name, so that a claim in it is its own."""
+    assert "waiting for an assignment" in next(iter(hub.reasons()))
+    await hub.on_assigned(2, 7, positions(0, 3))
+    assert list(hub.reasons()) == []
+    assigned = [driver.assigned for driver in Driver.made]
+    assert [(one.partition, one.epoch, one.generation) for one in assigned] == [(0, 2, 7), (3, 2, 7)]
+    assert assigned[1].committed == dict.fromkeys(MEDIA_TOPICS, 3)
+    assert assigned[0].committed == dict.fromkeys(MEDIA_TOPICS)
+    assert len({one.worker for one in assigned}) == 2
+
+
+async def test_a_worker_without_partitions_is_ready(hub: Hub) -> None:
+    """There are more workers than partitions; it stands by."""
+    await hub.on_assigned(2, 7, {})
+    assert list(hub.reasons()) == []
+
+
+async def test_siblings_that_come_apart_are_not_read(hub: Hub) -> None:
+    """A stream's records would be with two workers."""
+    torn = positions(0) | positions(1, topics=("media.image",))
+    await hub.on_assigned(2, 7, torn)
+    assert Driver.made == []
+    assert "without their siblings" in "".join(hub.reasons())
+    await hub.on_assigned(3, 8, positions(0))
+    assert list(hub.reasons()) == []
+
+
+async def test_a_rebalance_hands_over_and_stops(hub: Hub) -> None:
+    """In this order; the next assignment has new drivers under new names."""
+    await hub.on_assigned(2, 7, positions(0))
+    await hub.on_revoked()
+    (old,) = Driver.made
+    assert old.calls == ["start", "stop_reading", "hand_over", "stop"]
+    assert hub.drivers == {}
+    await hub.on_assigned(3, 8, positions(0))
+    assert Driver.made[1].assigned.worker != old.assigned.worker
+
+
+async def test_records_of_another_assignment_are_dropped(hub: Hub) -> None:
+    """They come again, in the new one's order."""
+    await hub.on_assigned(2, 7, positions(0))
+    now = Batch(2, PREFIX + "media.image", 0, [], 1)
+    for batch in (now, now._replace(epoch=1), now._replace(partition=5)):
+        hub.hand_over(batch)
+    assert Driver.made[0].batches == [("media.image", now)]
+
+
+async def test_a_halted_hub_stays_halted(hub: Hub) -> None:
+    """The numbers of partitions have changed: streams are elsewhere than their records, until somebody looks."""
+    await hub.on_assigned(2, 7, positions(0))
+    hub.halt("topics had 1 partitions, now 2")
+    assert Driver.made[0].calls[-1] == "stop"
+    await hub.on_assigned(3, 8, positions(0, 1))
+    assert len(Driver.made) == 1
+    assert list(hub.reasons()) == ["topics had 1 partitions, now 2"]
