@@ -34,10 +34,10 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.faust import driver
 from streams.log import stop_consumer
+from syncline.kafka import FETCH_MAX_WAIT_MS
 
 log = logging.getLogger(__name__)
 
-FETCH_MAX_WAIT_MS = 50
 RECORDS_PER_POLL = 200
 """Of one topic partition; bounds by how much a poll under way overshoots the limit of held records."""
 POLL_S = 0.5

@@ -14,13 +14,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from syncline.kafka import FETCH_MAX_WAIT_MS
+
 log = logging.getLogger(__name__)
 
 Entries = list[tuple[int, bytes]]
 """(offset, value), in offset order."""
 OnEntries = Callable[[Entries], None]
 
-FETCH_MAX_WAIT_MS = 100
 TAIL_POLL_MS = 500
 RETRY_S = 0.2
 

@@ -21,7 +21,7 @@ from syncline import contract as c
 from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, SettingsError
 from syncline.header_names import tolerate_header_names
-from syncline.kafka import broker_error, require_topics
+from syncline.kafka import FETCH_MAX_WAIT_MS, broker_error, require_topics
 from syncline.results import ConvertedText, FusedResult, Unfused, decode_converted, decode_fused, decode_unfused
 
 Result = FusedResult | ConvertedText | Unfused | DeadLetter
@@ -99,7 +99,7 @@ class ResultConsumer:
             group_id=self._group_id,
             auto_offset_reset=self._start,
             enable_auto_commit=False,
-            **self._options,
+            **({"fetch_max_wait_ms": FETCH_MAX_WAIT_MS} | self._options),
         )
         try:
             await client.start()

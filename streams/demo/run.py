@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import tempfile
 import uuid
 from collections.abc import AsyncGenerator
@@ -63,6 +64,8 @@ async def _broker(brokers: str, console: Console) -> AsyncGenerator[str]:
         console.print(f"using the broker at {brokers}; the demo's topics begin with syncline.demo-", highlight=False)
         yield brokers
         return
+    # That it has no idempotent producers is known, and no news to somebody who watches a demo.
+    logging.getLogger("syncline").setLevel(logging.ERROR)
     async with EmbeddedBroker() as embedded:
         console.print(f"embedded broker at {embedded.address}", highlight=False)
         yield embedded.address
