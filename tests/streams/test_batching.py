@@ -163,9 +163,11 @@ async def test_a_caller_cancelled_in_the_queue_frees_its_room(make: Make, device
     """Its item never reaches the device, and the next caller has its place."""
     batcher = make(max_items=1, max_queued=1)
     device.gate.clear()
-    calls = await begin(*map(batcher.submit, (1, 2, 3)))
+    calls = await begin(*map(batcher.submit, (1, 2)))
     calls[1].cancel()
     await settle()
+    assert batcher.n_queued == 0
+    calls += await begin(batcher.submit(3))
     assert batcher.n_queued == 1
     device.gate.set()
     assert await calls[2] == 30
@@ -195,6 +197,17 @@ async def test_a_caller_cancelled_after_an_error_harms_nobody(make: Make, device
     calls[3].cancel()
     assert await asyncio.gather(calls[0], calls[2]) == [10, 30]
     assert await batcher.submit(5) == 50
+
+
+async def test_a_bad_caller_cancelled_in_its_last_run_harms_nobody(make: Make, device: FakeDevice) -> None:
+    """Nobody is there for the error, and the batcher goes on."""
+    batcher = make()
+    device.bad = {1}
+    device.holds_at = 2
+    calls = await begin(batcher.submit(1))
+    calls[0].cancel()
+    device.gate.set()
+    assert await batcher.submit(2) == 20
 
 
 async def test_one_bad_item_among_32_stands_alone(make: Make, device: FakeDevice) -> None:

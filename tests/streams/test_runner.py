@@ -173,6 +173,23 @@ async def test_a_runner_that_is_closed_with_a_batch_that_hangs_lets_nobody_hang(
         await call
 
 
+async def test_a_caller_cancelled_while_the_model_runs_leaves_no_trace(model: FakeModel) -> None:
+    """The thread's answer finds nobody, and no error of the event loop comes of it."""
+    troubles: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
+    thread = ModelThread()
+    thread.start()
+    model.may_run.clear()
+    call = asyncio.ensure_future(thread.call(lambda: model.run([members("a")])))
+    assert await asyncio.to_thread(model.began.wait, 10)
+    call.cancel()
+    await settle()
+    model.may_run.set()
+    assert await thread.call(lambda: 5) == 5  # what the thread delivered before has been settled by now
+    assert troubles == []
+    thread.stop()
+
+
 async def test_drain_answers_all_and_ends_the_thread(runner: ModelRunner, model: FakeModel) -> None:
     """After it the runner is not live, and says why."""
     calls = [asyncio.ensure_future(runner.fuse(members(lane))) for lane in "abc"]

@@ -12,7 +12,7 @@ class FakeDevice:
     `bad` items fail any batch that holds them; `sick` ones fail alone, by an exception in the list of results;
     `fatal` ones take the device down. `is_down`: everything fails, the probe too. `n_hiccups`: so many runs fail.
     `extra`: so many results too many. While `gate` is not set, batches wait at it. `steps` tells what the device
-    was asked to do, one by one.
+    was asked to do, one by one. The run of number `holds_at` (from 1) closes the gate before itself.
     """
 
     def __init__(self) -> None:
@@ -24,6 +24,7 @@ class FakeDevice:
         self.n_hiccups = 0
         self.is_down = False
         self.extra = 0
+        self.holds_at = 0
         self.gate = asyncio.Event()
         self.gate.set()
         self.steps: asyncio.Queue[str] = asyncio.Queue()
@@ -32,6 +33,8 @@ class FakeDevice:
         """One batch."""
         self.batches.append(items)
         self.steps.put_nowait("run")
+        if len(self.batches) == self.holds_at:
+            self.gate.clear()
         await self.gate.wait()
         self.is_down = self.is_down or bool(self.fatal & set(items))
         if self.is_down:
