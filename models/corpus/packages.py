@@ -36,7 +36,8 @@ def fetch_packages(packages_dir: Path) -> None:
     missing = [spec for spec in (*STYLES.values(), WORDS) if not _archive(packages_dir, spec).exists()]
     if not missing:
         return
-    done = subprocess.run(["npm", "pack", "--silent", *missing], cwd=packages_dir, capture_output=True, text=True)
+    command = ["npm", "pack", "--silent", *missing]
+    done = subprocess.run(command, cwd=packages_dir, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SettingsError("npm pack", done.stderr.strip()[-300:], f"an npm that can fetch {', '.join(missing)}")
 

@@ -77,7 +77,7 @@ def speak_all(speech_dir: Path, concepts: list[Concept], voices: list[str]) -> N
 
 
 def _call(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
         raise SettingsError(command[0], done.stderr.strip()[-200:], "a synthesiser with the voice asked for")
 

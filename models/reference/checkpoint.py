@@ -1,4 +1,4 @@
-"""A trained model as a folder: `model.json`, `weights.safetensors`, `tokenizer.json`; and the checks when it is opened."""
+"""A trained model as a folder (`model.json`, `weights.safetensors`, `tokenizer.json`), checked when it is opened."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
-        raise SettingsError("model", str(folder), f"a folder with {MANIFEST}, as `syncline model train` writes") from None
+        raise SettingsError(
+            "model", str(folder), f"a folder with {MANIFEST}, as `syncline model train` writes"
+        ) from None
     except (OSError, msgspec.MsgspecError) as error:
         raise SettingsError("model", str(path), f"a whole {MANIFEST} ({error})") from error
 

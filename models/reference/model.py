@@ -82,8 +82,11 @@ class ReferenceModel(Model):
 
     def warm_up(self) -> None:
         """Run one set of each lane, so that the first real one does not wait for the kernels to be chosen."""
-        media = {"image": np.zeros((3, IMAGE.size, IMAGE.size), np.uint8), "text": np.ones(1, np.int32)}
-        media["audio"] = np.zeros((AUDIO.n_mels, 100), np.float32)
+        media: dict[str, np.ndarray] = {
+            "image": np.zeros((3, IMAGE.size, IMAGE.size), np.uint8),
+            "text": np.ones(1, np.int32),
+            "audio": np.zeros((AUDIO.n_mels, 100), np.float32),
+        }
         one = [Member(lane, lane, Prepared(media[lane])) for lane in LANES]
         for n_sets in (1, 8):
             self.run([one] * n_sets)

@@ -80,4 +80,5 @@ def _open_validation(arrays_dir: Path, concepts: list[Concept], texts: Texts, to
 
 def _speech(arrays_dir: Path, split: str, generator: torch.Generator) -> SpeechSource:
     with np.load(arrays_dir / f"speech-{split}.npz") as packed:
-        return SpeechSource(*(torch.from_numpy(packed[key]) for key in ("frames", "starts", "concept")), generator)
+        frames, starts, concept = (torch.from_numpy(packed[key]) for key in ("frames", "starts", "concept"))
+    return SpeechSource(frames, starts, concept, generator)

@@ -39,7 +39,9 @@ class ImageTask(BranchTask):
     def loss(self, spent: float) -> Tensor:
         """Cross entropy."""
         concept = torch.randint(len(self._data.concepts), (self._settings.image_batch,), generator=self._dice)
-        pixels = self._data.pictures.draw(concept, EASY + (HARD - EASY) * spent).contiguous(memory_format=torch.channels_last)
+        pixels = self._data.pictures.draw(concept, EASY + (HARD - EASY) * spent).contiguous(
+            memory_format=torch.channels_last
+        )
         loss = self._find(self._branch.encoder(pixels), concept, self._settings.label_smoothing)
         self.last = {"image": float(loss.detach())}
         return loss
@@ -48,7 +50,7 @@ class ImageTask(BranchTask):
 class TextTask(BranchTask):
     """Which concept a text may be about: no smoothing, several are right anyway."""
 
-    def loss(self, spent: float) -> Tensor:
+    def loss(self, spent: float) -> Tensor:  # noqa: ARG002  (as hard at the start as at the end)
         """Cross entropy."""
         with_text = torch.nonzero(self._data.texts.has_text)[:, 0]
         concept = with_text[torch.randint(len(with_text), (self._settings.text_batch,), generator=self._dice)]
@@ -60,7 +62,7 @@ class TextTask(BranchTask):
 class AudioTask(BranchTask):
     """Which concept is named, and (CTC) which phones in which order: that makes other speakers understood."""
 
-    def loss(self, spent: float) -> Tensor:
+    def loss(self, spent: float) -> Tensor:  # noqa: ARG002  (as hard at the start as at the end)
         """Cross entropy and CTC."""
         encoder = self._branch.encoder
         assert isinstance(encoder, AudioEncoder)  # noqa: S101  (for the type checker)

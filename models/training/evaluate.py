@@ -127,10 +127,8 @@ def _rows(right: dict[str, npt.NDArray[np.bool_]]) -> list[Row]:
 def as_text(report: Report) -> str:
     """The report for a reader."""
     head = f"{report.model} {report.version} on {report.split}: style {report.style}, voice {report.voice}"
-    return "\n".join(
-        [head, "", f"concepts with a text ({report.language}):", table(report.with_text)]
-        + ["", "all concepts:", table(report.all_concepts)]
-    )
+    fair = [f"concepts with a text ({report.language}):", table(report.with_text)]
+    return "\n".join([head, "", *fair, "", "all concepts:", table(report.all_concepts)])
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -138,9 +136,8 @@ def table(rows: Sequence[Row]) -> str:
     lines = ["| lanes | concepts | top-1 | 95 % interval | best part | gap to it (95 %) |", "|---|---|---|---|---|---|"]
     for row in rows:
         gap = f"{row.gap:+.3f} ({row.gap_low:+.3f} to {row.gap_high:+.3f})" if row.best_part else ""
-        lines.append(
-            f"| {row.kind} | {row.n_concepts} | {row.top1:.3f} | {row.low:.3f}-{row.high:.3f} | {row.best_part} | {gap} |"
-        )
+        accuracy = f"{row.top1:.3f} | {row.low:.3f}-{row.high:.3f}"
+        lines.append(f"| {row.kind} | {row.n_concepts} | {accuracy} | {row.best_part} | {gap} |")
     return "\n".join(lines)
 
 

@@ -22,51 +22,56 @@ HARD = 1.3
 
 
 class FusionTask:
-    """The loss of one step: sets of freshly drawn members, lanes left out by chance; the encoders stay as they are."""
+    """The loss of one step: sets of members in any combination, lanes left out by chance; the encoders are finished.
+
+    The media are changed and encoded once, `fusion_draws` of each concept and modality; each step then picks a draw
+    for each lane. Encoding anew at each step would take nearly all the time.
+    """
 
     def __init__(self, network: ReferenceNetwork, data: TrainingData, settings: TrainSettings) -> None:
-        self._network, self._data, self._settings = network, data, settings
+        self._network, self._settings = network, settings
+        self._has_text = data.texts.has_text
         self._dice = torch.Generator().manual_seed(settings.seed + 1)
+        self._features = encode_draws(network, data, settings.fusion_draws)  # [3, n_concepts, n_draws, n_state]
         self.last = 0.0
 
     def loss(self, spent: float) -> Tensor:  # noqa: ARG002  (as hard at the start as at the end)
         """Cross entropy of what the fusion says."""
         self._network.eval()  # the encoders as they will be used
         self._network.fusion.train()
-        concept = torch.randint(len(self._data.concepts), (self._settings.fusion_batch,), generator=self._dice)
+        concept = torch.randint(len(self._has_text), (self._settings.fusion_batch,), generator=self._dice)
         log_probabilities, _ = self._network.fuse(self._evidence(concept))
         loss = F.nll_loss(log_probabilities, concept)
         self.last = float(loss.detach())
         return loss
 
-    @torch.no_grad()
     def _evidence(self, concept: Tensor) -> Evidence:
-        n, network = len(concept), self._network
-        n_state = network.shared.directions.shape[1]
-        pixels = self._data.pictures.draw(concept, HARD).contiguous(memory_format=torch.channels_last)
-        log_mel, n_frames = self._data.speech.draw(concept, HARD)
-        has_text = self._data.texts.has_text[concept]
-        texts = torch.zeros(n, n_state)
-        texts[has_text] = network.encode("text", self._data.texts.draw(concept[has_text]))
-        image, audio = network.encode("image", pixels), network.encode("audio", log_mel, n_frames)
-        features = torch.stack([image, texts, audio], 1)  # [n, 3, n_state]
-        features = F.dropout(features, 0.1)
+        n = len(concept)
         there = torch.tensor(SUBSETS)[torch.randint(len(SUBSETS), (n,), generator=self._dice)]
-        there[:, 1] &= has_text
-        extra, extra_there = self._extra(features, there)
-        modality = torch.arange(3).expand(n, 3)
-        return Evidence(
-            torch.cat([features, features[torch.arange(n), extra][:, None]], 1),
-            torch.cat([modality, extra[:, None]], 1),
-            torch.cat([there, extra_there[:, None]], 1),
-        )
+        there[:, 1] &= self._has_text[concept]
+        extra = torch.randint(len(LANES), (n, 1), generator=self._dice)  # the lane that may have a second member
+        wanted = torch.rand((n, 1), generator=self._dice) < EXTRA_SHARE
+        modality = torch.cat([torch.arange(len(LANES)).expand(n, -1), extra], 1)  # [n, 4]
+        draw = torch.randint(self._features.shape[2], modality.shape, generator=self._dice)
+        features = F.dropout(self._features[modality, concept[:, None], draw], 0.1)  # [n, 4, n_state]
+        return Evidence(features, modality, torch.cat([there, there.gather(1, extra) & wanted], 1))
 
-    def _extra(self, features: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-        """The lane that has a second member, and whether it has one: the same media again."""
-        n = len(features)
-        lane = torch.randint(len(LANES), (n,), generator=self._dice)
-        wanted = torch.rand(n, generator=self._dice) < EXTRA_SHARE
-        return lane, wanted & there[torch.arange(n), lane]
+
+@torch.no_grad()
+def encode_draws(network: ReferenceNetwork, data: TrainingData, n_draws: int) -> Tensor:
+    """Features of changed media of every concept: (3, n_concepts, n_draws, n_state); 0 for texts that are not there."""
+    network.eval()
+    n_concepts, n_state = network.shared.directions.shape
+    out = torch.zeros(len(LANES), n_concepts, n_draws, n_state)
+    for draw in range(n_draws):
+        for concept in torch.arange(n_concepts).split(64):
+            pixels = data.pictures.draw(concept, HARD).contiguous(memory_format=torch.channels_last)
+            out[LANES.index("image"), concept, draw] = network.encode("image", pixels)
+            out[LANES.index("audio"), concept, draw] = network.encode("audio", *data.speech.draw(concept, HARD))
+            written = concept[data.texts.has_text[concept]]
+            if len(written):
+                out[LANES.index("text"), written, draw] = network.encode("text", data.texts.draw(written))
+    return out
 
 
 def subset_evidence(features: Tensor, has_text: Tensor, lanes: list[bool]) -> tuple[Evidence, Tensor]:
@@ -90,6 +95,7 @@ def calibrate(
     kinds = [subset_evidence(features, has_text, lanes) for lanes in SUBSETS]
     with torch.no_grad():
         fused = [network.fusion(e.features, e.modality, e.there) * with_fusion for e, _ in kinds]
+    trust = before
     for _ in range(CALIBRATION_STEPS):
         trust = before.clone()
         trust[parts] = (before * log_trust.exp())[parts]

@@ -84,4 +84,6 @@ class Phase:
 
     def _say(self, text: str) -> None:
         b, cpu_s = self._budget, time.process_time()
-        log.info("%s step %d, %.0f s (CPU %.0f s), %.0f s left: %s", self._name, b.step, b.taken_s(), cpu_s, b.left_s(), text)
+        log.info(
+            "%s step %d, %.0f s (CPU %.0f s), %.0f s left: %s", self._name, b.step, b.taken_s(), cpu_s, b.left_s(), text
+        )

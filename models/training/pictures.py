@@ -41,7 +41,9 @@ class PictureSource:
         top = torch.stack([wide * angle.cos(), shear - angle.sin() * high], 1)
         bottom = torch.stack([wide * angle.sin(), high * angle.cos()], 1)
         theta = torch.stack([top, bottom], 1)  # [n, 2, 2]
-        return F.affine_grid(torch.cat([theta, shift[:, :, None]], 2), [n, 3, self._size, self._size], align_corners=False)
+        return F.affine_grid(
+            torch.cat([theta, shift[:, :, None]], 2), [n, 3, self._size, self._size], align_corners=False
+        )
 
     def _background(self, n: int) -> Tensor:
         colours = torch.rand(n, 3, 2, generator=self._generator)

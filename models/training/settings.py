@@ -40,7 +40,8 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     image_batch: int = 32
     audio_batch: int = 48
     text_batch: int = 64
-    fusion_batch: int = 64
+    fusion_batch: int = 128
+    fusion_draws: int = 8
     learning_rate: float = 2e-3
     weight_decay: float = 0.03
     label_smoothing: float = 0.1

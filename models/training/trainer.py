@@ -74,7 +74,12 @@ def _train_fusion(network: ReferenceNetwork, data: TrainingData, settings: Train
 
 
 def _save(
-    name: str, out: Path, network: ReferenceNetwork, tokenizer: Tokenizer, concepts: list[Concept], settings: TrainSettings
+    name: str,
+    out: Path,
+    network: ReferenceNetwork,
+    tokenizer: Tokenizer,
+    concepts: list[Concept],
+    settings: TrainSettings,
 ) -> Manifest:
     manifest = Manifest(
         name, VERSION, network.dimensions, [c.label for c in concepts], [c.label_zh for c in concepts], {},

@@ -41,7 +41,7 @@ def same(a: Fusion, b: Fusion) -> bool:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "+".join(kind) or "none")
 def test_any_lanes_work(tiny_model: ReferenceModel, kind: tuple[str, ...]) -> None:
-    """Whatever lanes are there: labels with scores that fall, an embedding of length 1, conversions of what is there."""
+    """Whatever lanes are there: labels with falling scores, an embedding of length 1, conversions."""
     (answer,) = tiny_model.run([[member(tiny_model, lane, 3) for lane in kind]])
     scores = [score for _, score in answer.labels]
     assert scores == sorted(scores, reverse=True)
@@ -89,7 +89,7 @@ def test_no_sets_no_answers(tiny_model: ReferenceModel) -> None:
     [
         ("image", b"no picture", "image/png", "content_type_mismatch"),
         ("image", b"", "image/png", "empty"),
-        ("image", png(0)[:-200], "image/png", "image_undecodable"),
+        ("image", png(0)[:-200], "image/png", "image_header"),
         ("audio", b"RIFF????WAVE", "audio/wav", "audio"),
         ("text", b"\xff\xfe", "text/plain", "text_not_utf8"),
         ("smell", b"roses", "text/plain", "modality_unknown"),
