@@ -85,7 +85,7 @@ async def measure(
                 results = await _read(consumer, topic)
         finally:
             child.stop(grace_s=10)
-    kinds = _sort([joiner.moments(value) for _, value in results], complete)
+    kinds = count_results([joiner.moments(value) for _, value in results], complete)
     first_ms, last_ms = min(ms for ms, _ in results), max(ms for ms, _ in results)
     return Measured(
         joiner=joiner.name,
@@ -141,7 +141,8 @@ async def _read(consumer: AIOKafkaConsumer, topic: str) -> list[tuple[int, bytes
     return results
 
 
-def _sort(results: list[tuple[int, ...]], complete: set[int]) -> dict[str, int]:
+def count_results(results: list[tuple[int, ...]], complete: set[int]) -> dict[str, int]:
+    """Count results by what they hold: each is the moments of its members, `complete` what can be found."""
     found: set[int] = set()
     n_partial = n_mixed = n_repeated = 0
     for members in results:
