@@ -16,3 +16,4 @@ lock() {
 }
 lock requirements/service.txt --extra cli --extra broker --extra service
 lock requirements/dev.txt --extra cli --extra broker --extra service --group dev --constraint requirements/service.txt
+lock requirements/corpus.txt --extra corpus --constraint requirements/service.txt
