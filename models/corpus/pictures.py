@@ -17,7 +17,7 @@ PICTURE_SIZE = 96
 def render_svg(svg: str, size: int) -> bytes:
     """PNG bytes (size, size) of an SVG document; transparent where nothing is drawn."""
     try:
-        import resvg_py
+        import resvg_py  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise MissingExtraError("rendering pictures", "corpus") from None
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True))

