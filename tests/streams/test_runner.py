@@ -1,4 +1,4 @@
-"""Laws of the model's thread and of the runner around it."""
+"""Laws of the runner: a model, its thread and its batcher as one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 
 from models.protocol import Conversion, Fusion, Member, Model, Prepared
 from streams.batch_settings import BatchSettings
-from streams.model_thread import ModelThread, ModelThreadError
 from streams.runner import ModelRunner, RunnerSettings
 from syncline.errors import NoAnswerError, SetFailedError, SettingsError, SynclineError
 from tests.support.clock import HandClock, settle
@@ -63,12 +62,6 @@ def members(*lanes: str) -> list[Member]:
 def model() -> FakeModel:
     """A model that answers with a lane's name."""
     return FakeModel()
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    """A clock that only the test turns."""
-    return HandClock()
 
 
 @pytest.fixture
@@ -173,23 +166,6 @@ async def test_a_runner_that_is_closed_with_a_batch_that_hangs_lets_nobody_hang(
         await call
 
 
-async def test_a_caller_cancelled_while_the_model_runs_leaves_no_trace(model: FakeModel) -> None:
-    """The thread's answer finds nobody, and no error of the event loop comes of it."""
-    troubles: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
-    thread = ModelThread()
-    thread.start()
-    model.may_run.clear()
-    call = asyncio.ensure_future(thread.call(lambda: model.run([members("a")])))
-    assert await asyncio.to_thread(model.began.wait, 10)
-    call.cancel()
-    await settle()
-    model.may_run.set()
-    assert await thread.call(lambda: 5) == 5  # what the thread delivered before has been settled by now
-    assert troubles == []
-    thread.stop()
-
-
 async def test_drain_answers_all_and_ends_the_thread(runner: ModelRunner, model: FakeModel) -> None:
     """After it the runner is not live, and says why."""
     calls = [asyncio.ensure_future(runner.fuse(members(lane))) for lane in "abc"]
@@ -240,16 +216,6 @@ async def test_torch_gets_its_threads_and_no_gradients(model: FakeModel, monkeyp
     await runner.fuse(members("a"))
     await runner.close()
     assert seen == [("threads", 3), ("inference", "model"), ("inference", "model")]
-
-
-async def test_a_thread_that_has_ended_takes_no_calls() -> None:
-    """Nobody waits for a thread that is gone."""
-    thread = ModelThread()
-    thread.start()
-    assert await thread.call(lambda: threading.current_thread().name) == "model"
-    assert thread.stop()
-    with pytest.raises(ModelThreadError, match="has ended"):
-        await thread.call(lambda: 1)
 
 
 def test_settings_are_checked() -> None:

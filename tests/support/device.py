@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+
+from streams.batching import Batcher
+from tests.support.clock import settle
+
+Make = Callable[..., Batcher[int, int]]
+"""Makes a started batcher; arguments are those of `BatchSettings`."""
 
 
 class FakeDevice:
@@ -53,3 +59,10 @@ class FakeDevice:
         self.steps.put_nowait("probe")
         if self.is_down:
             raise RuntimeError("the device is on fire")
+
+
+async def begin(*calls: Awaitable[int]) -> list[asyncio.Future[int]]:
+    """Start the calls as tasks, in order, and let them get as far as they can."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    await settle()
+    return tasks
