@@ -25,6 +25,7 @@ from streams.delivery import Batch
 from streams.log import Entries, LogReader
 from streams.parts import Assigned, Parts
 from syncline.contract import DECISIONS
+from syncline.errors import BrokerError
 from syncline.results import Record
 
 log = logging.getLogger(__name__)
@@ -215,7 +216,7 @@ class PartitionDriver:
         while True:
             try:
                 await self._parts.producer.send(topic, self._partition, [record])
-            except KafkaError as error:
+            except (KafkaError, BrokerError) as error:
                 if not self.append_failing:
                     log.warning("partition %d: appending decisions fails, trying again: %r", self._partition, error)
                 self.append_failing = f"appending decisions fails: {error!r}"

@@ -36,7 +36,7 @@ def _consumer(brokers: str) -> Any:
     )
 
 
-async def stop_consumer(consumer: Any, limit_s: float = 5.0) -> None:
+async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> None:
     """Stop one of aiokafka's consumers, come what may.
 
     While its broker is away, its `stop` can wait for it, or raise a CancelledError that nobody asked for.

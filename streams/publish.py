@@ -26,6 +26,7 @@ MAX_REQUEST_BYTES = 64 * 2**20
 """The broker's limit is the one that counts."""
 SEND_TIMEOUT_S = 30.0
 RETRY_S = 0.2
+LEAVE_LIMIT_S = 3.0
 
 
 class Producer:
@@ -53,7 +54,8 @@ class Producer:
     async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
         """Send as many of `records` as fit into one batch, return how many when the broker has them.
 
-        topic: full name; what the records say of it is not read. Raises `KafkaError`: nothing is known then.
+        topic: full name; what the records say of it is not read. Raises `KafkaError` or `BrokerError`: nothing is
+        known then.
         """
         producer = self._producer
         batch, n_taken = producer.create_batch(), 0
@@ -86,7 +88,7 @@ class Producer:
 
 async def _leave(producer: Any) -> None:
     try:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(LEAVE_LIMIT_S):
             await producer.stop()
     except (TimeoutError, KafkaError) as error:
         log.warning("the producer did not end cleanly: %r", error)

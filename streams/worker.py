@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from typing import Any
 
 from models import registry
@@ -88,34 +89,52 @@ class Worker:
             raise self._broken
 
     async def _work(self) -> None:
-        settings = self._settings
-        model, fuse = await self._load_model()
-        n_partitions = await self._wait_for_topics()
-        if not n_partitions:
-            return
-        producer, tail = Producer(settings.brokers), LogTail(settings.brokers, settings.topic_prefix + DECISIONS)
-        self._tail = tail
-        with ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode") as pool:
+        settings, topic = self._settings, self._settings.topic_prefix + DECISIONS
+        async with AsyncExitStack() as stack:
+            model, fuse = await self._load_model(stack)
+            n_partitions = await self._wait_for_topics()
+            if not n_partitions:
+                return
+            producer = Producer(settings.brokers)
             await producer.start()
+            stack.push_async_callback(producer.stop)
+            self._tail = tail = LogTail(settings.brokers, topic)
             await tail.start()
+            stack.push_async_callback(tail.stop)
+            pool = stack.enter_context(ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode"))
             decoder = Decoder(settings.join, n_partitions, model.prepare, settings.max_event_bytes)
             self._app = app = SynclineApp(settings, self._hub.hand_over, self._hub)
             parts = self._parts(app, model, decoder, pool, producer, tail, fuse)
             self._hub.use(parts)
-            background = self._start_background(app, parts, n_partitions, tail)
-            try:
-                self._starting = ""
-                await app.start()
-                await self._stop.wait()
-                await self._drain()
-            finally:
-                await self._take_apart(app, background, producer, tail)
+            stack.push_async_callback(_end, self._start_background(app, parts, n_partitions, tail))
+            self._starting = ""
+            await self._run_application(app)
 
-    async def _load_model(self) -> tuple[Model, Fuse | None]:
+    async def _run_application(self, app: SynclineApp) -> None:
+        """Faust from start to stop; its start ends with the first assignment, for which a stop does not wait."""
+        starting, told = asyncio.create_task(app.start()), asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+            await told
+            await self._drain()
+        finally:
+            self._starting = "stopping"
+            stopping = asyncio.create_task(app.stop())  # commits and leaves the group
+            await asyncio.wait([stopping], timeout=STOP_LIMIT_S)
+            if not stopping.done():
+                log.error("could not leave the group in %.0f s: the broker does not answer", STOP_LIMIT_S)
+                self.hangs = True
+            self._hub.stop()
+            await _end([starting, told])
+
+    async def _load_model(self, stack: AsyncExitStack) -> tuple[Model, Fuse | None]:
         self._starting = f"loading model {self._settings.model}"
         if self._settings.model == NULL:
             return registry.load(NULL), None
         self._runner = runner = ModelRunner(lambda: registry.load(self._settings.model), self._settings.runner)
+        stack.push_async_callback(runner.close)
         await runner.start()
         return runner.model, runner.fuse
 
@@ -186,22 +205,6 @@ class Worker:
         if not await self._hub.drain(self._settings.drain_ms / 1_000):
             log.warning("not all that is decided could be carried out in %d ms", self._settings.drain_ms)
 
-    async def _take_apart(
-        self, app: SynclineApp, background: list[asyncio.Task[None]], producer: Producer, tail: LogTail
-    ) -> None:
-        self._starting = "stopping"
-        stopping = asyncio.create_task(app.stop())  # commits and leaves the group
-        await asyncio.wait([stopping], timeout=STOP_LIMIT_S)
-        if not stopping.done():
-            log.error("could not leave the group in %.0f s: the broker does not answer", STOP_LIMIT_S)
-            self.hangs = True
-        self._hub.stop()
-        for task in background:
-            task.cancel()
-        await asyncio.gather(asyncio.wait(background), tail.stop(), producer.stop())
-        if self._runner is not None:
-            await self._runner.close()
-
     # --- trouble -----------------------------------------------------------------------------------------------
 
     def _on_broken(self, error: BaseException) -> None:
@@ -229,8 +232,19 @@ class Worker:
     def _not_ready(self) -> Iterator[str]:
         if self._starting:
             yield self._starting
+        elif self._app is not None:
+            generation, sent_s = self._app.batches.heartbeat
+            silent_s = time.monotonic() - sent_s
+            if generation >= 0 and silent_s * 1_000 > self._settings.session_timeout_ms:
+                yield f"the group's coordinator has answered no heartbeat for {silent_s:.0f} s"
         yield from self._hub.reasons()
         if self._runner is not None and (why := self._runner.health().not_ready):
             yield why
         if self._tail is not None and self._tail.failing:
             yield f"the decision log cannot be read: {self._tail.failing}"
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams import publish
 from streams.decisions.records import Task
 from streams.join.model import RunDecision
 from streams.publish import Outbox, Producer
+from syncline.errors import BrokerError
 from syncline.results import Record
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
@@ -172,5 +174,31 @@ async def test_a_broken_producer_is_replaced(
         monkeypatch.setattr(publish, "SEND_TIMEOUT_S", 10)
         assert await producer.send(topic_prefix + "unfused", 0, [record("unfused", 1)]) == 1
         assert producer._producer is not broken
+    finally:
+        await producer.stop()
+
+
+async def test_a_producer_that_cannot_be_replaced_yet_is_tried_again(
+    own_broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the broker is away there is none to be had; when it is back, sending goes on."""
+    await make_topics(own_broker.address, topic_prefix, 1)
+    producer = Producer(own_broker.address)
+    await producer.start()
+    try:
+        await own_broker.stop()
+        monkeypatch.setattr(publish, "SEND_TIMEOUT_S", 0.05)
+        for _ in range(2):
+            with pytest.raises((KafkaError, BrokerError)):
+                await producer.send(topic_prefix + "unfused", 0, [record("unfused", 1)])
+        await own_broker.start()
+        if own_broker.kind == "tansu":  # it has forgotten everything
+            await make_topics(own_broker.address, topic_prefix, 1)
+        monkeypatch.setattr(publish, "SEND_TIMEOUT_S", 5)
+        async with asyncio.timeout(40):
+            while True:
+                with contextlib.suppress(KafkaError, BrokerError):
+                    assert await producer.send(topic_prefix + "unfused", 0, [record("unfused", 1)]) == 1
+                    break
     finally:
         await producer.stop()

@@ -20,7 +20,7 @@ from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
 N_PARTITIONS = 2
-LIMIT_S = 40.0
+LIMIT_S = 80.0
 
 
 async def test_moments_come_out_complete_in_order_and_are_committed(broker: TestBroker, topic_prefix: str) -> None:
@@ -46,7 +46,7 @@ async def test_a_worker_that_is_told_to_stop_leaves_nothing_to_be_said_twice(
 ) -> None:
     """SIGTERM in the midst of a backlog: what is decided is published and committed before it leaves."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)
-    sent = await send(broker.address, topic_prefix, moments(3_000, n_bytes=1_000), N_PARTITIONS)
+    sent = await send(broker.address, topic_prefix, moments(2_000, n_bytes=1_000), N_PARTITIONS)
     async with (
         WorkerProcess(broker, topic_prefix) as worker,
         Reader(broker.address, topic_prefix, N_PARTITIONS) as reader,
@@ -218,6 +218,14 @@ async def _work_until_the_broker_goes(worker: WorkerProcess, broker: TestBroker,
     async with Reader(broker.address, prefix, N_PARTITIONS) as reader:
         await reader.read_until(lambda seen: len(seen.fused) > 0, LIMIT_S)
     await broker.stop()
+
+
+async def test_told_to_stop_while_it_waits_for_its_group_it_does(broker: TestBroker, topic_prefix: str) -> None:
+    """The first assignment can take long, and nobody wants to wait for it then."""
+    await make_topics(broker.address, topic_prefix, N_PARTITIONS)
+    async with WorkerProcess(broker, topic_prefix) as worker:
+        await _until_it_says(worker, "waiting for an assignment")
+        assert (await worker.terminate(20.0))[0] == 0
 
 
 @pytest.mark.apache
