@@ -110,12 +110,20 @@ class CarryOut:
             self.fail(task, rejected.reason)
         self._when_ready(task)
 
-    def passed(self, topic: str, next_offset: int) -> None:
-        """Every offset of `topic` below `next_offset` has been passed; a named one that never came is lost."""
+    def passed(self, topic: str, next_offset: int) -> list[Held]:
+        """Every offset of `topic` below `next_offset` has been passed; a named one that never came is lost.
+
+        The places that are held for lost members of sets, in offset order.
+        """
+        places: list[Held] = []
         for offset in self._waiting.below(topic, next_offset):
             for task, index in self._waiting.pop(topic, offset):
                 if isinstance(task, Task):
                     self._lose(task, (topic, offset), index)
+            place = self._holds.get(topic, offset)
+            if place is not None:
+                places.append(place)
+        return places
 
     def _lose(self, task: Task, key: Key, index: int) -> None:
         task.n_missing -= 1
@@ -125,14 +133,16 @@ class CarryOut:
         # Its place is kept: were it acknowledged before the others have their outcome, a successor would take the
         # whole set for published.
         if self._rules.keep_the_place_of_a_lost_member:
-            self._keep_place(task, key)
+            self._keep_place(task, key, index)
         task.lost = (*task.lost, key)
         self.fail(task, "lost")
         self._when_ready(task)
 
-    def _keep_place(self, task: Task, key: Key) -> None:
+    def _keep_place(self, task: Task, key: Key, index: int) -> None:
         place = self._holds.topics[key[0]].add_lost(key[1])
         place.n_open += 1
+        if isinstance(task.decision, SetDecision):
+            place.item, place.moves = task.decision.members[index], True  # the log knows what the record said
         if place.log_offset == NOT_NAMED:
             place.log_offset = task.log_offset
         task.places.append(place)

@@ -46,7 +46,7 @@ class Intake:
             if record.offset < hold.position:
                 continue
             if record.offset > hold.position:
-                self._carry_out.passed(topic, record.offset)
+                self._pass(topic, record.offset, now_ms)
             held = hold.add(self._without_stray_item(topic, record))
             if self._rules.obey_the_log:
                 self._carry_out.arrived(held)
@@ -60,9 +60,14 @@ class Intake:
         hold = self._holds.topics[topic]
         if next_offset > hold.position:
             hold.position = next_offset
-            self._carry_out.passed(topic, next_offset)
+            self._pass(topic, next_offset, now_ms)
             if self.join is not None:
                 self.join.joined(topic, next_offset, now_ms)
+
+    def _pass(self, topic: str, next_offset: int, now_ms: int) -> None:
+        for place in self._carry_out.passed(topic, next_offset):
+            if self.join is not None:
+                self._take_in(self.join, place, now_ms)
 
     def fill_outbox(self, join: PartitionJoin, reading: Reading, now_ms: int) -> bool:
         """Decide more, unless the next batch is full already; pressure decides only where nothing else does.

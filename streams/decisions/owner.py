@@ -12,7 +12,7 @@ monotonic clock. An owner belongs to one assignment: after a rebalance a new one
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import chain
 
 from streams.decisions.carry_out import CarryOut
@@ -92,6 +92,7 @@ class PartitionOwner:
         self._tenure.state = "owning"
         self._snapshots.reset()
         self._carry_out.propose_failures_again()
+        self._settled.forget_bounds(self._settled.replay_from(self._named(), self._view.next_offset)[0])
         self._intake.start(self._settled, now_ms)
 
     def on_records(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
@@ -136,7 +137,7 @@ class PartitionOwner:
         self._proposer.drop()
 
     def _confirm(self, decision: Decision, log_offset: int) -> None:
-        self._settled.bind(decision)
+        self._settled.bind(decision, log_offset)
         if self._rules.obey_the_log or self.state == "owning":
             self._carry_out.confirm(decision, log_offset)
 
@@ -205,20 +206,22 @@ class PartitionOwner:
         self._proposer.send(self._tenure.claim(self._proposer.next_number))
 
     def _begin_snapshot(self, join: PartitionJoin) -> None:
-        named = chain(self._holds.log_offsets(), self._carry_out.log_offsets())
-        replay_from = self._settled.replay_from(named, self._view.next_offset)
-        self._settled.forget_bounds(join.clocks)
+        replay_from = self._settled.replay_from(self._named(), self._view.next_offset)
+        self._settled.forget_bounds(replay_from[0], join.clocks)
         clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else join.clocks
         state = self._holds.acknowledged, clocks.export(), self._settled.bounds
         self._snapshots.begin(snapshot_parts(*state, replay_from, self._view.claim_offset, self._proposer.next_number))
+
+    def _named(self) -> Iterator[int]:
+        """Where decisions stand in the log that name records at or above the acknowledged offsets."""
+        return chain(self._holds.log_offsets(), self._carry_out.log_offsets())
 
     def take_commands(self) -> Commands:
         """What is to be done now; each thing is handed out once."""
         commands = Commands()
         commands.append = self._proposer.take()
-        if self.state == "lost":
-            commands.read = self._reading.stop()
         if self.state != "owning":
+            commands.read = self._reading.stop() if self.state == "lost" else None
             return commands
         self._carry_out.take(commands)
         if self._log_speaks:
@@ -246,5 +249,5 @@ class PartitionOwner:
     def idle(self) -> bool:
         """Nothing is proposed, on its way, or waiting to be: a worker that stops reading may leave now."""
         held, way = self._holds.held, self._holds.on_its_way
-        undecided = self._intake.join.n_undecided if self._intake.join is not None else held.events
+        undecided = self._intake.join.n_undecided if self._intake.join else held.events
         return self._proposer.free and not self._outbox and way.events == 0 and held.events <= undecided

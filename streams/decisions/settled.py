@@ -33,6 +33,7 @@ class SettledState:
         self._settings = settings
         self.clocks = Clocks(settings)
         self.bounds: dict[str, int] = {}
+        self._bound_at: dict[str, int] = {}
         self.claims: dict[int, Claim] = {}
 
     def restore(self, recovered: Recovered, acknowledged: Mapping[str, int]) -> None:
@@ -69,11 +70,12 @@ class SettledState:
                 moved[hold.topic] = hold.acknowledged
         return moved
 
-    def bind(self, decision: Decision) -> None:
+    def bind(self, decision: Decision, log_offset: int) -> None:
         """Remember the bound of a confirmed decision by timeout or pressure."""
         if isinstance(decision, SetDecision | UnfusedDecision) and decision.bound_ms:
             stream = decision.stream if isinstance(decision, SetDecision) else decision.item.stream
             self.bounds[stream] = max(decision.bound_ms, self.bounds.get(stream, decision.bound_ms))
+            self._bound_at[stream] = log_offset
 
     def copy_clocks(self) -> Clocks:
         """The clocks for a join that begins at the acknowledged offsets."""
@@ -81,10 +83,16 @@ class SettledState:
         clocks.restore(self.clocks.export())
         return clocks
 
-    def forget_bounds(self, newest: Clocks) -> None:
-        """Drop bounds of streams that neither these clocks nor the join's `newest` remember."""
-        live = {lane.stream for clocks in (self.clocks, newest) for lane in clocks.export()}
+    def forget_bounds(self, replay_from: int, newest: Clocks | None = None) -> None:
+        """Drop bounds of streams that neither these clocks nor the join's `newest` remember.
+
+        Not those from `replay_from` on: after a crash no clock may know them yet, because their records come again.
+        """
+        clocks = [self.clocks] if newest is None else [self.clocks, newest]
+        live = {lane.stream for one in clocks for lane in one.export()}
+        live.update(stream for stream, log_offset in self._bound_at.items() if log_offset >= replay_from)
         self.bounds = {stream: bound for stream, bound in self.bounds.items() if stream in live}
+        self._bound_at = {stream: offset for stream, offset in self._bound_at.items() if stream in self.bounds}
 
     def replay_from(self, named: Iterable[int], next_offset: int) -> tuple[int, int, Claim | None]:
         """Where a reader of a snapshot begins, and the claim that was current there.

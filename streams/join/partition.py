@@ -213,11 +213,11 @@ class PartitionJoin:
 
     def _bound_ms(self, item: Item) -> int:
         """Below what `item` is late because of a forced decision."""
-        lanes = self._plan(item.stream).lanes
-        if item.stream not in self._streams and all(
-            self.clocks.is_forgotten(item.stream, lane, item.append_ms) for lane, _ in lanes
-        ):
-            # Else a clock that was set back while all was silent stayed late for good: late items move nothing.
+        lanes = [lane for lane, _ in self._plan(item.stream).lanes if self.clocks.get(item.stream, lane) is not None]
+        # A clock that was set back while all was silent would stay late for good: late items move nothing. Of a bound
+        # from before a crash no lane may be known yet: the records that it came from are read again later.
+        is_silent = all(self.clocks.is_forgotten(item.stream, lane, item.append_ms) for lane in lanes)
+        if lanes and is_silent and item.stream not in self._streams:
             del self.bounds[item.stream]
         return self.bounds.get(item.stream, NEVER_MS)
 

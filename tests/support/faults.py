@@ -49,12 +49,12 @@ PEACE = Faults(thaw=1.0, snapshot=0.01)
 
 PRESETS: dict[str, Faults] = {
     "none": Faults(),
-    "crash": Faults(crash=0.015),
-    "freeze": Faults(freeze=0.01, thaw=0.03),
+    "crash": Faults(crash=0.01),
+    "freeze": Faults(freeze=0.005, thaw=0.02),
     "appends": Faults(append_lost=0.1, append_twice=0.15, append_late=0.15, appends_down=0.004, crash=0.003),
-    "late appends": Faults(append_late=0.35, append_twice=0.3, freeze=0.01, rebalance=0.01, crash=0.005),
+    "late appends": Faults(append_late=0.25, append_twice=0.3, freeze=0.003, rebalance=0.003, crash=0.002),
     "outage": Faults(outage=0.01, crash=0.006, model_slow=0.8),
-    "group": Faults(delete_group=0.004, rebalance=0.006, freeze=0.004, append_late=0.1, append_twice=0.1),
+    "group": Faults(delete_group=0.002, rebalance=0.003, freeze=0.002, append_late=0.1, append_twice=0.1),
     "model": Faults(model_fails=0.2, crash=0.01, append_lost=0.1, freeze=0.004),
     "retention": Faults(retention=0.01, crash=0.012, spoil=0.03, append_lost=0.05),
     "snapshots": Faults(snapshot=0.6, crash=0.012, append_lost=0.1, append_twice=0.1, cut_log=0.02),

@@ -62,8 +62,11 @@ class SimWorker:
             io += [self.answer_append] * 2
         if not self.recovered:
             return io or [self.recover]
-        io += [self.read_records, self.read_records, self.read_log, self.read_log, self.tick, self.tick]
-        io += [self.heartbeat, self.ask_high_water]
+        io += [self.tick, self.tick, self.heartbeat, self.ask_high_water]
+        if any(self.positions[topic] < self.world.produced[topic] for topic in self.readable):
+            io += [self.read_records] * 3
+        if self.log_position < len(self.world.log):
+            io += [self.read_log] * 3
         if self.models:
             io += [self.run_model] * 2
         if self.publishing:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 
+from streams.decisions.holds import Holds
 from streams.decisions.records import Record, Rejected
 from streams.join.model import Item
 from streams.join.settings import JoinSettings, Lane
@@ -134,3 +135,8 @@ def lane_topics(settings: JoinSettings, stream: str) -> dict[str, str]:
 def stable_hash(*parts: object) -> int:
     """The same in every process, unlike `hash`, so that a seed replays a run."""
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=7).digest())
+
+
+def make_holds() -> Holds:
+    """Nothing held of the three media topics."""
+    return Holds({f"media.{name}": 0 for name in MODALITIES})

@@ -1,0 +1,25 @@
+"""Seeded worlds in which workers crash, freeze and thaw between any two steps: laws 2, 3, 7, 8 and 9 hold in each.
+
+`SIMULATED_RUNS` (environment) is how many seeds each kind of world gets, 10 if unset. A failure names its run:
+`tests.support.runs.run_world(mode, preset, seed)` replays it.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.support.faults import PRESETS
+from tests.support.runs import MODES, Mode, problems
+
+N_RUNS = int(os.environ.get("SIMULATED_RUNS", "10"))
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_record_has_one_outcome_whatever_goes_wrong(mode: Mode, preset: str) -> None:
+    """One outcome a record, sets in order, equal repeats, bounded and balanced holding, nothing left at the end."""
+    found = {seed: broken for seed in range(N_RUNS) if (broken := problems(mode, preset, seed))}
+    assert not found, f"{mode} {preset}: {found}"

@@ -1,0 +1,37 @@
+"""Seeded runs of simulated worlds, by the faults that happen in them and by what decides their sets."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Literal
+
+from streams.decisions.rules import ALL_RULES, Rules
+from tests.support.faults import PRESETS, small_sizes
+from tests.support.simulator import World
+from tests.support.verdicts import violations
+from tests.support.worlds import Shape, random_media, random_settings
+
+Mode = Literal["logs", "timers", "limits"]
+MODES: tuple[Mode, ...] = ("logs", "timers", "limits")
+"""`logs`: watermarks alone decide, so that a run without crashes decides the same (law 9). `timers`: lanes are silent
+or end halfway, and sets time out. `limits`: so little may be held that back-pressure and pressure really happen."""
+
+
+def run_world(mode: Mode, preset: str, seed: int, rules: Rules = ALL_RULES) -> World:
+    """One run, the same for the same arguments."""
+    random = Random(f"{mode} {preset} {seed}")
+    has_timers = mode == "timers" or (mode == "limits" and random.random() < 0.5)
+    settings = random_settings(random, timers=has_timers, limits=mode == "limits")
+    shape = Shape(silent=0.2, ending=random.random() < 0.5) if has_timers else Shape()
+    media = random_media(random, settings, shape)
+    world = World(media, settings, random, PRESETS[preset], rules, fetch=random.choice((1, 3, 5, 20)))
+    with small_sizes(random):
+        return world.run()
+
+
+def problems(mode: Mode, preset: str, seed: int, rules: Rules = ALL_RULES) -> list[str]:
+    """What one run breaks, in words; an owner that raises breaks it too."""
+    try:
+        return violations(run_world(mode, preset, seed, rules))
+    except Exception as error:
+        return [f"{type(error).__name__}: {error}"]
