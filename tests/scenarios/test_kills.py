@@ -27,7 +27,7 @@ class Size:
 
 
 # On Tansu a group's join takes 3 s and the embedded broker is not what is judged: enough to see every path taken.
-SIZES = {"tansu": Size(2_000, 2, 400, 90.0), "apache": Size(20_000, 5, 1_000, 200.0)}
+SIZES = {"tansu": Size(1_200, 2, 500, 90.0), "apache": Size(20_000, 5, 1_000, 200.0)}
 
 
 @pytest.mark.slow

@@ -102,11 +102,12 @@ async def test_a_rebalance_begins_anew_at_the_committed_offsets(broker: TestBrok
     assert await committed(broker.address, first.settings.group, topic_prefix + IMAGES, 0) == 100
 
 
-@pytest.mark.parametrize("n_partitions", [3, 4])
-async def test_a_partition_number_of_all_topics_goes_to_one_worker(
-    broker: TestBroker, topic_prefix: str, n_partitions: int
-) -> None:
-    """Faust's assignor keeps topics of equal count together, also where the workers' shares are unequal."""
+async def test_a_partition_number_of_all_topics_goes_to_one_worker(broker: TestBroker, topic_prefix: str) -> None:
+    """Faust's assignor keeps topics of equal count together, also where the workers' shares are unequal.
+
+    aiokafka's round robin, which Faust takes without standby replicas, would not: 9 topic partitions over 2 workers.
+    """
+    n_partitions = 3
     await make_topics(broker.address, topic_prefix, n_partitions)
     async with Noting(broker, topic_prefix) as first, Noting(broker, topic_prefix) as second:
         await first.until(lambda: bool(second.owned) and not first.owned & second.owned)

@@ -204,6 +204,8 @@ async def test_a_second_sigterm_ends_it_at_once(own_broker: TestBroker, topic_pr
     await own_broker.start()
 
 
+@pytest.mark.apache
+@pytest.mark.slow
 async def test_without_a_broker_it_ends_too(own_broker: TestBroker, topic_prefix: str) -> None:
     """Neither the drain nor leaving the group may hang for ever."""
     async with WorkerProcess(own_broker, topic_prefix, drain_ms=100) as worker:
