@@ -72,7 +72,6 @@ class PartitionOwner:
         """Bring this owner to the state at the committed offsets.
 
         Begin it when the claim of the first `take_commands` is on the broker; `log_end` is asked for after that.
-
         Yields requests for entries of the log; raises `NotRecoverableError`. Afterwards feed `on_log` from `log_end`.
         """
         recovered = yield from recover(self._holds.acknowledged, log_start, log_end, self._rules)
@@ -123,7 +122,7 @@ class PartitionOwner:
         mine = self._tenure.is_mine(claim)
         if current:
             self._settled.claims[offset] = claim
-        if current and mine and self._intake.join is not None:
+        if current and mine and self._intake.join:
             self._begin_snapshot(self._intake.join)
         elif current and mine:
             self._own(now_ms)
@@ -175,12 +174,10 @@ class PartitionOwner:
     def tick(self, now_ms: int) -> None:
         """Propose what can be proposed now; call it after anything happened, and at least every 100 ms."""
         self._now_ms = now_ms
-        if self._intake.join is None or not self._proposer.free or self._snapshots.renewing:
+        may_propose = self._tenure.may_propose(now_ms) and self._proposer.free and not self._snapshots.renewing
+        if self._intake.join is None or not may_propose:
             return
-        if not self._tenure.may_propose(now_ms):
-            return
-        part = self._snapshots.next_part()
-        if part is not None:
+        if part := self._snapshots.next_part():
             self._proposer.send(part)
         elif self._snapshots.due(now_ms):
             self.write_snapshot(now_ms)

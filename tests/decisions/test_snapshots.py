@@ -1,0 +1,58 @@
+"""Snapshots: cut into parts, whole again, and what they remember."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.decisions.entries import SnapshotPart
+from streams.decisions.recovery import Recovered
+from streams.decisions.settled import SettledState
+from streams.decisions.snapshot_writer import SnapshotWriter, snapshot_parts
+from streams.decisions.view import LogView
+from streams.join.clocks import LaneState
+from streams.join.settings import JoinSettings
+
+TOO_LARGE = 512 * 1024
+
+
+def _parts(clocks: list[LaneState], bounds: dict[str, int]) -> list[SnapshotPart]:
+    return snapshot_parts({"media.image": 3}, clocks, bounds, (0, -1, None), 0, 1)
+
+
+def test_a_hundred_thousand_streams_fit_in_parts_that_a_broker_takes() -> None:
+    """Bounds are cut as clocks are: after a time-out of every stream they are as many."""
+    clocks = [LaneState(f"stream-{n}", "image", "media.image", n, n, ((n, n),)) for n in range(100_000)]
+    parts = _parts(clocks, {f"stream-{n}": n for n in range(100_000)})
+    assert max(len(msgspec.msgpack.encode(part)) for part in parts) < TOO_LARGE
+    assert [part.part for part in parts] == list(range(len(parts)))
+    assert {part.n_parts for part in parts} == {len(parts)}
+
+
+def test_a_lane_with_many_ids_comes_back_whole() -> None:
+    """Sixty thousand ids inside `out_of_order_ms` are more than one part holds."""
+    settings = JoinSettings(out_of_order_ms={"image": 60_000})
+    lane = LaneState("s", "image", "media.image", 60_000, 1, tuple((n, n) for n in range(60_000)))
+    parts = _parts([lane], {"s": 7})
+    assert max(len(msgspec.msgpack.encode(part)) for part in parts) < TOO_LARGE
+    settled = SettledState(settings)
+    settled.restore(Recovered(LogView(), parts, [], {}), {"media.image": 3})
+    assert settled.clocks.export() == [lane]
+    assert settled.bounds == {"s": 7}
+
+
+def test_nothing_remembered_is_one_empty_part() -> None:
+    """A snapshot without parts could not be found."""
+    assert len(_parts([], {})) == 1
+
+
+def test_a_snapshot_is_due_after_many_decisions_or_a_while() -> None:
+    """And not at all if nothing was decided."""
+    writer = SnapshotWriter(0, every_decisions=10, every_ms=100)
+    assert not writer.due(1_000)
+    writer.count(1)
+    assert not writer.due(99)
+    assert writer.due(100)
+    writer.count(9)
+    assert writer.due(0)
+    writer.renew(100)
+    assert not writer.due(150)
