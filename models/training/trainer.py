@@ -59,8 +59,8 @@ def _train_fusion(network: ReferenceNetwork, data: TrainingData, settings: Train
     calibrate(network, features, has_text, slice(0, 3), with_fusion=False)
     network.fusion.requires_grad_(True)
     network.shared.requires_grad_(True)
-    task = FusionTask(network, data, settings)
     budget = Budget(settings.seconds("fusion"), settings.steps.fusion if settings.steps else None)
+    task = FusionTask(network, data, settings)  # encodes for a while: that is in the budget too
 
     def look(module: torch.nn.Module) -> str:
         assert isinstance(module, ReferenceNetwork)  # noqa: S101  (for the type checker)

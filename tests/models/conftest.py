@@ -14,6 +14,12 @@ from models.training.words import train_tokenizer
 from tests.support.tiny_corpus import N_PHONES, tiny_concepts, write_tiny_corpus
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny networks gain nothing from threads, and beside other work threads that wait for each other lose minutes."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus folder with packed arrays of a few concepts."""

@@ -1,0 +1,118 @@
+"""The budget, the slow copy of the weights, and how far validation trusts each part."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from models.reference.network import Dimensions, ReferenceNetwork
+from models.training.budget import Budget
+from models.training.fuse import SUBSETS, calibrate, fusion_accuracy, subset_evidence
+from models.training.loop import Phase
+from models.training.settings import TrainSettings
+
+N_CONCEPTS = 12
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.now_s
+
+
+def test_budget_by_the_clock() -> None:
+    """By the clock, half the time is half the budget, however many steps it took."""
+    clock = Clock()
+    budget = Budget(100.0, clock_s=clock)
+    clock.now_s, budget.step = 50.0, 3
+    assert (budget.spent(), budget.left_s()) == (0.5, 50.0)
+    clock.now_s = 500.0
+    assert budget.spent() == 1
+
+
+def test_budget_by_steps() -> None:
+    """By steps, the clock does not matter but for the estimate of what is left."""
+    clock = Clock()
+    budget = Budget(1.0, 10, clock)
+    assert math.isnan(budget.left_s())
+    clock.now_s, budget.step = 40.0, 4
+    assert (budget.spent(), budget.left_s()) == (0.4, pytest.approx(60.0))
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    """It starts at 0, peaks after a twentieth, and ends at 0."""
+    budget = Budget(1.0, 100)
+    rates: list[float] = []
+    for step in range(101):
+        budget.step = step
+        rates.append(budget.learning_rate(2.0))
+    assert rates[0] == 0
+    assert max(rates) == rates[5] == 2.0
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_slow_copy_is_kept() -> None:
+    """After a phase the module has the averaged weights, which lie between start and end."""
+    torch.manual_seed(0)
+    module = nn.Linear(2, 1, bias=False)
+    start = module.weight.detach().clone()
+    settings = TrainSettings(learning_rate=0.1, weight_decay=0.0)
+    seen: list[torch.Tensor] = []
+
+    def loss(spent: float) -> torch.Tensor:
+        seen.append(module.weight.detach().clone())
+        return module(torch.ones(1, 2)).sum()  # pulls the weights down for ever
+
+    Phase("test", module, Budget(1.0, 20), settings).run(loss, str, lambda _: "")
+    assert (module.weight < start).all()
+    assert (module.weight > seen[-1]).all()
+
+
+def calibrated(right_by_image: float) -> torch.Tensor:
+    """The trust that calibration gives, where pictures are right for a share of the concepts and speech for all."""
+    torch.manual_seed(0)
+    network = ReferenceNetwork(Dimensions(N_CONCEPTS, 50, 5, n_state=32, n_audio_channels=32)).requires_grad_(False)
+    directions = [network.branches[lane].table.directions for lane in ("image", "text", "audio")]  # pyright: ignore
+    features = torch.stack([d.detach().clone() for d in directions])  # pyright: ignore
+    wrong = int(N_CONCEPTS * (1 - right_by_image))
+    features[0, :wrong] = features[0, :wrong].roll(1, 0)  # they show their neighbour
+    calibrate(network, features, torch.ones(N_CONCEPTS, dtype=torch.bool), slice(0, 3), with_fusion=False)
+    return network.trust
+
+
+def test_who_errs_is_trusted_less() -> None:
+    """A modality that is often wrong gets less trust than one that never is, and than itself when it is right."""
+    trust = calibrated(0.5)
+    assert trust[0] < trust[2]
+    assert trust[0] < calibrated(1.0)[0]
+
+
+def test_trust_of_other_parts_stays() -> None:
+    """Calibrating the branches leaves the Transformer's trust alone."""
+    assert calibrated(0.5)[3] == 1
+
+
+def test_sets_with_text_leave_out_who_has_none() -> None:
+    """Kinds with text are only those concepts' that have one; the others are all concepts'."""
+    features, has_text = torch.randn(3, N_CONCEPTS, 32), torch.arange(N_CONCEPTS) < 9
+    for lanes in SUBSETS:
+        evidence, concept = subset_evidence(features, has_text, lanes)
+        assert len(concept) == (9 if lanes[1] else N_CONCEPTS)
+        assert evidence.features.shape == (len(concept), sum(lanes), 32)
+        assert evidence.modality[0].tolist() == [i for i, there in enumerate(lanes) if there]
+
+
+def test_accuracy_names_every_kind() -> None:
+    """Seven kinds, named by their lanes."""
+    torch.manual_seed(0)
+    network = ReferenceNetwork(Dimensions(N_CONCEPTS, 50, 5, n_state=32, n_audio_channels=32))
+    accuracy = fusion_accuracy(network, torch.randn(3, N_CONCEPTS, 32), torch.ones(N_CONCEPTS, dtype=torch.bool))
+    assert list(accuracy)[::3] == ["image", "audio", "image+text+audio"]
+    assert len(accuracy) == 7
