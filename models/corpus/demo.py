@@ -31,7 +31,7 @@ PICTURE_FORMATS = (("jpg", "JPEG"), ("png", "PNG"), ("webp", "WEBP"))
 PICTURE_SIZES = (96, 128, 192, 256)
 SOUND_FORMATS = (("wav", "WAV", "PCM_16"), ("flac", "FLAC", "PCM_16"), ("ogg", "OGG", "VORBIS"))
 SOUND_RATES = (16_000, 22_050, 48_000)
-SNR_DB = 9.0
+SNR_DB = 15.0
 COVERED_SHARE = 0.3
 
 
