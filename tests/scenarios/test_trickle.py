@@ -26,7 +26,7 @@ class Size:
     limit_s: float
 
 
-SIZES = {"tansu": Size(3_000, 1_000, 60.0), "apache": Size(20_000, 1_500, 120.0)}
+SIZES = {"tansu": Size(1_500, 1_500, 60.0), "apache": Size(20_000, 1_500, 120.0)}
 
 
 @pytest.mark.slow
