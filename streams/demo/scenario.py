@@ -78,7 +78,9 @@ def plan_demo(
 
 
 def _worker_toml(period_ms: int) -> str:
+    # Several workers on one machine, each with torch's own number of threads, wait for each other's cores.
     return f"""
+n_torch_threads = 1
 [join]
 tolerance_ms = {TOLERANCE_MS}
 max_wait_ms = 1500
