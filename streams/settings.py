@@ -47,7 +47,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_ms: int = 3_000
     session_timeout_ms: int = 10_000
     drain_ms: int = 20_000
-    n_torch_threads: int = 0
+    n_torch_threads: int = 1
     max_run_ms: int = 60_000
     batch_max_items: int = 32
     batch_max_cost: int = 16_000_000

@@ -16,7 +16,7 @@ HELP = {
     "heartbeat_ms": "Between two heartbeats to the group, ms.",
     "session_timeout_ms": "Without a heartbeat for so long a worker's streams go to others, ms.",
     "drain_ms": "At SIGTERM, at most so long for what is decided, ms.",
-    "n_torch_threads": "Threads inside one forward; 0 leaves torch's own choice.",
+    "n_torch_threads": "Threads inside one forward; 0 is torch's own choice, for a worker alone on its machine.",
     "max_run_ms": "A batch that runs for longer hangs: the worker is not live, ms.",
     "batch_max_items": "Sets in one batch for the model.",
     "batch_max_cost": "Cost of one batch: pixels + audio ms + tokens.",
