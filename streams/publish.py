@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from streams.decisions.records import Task
 from syncline.kafka import start_producer
@@ -73,6 +73,8 @@ class Producer:
         except KafkaError as error:
             if not error.retriable:
                 await self._replace(producer)
+            if isinstance(error, MessageSizeTooLargeError) and n_taken > 1:  # this topic takes less than is usual
+                return await self.send(topic, partition, records[: n_taken // 2])
             raise
         return n_taken
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from streams import publish
 from streams.decisions.records import Task
@@ -17,6 +17,7 @@ from streams.join.model import RunDecision
 from streams.publish import Outbox, Producer
 from syncline.errors import BrokerError
 from syncline.results import Record
+from syncline.topics import TopicPlan, create_topics
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 
@@ -145,6 +146,36 @@ async def test_the_producer_sends_what_fits_into_one_batch(
         await producer.stop()
     assert numbers == [2, 1, 1]
     assert [len(one.value) for one in await _read(broker, topic, 4)] == [300, 300, 5_000, 300]
+
+
+@pytest.mark.apache
+async def test_a_topic_that_takes_small_batches_only_gets_small_ones(broker: TestBroker, topic_prefix: str) -> None:
+    """Halved until they fit; a record that is too large alone is an error that says so."""
+    plan = TopicPlan(n_partitions=1, prefix=topic_prefix, max_message_bytes=5_000)
+    await create_topics(broker.address, plan)
+    producer = Producer(broker.address)
+    await producer.start()
+    try:
+        topic = topic_prefix + "unfused"
+        records = [Record("unfused", b"k", b"x" * 1_000, []) for _ in range(40)]
+        n_records = len(records)
+        while records:
+            del records[: await producer.send(topic, 0, records)]
+        with pytest.raises(MessageSizeTooLargeError):
+            await producer.send(topic, 0, [Record("unfused", b"k", b"x" * 10_000, [])])
+    finally:
+        await producer.stop()
+    assert len(await _read(broker, topic, n_records)) == n_records
+
+
+async def test_the_producer_is_idempotent_where_the_broker_can(broker: TestBroker) -> None:
+    """Tansu cannot; there it goes on without."""
+    producer = Producer(broker.address)
+    await producer.start()
+    try:
+        assert (producer._producer._txn_manager is not None) == (broker.kind == "apache")
+    finally:
+        await producer.stop()
 
 
 async def _read(broker: TestBroker, topic: str, n_records: int) -> list[Any]:
