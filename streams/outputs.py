@@ -112,6 +112,7 @@ class Outputs:
             yield encode_converted(text, event.traceparent, event.tracestate)
 
     def _failed(self, decision: SetDecision, task: Task) -> list[Record]:
+        # Nobody knows the source and id of a member that is lost: the id is then that of the ones that are left.
         events = [(item.lane, payload.event) for item, payload in _members(decision, task) if payload.event]
         parts = [(lane, event.time_ms, event.source, event.id) for lane, event in events]
         set_id = result_id(decision.stream, decision.strategy, parts)

@@ -16,8 +16,15 @@ PART_BYTES = 400_000
 _ID_BYTES = 20
 
 
+REFRESH_MS = 3_600_000
+"""Far below any retention of the log: a partition that idles would end with an empty one beside committed offsets."""
+
+
 class SnapshotWriter:
-    """Due every `every_decisions` decisions or `every_ms`, if anything has changed since the last one."""
+    """Due every `every_decisions` decisions or `every_ms`, if anything has changed since the last one.
+
+    Where nothing changes it is due every `REFRESH_MS`.
+    """
 
     def __init__(self, now_ms: int, every_decisions: int = 5_000, every_ms: int = 30_000) -> None:
         self._every_decisions, self._every_ms = every_decisions, every_ms
@@ -32,8 +39,8 @@ class SnapshotWriter:
 
     def due(self, now_ms: int) -> bool:
         """Whether it is time."""
-        waited = now_ms - self._last_ms >= self._every_ms
-        return self._n_since >= self._every_decisions or (waited and self._n_since > 0)
+        wait_ms = self._every_ms if self._n_since else REFRESH_MS
+        return self._n_since >= self._every_decisions or now_ms - self._last_ms >= wait_ms
 
     def renew(self, now_ms: int) -> None:
         """The claim is being renewed; `begin` follows when it is read back."""

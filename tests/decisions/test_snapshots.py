@@ -7,7 +7,7 @@ import msgspec
 from streams.decisions.entries import SnapshotPart
 from streams.decisions.recovery import Recovered
 from streams.decisions.settled import SettledState
-from streams.decisions.snapshot_writer import SnapshotWriter, snapshot_parts
+from streams.decisions.snapshot_writer import REFRESH_MS, SnapshotWriter, snapshot_parts
 from streams.decisions.view import LogView
 from streams.join.clocks import LaneState
 from streams.join.settings import JoinSettings
@@ -45,8 +45,15 @@ def test_nothing_remembered_is_one_empty_part() -> None:
     assert len(_parts([], {})) == 1
 
 
+def test_an_idle_partition_refreshes_its_snapshot_before_retention_takes_it() -> None:
+    """Else the log would be empty one day, beside committed offsets."""
+    writer = SnapshotWriter(0, every_decisions=10, every_ms=100)
+    assert not writer.due(REFRESH_MS - 1)
+    assert writer.due(REFRESH_MS)
+
+
 def test_a_snapshot_is_due_after_many_decisions_or_a_while() -> None:
-    """And not at all if nothing was decided."""
+    """And not that soon if nothing was decided."""
     writer = SnapshotWriter(0, every_decisions=10, every_ms=100)
     assert not writer.due(1_000)
     writer.count(1)
