@@ -65,3 +65,14 @@ def test_the_base_is_the_sum_of_calibrated_witnesses() -> None:
     evidence = Evidence(features, torch.tensor([[0, 2]]), torch.ones(1, 2, dtype=torch.bool))
     wanted = (network.alone(features[:, 0], 0) + network.alone(features[:, 1], 2)).log_softmax(-1)
     torch.testing.assert_close(network.fuse(evidence)[0], wanted)
+
+
+def test_no_tensor_is_made_on_another_device() -> None:
+    """Everything happens on the device that the media are on: torch refuses to mix `meta` with the CPU."""
+    network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval().to("meta")
+    image = network.encode("image", torch.zeros(4, 3, 40, 40, device="meta"))
+    lengths = torch.full((4,), 60, device="meta")
+    audio = network.encode("audio", torch.zeros(4, 64, 70, device="meta"), lengths)
+    modality = torch.zeros(4, 2, dtype=torch.int64, device="meta")
+    evidence = Evidence(torch.stack([image, audio], 1), modality, torch.ones(4, 2, dtype=torch.bool, device="meta"))
+    assert {t.device.type for t in (image, audio, *network.fuse(evidence))} == {"meta"}
