@@ -13,7 +13,7 @@ from PIL import Image
 from models.splits import Concept, Texts
 
 N_CONCEPTS, N_PHONES = 12, 7
-LABELS = "cat dog sun moon tree fish car boat hat shoe key cup".split()
+LABELS = ["cat", "dog", "sun", "moon", "tree", "fish", "car", "boat", "hat", "shoe", "key", "cup"]
 
 
 def tiny_concepts() -> list[Concept]:
