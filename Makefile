@@ -38,7 +38,7 @@ format: setup ## Mend what ruff can mend, and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-corpus: setup ## Build the corpus that the model is trained on (npm, flite, espeak-ng; 0.7 GB, 6 minutes)
+corpus: setup ## Build the corpus that the model is trained on (npm, flite, espeak-ng; 0.7 GB, 5 minutes)
 	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/corpus.txt; \
 	else $(BIN)/python -m pip install --quiet --require-hashes -r requirements/corpus.txt; fi
 	@$(BIN)/python -m models.corpus
