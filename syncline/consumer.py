@@ -93,13 +93,14 @@ class ResultConsumer:
     async def __aenter__(self) -> Self:
         tolerate_header_names()  # dead letters carry the original's header names
         await require_topics(self._brokers, self._names, self._options)
+        fetching: dict[str, Any] = {"fetch_max_wait_ms": FETCH_MAX_WAIT_MS} | self._options
         client: Any = AIOKafkaConsumer(
             *self._names,
             bootstrap_servers=self._brokers,
             group_id=self._group_id,
             auto_offset_reset=self._start,
             enable_auto_commit=False,
-            **({"fetch_max_wait_ms": FETCH_MAX_WAIT_MS} | self._options),
+            **fetching,
         )
         try:
             await client.start()
