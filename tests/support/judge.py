@@ -97,7 +97,7 @@ class Reader:
     def __init__(self, brokers: str, prefix: str, n_partitions: int) -> None:
         self._prefix = prefix
         self._consumer: Any = AIOKafkaConsumer(
-            bootstrap_servers=brokers, auto_offset_reset="earliest", fetch_max_wait_ms=100
+            bootstrap_servers=brokers, auto_offset_reset="earliest", fetch_max_wait_ms=50
         )
         self._tps = [TopicPartition(prefix + t, p) for t in (FUSED, UNFUSED, DEADLETTER) for p in range(n_partitions)]
         self.outcomes = Outcomes()
