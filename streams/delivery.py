@@ -155,10 +155,6 @@ class BatchConsumer(driver.Consumer):
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
-    def listener(self) -> AssignmentListener:
-        return self.app.listener
-
-    @property
     def heartbeat(self) -> tuple[int, float]:
         """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
         return self._thread.heartbeat
@@ -217,11 +213,11 @@ class BatchConsumer(driver.Consumer):
             self._resolved.clear()
             self._held = set(committed)  # until their partition number has recovered
             self._thread.positions.clear()
-        await self.listener.on_assigned(self.epoch, self.app.consumer_generation_id, committed)
+        await self.app.listener.on_assigned(self.epoch, self.app.consumer_generation_id, committed)
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """End the assignment: let the listener stop, then commit what it resolved."""
-        await self.listener.on_revoked()
+        await self.app.listener.on_revoked()
         await self.commit()
         self.epoch += 1
         self._resolved.clear()

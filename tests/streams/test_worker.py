@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from typing import Any
 
 import msgspec
-import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from syncline.events import build_headers
@@ -191,62 +189,9 @@ async def _until_it_says(worker: WorkerProcess, what: str) -> tuple[int, dict[st
             await asyncio.sleep(0.05)
 
 
-async def test_a_second_sigterm_ends_it_at_once(own_broker: TestBroker, topic_prefix: str) -> None:
-    """A broker that has gone can hold up the first, however long the drain may take."""
-    async with WorkerProcess(own_broker, topic_prefix, drain_ms=60_000) as worker:
-        await _work_until_the_broker_goes(worker, own_broker, topic_prefix)
-        worker.signal(signal.SIGTERM)
-        async with asyncio.timeout(LIMIT_S):
-            while "carrying out" not in worker.log():  # noqa: ASYNC110 (a file has no event)
-                await asyncio.sleep(0.02)
-        worker.signal(signal.SIGTERM)
-        assert (await worker.wait(5.0))[0] == 1
-    await own_broker.start()
-
-
-@pytest.mark.apache
-@pytest.mark.slow
-async def test_without_a_broker_it_ends_too(own_broker: TestBroker, topic_prefix: str) -> None:
-    """Neither the drain nor leaving the group may hang for ever."""
-    async with WorkerProcess(own_broker, topic_prefix, drain_ms=100) as worker:
-        await _work_until_the_broker_goes(worker, own_broker, topic_prefix)
-        assert (await worker.terminate(30.0))[0] == 1
-    await own_broker.start()
-
-
-async def _work_until_the_broker_goes(worker: WorkerProcess, broker: TestBroker, prefix: str) -> None:
-    await make_topics(broker.address, prefix, N_PARTITIONS)
-    await send(broker.address, prefix, moments(2_000, n_bytes=1_000), N_PARTITIONS)
-    async with Reader(broker.address, prefix, N_PARTITIONS) as reader:
-        await reader.read_until(lambda seen: len(seen.fused) > 0, LIMIT_S)
-    await broker.stop()
-
-
 async def test_told_to_stop_while_it_waits_for_its_group_it_does(broker: TestBroker, topic_prefix: str) -> None:
     """The first assignment can take long, and nobody wants to wait for it then."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)
     async with WorkerProcess(broker, topic_prefix) as worker:
         await _until_it_says(worker, "waiting for an assignment")
         assert (await worker.terminate(20.0))[0] == 0
-
-
-@pytest.mark.apache
-@pytest.mark.slow
-async def test_a_broker_that_goes_away_and_comes_back_costs_nothing(own_broker: TestBroker, topic_prefix: str) -> None:
-    """The same process waits and goes on; every record has one outcome."""
-    await make_topics(own_broker.address, topic_prefix, N_PARTITIONS)
-    samples = moments(2_000)
-    sent = await send(own_broker.address, topic_prefix, samples[:3_000], N_PARTITIONS)
-    async with WorkerProcess(own_broker, topic_prefix) as worker:
-        async with Reader(own_broker.address, topic_prefix, N_PARTITIONS) as reader:
-            await reader.read_until(lambda seen: len(seen.fused) > 20, LIMIT_S)
-        pid = worker.pid
-        await own_broker.stop()
-        await asyncio.sleep(3.0)
-        await own_broker.start()
-        await send(own_broker.address, topic_prefix, samples[3_000:], N_PARTITIONS, sent=sent)
-        async with Reader(own_broker.address, topic_prefix, N_PARTITIONS) as reader:
-            outcomes = await reader.read_until(lambda seen: not seen.undecided(sent), 60.0)
-            assert outcomes.violations(sent) == []
-        assert worker.running
-        assert worker.pid == pid
