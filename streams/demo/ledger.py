@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from statistics import quantiles
+from statistics import median, quantiles
 
 from streams.demo.scenario import Planned
 from syncline.consumer import Received
@@ -19,7 +19,8 @@ class Ledger:
     def __init__(self) -> None:
         self.sent: dict[Origin, Planned] = {}
         self.outcomes: dict[Origin, list[str]] = defaultdict(list)
-        self.latencies_ms: list[float] = []
+        self.latencies_ms: dict[str, list[float]] = defaultdict(list)
+        """By stream: milliseconds from the last member on the broker to the result read back, of complete sets."""
         self.n_sets: Counter[str] = Counter()
         self.n_results = 0
         self.newest: dict[str, FusedResult] = {}
@@ -62,7 +63,7 @@ class Ledger:
         self._complete.append((result.labels[0][0] if result.labels else "", origins))
         # The broker's answer to the producer can come after the result: such a set took no time that we could tell.
         arrived = [self._arrived_s.get(origin, now_s) for origin in origins]
-        self.latencies_ms.append((now_s - max(arrived)) * 1000)
+        self.latencies_ms[result.stream].append((now_s - max(arrived)) * 1000)
 
     def _label(self, origin: Origin) -> str:
         planned = self.sent.get(origin)
@@ -73,12 +74,22 @@ class Ledger:
         """Records that were sent and have no outcome yet."""
         return sum(origin not in self.outcomes for origin in self.sent)
 
+    @property
+    def n_complete(self) -> int:
+        """Complete sets so far."""
+        return sum(len(found) for found in self.latencies_ms.values())
+
     def latency_ms(self) -> dict[str, float]:
-        """Milliseconds from the last member on the broker to the result read back: p50 and p95 of complete sets."""
-        if len(self.latencies_ms) < 2:
+        """p50 and p95 over all complete sets; empty while there are fewer than two."""
+        every = [latency for found in self.latencies_ms.values() for latency in found]
+        if len(every) < 2:
             return {}
-        cuts = quantiles(self.latencies_ms, n=20)
+        cuts = quantiles(every, n=20)
         return {"p50": round(cuts[9], 1), "p95": round(cuts[18], 1)}
+
+    def latency_ms_by_stream(self) -> dict[str, float]:
+        """p50 of each stream's complete sets."""
+        return {stream: round(median(found), 1) for stream, found in sorted(self.latencies_ms.items())}
 
     def problems(self) -> list[str]:
         """Records without outcome, with two, or with another one than planned; empty if nothing was lost."""
@@ -112,6 +123,7 @@ class Ledger:
             "n_outcomes": sum(outcomes.values()),
             "sets": dict(sorted(self.n_sets.items())),
             "latency_ms": self.latency_ms(),
+            "latency_p50_ms_by_stream": self.latency_ms_by_stream(),
             "accuracy": self.accuracy(),
             "problems": problems,
         }

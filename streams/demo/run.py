@@ -127,7 +127,9 @@ def print_summary(ledger: Ledger, console: Console) -> None:
     latency = ledger.latency_ms()
     if latency:
         p50, p95 = latency["p50"], latency["p95"]
+        by_stream = ", ".join(f"{name} {found}" for name, found in ledger.latency_ms_by_stream().items())
         console.print(f"last member on the broker to result read: p50 {p50} ms, p95 {p95} ms", highlight=False)
+        console.print(f"  p50 by stream: {by_stream} ms (dock waits for notes out of order)", highlight=False)
     shares = ", ".join(f"{name} {share:.0%}" for name, share in ledger.accuracy().items())
     console.print(f"best label right in complete sets: {shares or '–'}", highlight=False)
     for problem in problems[:20]:

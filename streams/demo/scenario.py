@@ -103,7 +103,8 @@ def _moment(
             continue
         if stream == "garage" and modality == "audio" and number >= SILENT_FROM * n_moments:
             continue
-        time_ms = number * period_ms + jitter_ms
+        # Streams that know nothing of each other do not beat together.
+        time_ms = number * period_ms + STREAMS.index(stream) * period_ms // len(STREAMS) + jitter_ms
         is_text = modality == "text"
         found.append(
             Planned(

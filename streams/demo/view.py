@@ -57,7 +57,7 @@ class View:
         words = [
             f"[b]{len(ledger.sent)}[/b] records sent ({len(ledger.sent) / elapsed_s:.0f}/s)",
             f"[b]{ledger.n_open}[/b] without outcome yet",
-            f"[b]{len(ledger.latencies_ms)}[/b] complete moments",
+            f"[b]{ledger.n_complete}[/b] complete moments",
             f"last member to result: p50 [b]{latency.get('p50', '–')}[/b] ms, p95 [b]{latency.get('p95', '–')}[/b] ms",
         ]
         return Panel("   ".join(words), title="Syncline demo")
