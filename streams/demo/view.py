@@ -64,7 +64,7 @@ class View:
 
     def _streams(self) -> Table:
         table = Table(expand=True)
-        for title in ("stream", "records", "fused", "unfused", "dead letters", "newest moment"):
+        for title in ("stream", "records", "fused", "unfused", "dead letters", "decided up to"):
             table.add_column(title)
         per_stream: dict[str, Counter[str]] = {stream: Counter() for stream in STREAMS}
         for origin, planned in self._ledger.sent.items():

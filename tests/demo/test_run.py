@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,29 @@ def test_the_demo_loses_nothing(tmp_path: Path) -> None:
     assert summary["problems"] == []
     assert summary["n_outcomes"] == summary["n_sent"] > 100
     assert "every record has exactly the outcome that was planned" in done.stdout
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_demo_and_all_that_it_started() -> None:
+    """Exit code 130, and no process is left that knows the demo's broker."""
+    command = [sys.executable, "-u", "-m", "syncline", "demo", "--model", "null", "--seconds", "60"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert demo.stdout is not None
+        address = demo.stdout.readline().rpartition(" ")[2].strip()
+        for line in demo.stdout:
+            if "sent" in line:
+                break
+        assert _commands_with(address), "nothing was started: nothing is shown"
+        demo.send_signal(signal.SIGINT)
+        demo.stdout.read()
+        assert demo.wait(30) == 130
+    assert _commands_with(address) == []
+
+
+def _commands_with(word: str) -> list[str]:
+    """Command lines of all processes that hold `word`."""
+    done = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if word in line]
 
 
 def test_wrong_use_is_said_in_one_line() -> None:
