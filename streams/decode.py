@@ -14,6 +14,7 @@ from models.protocol import Prepared
 from streams.decisions.records import Record, Rejected
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
+from streams.sources import Sources
 from syncline.errors import ContractError, MediaError
 from syncline.events import MediaEvent, check_value, parse_headers
 from syncline.ids import id_hash
@@ -50,6 +51,7 @@ class Decoder:
         self._offset_ms, self._max_ahead_ms = settings.offset_ms, settings.max_ahead_ms
         self._n_partitions, self._prepare, self._max_event_bytes = n_partitions, prepare, max_event_bytes
         self._logged: set[str] = set()
+        self.sources = Sources()
 
     def decode(self, topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
         """aiokafka's records of one topic (unprefixed) and partition, in the same order."""
@@ -63,6 +65,7 @@ class Decoder:
             event = payload.event = parse_headers(topic, raw.key, raw.headers, raw.timestamp)
             check_placement(raw.key, partition, self._n_partitions)
             item = self._item(event, topic, raw)
+            self._watch_source(event)
             value = check_value(event, raw.value, self._max_event_bytes)
             payload.prepared = self._prepare_or_reject(event, value)
             n_bytes += payload.prepared.n_bytes
@@ -98,6 +101,16 @@ class Decoder:
             id_hash(event.source, event.id),
             raw.timestamp,
         )
+
+    def _watch_source(self, event: MediaEvent) -> None:
+        before = self.sources.changed(event.stream, event.lane, event.source)
+        if before is not None and "source" not in self._logged:
+            self._logged.add("source")
+            log.warning(
+                "stream %s, lane %s: a record of %s came after one of %s; sources have clocks of their own: "
+                "give each a lane, ce_lane (said once, all such are counted)",
+                event.stream, event.lane, event.source, before,
+            )  # fmt: skip
 
     def _log_first(self, rejected: Rejected, topic: str, partition: int, offset: int) -> None:
         if rejected.reason in _WORTH_A_LINE and rejected.reason not in self._logged:

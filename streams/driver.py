@@ -54,7 +54,7 @@ class PartitionDriver:
             topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.committed
         }
         self._tasks: set[asyncio.Task[None]] = set()
-        self._scheduled = self._stopped = self._reading = False
+        self._scheduled = self._stopped = self._reading = self._warned = False
         self._wanted = frozenset(assigned.committed)
         self._not_held: frozenset[str] = frozenset()
         self.state = "claiming the decision log"
@@ -188,8 +188,17 @@ class PartitionDriver:
                 self.owner.on_heartbeat(sent_ms)
             self.owner.tick(self._parts.now_ms())
             self._carry_out(self.owner.take_commands())
+            if self.owner.suspicious and not self._warned:
+                self._warn_of_shifted_sets()
         except Exception as error:
             self._parts.on_broken(error)
+
+    def _warn_of_shifted_sets(self) -> None:
+        self._warned = True
+        tolerance_ms = self._parts.settings.join.tolerance_ms
+        what = "over 1 % of the sets have a member that is nearer to the next moment"
+        mend = "is too near the period of a lane; take less than the period minus the jitter"
+        log.warning("partition %d: %s: tolerance_ms=%d %s", self._partition, what, tolerance_ms, mend)
 
     def _carry_out(self, commands: Commands) -> None:
         if commands.append is not None:

@@ -243,6 +243,11 @@ class PartitionOwner:
         return self._holds.held
 
     @property
+    def suspicious(self) -> bool:
+        """Whether the join's sets look shifted: its tolerance is too near the period of a lane."""
+        return self._intake.join is not None and self._intake.join.suspicious
+
+    @property
     def idle(self) -> bool:
         """Nothing is proposed, on its way, or waiting to be: a worker that stops reading may leave now."""
         held, way = self._holds.held, self._holds.on_its_way

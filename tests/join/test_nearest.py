@@ -7,7 +7,7 @@ import pytest
 from streams.join.model import ClosedDecision, SetDecision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
-from tests.support.joining import item, run, shapes_of
+from tests.support.joining import item, run, run_timeline, shapes_of
 from tests.support.logs import LogRecord
 
 Case = tuple[JoinSettings, list[tuple[str, int]] | list[tuple[str, int, int]], list[str]]
@@ -82,12 +82,7 @@ SHARED: Case = (
 def test_timeline(case: Case) -> None:
     """Each timeline gives the decisions that stand beside it, in that order."""
     settings, rows, expected = case
-    records = [
-        LogRecord(item(lane, time_ms, offset, duration_ms=duration[0] if duration else 0))
-        for offset, (lane, time_ms, *duration) in enumerate(rows)
-    ]
-    _, decisions = run(records, settings)
-    assert shapes_of(decisions) == expected
+    assert run_timeline(settings, rows) == expected
 
 
 def test_equal_distance_waits_for_the_other_side() -> None:

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.reference.checkpoint import Manifest, save_checkpoint
 from models.reference.model import ReferenceModel
-from models.reference.network import Dimensions, ReferenceNetwork
-from models.training.words import train_tokenizer
-from tests.support.tiny_corpus import N_PHONES, tiny_concepts, write_tiny_corpus
+from tests.support.tiny_corpus import write_tiny_corpus
+from tests.support.tiny_model import write_tiny_model
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,14 +29,7 @@ def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model that was never trained."""
-    folder = tmp_path_factory.mktemp("model")
-    concepts = tiny_concepts()
-    tokenizer = train_tokenizer(concepts)
-    torch.manual_seed(0)
-    dimensions = Dimensions(len(concepts), tokenizer.get_vocab_size(), N_PHONES, n_state=32, n_audio_channels=32)
-    manifest = Manifest("tiny", "1", dimensions, [c.label for c in concepts], [c.label_zh for c in concepts], {})
-    save_checkpoint(folder, ReferenceNetwork(dimensions), tokenizer.to_str(), manifest)
-    return folder
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="session")

@@ -101,6 +101,19 @@ def test_a_model_that_breaks_on_one_record_rejects_that_record(caplog: pytest.Lo
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_second_source_on_a_lane_is_logged_once_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """With both sources and what to do; the records are taken all the same."""
+    one = decoder()
+    with caplog.at_level(logging.WARNING):
+        records = one.decode(
+            "media.image", HERE, [raw(event(source=f"urn:{name}"), offset=n) for n, name in enumerate("aba")]
+        )
+    assert all(record.rejected is None for record in records)
+    assert caplog.text.count("a record of urn:b came after one of urn:a") == 1
+    assert caplog.text.count("give each a lane") == 1
+    assert one.sources.n_changes == 2
+
+
 def test_the_first_misrouted_record_is_logged_with_what_mends_it(caplog: pytest.LogCaptureFixture) -> None:
     """Once, however many there are."""
     with caplog.at_level(logging.WARNING):

@@ -13,7 +13,7 @@ from syncline.placement import partition_for
 from tests.support.brokers import TestBroker
 from tests.support.delivering import committed
 from tests.support.judge import Reader
-from tests.support.moments import Sample, moments, send, send_raw
+from tests.support.moments import PERIOD_MS, Sample, moments, send, send_raw
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
@@ -85,6 +85,18 @@ async def test_each_fault_ends_where_it_belongs_and_costs_nobody_else(broker: Te
             "unfused unexpected": 1,
         }
         assert "partitioner=murmur2_random" in worker.log()
+
+
+async def test_a_tolerance_as_long_as_the_period_is_warned_of(broker: TestBroker, topic_prefix: str) -> None:
+    """With lost items it pairs neighbouring moments: the log names the setting, and nothing else goes wrong."""
+    await make_topics(broker.address, topic_prefix, N_PARTITIONS)
+    sent = await send(broker.address, topic_prefix, moments(800, n_streams=2, missing=0.1), N_PARTITIONS)
+    async with (
+        WorkerProcess(broker, topic_prefix, tolerance_ms=PERIOD_MS) as worker,
+        Reader(broker.address, topic_prefix, N_PARTITIONS) as reader,
+    ):
+        await reader.read_until(lambda seen: not seen.undecided(sent), LIMIT_S)
+        assert f"tolerance_ms={PERIOD_MS} is too near the period of a lane" in worker.log()
 
 
 def _faults(image: Sample, here: int) -> list[tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]]:

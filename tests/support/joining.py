@@ -42,6 +42,15 @@ def run(
     return join, decisions + join.decide(0)
 
 
+def run_timeline(settings: JoinSettings, rows: Iterable[tuple[str, int] | tuple[str, int, int]]) -> list[str]:
+    """What comes of rows (lane, time_ms, perhaps duration_ms) in the order of their arrival, as `shapes_of` says it."""
+    records = [
+        LogRecord(item(lane, time_ms, offset, duration_ms=duration[0] if duration else 0))
+        for offset, (lane, time_ms, *duration) in enumerate(rows)
+    ]
+    return shapes_of(run(records, settings)[1])
+
+
 def pass_time(join: PartitionJoin, now_ms: int, high_water: dict[str, int]) -> list[JoinDecision]:
     """Decide at `now_ms`, with a broker that answers at once what is asked."""
     decisions = join.decide(now_ms)
