@@ -6,7 +6,7 @@ from the arrival of its first item. Callers get their own answer, their own erro
 
     callers --submit--> queue (bounded) --take--> batch --run--> device
                                                     |
-                                                    +-- failures: streams/bisecting.py
+                                                    +-- failures: streams/model/bisecting.py
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import asyncio
 from collections import deque
 from typing import Generic
 
-from streams.batch_settings import BatchSettings
-from streams.batch_stats import BatchStats, FlushReason
-from streams.bisecting import Bisector, Entry, Probe, R, Run, T
 from streams.clock import Clock, SystemClock, wait_at_most
+from streams.model.batch_settings import BatchSettings
+from streams.model.batch_stats import BatchStats, FlushReason
+from streams.model.bisecting import Bisector, Entry, Probe, R, Run, T
 from syncline.errors import NoAnswerError
 
 

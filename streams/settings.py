@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.batch_settings import BatchSettings
 from streams.join.settings import JoinSettings
-from streams.runner import RunnerSettings
+from streams.model.batch_settings import BatchSettings
+from streams.model.runner import RunnerSettings
 from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, MAX_EVENT_BYTES
 from syncline.errors import SettingsError
 

@@ -16,17 +16,17 @@ from typing import Any
 
 from models import registry
 from models.protocol import Model
-from streams.app import SynclineApp
-from streams.decode import Decoder
-from streams.faust import driver as faust_driver
 from streams.health import HealthServer
-from streams.hub import Hub
-from streams.log import LogTail
-from streams.parts import Fuse, Parts
-from streams.publish import Producer
-from streams.runner import ModelRunner
+from streams.kafka.app import SynclineApp
+from streams.kafka.faust import driver as faust_driver
+from streams.kafka.log import LogTail
+from streams.kafka.publish import Producer
+from streams.kafka.watch import WAIT_FOR_TOPICS_S, HighWaters, count_partitions, watch_partitions
+from streams.model.runner import ModelRunner
+from streams.partition.decode import Decoder
+from streams.partition.hub import Hub
+from streams.partition.parts import Fuse, Parts
 from streams.settings import WorkerSettings
-from streams.watch import WAIT_FOR_TOPICS_S, HighWaters, count_partitions, watch_partitions
 from syncline.contract import DECISIONS
 from syncline.errors import BrokerError, SettingsError
 from syncline.results import ModelInfo

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from streams.batch_settings import BatchSettings
 from streams.batching import Batcher
+from streams.model.batch_settings import BatchSettings
 from tests.support.clock import HandClock
 from tests.support.device import FakeDevice, Make
 

@@ -1,4 +1,4 @@
-"""A Faust application whose records are only noted down: what streams/delivery.py promises, seen from outside."""
+"""A Faust application whose records are only noted down: what streams/kafka/delivery.py promises, seen from outside."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.app import SynclineApp
-from streams.delivery import Batch
+from streams.kafka.app import SynclineApp
+from streams.kafka.delivery import Batch
 from streams.settings import WorkerSettings
 from tests.support.brokers import TestBroker
 from tests.support.worker_process import SESSION_TIMEOUT_MS

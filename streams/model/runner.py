@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from models.protocol import Fusion, Member, Model
-from streams.answers import check_answer
-from streams.batch_settings import BatchSettings
-from streams.batch_stats import BatchStats
 from streams.batching import Batcher
 from streams.clock import Clock, SystemClock
-from streams.model_thread import ModelThread
+from streams.model.answers import check_answer
+from streams.model.batch_settings import BatchSettings
+from streams.model.batch_stats import BatchStats
+from streams.model.thread import ModelThread
 from syncline.errors import SettingsError, SynclineError
 
 MemberSet = Sequence[Member]

@@ -1,4 +1,4 @@
-"""streams/outputs.py: what is published of each kind of decision."""
+"""streams/partition/outputs.py: what is published of each kind of decision."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from models.protocol import Conversion, Fusion, Prepared
 from streams.decisions.records import Held, Record, Rejected, Task
-from streams.decode import Payload
 from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
-from streams.outputs import Outputs
+from streams.partition.decode import Payload
+from streams.partition.outputs import Outputs
 from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED, UNFUSED
 from syncline.deadletters import decode_dead_letter
 from syncline.ids import result_id

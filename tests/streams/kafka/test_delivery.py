@@ -1,4 +1,4 @@
-"""streams/delivery.py against real brokers: what it relies on of Faust and aiokafka, and what it promises."""
+"""streams/kafka/delivery.py against real brokers: what it relies on of Faust and aiokafka, and what it promises."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from streams.delivery import RECORDS_PER_POLL, BatchConsumer, BatchConsumerThread
-from streams.faust import driver
+from streams.kafka.delivery import RECORDS_PER_POLL, BatchConsumer, BatchConsumerThread
+from streams.kafka.faust import driver
 from syncline.contract import MEDIA_TOPICS
 from tests.support.brokers import TestBroker
 from tests.support.delivering import Noting, committed

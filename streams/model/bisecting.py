@@ -18,8 +18,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from streams.batch_stats import BatchStats
 from streams.clock import Clock, wait_at_most
+from streams.model.batch_stats import BatchStats
 from syncline.errors import NoAnswerError, SetFailedError
 
 T = TypeVar("T")

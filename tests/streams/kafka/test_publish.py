@@ -1,4 +1,4 @@
-"""streams/publish.py: order, batches and repeats of what is published."""
+"""streams/kafka/publish.py: order, batches and repeats of what is published."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from streams import publish
 from streams.decisions.records import Task
 from streams.join.model import RunDecision
-from streams.publish import Outbox, Producer
+from streams.kafka import publish
+from streams.kafka.publish import Outbox, Producer
 from syncline.errors import BrokerError
 from syncline.results import Record
 from syncline.topics import TopicPlan, create_topics

@@ -1,4 +1,4 @@
-"""streams/faust.py: importing Faust leaves the program that imports it alone."""
+"""streams/kafka/faust.py: importing Faust leaves the program that imports it alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import os, sys
 before = dict(os.environ), list(sys.argv)
-import streams.faust
+import streams.kafka.faust
 assert (dict(os.environ), sys.argv) == before, (set(os.environ) - set(before[0]), sys.argv)
 print("left alone")
 """

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from streams.delivery import AssignmentListener, Batch, BatchConsumer, BatchTransport
-from streams.faust import faust
+from streams.kafka.delivery import AssignmentListener, Batch, BatchConsumer, BatchTransport
+from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
 from syncline.contract import MEDIA_TOPICS
 
@@ -20,7 +20,7 @@ HandOver = Callable[[Batch], None]
 
 
 class _BatchSchema(faust.Schema):
-    """Passes on the value that streams/delivery.py put there, unread."""
+    """Passes on the value that streams/kafka/delivery.py put there, unread."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
         return message.key
@@ -55,7 +55,7 @@ class SynclineApp(faust.App):
 
     @property
     def batches(self) -> BatchConsumer:
-        """The consumer, with what streams/delivery.py adds to it."""
+        """The consumer, with what streams/kafka/delivery.py adds to it."""
         return self.consumer
 
 

@@ -1,4 +1,4 @@
-"""streams/log.py against real brokers."""
+"""streams/kafka/log.py against real brokers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.log import LogReader, LogTail, stop_consumer
+from streams.kafka.log import LogReader, LogTail, stop_consumer
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 

@@ -1,4 +1,4 @@
-"""streams/watch.py: high watermarks and partition counts."""
+"""streams/kafka/watch.py: high watermarks and partition counts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from streams import watch
-from streams.watch import HighWaters, count_partitions, watch_partitions
+from streams.kafka import watch
+from streams.kafka.watch import HighWaters, count_partitions, watch_partitions
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 

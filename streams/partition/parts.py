@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.protocol import Fusion, Member
-from streams.decode import Decoder
-from streams.log import LogTail
-from streams.publish import Producer
+from streams.kafka.log import LogTail
+from streams.kafka.publish import Producer
+from streams.partition.decode import Decoder
 from streams.settings import WorkerSettings
 from syncline.results import ModelInfo
 

@@ -9,9 +9,9 @@ from typing import Any
 from models.protocol import Fusion, Member
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Task
-from streams.outputs import Outputs
-from streams.parts import Fuse, Parts
-from streams.publish import Outbox
+from streams.kafka.publish import Outbox
+from streams.partition.outputs import Outputs
+from streams.partition.parts import Fuse, Parts
 from syncline.errors import NoAnswerError, SetFailedError
 
 log = logging.getLogger(__name__)

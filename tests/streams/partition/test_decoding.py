@@ -1,4 +1,4 @@
-"""streams/decoding.py: several chunks at once, taken out in order."""
+"""streams/partition/decoding.py: several chunks at once, taken out in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from streams.decisions.records import Record
-from streams.decoding import CHUNK_BYTES, CHUNK_RECORDS, MAX_DECODING_RECORDS, Decoding, chunks
+from streams.partition.decoding import CHUNK_BYTES, CHUNK_RECORDS, MAX_DECODING_RECORDS, Decoding, chunks
 from tests.support.raw import raw
 
 

@@ -1,4 +1,4 @@
-"""streams/hub.py: drivers come and go with assignments."""
+"""streams/partition/hub.py: drivers come and go with assignments."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from aiokafka.structs import TopicPartition
 
-from streams import hub as hub_module
-from streams.delivery import Batch
-from streams.hub import Hub
+from streams.kafka.delivery import Batch
+from streams.partition import hub as hub_module
+from streams.partition.hub import Hub
 from syncline.contract import MEDIA_TOPICS
 
 PREFIX = "p."

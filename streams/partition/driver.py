@@ -16,14 +16,14 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from streams.carry_out import Carrier
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Commands
 from streams.decisions.recovery import NotRecoverableError
-from streams.decoding import Decoding
-from streams.delivery import Batch
-from streams.log import Entries, LogReader
-from streams.parts import Assigned, Parts
+from streams.kafka.delivery import Batch
+from streams.kafka.log import Entries, LogReader
+from streams.partition.carry_out import Carrier
+from streams.partition.decoding import Decoding
+from streams.partition.parts import Assigned, Parts
 from syncline.contract import DECISIONS
 from syncline.errors import BrokerError
 from syncline.results import Record

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from aiokafka.structs import TopicPartition
 
-from streams.delivery import Batch
-from streams.driver import PartitionDriver
-from streams.parts import Assigned, Parts
+from streams.kafka.delivery import Batch
+from streams.partition.driver import PartitionDriver
+from streams.partition.parts import Assigned, Parts
 from syncline.contract import MEDIA_TOPICS
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ HANDOVER_S = 2.0
 
 
 class Hub:
-    """Owns the drivers; hears of assignments (streams/delivery.py) and hands batches to the right driver."""
+    """Owns the drivers; hears of assignments (streams/kafka/delivery.py) and hands batches to the right driver."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix

@@ -8,8 +8,8 @@ from typing import Any
 
 from models.protocol import Fusion
 from streams.decisions.records import Held, Task
-from streams.decode import Payload
 from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
+from streams.partition.decode import Payload
 from syncline.arrays import from_numpy
 from syncline.deadletters import encode_dead_letter, encode_unfused
 from syncline.ids import conversion_id, record_id, result_id

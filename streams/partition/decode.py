@@ -14,7 +14,7 @@ from models.protocol import Prepared
 from streams.decisions.records import Record, Rejected
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
-from streams.sources import Sources
+from streams.partition.sources import Sources
 from syncline.errors import ContractError, MediaError
 from syncline.events import MediaEvent, check_value, parse_headers
 from syncline.ids import id_hash

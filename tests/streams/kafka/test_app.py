@@ -1,4 +1,4 @@
-"""streams/app.py: what of Faust is switched off, and that its agents only hand over."""
+"""streams/kafka/app.py: what of Faust is switched off, and that its agents only hand over."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from streams.app import SynclineApp
-from streams.delivery import Batch, BatchConsumer
+from streams.kafka.app import SynclineApp
+from streams.kafka.delivery import Batch, BatchConsumer
 from streams.settings import WorkerSettings
 from syncline.contract import MEDIA_TOPICS
 

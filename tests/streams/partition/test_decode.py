@@ -1,4 +1,4 @@
-"""streams/decode.py: from raw records to what the owner takes."""
+"""streams/partition/decode.py: from raw records to what the owner takes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from models.protocol import Prepared
-from streams.decode import HELD_BYTES, Decoder
 from streams.join.settings import JoinSettings
+from streams.partition.decode import HELD_BYTES, Decoder
 from syncline.errors import MediaError
 from syncline.placement import partition_for
 from tests.support.moments import START_MS

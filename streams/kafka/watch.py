@@ -9,9 +9,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.hub import Hub
-from streams.log import stop_consumer
-from streams.parts import Parts
+from streams.kafka.log import stop_consumer
+from streams.partition.hub import Hub
+from streams.partition.parts import Parts
 from syncline.contract import ALL_TOPICS
 from syncline.errors import BrokerError
 from syncline.topics import read_topics

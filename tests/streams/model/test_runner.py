@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from models.protocol import Conversion, Fusion, Member, Model, Prepared
-from streams.batch_settings import BatchSettings
-from streams.runner import ModelRunner, RunnerSettings
+from streams.model.batch_settings import BatchSettings
+from streams.model.runner import ModelRunner, RunnerSettings
 from syncline.errors import NoAnswerError, SetFailedError, SettingsError, SynclineError
 from tests.support.clock import HandClock, settle
 

@@ -1,4 +1,4 @@
-"""streams/carry_out.py: what the owner is told of each set."""
+"""streams/partition/carry_out.py: what the owner is told of each set."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from models.protocol import Fusion, Member
-from streams.carry_out import Carrier
 from streams.decisions.records import Task
 from streams.join.settings import JoinSettings
+from streams.partition.carry_out import Carrier
 from streams.settings import WorkerSettings
 from syncline.errors import NoAnswerError, SetFailedError
 from syncline.results import ModelInfo, Record, decode_fused
-from tests.streams.test_outputs import held, set_task
+from tests.streams.partition.test_outputs import held, set_task
 
 
 class Owner:

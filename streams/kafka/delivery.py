@@ -3,7 +3,7 @@
 Faust hands over one record at a time, through two tasks each, and commits what its gap logic makes of single
 acknowledgements. Here its consumer hands over what one poll brought of one topic partition as one message, and
 commits exactly the prefix that it was told. All that is relied on of Faust's and aiokafka's private parts is in this
-file and pinned by tests/streams/test_delivery.py, because a new version of either may move it.
+file and pinned by tests/streams/kafka/test_delivery.py, because a new version of either may move it.
 
 What each part avoids (docs/design.md, section 6, has the whole table):
 
@@ -32,8 +32,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from streams.faust import driver
-from streams.log import stop_consumer
+from streams.kafka.faust import driver
+from streams.kafka.log import stop_consumer
 from syncline.kafka import FETCH_MAX_WAIT_MS
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""Faust and Kafka: records in, offsets back, the decision log, results out."""

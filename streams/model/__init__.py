@@ -1,0 +1,1 @@
+"""The model at work: its thread, its batches, its failures."""
