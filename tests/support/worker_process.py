@@ -10,12 +10,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.support.brokers import TestBroker
+from tests.support.interferences import VARIABLE, Interferences, Switches
 
 ROOT = Path(__file__).parents[2]
 SESSION_TIMEOUT_MS = {"tansu": 3_000, "apache": 6_000}
@@ -24,17 +28,22 @@ READY_TIMEOUT_S = 60.0
 
 
 class WorkerProcess:
-    """`syncline worker` as a process of its own; an async context manager that leaves nothing behind."""
+    """`syncline worker` as a process of its own; an async context manager that leaves nothing behind.
 
-    def __init__(self, broker: TestBroker, prefix: str, **settings: object) -> None:
+    `interferences` are what it suffers; they may be changed between `kill` and `start`. `settings` are the worker's.
+    """
+
+    def __init__(
+        self, broker: TestBroker, prefix: str, interferences: Interferences | None = None, **settings: object
+    ) -> None:
         flags: dict[str, object] = {"brokers": broker.address, "topic_prefix": prefix, "group": prefix + "workers"}
         flags |= {"session_timeout_ms": SESSION_TIMEOUT_MS[broker.kind], "heartbeat_ms": 500, "commit_interval_ms": 100}
         flags |= settings
-        self._command = [sys.executable, "-m", "syncline", "worker"]
-        for name, value in flags.items():
-            self._command += ["--" + name.replace("_", "-"), str(value)]
+        self.interferences = interferences
+        self._flags = [text for name, value in flags.items() for text in ("--" + name.replace("_", "-"), str(value))]
         self._folder = tempfile.TemporaryDirectory(prefix="syncline-worker-")
         self._log = Path(self._folder.name) / "log"
+        self._switches = Switches(self._folder.name)
         self._process: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> WorkerProcess:
@@ -56,13 +65,22 @@ class WorkerProcess:
         """Whether there is a process, and it has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether SIGSTOP has stopped it, its own or ours."""
+        return os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+
     def start(self) -> None:
         """Start it, or start it anew after its end."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SYNCLINE_")}
+        module = ["syncline", "worker"]
+        if self.interferences is not None:
+            module = ["tests.guarantees.worker"]
+            suffered = msgspec.structs.replace(self.interferences, folder=self._folder.name)
+            environment[VARIABLE] = suffered.to_text()
+        command = [sys.executable, "-m", *module, *self._flags]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log
-            )
+            self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log)
 
     def kill(self) -> None:
         """End it with kill -9."""
@@ -89,6 +107,18 @@ class WorkerProcess:
         """Send it a signal."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    def switch(self, name: str, *, on: bool = True) -> None:
+        """Turn one of its interferences' switches on or off; holds for its next lives too."""
+        self._switches.turn(name, on=on)
+
+    async def until_stopped(self, limit_s: float = 60.0) -> None:
+        """Wait until it is stopped."""
+        deadline_s = time.monotonic() + limit_s
+        while not self.stopped:
+            assert self.running, f"the worker has ended: {self.log()[-3000:]}"
+            assert time.monotonic() < deadline_s, f"not stopped after {limit_s} s: {self.log()[-3000:]}"
+            await asyncio.sleep(0.01)
 
     def log(self) -> str:
         """What it wrote to stderr, over all its lives."""
