@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.join_pure import LANES, co_timed
+from streams.decisions.entries import LogRecord
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Record
 from streams.join.settings import JoinSettings
@@ -30,7 +31,7 @@ class InMemory:
         recovery = self.owner.recovery(0, 1, 0)
         request = next(recovery)
         with suppress(StopIteration):
-            recovery.send(list(enumerate(self.log))[request.start : request.stop])
+            recovery.send([LogRecord(at, self.log[at]) for at in range(request.start, request.stop)])
 
     def step(self, now_ms: int) -> bool:
         """One round of the loop; whether anything was done."""
@@ -43,7 +44,7 @@ class InMemory:
             self.log.append(data)
             self.n_log_bytes += len(data)
             owner.on_appended(number, ok=True, now_ms=now_ms)
-            owner.on_log([(len(self.log) - 1, data)], now_ms)
+            owner.on_log([LogRecord(len(self.log) - 1, data)], now_ms)
         if commands.fuse:
             self.n_sets += len(commands.fuse)
             owner.on_fused(commands.fuse)

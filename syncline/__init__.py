@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from syncline.arrays import Array
     from syncline.consumer import ConsumerProgress, Received, ResultConsumer
     from syncline.deadletters import DeadLetter
-    from syncline.errors import BrokerError, ContractError, SettingsError, SynclineError
+    from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError, SynclineError
     from syncline.events import MediaEvent
     from syncline.producer import Delivery, MediaProducer, ProducerProgress
     from syncline.results import ConvertedText, FusedResult, Member, Unfused
@@ -31,6 +31,7 @@ __all__ = [
     "MediaEvent",
     "MediaProducer",
     "Member",
+    "NewerVersionError",
     "ProducerProgress",
     "Received",
     "ResultConsumer",
@@ -43,7 +44,7 @@ _HOME = {
     "arrays": ("Array",),
     "consumer": ("ConsumerProgress", "Received", "ResultConsumer"),
     "deadletters": ("DeadLetter",),
-    "errors": ("BrokerError", "ContractError", "SettingsError", "SynclineError"),
+    "errors": ("BrokerError", "ContractError", "NewerVersionError", "SettingsError", "SynclineError"),
     "events": ("MediaEvent",),
     "producer": ("Delivery", "MediaProducer", "ProducerProgress"),
     "results": ("ConvertedText", "FusedResult", "Member", "Unfused"),

@@ -19,10 +19,18 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from syncline import contract as c
 from syncline.deadletters import DeadLetter, decode_dead_letter
-from syncline.errors import BrokerError, ContractError, SettingsError
+from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
 from syncline.header_names import tolerate_header_names
 from syncline.kafka import FETCH_MAX_WAIT_MS, broker_error, require_topics
-from syncline.results import ConvertedText, FusedResult, Unfused, decode_converted, decode_fused, decode_unfused
+from syncline.results import (
+    ConvertedText,
+    FusedResult,
+    Unfused,
+    check_version,
+    decode_converted,
+    decode_fused,
+    decode_unfused,
+)
 
 Result = FusedResult | ConvertedText | Unfused | DeadLetter
 READABLE_TOPICS = (c.FUSED, c.CONVERTED_TEXT, c.UNFUSED, c.DEADLETTER)
@@ -135,7 +143,8 @@ class ResultConsumer:
     async def receive(self, timeout_s: float | None = None) -> Received | None:
         """The next result; None once `timeout_s` have passed without one, or the consumer was closed.
 
-        Asking for the next one says that the one before is done. Raises `BrokerError`.
+        Asking for the next one says that the one before is done. Raises `BrokerError`, and `NewerVersionError` at a
+        result of a version that this client does not know, each time until it is replaced by one that does.
         """
         self._finish()
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
@@ -169,7 +178,12 @@ class ResultConsumer:
         self._in_hand = record
         topic = record.topic[len(self._prefix) :]
         try:
+            check_version(record.headers)
             result = _decode(topic, record)
+        except NewerVersionError:
+            self._in_hand = None  # it is not done: whoever can read it finds it again
+            self._records.appendleft(record)
+            raise
         except ContractError as error:
             self.progress.n_unreadable += 1
             log.warning("%s/%d/%d cannot be read: %s", record.topic, record.partition, record.offset, error)

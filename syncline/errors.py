@@ -5,6 +5,7 @@ SynclineError
   ContractError        a record breaks the wire contract            -> dead letter
   MediaError           media bytes cannot be used                   -> dead letter
   BrokerError          the broker refused or is not what is needed  exit code 1
+  NewerVersionError    a newer Syncline wrote what must be read     exit code 1
   MissingExtraError    an optional part is not installed            exit code 2
   ServiceMissingError  the service itself is not installed          exit code 2
   SetFailedError       the model fails on this set alone            -> dead letter
@@ -48,6 +49,10 @@ class MediaError(SynclineError):
 
 class BrokerError(SynclineError):
     """The broker refused a request, cannot be reached, or is not set up as Syncline needs it."""
+
+
+class NewerVersionError(SynclineError):
+    """A newer Syncline wrote this, in a form that is not known here; passing over it would lose something."""
 
 
 class MissingExtraError(SynclineError):

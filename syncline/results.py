@@ -6,13 +6,15 @@ Values are MessagePack maps (any MessagePack library reads them), headers are Cl
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from syncline import contract as c
 from syncline.arrays import Array
-from syncline.errors import ContractError
+from syncline.errors import ContractError, NewerVersionError
 from syncline.timestamps import format_time
 
 Outcome = Literal["complete", "partial"]
@@ -120,6 +122,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 _FUSED = msgspec.msgpack.Decoder(FusedResult)
 _CONVERTED = msgspec.msgpack.Decoder(ConvertedText)
 _UNFUSED = msgspec.msgpack.Decoder(Unfused)
+_VERSIONED = re.compile(r"syncline\..+\.v([1-9][0-9]{0,3})")
 _T = TypeVar("_T")
 
 
@@ -156,6 +159,14 @@ def encode_converted(text: ConvertedText, traceparent: str = "", tracestate: str
     """A conversion as the record to send to `converted.text`."""
     headers = result_headers(text.id, c.CONVERTED_TEXT_TYPE, text.stream, text.time_ms, traceparent, tracestate)
     return Record(c.CONVERTED_TEXT, text.stream.encode(), _ENCODER.encode(text), headers)
+
+
+def check_version(headers: Iterable[tuple[str, bytes | None]]) -> None:
+    """Raise `NewerVersionError` where the headers of a result say that it is of a version that is not known here."""
+    kind = next(((value or b"").decode(errors="replace") for name, value in headers if name == c.H_TYPE), "")
+    found = _VERSIONED.fullmatch(kind)
+    if found is not None and int(found[1]) > c.VERSION:
+        raise NewerVersionError(f"a result is of type {kind}, and this client knows version {c.VERSION}: upgrade it")
 
 
 def decode_fused(value: bytes) -> FusedResult:

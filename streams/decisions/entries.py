@@ -1,12 +1,16 @@
 """The entries of the decision log and their MessagePack form (docs/design.md, "The decision log").
 
-Each entry carries the `number` that its writer counted: a copy that arrives twice is known by it.
+Each entry carries the `number` that its writer counted: a copy that arrives twice is known by it. Fields are only ever
+added at the end, with a default (streams/decisions/versions.py).
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
+from streams.decisions.versions import check_version, unreadable
 from streams.join.clocks import LaneState
 from streams.join.model import Decision
 
@@ -69,9 +73,26 @@ def encode_entry(entry: Entry) -> bytes:
     return _encoder.encode(entry)
 
 
-def decode_entry(data: bytes) -> Entry | None:
-    """An entry from MessagePack; None for bytes that are none of ours, which every reader passes over."""
+class LogRecord(NamedTuple):
+    """One record of the log as it was read; `version`: what its header says, None where it has none."""
+
+    offset: int
+    data: bytes
+    version: bytes | None = None
+
+
+def decode_entry(record: LogRecord) -> Entry | None:
+    """The entry of one record; None for bytes that are none of ours, which every reader passes over.
+
+    Bytes without a version that cannot be read are none of ours. Raises `NewerVersionError` where there is a version
+    and the entry cannot be read: it may hold a decision, so nobody may pass over it.
+    """
+    if record.version is not None:
+        check_version(record.version, record.offset)
     try:
-        return _decoder.decode(data)
-    except msgspec.MsgspecError:
-        return None
+        return _decoder.decode(record.data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        if record.version is None:
+            return None
+        what = f"is of version {record.version.decode()} and cannot be read ({error})"
+        raise unreadable(record.offset, what) from error

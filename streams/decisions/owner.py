@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import chain
 
 from streams.decisions.carry_out import CarryOut
-from streams.decisions.entries import Batch, Claim, decode_entry
+from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
 from streams.decisions.flow import Flow, Reading
 from streams.decisions.holds import Holds
 from streams.decisions.intake import Intake
@@ -68,11 +68,12 @@ class PartitionOwner:
         self._now_ms = now_ms
         self._claim()
 
-    def recovery(self, log_start: int, log_end: int, now_ms: int) -> Generator[ReadLog, list[tuple[int, bytes]], None]:
+    def recovery(self, log_start: int, log_end: int, now_ms: int) -> Generator[ReadLog, list[LogRecord], None]:
         """Bring this owner to the state at the committed offsets.
 
         Begin it when the claim of the first `take_commands` is on the broker; `log_end` is asked for after that.
-        Yields requests for entries of the log; raises `NotRecoverableError`. Afterwards feed `on_log` from `log_end`.
+        Yields requests for entries of the log; raises `NotRecoverableError` and `NewerVersionError`. Afterwards feed
+        `on_log` from `log_end`.
         """
         recovered = yield from recover(self._holds.acknowledged, log_start, log_end, self._rules)
         self._view, self._settled.claims = recovered.view, recovered.claims
@@ -102,21 +103,24 @@ class PartitionOwner:
         """Every offset of `topic` below `next_offset` has been delivered, or was deleted and never will be."""
         self._intake.pass_to(topic, next_offset, now_ms)
 
-    def on_log(self, entries: Sequence[tuple[int, bytes]], now_ms: int) -> None:
-        """Entries of the decision log were read, in offset order; ones that were read before are passed over."""
-        for offset, data in entries:
-            if offset < self._view.next_offset:
+    def on_log(self, records: Sequence[LogRecord], now_ms: int) -> None:
+        """Records of the decision log were read, in offset order; ones that were read before are passed over.
+
+        Raises `NewerVersionError` at an entry of a newer version: this owner must do nothing more then.
+        """
+        for record in records:
+            if record.offset < self._view.next_offset:
                 continue
-            entry = decode_entry(data)
-            verdict = self._view.apply(offset, entry)
+            entry = decode_entry(record)
+            verdict = self._view.apply(record.offset, entry)
             if isinstance(entry, Claim):
-                self._on_claim(offset, entry, current=verdict == "claim", now_ms=now_ms)
+                self._on_claim(record.offset, entry, current=verdict == "claim", now_ms=now_ms)
             elif isinstance(entry, Batch) and verdict == "valid":
                 self._snapshots.count(len(entry.decisions))
                 self._log_speaks = True
                 if self._rules.act_on_read_back or self.state != "owning":
                     for decision in entry.decisions:
-                        self._confirm(decision, offset)
+                        self._confirm(decision, record.offset)
 
     def _on_claim(self, offset: int, claim: Claim, *, current: bool, now_ms: int) -> None:
         mine = self._tenure.is_mine(claim)

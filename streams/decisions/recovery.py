@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import NamedTuple
 
-from streams.decisions.entries import Batch, Claim, SnapshotPart, decode_entry
+from streams.decisions.entries import Batch, Claim, LogRecord, SnapshotPart, decode_entry
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.view import LogView
 from streams.join.model import Decision
@@ -27,7 +27,7 @@ class NotRecoverableError(SynclineError):
 
 
 class ReadLog(NamedTuple):
-    """A request for all entries with start <= offset < stop, as (offset, bytes) in offset order."""
+    """A request for all entries with start <= offset < stop, in offset order."""
 
     start: int
     stop: int
@@ -49,17 +49,18 @@ Entries = list[tuple[int, Batch | Claim | SnapshotPart | None]]
 
 def recover(
     committed: Mapping[str, int], log_start: int, log_end: int, rules: Rules = ALL_RULES
-) -> Generator[ReadLog, list[tuple[int, bytes]], Recovered]:
+) -> Generator[ReadLog, list[LogRecord], Recovered]:
     """Read backwards from `log_end` as far as needed; `committed` is per media topic the next offset to be read.
 
-    Raises `NotRecoverableError` where the log was cut off or emptied beside committed offsets above 0.
+    Raises `NotRecoverableError` where the log was cut off or emptied beside committed offsets above 0, and
+    `NewerVersionError` where a newer version wrote what was read.
     """
     entries: Entries = []
     low = log_end
     while low > log_start:
         start = max(log_start, low - CHUNK_ENTRIES)
         chunk = yield ReadLog(start, low)
-        entries[:0] = [(offset, decode_entry(data)) for offset, data in chunk]
+        entries[:0] = [(record.offset, decode_entry(record)) for record in chunk]
         low = start
         snapshot = _newest_usable(entries, committed, whole=low == 0)
         if snapshot is not None and snapshot[0].replay_from >= low:

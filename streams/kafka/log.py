@@ -14,12 +14,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.decisions.entries import LogRecord
+from streams.decisions.versions import HEADER
 from syncline.kafka import FETCH_MAX_WAIT_MS
 
 log = logging.getLogger(__name__)
 
-Entries = list[tuple[int, bytes]]
-"""(offset, value), in offset order."""
+Entries = list[LogRecord]
+"""In offset order."""
 OnEntries = Callable[[Entries], None]
 
 TAIL_POLL_MS = 500
@@ -83,7 +85,7 @@ class LogReader:
         self._consumer.seek(self._tp, start)
         while await self._consumer.position(self._tp) < stop:
             batches = await self._consumer.getmany(self._tp, timeout_ms=1_000)
-            entries += [(record.offset, record.value) for record in batches.get(self._tp, ()) if record.offset < stop]
+            entries += [_log_record(record) for record in batches.get(self._tp, ()) if record.offset < stop]
         return entries
 
 
@@ -170,4 +172,10 @@ class LogTail:
             on_entries = self._followed.get(tp.partition)
             if on_entries is not None:
                 self._next[tp.partition] = records[-1].offset + 1
-                on_entries([(record.offset, record.value) for record in records])
+                on_entries([_log_record(record) for record in records])
+
+
+def _log_record(record: Any) -> LogRecord:
+    """What counts of one of aiokafka's records; a null value has no bytes, and is none of ours."""
+    version = next((value or b"" for name, value in record.headers if name == HEADER), None)
+    return LogRecord(record.offset, record.value or b"", version)

@@ -19,13 +19,14 @@ from aiokafka.errors import KafkaError
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Commands
 from streams.decisions.recovery import NotRecoverableError
+from streams.decisions.versions import version_headers
 from streams.kafka.delivery import Batch
 from streams.kafka.log import Entries, LogReader
 from streams.partition.carry_out import Carrier
 from streams.partition.decoding import Decoding
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import DECISIONS
-from syncline.errors import BrokerError
+from syncline.errors import BrokerError, NewerVersionError
 from syncline.results import Record
 
 log = logging.getLogger(__name__)
@@ -116,9 +117,8 @@ class PartitionDriver:
             try:
                 await self._read_log()
                 self.state = ""
-            except NotRecoverableError as error:
-                self.state = str(error)
-                log.error("partition %d: %s", self._partition, error)
+            except (NotRecoverableError, NewerVersionError) as error:
+                self._give_up(error)
                 return
             except KafkaError as error:
                 log.warning("partition %d: cannot read the decision log, trying again: %r", self._partition, error)
@@ -158,9 +158,21 @@ class PartitionDriver:
         self.schedule()
 
     def _on_log(self, entries: Entries) -> None:
-        if not self._stopped:
+        if self._stopped:
+            return
+        try:
             self.owner.on_log(entries, self._parts.now_ms())
+        except NewerVersionError as error:
+            self._give_up(error)
+        else:
             self.schedule()
+
+    def _give_up(self, error: Exception) -> None:
+        """Not ready with this reason, and nothing more is done: only people can help."""
+        self.state = str(error)
+        log.error("partition %d: %s", self._partition, error)
+        self.stop_reading()
+        self.stop()
 
     def on_high_water(self, high_water: dict[str, int] | None, asked_ms: int) -> None:
         """The high watermarks of the owner's `topics_to_ask`; None where the broker could not be asked."""
@@ -221,7 +233,7 @@ class PartitionDriver:
 
     async def _append(self, append: Append) -> None:
         topic = self._parts.settings.topic_prefix + DECISIONS
-        record = Record(DECISIONS, None, append.data, [])
+        record = Record(DECISIONS, None, append.data, version_headers())
         while True:
             try:
                 await self._parts.producer.send(topic, self._partition, [record])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from streams.decisions.records import Record, Rejected
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
-from tests.support.driven import TOPICS, Driven
+from tests.support.driven import TOPICS, Driven, records_of
 from tests.support.worlds import media_of
 
 IMAGE, TEXT, AUDIO = "media.image", "media.text", "media.audio"
@@ -16,7 +16,7 @@ def test_whoever_lost_its_claim_reads_nothing() -> None:
     """It may not decide, so what it reads would be held without a limit."""
     first = Driven(SETTINGS)
     first.successor()
-    first.owner.on_log(list(enumerate(first.log)), first.now_ms)
+    first.owner.on_log(records_of(first.log), first.now_ms)
     assert first.owner.state == "lost"
     assert first.owner.take_commands().read == frozenset()
 

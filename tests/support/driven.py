@@ -6,17 +6,25 @@ switches off (`reads_log`, `has_model`, `publishes`, `appends`). `Driven.success
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from streams.decisions.entries import Batch, Entry, decode_entry
+from streams.decisions.entries import Batch, Entry, LogRecord, decode_entry
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Record, Task
 from streams.decisions.rules import ALL_RULES, Rules
+from streams.decisions.versions import HEADER, version_headers
 from streams.join.model import Decision
 from streams.join.settings import JoinSettings
 from tests.support.outputs import Key, Output, outputs_of
 
 TOPICS = ("media.image", "media.text", "media.audio")
+
+
+def records_of(log: Sequence[bytes], start: int = 0, stop: int | None = None) -> list[LogRecord]:
+    """What a reader of this log is given from `start` on, as this version writes it."""
+    version = dict(version_headers())[HEADER]
+    stop = len(log) if stop is None else stop
+    return [LogRecord(offset, log[offset], version) for offset in range(start, stop)]
 
 
 class Driven:
@@ -54,8 +62,7 @@ class Driven:
             request = next(recovery)
             while True:
                 self.requests.append(tuple(request))
-                entries = [(offset, self.log[offset]) for offset in range(request.start, request.stop)]
-                request = recovery.send(entries)
+                request = recovery.send(records_of(self.log, request.start, request.stop))
         except StopIteration:
             self._take()
 
@@ -116,7 +123,7 @@ class Driven:
     @property
     def entries(self) -> list[Entry | None]:
         """The decision log, decoded."""
-        return [decode_entry(data) for data in self.log]
+        return [decode_entry(record) for record in records_of(self.log)]
 
     @property
     def decisions(self) -> list[Decision]:
@@ -156,7 +163,7 @@ class Driven:
 
     def _read_log(self) -> None:
         if self.reads_log:
-            self.owner.on_log(list(enumerate(self.log))[self._log_position :], self.now_ms)
+            self.owner.on_log(records_of(self.log, self._log_position), self.now_ms)
             self._log_position = len(self.log)
             self._take()
 

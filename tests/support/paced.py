@@ -10,6 +10,7 @@ from streams.decisions.records import Append, Record, Task
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.model import SetDecision
 from streams.join.settings import JoinSettings
+from tests.support.driven import records_of
 from tests.support.outputs import Key, outputs_of
 
 
@@ -49,7 +50,7 @@ class Paced:
         recovery = self.owner.recovery(0, len(self._log), 0)
         request = next(recovery)
         try:
-            recovery.send(list(enumerate(self._log))[request.start : request.stop])
+            recovery.send(records_of(self._log, request.start, request.stop))
         except StopIteration:
             self._take()
 
@@ -98,7 +99,7 @@ class Paced:
         if append is not None:
             self._log.append(append.data)
             self.owner.on_appended(append.number, ok=True, now_ms=self.now_ms)
-            self.owner.on_log([(len(self._log) - 1, append.data)], self.now_ms)
+            self.owner.on_log(records_of(self._log, len(self._log) - 1), self.now_ms)
             self._take()
 
     def _fuse_and_publish(self) -> None:

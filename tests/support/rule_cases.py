@@ -9,7 +9,7 @@ from streams.decisions.records import Append, Record, Rejected
 from streams.decisions.rules import Rules
 from streams.join.model import UnfusedDecision
 from streams.join.settings import JoinSettings
-from tests.support.driven import Driven
+from tests.support.driven import Driven, records_of
 from tests.support.paced import Paced
 from tests.support.runs import problems
 from tests.support.worlds import make_holds, media_of
@@ -60,7 +60,7 @@ def ignore_lower_claims(rules: Rules) -> bool:
     first = Driven(SETTINGS, rules=rules)
     second = first.successor()
     second.log.append(second.log[0])
-    second.owner.on_log(list(enumerate(second.log)), second.now_ms)
+    second.owner.on_log(records_of(second.log), second.now_ms)
     return second.owner.state == "owning"
 
 

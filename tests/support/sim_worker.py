@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Task
 from streams.decisions.recovery import NotRecoverableError
+from tests.support.driven import records_of
 from tests.support.outputs import outputs_of
 
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ class SimWorker:
             request = next(generator)
             while True:
                 world.lowest_read = min(world.lowest_read, request.start)
-                entries = [(offset, world.log[offset]) for offset in range(request.start, request.stop)]
-                request = generator.send(entries)
+                request = generator.send(records_of(world.log, request.start, request.stop))
         except StopIteration:
             self.recovered = True
             self.log_position = len(world.log)
@@ -118,7 +118,7 @@ class SimWorker:
         world = self.world
         stop = min(len(world.log), self.log_position + world.random.randint(1, 4))
         self.log_position = max(self.log_position, world.log_start)
-        entries = [(offset, world.log[offset]) for offset in range(self.log_position, stop)]
+        entries = records_of(world.log, self.log_position, stop)
         self.log_position = max(self.log_position, stop)
         self.owner.on_log(entries, world.now_ms)
         self.collect()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from syncline import BrokerError, ResultConsumer, SettingsError
+from syncline import BrokerError, NewerVersionError, ResultConsumer, SettingsError
 from syncline.consumer import ConsumerProgress, Received
 from syncline.deadletters import DeadLetter, encode_dead_letter, encode_unfused
 from syncline.results import FusedResult, Record, encode_converted, encode_fused
@@ -86,6 +86,24 @@ async def test_what_cannot_be_read_is_skipped_and_counted(broker: TestBroker, to
     async with ResultConsumer(broker.address, topic_prefix=topic_prefix) as results:
         assert ids(await take(results, 1)) == ["a"]
     assert results.progress.n_unreadable == 1
+
+
+async def test_a_result_of_a_newer_version_is_never_skipped(broker: TestBroker, topic_prefix: str) -> None:
+    """Reading stops there with the reason, each time it is tried, and what came before is committed without it."""
+    await make_topics(broker.address, topic_prefix)
+    (old,) = fused("a")
+    newer = old._replace(headers=[("ce_type", b"syncline.results.fused.v2")])
+    await write_records(broker.address, topic_prefix, [old, newer])
+    group = f"{topic_prefix}group"
+    async with ResultConsumer(broker.address, topic_prefix=topic_prefix, group_id=group) as results:
+        (found,) = await take(results, 1)
+        for _ in range(2):
+            with pytest.raises(NewerVersionError, match=r"syncline\.results\.fused\.v2.*upgrade it"):
+                await results.receive(LIMIT_S)
+    partition = TopicPartition(f"{topic_prefix}results.fused", found.partition)
+    async with AIOKafkaConsumer(bootstrap_servers=broker.address, group_id=group) as plain:
+        plain.assign([partition])
+        assert await plain.committed(partition) == found.offset + 1
 
 
 async def test_latest_begins_where_the_topic_ended(broker: TestBroker, topic_prefix: str) -> None:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from streams.decisions.entries import LogRecord
+from streams.decisions.versions import HEADER, version_headers
 from streams.kafka.log import LogReader, LogTail, stop_consumer
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
@@ -39,17 +41,27 @@ async def test_stretches_are_read_in_any_order(broker: TestBroker, topic: str) -
     async with LogReader(broker.address, topic, 1) as reader:
         assert await reader.bounds() == (0, 40)
         for start, stop in ((30, 40), (10, 30), (0, 10), (5, 6)):
-            assert await reader.read(start, stop) == [(n, b"%d" % n) for n in range(start, stop)]
+            assert await reader.read(start, stop) == [LogRecord(n, b"%d" % n) for n in range(start, stop)]
+
+
+async def test_the_version_of_an_entry_is_read_from_its_header(broker: TestBroker, topic: str) -> None:
+    """Of several headers ours counts; a record without it has no version, a null value no bytes."""
+    async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+        await producer.send_and_wait(topic, b"a", partition=0, headers=[("other", b"x"), *version_headers()])
+        await producer.send_and_wait(topic, None, b"k", partition=0)
+    async with LogReader(broker.address, topic, 0) as reader:
+        version = dict(version_headers())[HEADER]
+        assert await reader.read(0, 2) == [LogRecord(0, b"a", version), LogRecord(1, b"", None)]
 
 
 class Followed:
     """Collects what the tail gives."""
 
     def __init__(self) -> None:
-        self.entries: list[tuple[int, bytes]] = []
+        self.entries: list[LogRecord] = []
         self._changed = asyncio.Event()
 
-    def __call__(self, entries: list[tuple[int, bytes]]) -> None:
+    def __call__(self, entries: list[LogRecord]) -> None:
         self.entries += entries
         self._changed.set()
 
@@ -83,7 +95,7 @@ async def test_the_tail_gives_each_entry_once_while_partitions_come_and_go(
             tail.follow(1, 0, second)
         await append(broker, topic, 0, [b"%d" % n])
         await first.until(n + 2)
-    assert first.entries == [(2, b"old"), *((n + 3, b"%d" % n) for n in range(10))]
+    assert first.entries == [LogRecord(2, b"old"), *(LogRecord(n + 3, b"%d" % n) for n in range(10))]
     assert second.entries == []
 
 
@@ -98,7 +110,7 @@ async def test_a_partition_that_was_left_is_heard_no_more(broker: TestBroker, to
     await append(broker, topic, 0, [b"b"])
     await append(broker, topic, 1, [b"c"])
     await kept.until(1)
-    assert left.entries == [(0, b"a")]
+    assert left.entries == [LogRecord(0, b"a")]
 
 
 async def test_stopping_a_consumer_never_raises_and_never_hangs() -> None:
