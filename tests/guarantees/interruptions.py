@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from streams.decisions.entries import Batch, decode_entry
+from streams.decisions.entries import Batch, LogRecord, decode_entry
 from streams.kafka.log import Entries
 from streams.kafka.publish import Producer
 from streams.partition.driver import PartitionDriver
@@ -60,7 +60,7 @@ def _watch_producer(reach: Reach) -> None:
     send = Producer.send
 
     async def watched_send(self: Producer, topic: str, partition: int, records: Sequence[Any]) -> int:
-        if topic.endswith(DECISIONS) and _has_decisions([record.value for record in records]):
+        if topic.endswith(DECISIONS) and _has_decisions([LogRecord(0, record.value) for record in records]):
             reach("proposed")
         if topic.endswith(FUSED):
             reach("publishing")
@@ -76,7 +76,7 @@ def _watch_driver(reach: Reach) -> None:
     on_log, read_log = PartitionDriver._on_log, PartitionDriver._read_log
 
     def watched_on_log(self: PartitionDriver, entries: Entries) -> None:
-        if self.owner.state == "owning" and _has_decisions([value for _, value in entries]):
+        if self.owner.state == "owning" and _has_decisions(entries):
             reach("appended")
         on_log(self, entries)
 
@@ -87,5 +87,5 @@ def _watch_driver(reach: Reach) -> None:
     PartitionDriver._on_log, PartitionDriver._read_log = watched_on_log, watched_read_log
 
 
-def _has_decisions(values: Sequence[bytes]) -> bool:
-    return any(isinstance(decode_entry(value), Batch) for value in values)
+def _has_decisions(records: Sequence[LogRecord]) -> bool:
+    return any(isinstance(decode_entry(record), Batch) for record in records)
