@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from streams.health.readiness import LagLimits
 from streams.join.settings import JoinSettings
 from streams.model.batch_settings import BatchSettings
 from streams.model.runner import RunnerSettings
@@ -21,6 +22,8 @@ _AT_LEAST = {
     "drain_ms": 0,
     "n_torch_threads": 0,
     "max_run_ms": 1,
+    "ready_max_lag_records": 0,
+    "ready_max_lag_ms": 0,
 }
 
 
@@ -29,7 +32,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `group`: the consumer group; workers of one group share the streams. `model`: a name in the registry or a folder.
     `web_host`, `web_port`: where /livez and /readyz answer; port 0 is any free one. `drain_ms`: how long a worker
-    that is told to stop carries out what is decided. `batch_*`: limits of the model's batcher (streams/batching.py).
+    that is told to stop carries out what is decided. `ready_max_lag_*`: not ready while a topic's partition is further
+    behind; by default no limit, because readiness paces updates, which a backlog must not stop.
+    `batch_*`: limits of the model's batcher (streams/batching.py).
     Raises `SettingsError` with the setting, what it got and what it takes.
     """
 
@@ -49,6 +54,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_ms: int = 20_000
     n_torch_threads: int = 1
     max_run_ms: int = 60_000
+    ready_max_lag_records: int = 0
+    ready_max_lag_ms: int = 0
     batch_max_items: int = 32
     batch_max_cost: int = 16_000_000
     batch_max_wait_ms: int = 0
@@ -68,6 +75,11 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise SettingsError("log_level", self.log_level, "debug, info, warning, error")
         _ = self.runner  # checks its own part
+
+    @property
+    def lag_limits(self) -> LagLimits:
+        """Above which the worker is not ready."""
+        return LagLimits(self.ready_max_lag_records, self.ready_max_lag_ms)
 
     @property
     def runner(self) -> RunnerSettings:

@@ -16,12 +16,13 @@ from typing import Any
 
 from models import registry
 from models.protocol import Model
-from streams.health import HealthServer
+from streams.health.readiness import lag_reasons, total_lag
+from streams.health.server import HealthServer
 from streams.kafka.app import SynclineApp
 from streams.kafka.faust import driver as faust_driver
 from streams.kafka.log import LogTail
 from streams.kafka.publish import Producer
-from streams.kafka.watch import WAIT_FOR_TOPICS_S, HighWaters, count_partitions, watch_partitions
+from streams.kafka.watch import WAIT_FOR_TOPICS_S, HighWaters, LagWatch, count_partitions, watch_partitions
 from streams.model.runner import ModelRunner
 from streams.partition.decode import Decoder
 from streams.partition.hub import Hub
@@ -60,7 +61,8 @@ class Worker:
         self.hangs = False
         """Something would not end; the process must be ended."""
         self._tail: LogTail | None = None
-        self.health = HealthServer(settings.web_host, settings.web_port, self._not_live, self._not_ready)
+        self._lag_watch: LagWatch | None = None
+        self.health = HealthServer(settings.web_host, settings.web_port, self._not_live, self._not_ready, self._facts)
 
     def stop(self) -> None:
         """Tell it to stop."""
@@ -191,8 +193,9 @@ class Worker:
     ) -> list[asyncio.Task[None]]:
         settings = self._settings
         high_waters = HighWaters(settings.brokers, settings.topic_prefix, self._hub, parts)
+        self._lag_watch = LagWatch(settings.brokers, settings.topic_prefix, self._hub, parts)
         counting = watch_partitions(settings.brokers, settings.topic_prefix, self._hub, n_partitions)
-        works = (self._hub.tick(), high_waters.run(), counting, self._watch_application(app))
+        works = (self._hub.tick(), high_waters.run(), self._lag_watch.run(), counting, self._watch_application(app))
         tasks = [asyncio.create_task(work) for work in works]
         for task in [*tasks, *([tail.task] if tail.task else [])]:
             task.add_done_callback(self._on_task_done)
@@ -242,6 +245,11 @@ class Worker:
             yield why
         if self._tail is not None and self._tail.failing:
             yield f"the decision log cannot be read: {self._tail.failing}"
+        if self._lag_watch is not None:
+            yield from lag_reasons(self._hub.lags(), self._lag_watch.silent_ms, self._settings.lag_limits)
+
+    def _facts(self) -> dict[str, Any]:
+        return {"lag": total_lag(self._hub.lags(), self._lag_watch.silent_ms) if self._lag_watch else None}
 
 
 async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:

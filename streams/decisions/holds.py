@@ -138,6 +138,11 @@ class Holds:
         return (held.log_offset for hold in self.topics.values() for held in hold)
 
     @property
+    def positions(self) -> dict[str, int]:
+        """Per topic the next offset to arrive."""
+        return {topic: hold.position for topic, hold in self.topics.items()}
+
+    @property
     def acknowledged(self) -> dict[str, int]:
         """Per topic the next offset to be read after a restart."""
         return {topic: hold.acknowledged for topic, hold in self.topics.items()}

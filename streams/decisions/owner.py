@@ -247,6 +247,16 @@ class PartitionOwner:
         return self._holds.held
 
     @property
+    def positions(self) -> dict[str, int]:
+        """Per media topic the next offset to arrive."""
+        return self._holds.positions
+
+    @property
+    def log_position(self) -> int:
+        """The next offset of the decision log to be read."""
+        return self._view.next_offset
+
+    @property
     def suspicious(self) -> bool:
         """Whether the join's sets look shifted: its tolerance is too near the period of a lane."""
         return self._intake.join is not None and self._intake.join.suspicious

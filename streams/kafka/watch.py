@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.kafka.log import stop_consumer
+from streams.partition.driver import PartitionDriver
 from streams.partition.hub import Hub
 from streams.partition.parts import Parts
-from syncline.contract import ALL_TOPICS
+from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS
 from syncline.errors import BrokerError
 from syncline.topics import read_topics
 
 log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 0.25
+ASK_ALL_EVERY_S = 1.0
+ASK_LIMIT_S = 10.0
+"""aiokafka gives up by itself, after 5 s; a question that hung all the same would stop every timer."""
 COUNT_EVERY_S = 30.0
 WAIT_FOR_TOPICS_S = 2.0
 
@@ -30,8 +35,16 @@ class HighWaters:
     waits for records, an answer would be late.
     """
 
+    every_s = ASK_EVERY_S
+
     def __init__(self, brokers: str, prefix: str, hub: Hub, parts: Parts) -> None:
         self._brokers, self._prefix, self._hub, self._parts = brokers, prefix, hub, parts
+        self._answered_ms = parts.now_ms()
+
+    @property
+    def silent_ms(self) -> int:
+        """Age of the last question that was answered: little more than `every_s` where all is well."""
+        return self._parts.now_ms() - self._answered_ms
 
     async def run(self) -> None:
         """Ask for ever; raises `KafkaError` where the first connection fails."""
@@ -39,40 +52,60 @@ class HighWaters:
         await consumer.start()
         try:
             while True:
-                await asyncio.sleep(ASK_EVERY_S)
+                await asyncio.sleep(self.every_s)
                 await self._ask(consumer)
         finally:
             await stop_consumer(consumer)
 
     async def _ask(self, consumer: Any) -> None:
-        wanted = {
-            partition: topics
-            for partition, driver in self._hub.drivers.items()
-            if (topics := driver.owner.topics_to_ask())
-        }
-        if not wanted:
-            return
-        asked_ms = self._parts.now_ms()
-        drivers = {partition: self._hub.drivers[partition] for partition in wanted}
-        names = [TopicPartition(self._prefix + topic, p) for p, topics in wanted.items() for topic in topics]
-        try:
-            found: dict[TopicPartition, int] | None = await consumer.end_offsets(names)
-        except KafkaError as error:
-            log.debug("high watermarks cannot be asked: %r", error)
-            found = None
-        for partition, driver in drivers.items():
-            answers = None if found is None else self._answers(found, partition, wanted[partition])
-            driver.on_high_water(answers, asked_ms)
+        drivers, asked_ms = dict(self._hub.drivers), self._parts.now_ms()
+        wanted = {partition: topics for partition, driver in drivers.items() if (topics := self._topics_of(driver))}
+        found = await self._high_waters(consumer, [(topic, p) for p, topics in wanted.items() for topic in topics])
+        if found is not None:
+            self._answered_ms = asked_ms
+        for partition, topics in wanted.items():
+            answers = None if found is None else {topic: found[topic, partition] for topic in topics}
+            self._tell(drivers[partition], answers, asked_ms)
 
-    def _answers(self, found: dict[TopicPartition, int], partition: int, topics: set[str]) -> dict[str, int]:
+    def _topics_of(self, driver: PartitionDriver) -> Collection[str]:
+        return driver.owner.topics_to_ask()
+
+    def _tell(self, driver: PartitionDriver, answers: dict[str, int] | None, asked_ms: int) -> None:
+        driver.on_high_water(answers, asked_ms)
+
+    async def _high_waters(self, consumer: Any, names: list[tuple[str, int]]) -> dict[tuple[str, int], int] | None:
+        """By topic (unprefixed) and partition; None where a broker did not answer."""
+        if not names:
+            return {}
+        tps = {TopicPartition(self._prefix + topic, p): (topic, p) for topic, p in names}
+        try:
+            async with asyncio.timeout(ASK_LIMIT_S):
+                ends: dict[TopicPartition, int] = await consumer.end_offsets(list(tps))
+        except (KafkaError, TimeoutError) as error:
+            log.debug("high watermarks cannot be asked: %r", error)
+            return None
+        return {name: max(ends.get(tp, 0), self._fetched(*name)) for tp, name in tps.items()}
+
+    def _fetched(self, topic: str, partition: int) -> int:
         # Tansu counts the last batch as one record; once any of that batch is here, so is the mark of its fetch.
-        return {
-            topic: max(
-                found.get(TopicPartition(self._prefix + topic, partition), 0),
-                self._parts.fetched_high_water(topic, partition),
-            )
-            for topic in topics
-        }
+        return 0 if topic == DECISIONS else self._parts.fetched_high_water(topic, partition)
+
+
+class LagWatch(HighWaters):
+    """Asks for all high watermarks, so that the lag is known while back-pressure holds reading, too.
+
+    What is fetched says nothing of it then. On a connection of its own once more: while the leader of one partition is
+    away, a question for all waits for it, and the timers of the others shall not.
+    """
+
+    every_s = ASK_ALL_EVERY_S
+
+    def _topics_of(self, driver: PartitionDriver) -> Collection[str]:  # noqa: ARG002
+        return (*MEDIA_TOPICS, DECISIONS)
+
+    def _tell(self, driver: PartitionDriver, answers: dict[str, int] | None, asked_ms: int) -> None:
+        if answers is not None:
+            driver.on_ends(answers, asked_ms)
 
 
 async def count_partitions(brokers: str, prefix: str) -> tuple[int, str]:

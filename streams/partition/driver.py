@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -24,6 +24,7 @@ from streams.kafka.delivery import Batch
 from streams.kafka.log import Entries, LogReader
 from streams.partition.carry_out import Carrier
 from streams.partition.decoding import Decoding
+from streams.partition.lag import Lag, TopicLag
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import DECISIONS
 from syncline.errors import BrokerError, NewerVersionError
@@ -54,6 +55,7 @@ class PartitionDriver:
         self._decoding = {
             topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.committed
         }
+        self._lags = {topic: TopicLag() for topic in (*assigned.committed, DECISIONS)}
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = self._stopped = self._reading = self._warned = False
         self._wanted = frozenset(assigned.committed)
@@ -152,8 +154,9 @@ class PartitionDriver:
         for done in self._decoding[topic].take():
             if isinstance(done, int):
                 self.owner.on_position(topic, done, now_ms)
-            else:
+            elif done:
                 self.owner.on_records(topic, done, now_ms)
+                self._lags[topic].read(done[-1].payload.raw.timestamp)
         self._apply_read()
         self.schedule()
 
@@ -181,6 +184,17 @@ class PartitionDriver:
                 offset = None if high_water is None else high_water[topic]
                 self.owner.on_high_water(topic, offset, asked_ms, self._parts.now_ms())
             self.schedule()
+
+    def on_ends(self, high_water: Mapping[str, int], asked_ms: int) -> None:
+        """The high watermarks of all topics of this partition number, decisions included."""
+        for topic, offset in high_water.items():
+            self._lags[topic].answered(offset, asked_ms)
+
+    def lags(self, wall_ms: int) -> dict[str, Lag | None]:
+        """How far each topic is behind, decisions included; None where the broker has not said yet."""
+        positions = self.owner.positions | {DECISIONS: self.owner.log_position}
+        now_ms = self._parts.now_ms()
+        return {topic: lag.at(positions[topic], now_ms, wall_ms) for topic, lag in self._lags.items()}
 
     def schedule(self) -> None:
         """Look at the owner in the loop's next round, once for everything that happens in this one."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from aiokafka.structs import TopicPartition
 
+from streams.health.readiness import Behind
 from streams.kafka.delivery import Batch
 from streams.partition.driver import PartitionDriver
 from streams.partition.parts import Assigned, Parts
@@ -109,6 +111,12 @@ class Hub:
             for driver in self.drivers.values():
                 driver.schedule()
             await asyncio.sleep(TICK_S)
+
+    def lags(self) -> list[Behind]:
+        """How far each topic of each partition number is behind."""
+        wall_ms = int(time.time() * 1_000)
+        drivers = self.drivers.items()
+        return [Behind(topic, p, lag) for p, driver in drivers for topic, lag in driver.lags(wall_ms).items()]
 
     def reasons(self) -> Iterator[str]:
         """Why this worker does no work, or not all of it."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.health import HealthServer
+from streams.health.server import HealthServer
 from streams.settings import WorkerSettings
 from syncline.cli.root import load
 from syncline.config import load_settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,13 +12,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from streams.kafka import watch
-from streams.kafka.watch import HighWaters, count_partitions, watch_partitions
+from streams.kafka.watch import HighWaters, LagWatch, count_partitions, watch_partitions
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 
 
 class Driver:
-    """Wants to know some topics, and notes the answers."""
+    """Wants to know some topics, and notes the answers; how far all reach is told it too."""
 
     def __init__(self, topics: set[str]) -> None:
         self.owner = SimpleNamespace(topics_to_ask=lambda: topics)
@@ -26,12 +27,15 @@ class Driver:
     def on_high_water(self, high_water: dict[str, int] | None, asked_ms: int) -> None:
         self.answers.put_nowait((high_water, asked_ms))
 
+    def on_ends(self, high_water: dict[str, int], asked_ms: int) -> None:
+        self.answers.put_nowait((high_water, asked_ms))
+
 
 async def test_high_watermarks_are_asked_for_those_who_want_them(
     broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every offset below is there, whatever the broker counts as one record: the fetched mark counts too."""
-    monkeypatch.setattr(watch, "ASK_EVERY_S", 0.05)
+    monkeypatch.setattr(HighWaters, "every_s", 0.05)
     await make_topics(broker.address, topic_prefix, 2)
     async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
         for _ in range(3):
@@ -47,6 +51,38 @@ async def test_high_watermarks_are_asked_for_those_who_want_them(
         await asyncio.wait([asking])
     assert answer == ({"media.text": 3, "media.image": 9}, 17)
     assert content.answers.empty()
+
+
+async def test_all_high_watermarks_are_asked_for_the_lag_and_silence_is_noticed(
+    own_broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decisions too, whoever wants them or not; while the broker is away the last answer grows old."""
+    monkeypatch.setattr(LagWatch, "every_s", 0.05)
+    await make_topics(own_broker.address, topic_prefix, 2)
+    async with AIOKafkaProducer(bootstrap_servers=own_broker.address) as producer:
+        for topic in ("media.text", "decisions"):
+            await producer.send_and_wait(topic_prefix + topic, b"x", partition=1)
+    content, started_s = Driver(set()), time.monotonic()
+    hub: Any = SimpleNamespace(drivers={1: content})
+    parts: Any = SimpleNamespace(
+        now_ms=lambda: int((time.monotonic() - started_s) * 1_000), fetched_high_water=lambda topic, p: 0
+    )
+    watch_ = LagWatch(own_broker.address, topic_prefix, hub, parts)
+    asking = asyncio.create_task(watch_.run())
+    try:
+        answer, _ = await asyncio.wait_for(content.answers.get(), 20)
+        assert answer == {"media.image": 0, "media.text": 1, "media.audio": 0, "decisions": 1}
+        await own_broker.stop()
+        async with asyncio.timeout(20):
+            while watch_.silent_ms < 1_000:  # noqa: ASYNC110 (silence has no event)
+                await asyncio.sleep(0.05)
+        await own_broker.start()
+        async with asyncio.timeout(20):
+            while watch_.silent_ms > 500:
+                await content.answers.get()
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
 
 
 async def test_partitions_are_counted_and_what_is_missing_is_named(broker: TestBroker, topic_prefix: str) -> None:

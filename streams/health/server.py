@@ -1,6 +1,7 @@
 """/livez and /readyz: a small web server of our own, with the reasons in words.
 
-    {"ok": false, "reasons": ["partition 2: recovering from the decision log"], ...}
+    GET /readyz    {"ok": false, "reasons": ["partition 2: recovering from the decision log"], "lag": null}
+    GET /readyz    {"ok": true, "reasons": [], "lag": {"records": 120, "age_ms": 340}}
 
 Live: the process is worth keeping. Ready: it works on all that it was assigned. A worker without partitions, because
 there are more workers than partitions, is ready.
@@ -9,19 +10,22 @@ there are more workers than partitions, is ready.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 Reasons = Callable[[], Iterable[str]]
+Facts = Callable[[], dict[str, Any]]
+"""What /readyz says beside its reasons, ready or not."""
 
 
 class HealthServer:
     """Answers GET /livez and /readyz with 200 or 503 and JSON."""
 
-    def __init__(self, host: str, port: int, not_live: Reasons, not_ready: Reasons) -> None:
+    def __init__(self, host: str, port: int, not_live: Reasons, not_ready: Reasons, facts: Facts = dict) -> None:
         self._host, self._wanted_port = host, port
-        self._not_live, self._not_ready = not_live, not_ready
+        self._not_live, self._not_ready, self._facts = not_live, not_ready, facts
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -41,13 +45,13 @@ class HealthServer:
             await self._runner.cleanup()
 
     async def _livez(self, _: web.Request) -> web.Response:
-        return _answer(self._not_live())
+        return _answer(self._not_live(), {})
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        return _answer([*self._not_live(), *self._not_ready()])
+        return _answer([*self._not_live(), *self._not_ready()], self._facts())
 
 
-def _answer(reasons: Iterable[str]) -> web.Response:
+def _answer(reasons: Iterable[str], facts: dict[str, Any]) -> web.Response:
     told = list(reasons)
-    body = msgspec.json.encode({"ok": not told, "reasons": told})
+    body = msgspec.json.encode({"ok": not told, "reasons": told, **facts})
     return web.Response(body=body, status=503 if told else 200, content_type="application/json")

@@ -1,4 +1,4 @@
-"""streams/health.py: two paths, reasons in words."""
+"""streams/health/server.py: two paths, reasons in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from streams.health import HealthServer
+from streams.health.server import HealthServer
 
 
 class Reasons:
@@ -17,6 +17,7 @@ class Reasons:
     def __init__(self) -> None:
         self.not_live: list[str] = []
         self.not_ready: list[str] = []
+        self.lag: dict[str, int] | None = {"records": 7, "age_ms": 40}
 
 
 @pytest.fixture
@@ -26,7 +27,9 @@ def reasons() -> Reasons:
 
 @pytest.fixture
 async def server(reasons: Reasons) -> AsyncIterator[HealthServer]:
-    server = HealthServer("127.0.0.1", 0, lambda: reasons.not_live, lambda: reasons.not_ready)
+    server = HealthServer(
+        "127.0.0.1", 0, lambda: reasons.not_live, lambda: reasons.not_ready, lambda: {"lag": reasons.lag}
+    )
     await server.start()
     yield server
     await server.stop()
@@ -39,15 +42,16 @@ async def get(server: HealthServer, path: str) -> tuple[int, dict[str, object]]:
 
 
 async def test_without_reasons_both_say_yes(server: HealthServer) -> None:
-    """Status 200, and an empty list."""
-    for path in ("/livez", "/readyz"):
-        assert await get(server, path) == (200, {"ok": True, "reasons": []})
+    """Status 200, and an empty list; /readyz says the lag in any case."""
+    assert await get(server, "/livez") == (200, {"ok": True, "reasons": []})
+    assert await get(server, "/readyz") == (200, {"ok": True, "reasons": [], "lag": {"records": 7, "age_ms": 40}})
 
 
 async def test_not_ready_is_still_live(server: HealthServer, reasons: Reasons) -> None:
     """A worker that recovers must not be killed for it."""
     reasons.not_ready = ["partition 2: recovering from the decision log"]
-    assert await get(server, "/readyz") == (503, {"ok": False, "reasons": reasons.not_ready})
+    reasons.lag = None
+    assert await get(server, "/readyz") == (503, {"ok": False, "reasons": reasons.not_ready, "lag": None})
     assert (await get(server, "/livez"))[0] == 200
 
 
