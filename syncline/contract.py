@@ -85,6 +85,7 @@ MAX_STREAM = 256
 MAX_LANE = 64
 MAX_LANGUAGE = 35
 MAX_TRACESTATE = 512
+MAX_CONTENT_TYPE_BYTES = 256
 MAX_DURATION_MS = 86_400_000
 MAX_EVENT_BYTES = 1_000_000
 """Largest value of a media record unless configured otherwise: below Kafka's own default of 1 MiB a record."""
@@ -106,7 +107,7 @@ REASONS = {
     "bad_duration": "ce_durationms is not a whole number from 0 to 86400000",
     "bad_lane": "ce_lane is not 1 to 64 of A-Z a-z 0-9 . _ -, or is the name of another modality",
     "bad_language": "ce_language is not a BCP 47 tag",
-    "bad_content_type": "content-type is none that the modality takes",
+    "bad_content_type": "content-type is none that the modality takes, or longer than 256 bytes",
     "dataref_refused": "ce_dataref is given; payloads by reference are not taken",
     "null_value": "the value is null",
     "empty_value": "the value has no bytes",

@@ -89,6 +89,10 @@ def read_time_ms(found: Found, timestamp_ms: int | None) -> int:
 @lru_cache(maxsize=256)
 def read_content_type(raw: bytes, modality: str) -> str:
     """The content type as `contract.CONTENT_TYPES` spells it."""
+    if len(raw) > c.MAX_CONTENT_TYPE_BYTES:  # the cache would keep hundreds of them
+        raise ContractError(
+            "bad_content_type", f"content-type has {len(raw)} bytes, at most {c.MAX_CONTENT_TYPE_BYTES} are taken"
+        )
     text = raw.decode(errors="replace")
     kind, _, parameters = text.partition(";")
     kind, parameters = kind.strip().lower(), parameters.strip().lower().replace('"', "")
