@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from syncline.events import MediaEvent
     from syncline.producer import Delivery, MediaProducer, ProducerProgress
     from syncline.results import ConvertedText, FusedResult, Member, Unfused
+    from syncline.secret import Secret
+    from syncline.security import SecuritySettings
 
 __all__ = [
     "Array",
@@ -35,6 +37,8 @@ __all__ = [
     "ProducerProgress",
     "Received",
     "ResultConsumer",
+    "Secret",
+    "SecuritySettings",
     "SettingsError",
     "SynclineError",
     "Unfused",
@@ -48,6 +52,8 @@ _HOME = {
     "events": ("MediaEvent",),
     "producer": ("Delivery", "MediaProducer", "ProducerProgress"),
     "results": ("ConvertedText", "FusedResult", "Member", "Unfused"),
+    "secret": ("Secret",),
+    "security": ("SecuritySettings",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -6,6 +6,7 @@
 
 A field that is a Struct is a table in the file (`[join]`); flags and variables name its fields directly
 (`--tolerance-ms`, `SYNCLINE_TOLERANCE_MS`). How text becomes a list or a map: `syncline.settings_text`.
+A `Secret` comes from its variable alone, and no value of an unknown setting is printed: it may be a misspelt secret.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from syncline.errors import SettingsError
+from syncline.secret import Secret
 from syncline.settings_text import convert, describe
 
 ENV_PREFIX = "SYNCLINE_"
@@ -29,6 +31,7 @@ DEFAULT_FILE = "syncline.toml"
 DEFAULT_SOURCE = "default"
 # Kubernetes sets these for every service whose name begins with "syncline"; they are nobody's typing errors.
 _SERVICE_LINK = re.compile(r"SYNCLINE_(\w+_)?(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\w+)?)")
+_UNSHOWN = Secret("a value that is not printed")
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 
@@ -66,17 +69,18 @@ def load_settings(
     flags: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
     file: str | Path | None = None,
+    default_file: str | None = DEFAULT_FILE,
     other_variables: frozenset[str] = frozenset(),
 ) -> Loaded[_S]:
     """Load a Struct of settings.
 
     flags: by field name, typed or as text; None is a flag that was not given. environment: default `os.environ`.
-    file: default `SYNCLINE_CONFIG`, else `syncline.toml` here where there is one. other_variables: `SYNCLINE_*`
-    names that belong to somebody else. Raises `SettingsError` with setting, source, what it got and what it takes.
+    file: default `SYNCLINE_CONFIG`, else `default_file` where there is one. other_variables: `SYNCLINE_*` names that
+    belong to somebody else. Raises `SettingsError` with setting, source, what it got and what it takes.
     """
     variables = os.environ if environment is None else environment
     leaves = _leaves(kind)
-    given = _from_file(_find_file(file, variables), kind)
+    given = _from_file(_find_file(file, variables, default_file), kind)
     given |= _from_environment(variables, leaves, other_variables)
     given |= _from_flags(flags or {}, leaves)
     values = {leaf.path: _convert(leaf, given[leaf.path]) for leaf in leaves if leaf.path in given}
@@ -107,10 +111,10 @@ def _is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _find_file(file: str | Path | None, variables: Mapping[str, str]) -> Path | None:
+def _find_file(file: str | Path | None, variables: Mapping[str, str], default_file: str | None) -> Path | None:
     named = file or variables.get(CONFIG_VARIABLE)
     if not named:
-        return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+        return Path(default_file) if default_file and Path(default_file).is_file() else None
     if not Path(named).is_file():
         raise SettingsError("config file", str(named), "the path of a TOML file")
     return Path(named)
@@ -134,13 +138,15 @@ def _from_table(
     for name, value in table.items():
         here = (*path, name)
         if name not in types:
-            raise SettingsError(f"{'.'.join(here)} ({source})", value, f"only settings that exist{_close(name, types)}")
+            raise _unknown(f"{'.'.join(here)} ({source})", name, types)
+        if types[name] is Secret:
+            raise SettingsError(f"{'.'.join(here)} ({source})", _UNSHOWN, _takes_no_secret(name, "a file of settings"))
         if not _is_struct(types[name]):
             given[here] = _Given(value, source)
         elif isinstance(value, dict):
             given |= _from_table(msgspec.convert(value, dict[str, object]), types[name], here, source)
         else:
-            raise SettingsError(f"{'.'.join(here)} ({source})", value, f"a table: [{name}]")
+            raise SettingsError(f"{'.'.join(here)} ({source})", _UNSHOWN, f"a table: [{name}]")
     return given
 
 
@@ -153,7 +159,7 @@ def _from_environment(
         if name in known:
             given[known[name].path] = _Given(value, name)
         elif name.startswith(ENV_PREFIX) and not _foreign(name, others):
-            raise SettingsError(name, value, f"only settings that exist{_close(name, known)}")
+            raise _unknown(name, name, known)
     return given
 
 
@@ -166,7 +172,9 @@ def _from_flags(flags: Mapping[str, object], leaves: list[_Leaf]) -> dict[tuple[
     given: dict[tuple[str, ...], _Given] = {}
     for name, value in flags.items():
         if name not in known:
-            raise SettingsError(_flag(name), value, f"only settings that exist{_close(name, known)}")
+            raise _unknown(_flag(name), name, known)
+        if value is not None and known[name].type is Secret:
+            raise SettingsError(_flag(name), _UNSHOWN, _takes_no_secret(name, "a command line"))
         if value is not None:
             given[known[name].path] = _Given(value, f"flag {_flag(name)}")
     return given
@@ -174,6 +182,14 @@ def _from_flags(flags: Mapping[str, object], leaves: list[_Leaf]) -> dict[tuple[
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def _takes_no_secret(name: str, place: str) -> str:
+    return f"nothing from {place}, where others can read it: use {name}_file, or {ENV_PREFIX}{name.upper()}"
+
+
+def _unknown(shown: str, name: str, known: Mapping[str, object]) -> SettingsError:
+    return SettingsError(shown, _UNSHOWN, f"only settings that exist{_close(name, known)}")
 
 
 def _close(name: str, known: Mapping[str, object]) -> str:

@@ -14,12 +14,16 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from syncline.secret import Secret
+
 _LISTS = (list, tuple, set, frozenset)
-_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text", Secret: "a password"}
 
 
 def convert(value: object, kind: Any) -> object:
     """A value from a file (typed) or a flag or variable (text) as `kind`; raises ValueError."""
+    if kind is Secret:
+        return Secret(str(value))
     if isinstance(value, str):
         value = _from_text(value, kind)
     if isinstance(value, bool) and not _takes_bool(kind):
