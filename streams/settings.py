@@ -10,6 +10,7 @@ from streams.model.batch_settings import BatchSettings
 from streams.model.runner import RunnerSettings
 from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, MAX_EVENT_BYTES
 from syncline.errors import SettingsError
+from syncline.security import SecuritySettings, check_addresses
 
 _AT_LEAST = {
     "decode_threads": 1,
@@ -39,6 +40,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     brokers: str = DEFAULT_BROKERS
+    security: SecuritySettings = SecuritySettings()
     group: str = "syncline"
     topic_prefix: str = DEFAULT_PREFIX
     model: str = "null"
@@ -68,6 +70,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("brokers", "group", "model"):
             if not getattr(self, name).strip():
                 raise SettingsError(name, getattr(self, name), "a text that is not empty")
+        check_addresses(self.brokers)
         if self.web_port > 65_535:
             raise SettingsError("web_port", self.web_port, "0 (any free port) to 65535")
         if self.heartbeat_ms * 3 > self.session_timeout_ms:

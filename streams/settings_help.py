@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from syncline.security import SECURITY_HELP
+
 HELP = {
     "brokers": "Bootstrap addresses, host:port,host:port.",
     "group": "Consumer group; workers of one group share the streams.",
@@ -40,5 +42,6 @@ HELP = {
     "max_held_events": "Soft limit of records held for one partition number.",
     "max_held_bytes": "Soft limit of their bytes.",
     "hard_limit_factor": "Hard limits are the soft ones times this.",
+    **SECURITY_HELP,
 }
 """By setting's name; every one has its line: a test."""

@@ -30,6 +30,7 @@ from streams.partition.parts import Fuse, Parts
 from streams.settings import WorkerSettings
 from syncline.contract import DECISIONS
 from syncline.errors import BrokerError, SettingsError
+from syncline.kafka import Cluster
 from syncline.results import ModelInfo
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Worker:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
+        self._cluster = Cluster.of(settings.brokers, settings.security)
         self._hub = Hub(settings.topic_prefix)
         self._starting = "starting"
         self._stop = asyncio.Event()
@@ -97,15 +99,15 @@ class Worker:
             n_partitions = await self._wait_for_topics()
             if not n_partitions:
                 return
-            producer = Producer(settings.brokers)
+            producer = Producer(self._cluster)
             await producer.start()
             stack.push_async_callback(producer.stop)
-            self._tail = tail = LogTail(settings.brokers, topic)
+            self._tail = tail = LogTail(self._cluster, topic)
             await tail.start()
             stack.push_async_callback(tail.stop)
             pool = stack.enter_context(ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode"))
             decoder = Decoder(settings.join, n_partitions, model.prepare, settings.max_event_bytes)
-            self._app = app = SynclineApp(settings, self._hub.hand_over, self._hub)
+            self._app = app = SynclineApp(settings, self._cluster, self._hub.hand_over, self._hub)
             parts = self._parts(app, model, decoder, pool, producer, tail, fuse)
             self._hub.use(parts)
             stack.push_async_callback(_end, self._start_background(app, parts, n_partitions, tail))
@@ -145,7 +147,7 @@ class Worker:
         settings, told = self._settings, ""
         while not self._stop.is_set():
             try:
-                n_partitions, trouble = await count_partitions(settings.brokers, settings.topic_prefix)
+                n_partitions, trouble = await count_partitions(self._cluster, settings.topic_prefix)
             except BrokerError as error:
                 n_partitions, trouble = 0, str(error)
             if n_partitions:
@@ -173,6 +175,7 @@ class Worker:
 
         return Parts(
             settings=self._settings,
+            cluster=self._cluster,
             model_info=ModelInfo(model.name, model.version),
             decoder=decoder,
             pool=pool,
@@ -192,9 +195,9 @@ class Worker:
         self, app: SynclineApp, parts: Parts, n_partitions: int, tail: LogTail
     ) -> list[asyncio.Task[None]]:
         settings = self._settings
-        high_waters = HighWaters(settings.brokers, settings.topic_prefix, self._hub, parts)
-        self._lag_watch = LagWatch(settings.brokers, settings.topic_prefix, self._hub, parts)
-        counting = watch_partitions(settings.brokers, settings.topic_prefix, self._hub, n_partitions)
+        high_waters = HighWaters(self._cluster, settings.topic_prefix, self._hub, parts)
+        self._lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
+        counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions)
         works = (self._hub.tick(), high_waters.run(), self._lag_watch.run(), counting, self._watch_application(app))
         tasks = [asyncio.create_task(work) for work in works]
         for task in [*tasks, *([tail.task] if tail.task else [])]:

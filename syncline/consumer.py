@@ -21,7 +21,7 @@ from syncline import contract as c
 from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
 from syncline.header_names import tolerate_header_names
-from syncline.kafka import FETCH_MAX_WAIT_MS, broker_error, require_topics
+from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, require_topics
 from syncline.results import (
     ConvertedText,
     FusedResult,
@@ -31,6 +31,7 @@ from syncline.results import (
     decode_fused,
     decode_unfused,
 )
+from syncline.security import SecuritySettings
 
 Result = FusedResult | ConvertedText | Unfused | DeadLetter
 READABLE_TOPICS = (c.FUSED, c.CONVERTED_TEXT, c.UNFUSED, c.DEADLETTER)
@@ -68,7 +69,8 @@ class ResultConsumer:
     comes again, it is never lost. start: where to begin without a committed offset.
     A repeat (a result with the id of one before, which the service writes after a crash) is dropped and counted, as
     long as fewer than `remember_ids` other results lie between the two (about 20 MB at the default).
-    on_progress: called after each result handed out. kafka_options: further arguments for aiokafka's clients.
+    on_progress: called after each result handed out. security: TLS and password, default neither. kafka_options:
+    further arguments for aiokafka's clients, which go before `security`. Wrong settings raise `SettingsError`.
     Entering raises `BrokerError` where the broker cannot be reached or lacks a topic; topics are never created.
     """
 
@@ -82,15 +84,16 @@ class ResultConsumer:
         start: Literal["earliest", "latest"] = "earliest",
         remember_ids: int = DEFAULT_REMEMBERED_IDS,
         on_progress: Callable[[ConsumerProgress], None] | None = None,
+        security: SecuritySettings | None = None,
         kafka_options: Mapping[str, Any] | None = None,
     ) -> None:
         _check_settings(topics, start, remember_ids)
         self.progress = ConsumerProgress()
-        self._brokers, self._prefix, self._group_id, self._start = brokers, topic_prefix, group_id, start
+        self._cluster = Cluster.of(brokers, security, kafka_options)
+        self._prefix, self._group_id, self._start = topic_prefix, group_id, start
         self._names = [topic_prefix + topic for topic in dict.fromkeys(topics)]
         self._remember_ids = remember_ids
         self._on_progress = on_progress
-        self._options = dict(kafka_options or {})
         self._seen: dict[tuple[str, str], None] = {}  # keeps its order: the oldest goes first
         self._records: deque[Any] = deque()
         self._done: dict[Any, int] = {}
@@ -100,11 +103,10 @@ class ResultConsumer:
 
     async def __aenter__(self) -> Self:
         tolerate_header_names()  # dead letters carry the original's header names
-        await require_topics(self._brokers, self._names, self._options)
-        fetching: dict[str, Any] = {"fetch_max_wait_ms": FETCH_MAX_WAIT_MS} | self._options
+        await require_topics(self._cluster, self._names)
+        fetching: dict[str, Any] = {"fetch_max_wait_ms": FETCH_MAX_WAIT_MS} | self._cluster.client_options()
         client: Any = AIOKafkaConsumer(
             *self._names,
-            bootstrap_servers=self._brokers,
             group_id=self._group_id,
             auto_offset_reset=self._start,
             enable_auto_commit=False,
@@ -118,7 +120,7 @@ class ResultConsumer:
         except BaseException as error:
             await client.stop()
             if isinstance(error, KafkaError):
-                raise broker_error(self._brokers, error) from error
+                raise broker_error(self._cluster, error) from error
             raise
         self._client = client
         return self
@@ -168,7 +170,7 @@ class ResultConsumer:
         except ConsumerStoppedError:
             return False
         except KafkaError as error:
-            raise broker_error(self._brokers, error) from error
+            raise broker_error(self._cluster, error) from error
         for records in batches.values():
             self._records.extend(records)
         return True

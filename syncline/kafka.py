@@ -1,9 +1,10 @@
-"""What the producer and the consumer share towards Kafka: starting clients, and errors that say what to do."""
+"""What all clients of Kafka share: where the cluster is and how to get in, starting, and errors that say what to do."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -17,6 +18,7 @@ from aiokafka.errors import (
 )
 
 from syncline.errors import BrokerError
+from syncline.security import SecuritySettings, check_addresses
 
 FETCH_MAX_WAIT_MS = 15
 """For so long a broker holds a fetch that finds nothing. The embedded broker wakes such a fetch late: 130 ms after a
@@ -27,30 +29,78 @@ _NOT_IDEMPOTENT = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVers
 _warned: set[str] = set()
 
 
-async def start_producer(brokers: str, **options: Any) -> Any:
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Kafka cluster as its clients reach it: bootstrap addresses, and arguments that each of them is given.
+
+    Make one with `Cluster.of` and hand it on: files and passwords are read once. It prints as its addresses.
+    """
+
+    brokers: str
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+    @classmethod
+    def of(
+        cls, brokers: str, security: SecuritySettings | None = None, options: Mapping[str, Any] | None = None
+    ) -> Cluster:
+        """Read what `security` names, and warn of what it leaves open; raises `SettingsError`.
+
+        brokers: `host:port,host:port`. options: further arguments of aiokafka's clients, which go before `security`.
+        """
+        check_addresses(brokers)
+        security = security or SecuritySettings()
+        for warning in security.warnings():
+            _warn_once(f"broker {brokers}: {warning}")
+        if security.uses_sasl:
+            logging.getLogger("aiokafka.conn").addFilter(_hide_passwords)
+        return cls(brokers, {**security.client_options(), **(options or {})})
+
+    def client_options(self) -> dict[str, Any]:
+        """Arguments for any client of aiokafka's."""
+        return {"bootstrap_servers": self.brokers, **self.options}
+
+    def __str__(self) -> str:
+        return self.brokers
+
+
+def as_cluster(brokers: str | Cluster) -> Cluster:
+    """Plain addresses as a cluster without protection."""
+    return brokers if isinstance(brokers, Cluster) else Cluster.of(brokers)
+
+
+def _hide_passwords(record: logging.LogRecord) -> bool:
+    # At level debug aiokafka logs every request, and one of SASL PLAIN is user and password as they are.
+    if isinstance(record.args, tuple):
+        record.args = tuple("***" if type(arg).__name__.startswith("SaslAuth") else arg for arg in record.args)
+    return True
+
+
+def _warn_once(text: str) -> None:
+    if text not in _warned:
+        _warned.add(text)
+        log.warning("%s", text)
+
+
+async def start_producer(cluster: Cluster, **options: Any) -> Any:
     """Return a started AIOKafkaProducer with `acks=all`, idempotent where the broker can.
 
     Tansu cannot (its InitProducerId answers UnknownError): there the producer goes on without, and one warning a
     broker is logged. options: further arguments of AIOKafkaProducer. Raises `BrokerError`.
     """
     try:
-        return await _start(brokers, enable_idempotence=True, **options)
+        return await _start(cluster, enable_idempotence=True, **options)
     except _NOT_IDEMPOTENT as error:
-        if brokers not in _warned:
-            _warned.add(brokers)
-            log.warning(
-                "broker %s: no idempotent producer (%s); a send that is repeated may appear twice", brokers, error
-            )
+        _warn_once(f"broker {cluster}: no idempotent producer ({error}); a send that is repeated may appear twice")
     except KafkaError as error:
-        raise broker_error(brokers, error) from error
+        raise broker_error(cluster, error) from error
     try:
-        return await _start(brokers, **options)
+        return await _start(cluster, **options)
     except KafkaError as error:
-        raise broker_error(brokers, error) from error
+        raise broker_error(cluster, error) from error
 
 
-async def _start(brokers: str, **options: Any) -> Any:
-    producer: Any = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", **options)
+async def _start(cluster: Cluster, **options: Any) -> Any:
+    producer: Any = AIOKafkaProducer(acks="all", **{**cluster.client_options(), **options})
     sender_log = logging.getLogger("aiokafka.producer.sender")
     sender_log.addFilter(_expected)
     try:
@@ -68,27 +118,27 @@ def _expected(record: logging.LogRecord) -> bool:
     return "InitProducerId" not in record.getMessage()
 
 
-def broker_error(brokers: str, error: BaseException) -> BrokerError:
+def broker_error(cluster: Cluster, error: BaseException) -> BrokerError:
     """A Kafka error as ours, with the broker's address."""
-    return BrokerError(f"broker {brokers}: {str(error) or type(error).__name__}")
+    return BrokerError(f"broker {cluster}: {str(error) or type(error).__name__}")
 
 
-async def require_topics(brokers: str, names: Iterable[str], options: Mapping[str, Any]) -> dict[str, int]:
+async def require_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, int]:
     """Number of partitions by topic (full names); raises `BrokerError` where one is missing. Creates none."""
-    client: Any = AIOKafkaClient(bootstrap_servers=brokers, **options)
+    client: Any = AIOKafkaClient(**cluster.client_options())
     try:
         await client.bootstrap()
         # All topics: a broker that may create topics does so for any that is asked for by name.
-        cluster = await client.fetch_all_metadata()
+        metadata = await client.fetch_all_metadata()
     except KafkaError as error:
-        raise broker_error(brokers, error) from error
+        raise broker_error(cluster, error) from error
     finally:
         await client.close()
-    counts = {name: len(cluster.partitions_for_topic(name) or ()) for name in names}
+    counts = {name: len(metadata.partitions_for_topic(name) or ()) for name in names}
     missing = [name for name, n_partitions in counts.items() if not n_partitions]
     if missing:
         raise BrokerError(
-            f"broker {brokers} has no topic {', '.join(missing)}; make them with: syncline topics create "
-            f"--brokers {brokers}, or give the topic prefix that they were made with"
+            f"broker {cluster} has no topic {', '.join(missing)}; make them with: syncline topics create "
+            f"--brokers {cluster}, or give the topic prefix that they were made with"
         )
     return counts

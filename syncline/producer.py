@@ -19,9 +19,10 @@ from aiokafka.errors import KafkaError
 from syncline import contract as c
 from syncline.errors import BrokerError, ContractError, SettingsError
 from syncline.events import MediaEvent, build_headers, check_value, parse_headers
-from syncline.kafka import broker_error, require_topics, start_producer
+from syncline.kafka import Cluster, broker_error, require_topics, start_producer
 from syncline.media import check_modality, sniff_content_type
 from syncline.placement import partition_for
+from syncline.security import SecuritySettings
 
 _OVERHEAD_BYTES = 48 * 1024
 """Room for headers and key beside the largest value: 1 MB and this stay below Kafka's 1 MiB a record."""
@@ -70,9 +71,10 @@ class MediaProducer:
 
     source: URI of this producer (`ce_source`), default `urn:host:` + this machine's name; it should outlive
     restarts, since a second source on one lane is warned of. max_event_bytes: largest payload. linger_ms: how long a
-    batch may wait for more. on_progress: called after each delivery or failure. kafka_options: further arguments for
-    aiokafka's clients, such as `security_protocol`. Sends with `acks=all`, idempotent where the broker can: then a
-    send, and leaving too, waits for a broker that is away as long as it takes. Else a send fails after 40 s.
+    batch may wait for more. on_progress: called after each delivery or failure. security: TLS and password, default
+    neither. kafka_options: further arguments for aiokafka's clients, such as `client_id`; they go before `security`.
+    Sends with `acks=all`, idempotent where the broker can: then a send, and leaving too, waits for a broker that is
+    away as long as it takes. Else a send fails after 40 s. Wrong settings raise `SettingsError`.
     Entering raises `BrokerError` where the broker cannot be reached or lacks a topic; topics are never created.
     """
 
@@ -85,30 +87,30 @@ class MediaProducer:
         max_event_bytes: int = c.MAX_EVENT_BYTES,
         linger_ms: int = 2,
         on_progress: Callable[[ProducerProgress], None] | None = None,
+        security: SecuritySettings | None = None,
         kafka_options: Mapping[str, Any] | None = None,
     ) -> None:
         if max_event_bytes < 1:
             raise SettingsError("max_event_bytes", max_event_bytes, "an integer of at least 1")
         self.progress = ProducerProgress()
-        self._brokers, self._prefix, self._linger_ms = brokers, topic_prefix, linger_ms
+        self._cluster = Cluster.of(brokers, security, kafka_options)
+        self._prefix, self._linger_ms = topic_prefix, linger_ms
         self._source = source or f"urn:host:{socket.gethostname()}"
         self._max_event_bytes = max_event_bytes
         self.on_progress = on_progress
-        self._options = dict(kafka_options or {})
         self._n_partitions: dict[str, int] = {}
         self._client: Any = None
 
     async def __aenter__(self) -> Self:
         names = [self._prefix + topic for topic in c.MEDIA_TOPICS]
-        self._n_partitions = await require_topics(self._brokers, names, self._options)
+        self._n_partitions = await require_topics(self._cluster, names)
         if len(set(self._n_partitions.values())) > 1:
             counts = ", ".join(f"{name} has {count}" for name, count in self._n_partitions.items())
-            raise BrokerError(f"broker {self._brokers}: media topics differ in their number of partitions: {counts}")
+            raise BrokerError(f"broker {self._cluster}: media topics differ in their number of partitions: {counts}")
         self._client = await start_producer(
-            self._brokers,
+            self._cluster,
             max_request_size=self._max_event_bytes + _OVERHEAD_BYTES,
             linger_ms=self._linger_ms,
-            **self._options,
         )
         return self
 
@@ -173,7 +175,7 @@ class MediaProducer:
             sent = await client.send(topic, payload, key, partition, headers=headers)
         except KafkaError as error:
             self._note(0, failed=True)
-            raise broker_error(self._brokers, error) from error
+            raise broker_error(self._cluster, error) from error
 
         def on_done(sent: Any) -> None:
             self._delivered(sent, delivery, event, len(payload))
@@ -186,7 +188,7 @@ class MediaProducer:
         if delivery.cancelled():
             pass  # nobody waits for it any more; it counts all the same
         elif error is not None:
-            delivery.set_exception(broker_error(self._brokers, error))
+            delivery.set_exception(broker_error(self._cluster, error))
         else:
             metadata = sent.result()
             delivery.set_result(Delivery(event.id, event.topic, metadata.partition, metadata.offset))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX, MEDIA_TOPICS, RESULT_TOPICS
+from syncline.kafka import Cluster
 from syncline.topics import DEADLETTER_EXTRA_BYTES, DECISIONS_EXTRA_MS, TopicState, read_topics
 
 RETENTION_MS = "retention.ms"
@@ -36,7 +37,11 @@ class TopicReport:
 
 
 async def check_topics(
-    brokers: str, prefix: str = DEFAULT_PREFIX, *, n_partitions: int | None = None, replication: int | None = None
+    brokers: str | Cluster,
+    prefix: str = DEFAULT_PREFIX,
+    *,
+    n_partitions: int | None = None,
+    replication: int | None = None,
 ) -> TopicReport:
     """Read all topics and compare them. Without `n_partitions` they need only be equal to each other.
 

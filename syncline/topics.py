@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX
 from syncline.errors import BrokerError, SettingsError
+from syncline.kafka import Cluster, as_cluster, broker_error
 
 DAY_MS = 24 * 60 * 60 * 1000
 DECISIONS_EXTRA_MS = 7 * DAY_MS
@@ -78,24 +79,24 @@ class TopicState:
 
 
 @asynccontextmanager
-async def admin_client(brokers: str) -> AsyncGenerator[Any]:
-    """Connect an admin client to `host:port,…`; Kafka's errors inside become BrokerError."""
-    client: Any = AIOKafkaAdminClient(bootstrap_servers=brokers, client_id="syncline-topics")
+async def admin_client(cluster: Cluster) -> AsyncGenerator[Any]:
+    """Connect an admin client; Kafka's errors inside become BrokerError."""
+    client: Any = AIOKafkaAdminClient(client_id="syncline-topics", **cluster.client_options())
     try:
         await client.start()
         yield client
     except KafkaError as error:
-        raise BrokerError(f"broker {brokers}: {error}") from error
+        raise broker_error(cluster, error) from error
     finally:
         await client.close()
 
 
-async def create_topics(brokers: str, plan: TopicPlan) -> list[str]:
+async def create_topics(brokers: str | Cluster, plan: TopicPlan) -> list[str]:
     """Create the topics that are missing, wait until all can be seen, and return the names of the new ones.
 
     Those that exist are left as they are (`check_topics` compares them). Raises BrokerError.
     """
-    async with admin_client(brokers) as admin:
+    async with admin_client(as_cluster(brokers)) as admin:
         existing = {topic["topic"] for topic in await _list_topics(admin)}
         missing = [topic for topic in ALL_TOPICS if plan.prefix + topic not in existing]
         created = await _create(admin, plan, missing)
@@ -143,10 +144,10 @@ async def _list_topics(admin: Any) -> list[dict[str, Any]]:
     return [topic for topic in topics if topic["error_code"] == 0]
 
 
-async def read_topics(brokers: str, names: Iterable[str]) -> dict[str, TopicState]:
+async def read_topics(brokers: str | Cluster, names: Iterable[str]) -> dict[str, TopicState]:
     """Return what the broker says of the topics (full names); those that do not exist are left out."""
     wanted = set(names)
-    async with admin_client(brokers) as admin:
+    async with admin_client(as_cluster(brokers)) as admin:
         found = [topic for topic in await _list_topics(admin) if topic["topic"] in wanted]
         configs = await _read_configs(admin, [topic["topic"] for topic in found])
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 import urllib.request
@@ -13,6 +14,7 @@ from urllib.error import URLError
 
 from syncline.children import Child
 from syncline.errors import SynclineError
+from syncline.security import SecuritySettings
 
 READY_TIMEOUT_S = 90.0
 STOP_GRACE_S = 15.0
@@ -24,11 +26,13 @@ class DemoError(SynclineError):
 
 @asynccontextmanager
 async def workers(
-    n_workers: int, brokers: str, topic_prefix: str, model: str, config: Path
+    n_workers: int, brokers: str, security: SecuritySettings, topic_prefix: str, model: str, config: Path
 ) -> AsyncGenerator[list[Child]]:
     """Run `n_workers` worker processes; ready when entered, gone when left."""
     ports = _free_ports(n_workers)
-    children = [Child(_command(brokers, topic_prefix, model, port, config)) for port in ports]
+    environment = {**os.environ, **security.as_environment()}
+    commands = [_command(brokers, topic_prefix, model, port, config) for port in ports]
+    children = [Child(command, env=environment) for command in commands]
     try:
         await asyncio.gather(*(_until_ready(child, port) for child, port in zip(children, ports, strict=True)))
         yield children

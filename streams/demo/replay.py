@@ -14,9 +14,10 @@ from streams.demo.scenario import Planned, Scenario
 from syncline.consumer import READABLE_TOPICS, ResultConsumer
 from syncline.contract import media_topic
 from syncline.events import MediaEvent, build_headers
-from syncline.kafka import start_producer
+from syncline.kafka import Cluster, start_producer
 from syncline.placement import partition_for
 from syncline.producer import Delivery, EventFields, MediaProducer
+from syncline.security import SecuritySettings
 
 SOURCE = "urn:syncline:demo"
 
@@ -24,15 +25,21 @@ SOURCE = "urn:syncline:demo"
 class Replay:
     """One run of a scenario against a broker."""
 
-    def __init__(self, scenario: Scenario, brokers: str, topic_prefix: str, ledger: Ledger) -> None:
-        self._scenario, self._brokers, self._prefix, self._ledger = scenario, brokers, topic_prefix, ledger
+    def __init__(
+        self, scenario: Scenario, brokers: str, security: SecuritySettings, topic_prefix: str, ledger: Ledger
+    ) -> None:
+        self._scenario, self._prefix, self._ledger = scenario, topic_prefix, ledger
+        self._brokers, self._security = brokers, security
         self._files: dict[Path, bytes] = {}
         self._start_ms = 0
         self.all_sent = asyncio.Event()
 
     async def send(self, n_partitions: int) -> None:
         """Send every record at its time; returns when the broker has all of them."""
-        async with MediaProducer(self._brokers, topic_prefix=self._prefix, source=SOURCE, linger_ms=0) as producer:
+        producing = MediaProducer(
+            self._brokers, topic_prefix=self._prefix, source=SOURCE, linger_ms=0, security=self._security
+        )
+        async with producing as producer:
             start_s = time.monotonic()
             self._start_ms = time.time_ns() // 1_000_000
             deliveries: list[asyncio.Task[None]] = []
@@ -80,7 +87,7 @@ class Replay:
         )
         topic = media_topic(planned.modality)
         wrong = (partition_for(key, n_partitions) + 1) % n_partitions
-        client = await start_producer(self._brokers)
+        client = await start_producer(Cluster.of(self._brokers, self._security))
         try:
             sent: RecordMetadata = await client.send_and_wait(
                 self._prefix + topic, self._read(planned), key, wrong, headers=build_headers(event)
@@ -91,7 +98,8 @@ class Replay:
 
     async def read(self, on_result: Callable[[], None]) -> None:
         """Read results into the ledger until cancelled."""
-        async with ResultConsumer(self._brokers, READABLE_TOPICS, topic_prefix=self._prefix) as results:
+        reading = ResultConsumer(self._brokers, READABLE_TOPICS, topic_prefix=self._prefix, security=self._security)
+        async with reading as results:
             async for received in results:
                 self._ledger.note(received, time.monotonic())
                 on_result()

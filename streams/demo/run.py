@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +22,8 @@ from streams.demo.samples import SAMPLES_DIR, load_samples
 from streams.demo.scenario import Scenario, plan_demo
 from streams.demo.view import View
 from syncline.broker import EmbeddedBroker
+from syncline.kafka import Cluster
+from syncline.security import SecuritySettings
 from syncline.topics import TopicPlan, create_topics
 
 N_PARTITIONS = 4
@@ -37,6 +39,7 @@ class DemoOptions:
     rate: float = 3.0
     model: str = "reference"
     brokers: str = ""
+    security: SecuritySettings = field(default_factory=SecuritySettings)
     json_file: Path | None = None
 
 
@@ -49,7 +52,7 @@ async def run_demo(options: DemoOptions, console: Console) -> int:
     ledger = Ledger()
     async with _broker(options.brokers, console) as brokers:
         prefix = f"syncline.demo-{uuid.uuid4().hex[:8]}."
-        await create_topics(brokers, TopicPlan(n_partitions=N_PARTITIONS, prefix=prefix))
+        await create_topics(Cluster.of(brokers, options.security), TopicPlan(n_partitions=N_PARTITIONS, prefix=prefix))
         await _play(options, console, scenario, ledger, brokers, prefix)
     summary = ledger.summary()
     if options.json_file is not None:
@@ -78,11 +81,11 @@ async def _play(
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "syncline.toml"
         config.write_text(scenario.worker_toml)
-        async with workers(options.workers, brokers, prefix, options.model, config):
+        async with workers(options.workers, brokers, options.security, prefix, options.model, config):
             console.print(f"{len(scenario.records)} records of 4 streams, {options.seconds} s", highlight=False)
             view = View(ledger, console)
             try:
-                await _replay(Replay(scenario, brokers, prefix, ledger), ledger, view)
+                await _replay(Replay(scenario, brokers, options.security, prefix, ledger), ledger, view)
             finally:
                 view.close()
 

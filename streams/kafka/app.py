@@ -15,6 +15,7 @@ from streams.kafka.delivery import AssignmentListener, Batch, BatchConsumer, Bat
 from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
 from syncline.contract import MEDIA_TOPICS
+from syncline.kafka import Cluster
 
 HandOver = Callable[[Batch], None]
 
@@ -32,9 +33,11 @@ class _BatchSchema(faust.Schema):
 class SynclineApp(faust.App):
     """A Faust application over the media topics; `listener` hears of its assignments."""
 
-    def __init__(self, settings: WorkerSettings, hand_over: HandOver, listener: AssignmentListener) -> None:
+    def __init__(
+        self, settings: WorkerSettings, cluster: Cluster, hand_over: HandOver, listener: AssignmentListener
+    ) -> None:
         self.listener = listener
-        super().__init__(settings.group, **_faust_settings(settings))
+        super().__init__(settings.group, **_faust_settings(settings, cluster))
         for topic in MEDIA_TOPICS:
             self._add_agent(settings.topic_prefix + topic, hand_over)
 
@@ -59,9 +62,10 @@ class SynclineApp(faust.App):
         return self.consumer
 
 
-def _faust_settings(settings: WorkerSettings) -> Mapping[str, Any]:
+def _faust_settings(settings: WorkerSettings, cluster: Cluster) -> Mapping[str, Any]:
     return {
-        "broker": [f"kafka://{address}" for address in settings.brokers.split(",")],
+        "broker": [f"kafka://{address.strip()}" for address in cluster.brokers.split(",")],
+        "broker_credentials": _credentials(cluster.options),
         "autodiscover": False,
         "broker_commit_interval": settings.commit_interval_ms / 1000,
         "broker_heartbeat_interval": settings.heartbeat_ms / 1000,
@@ -77,6 +81,19 @@ def _faust_settings(settings: WorkerSettings) -> Mapping[str, Any]:
         "web_enabled": False,  # /livez and /readyz are streams/health.py
         "loghandlers": [],
     }
+
+
+def _credentials(options: Mapping[str, Any]) -> Any:
+    """aiokafka's options as what Faust makes the same options of; None where there is no protection."""
+    context = options.get("ssl_context")  # always ours: without one, Faust's SSLCredentials raises a TypeError
+    if "sasl_mechanism" in options:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None
 
 
 __all__ = ["HandOver", "SynclineApp"]

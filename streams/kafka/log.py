@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from streams.decisions.entries import LogRecord
 from streams.decisions.versions import HEADER
-from syncline.kafka import FETCH_MAX_WAIT_MS
+from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +28,9 @@ TAIL_POLL_MS = 500
 RETRY_S = 0.2
 
 
-def _consumer(brokers: str) -> Any:
+def _consumer(cluster: Cluster) -> Any:
     return AIOKafkaConsumer(
-        bootstrap_servers=brokers,
+        **cluster.client_options(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
@@ -55,8 +55,8 @@ async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> None:
 class LogReader:
     """Reads stretches of one partition of the log; an async context manager. Raises `KafkaError`."""
 
-    def __init__(self, brokers: str, topic: str, partition: int) -> None:
-        self._consumer = _consumer(brokers)
+    def __init__(self, cluster: Cluster, topic: str, partition: int) -> None:
+        self._consumer = _consumer(cluster)
         self._tp = TopicPartition(topic, partition)
 
     async def __aenter__(self) -> LogReader:
@@ -92,8 +92,8 @@ class LogReader:
 class LogTail:
     """Follows the log of the partitions that are owned, with one consumer for all."""
 
-    def __init__(self, brokers: str, topic: str) -> None:
-        self._brokers, self._topic = brokers, topic
+    def __init__(self, cluster: Cluster, topic: str) -> None:
+        self._cluster, self._topic = cluster, topic
         self._consumer: Any = None
         self._followed: dict[int, OnEntries] = {}
         self._next: dict[int, int] = {}
@@ -109,7 +109,7 @@ class LogTail:
 
     async def start(self) -> None:
         """Connect and begin; raises `KafkaError`."""
-        self._consumer = _consumer(self._brokers)
+        self._consumer = _consumer(self._cluster)
         await self._consumer.start()
         self._task = asyncio.create_task(self._read(), name="log-tail")
 

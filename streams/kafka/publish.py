@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from streams.decisions.records import Task
-from syncline.kafka import start_producer
+from syncline.kafka import Cluster, start_producer
 from syncline.results import Record
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ LEAVE_LIMIT_S = 3.0
 class Producer:
     """aiokafka's producer: `acks=all`, idempotent where the broker can; one that breaks is replaced."""
 
-    def __init__(self, brokers: str) -> None:
-        self._brokers = brokers
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._producer: Any = None
         self._replacing = asyncio.Lock()
         self._leaving: set[asyncio.Task[None]] = set()
@@ -41,7 +41,7 @@ class Producer:
     async def start(self) -> None:
         """Connect; raises `BrokerError`."""
         self._producer = await start_producer(
-            self._brokers, max_batch_size=MAX_BATCH_BYTES, max_request_size=MAX_REQUEST_BYTES, linger_ms=0
+            self._cluster, max_batch_size=MAX_BATCH_BYTES, max_request_size=MAX_REQUEST_BYTES, linger_ms=0
         )
 
     async def stop(self) -> None:

@@ -16,6 +16,7 @@ from streams.partition.hub import Hub
 from streams.partition.parts import Parts
 from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS
 from syncline.errors import BrokerError
+from syncline.kafka import Cluster
 from syncline.topics import read_topics
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ class HighWaters:
 
     every_s = ASK_EVERY_S
 
-    def __init__(self, brokers: str, prefix: str, hub: Hub, parts: Parts) -> None:
-        self._brokers, self._prefix, self._hub, self._parts = brokers, prefix, hub, parts
+    def __init__(self, cluster: Cluster, prefix: str, hub: Hub, parts: Parts) -> None:
+        self._cluster, self._prefix, self._hub, self._parts = cluster, prefix, hub, parts
         self._answered_ms = parts.now_ms()
 
     @property
@@ -48,7 +49,7 @@ class HighWaters:
 
     async def run(self) -> None:
         """Ask for ever; raises `KafkaError` where the first connection fails."""
-        consumer: Any = AIOKafkaConsumer(bootstrap_servers=self._brokers, request_timeout_ms=5_000)
+        consumer: Any = AIOKafkaConsumer(**self._cluster.client_options(), request_timeout_ms=5_000)
         await consumer.start()
         try:
             while True:
@@ -108,29 +109,29 @@ class LagWatch(HighWaters):
             driver.on_ends(answers, asked_ms)
 
 
-async def count_partitions(brokers: str, prefix: str) -> tuple[int, str]:
+async def count_partitions(cluster: Cluster, prefix: str) -> tuple[int, str]:
     """How many partitions all topics have; 0 and what is wrong where they differ or are missing.
 
     Raises `BrokerError` where the broker cannot be asked.
     """
-    states = await read_topics(brokers, [prefix + topic for topic in ALL_TOPICS])
+    states = await read_topics(cluster, [prefix + topic for topic in ALL_TOPICS])
     counts = {topic: states[prefix + topic].n_partitions if prefix + topic in states else 0 for topic in ALL_TOPICS}
     missing = [prefix + topic for topic, count in counts.items() if not count]
     if missing:
-        hint = f"make them with: syncline topics create --brokers {brokers}"
-        return 0, f"broker {brokers} has no topic {', '.join(missing)}; {hint}"
+        hint = f"make them with: syncline topics create --brokers {cluster}"
+        return 0, f"broker {cluster} has no topic {', '.join(missing)}; {hint}"
     if len(set(counts.values())) > 1:
         numbers = ", ".join(f"{prefix}{topic} {count}" for topic, count in counts.items())
         return 0, f"all topics must have the same number of partitions, and have: {numbers}"
     return counts[ALL_TOPICS[0]], ""
 
 
-async def watch_partitions(brokers: str, prefix: str, hub: Hub, n_partitions: int) -> None:
+async def watch_partitions(cluster: Cluster, prefix: str, hub: Hub, n_partitions: int) -> None:
     """Halt the hub when the number of partitions changes: streams would be elsewhere than their records."""
     while True:
         await asyncio.sleep(COUNT_EVERY_S)
         try:
-            found, trouble = await count_partitions(brokers, prefix)
+            found, trouble = await count_partitions(cluster, prefix)
         except BrokerError as error:
             log.debug("partitions cannot be counted now: %s", error)
             continue

@@ -131,7 +131,7 @@ class PartitionDriver:
 
     async def _read_log(self) -> None:
         topic = self._parts.settings.topic_prefix + DECISIONS
-        async with self._parts.recoveries, LogReader(self._parts.settings.brokers, topic, self._partition) as reader:
+        async with self._parts.recoveries, LogReader(self._parts.cluster, topic, self._partition) as reader:
             start, end = await reader.bounds()
             recovery = self.owner.recovery(start, end, self._parts.now_ms())
             try:

@@ -13,6 +13,7 @@ from streams.kafka.log import LogTail
 from streams.kafka.publish import Producer
 from streams.partition.decode import Decoder
 from streams.settings import WorkerSettings
+from syncline.kafka import Cluster
 from syncline.results import ModelInfo
 
 Fuse = Callable[[Sequence[Member]], Coroutine[Any, Any, Fusion]]
@@ -30,6 +31,7 @@ class Parts:
     """
 
     settings: WorkerSettings
+    cluster: Cluster
     model_info: ModelInfo
     decoder: Decoder
     pool: ThreadPoolExecutor

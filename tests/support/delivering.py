@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.kafka.app import SynclineApp
 from streams.kafka.delivery import Batch
 from streams.settings import WorkerSettings
+from syncline.kafka import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.worker_process import SESSION_TIMEOUT_MS
 
@@ -24,7 +25,7 @@ class Noting:
             brokers=broker.address, topic_prefix=prefix, group=prefix + "workers", commit_interval_ms=100,
             session_timeout_ms=SESSION_TIMEOUT_MS[broker.kind], heartbeat_ms=500,
         )  # fmt: skip
-        self.app = SynclineApp(self.settings, self._take, self)
+        self.app = SynclineApp(self.settings, Cluster.of(broker.address), self._take, self)
         self._hold_all = hold_all
         self.assignments: list[tuple[int, int, dict[tuple[str, int], int | None]]] = []
         self.n_revoked = 0

@@ -16,6 +16,7 @@ import pytest
 from syncline import broker as broker_module
 from syncline.broker import EmbeddedBroker, find_binary
 from syncline.errors import BrokerError, MissingExtraError, SettingsError
+from syncline.kafka import Cluster
 from syncline.topics import admin_client
 
 pytestmark = pytest.mark.kafka
@@ -38,7 +39,7 @@ def wait_gone(pid: int, limit_s: float = 10.0) -> None:
 
 async def test_it_answers_a_kafka_client() -> None:
     """Inside the context a client finds one broker, on the address that it names."""
-    async with EmbeddedBroker() as running, admin_client(running.address) as admin:
+    async with EmbeddedBroker() as running, admin_client(Cluster.of(running.address)) as admin:
         cluster = await admin.describe_cluster()
         assert [(node["host"], node["port"]) for node in cluster["brokers"]] == [("127.0.0.1", running.port)]
 

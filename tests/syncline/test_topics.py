@@ -7,6 +7,7 @@ from aiokafka.admin import NewTopic
 
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, MEDIA_TOPICS
 from syncline.errors import BrokerError, SettingsError
+from syncline.kafka import Cluster
 from syncline.topic_check import Difference, check_topics
 from syncline.topics import DAY_MS, TopicPlan, admin_client, create_topics, read_topics
 from tests.support.brokers import TestBroker
@@ -36,7 +37,7 @@ async def test_creating_again_changes_nothing(broker: TestBroker, topic_prefix: 
 
 async def test_a_missing_topic_is_made_and_the_others_are_left(broker: TestBroker, topic_prefix: str) -> None:
     """Create fills the gaps of a half-made set."""
-    async with admin_client(broker.address) as admin:
+    async with admin_client(Cluster.of(broker.address)) as admin:
         await admin.create_topics([NewTopic(f"{topic_prefix}media.text", 2, 1)])
     created = await create_topics(broker.address, TopicPlan(n_partitions=2, prefix=topic_prefix))
     assert len(created) == len(ALL_TOPICS) - 1
@@ -59,7 +60,7 @@ async def test_the_settings_arrive_at_the_broker(broker: TestBroker, topic_prefi
 
 async def test_unequal_partition_counts_are_named(broker: TestBroker, topic_prefix: str) -> None:
     """One topic with another number of partitions is a difference with both numbers."""
-    async with admin_client(broker.address) as admin:
+    async with admin_client(Cluster.of(broker.address)) as admin:
         await admin.create_topics([NewTopic(topic_prefix + DECISIONS, 3, 1)])
     await create_topics(broker.address, TopicPlan(n_partitions=2, prefix=topic_prefix))
     report = await check_topics(broker.address, topic_prefix)
@@ -77,7 +78,7 @@ async def test_missing_topics_are_named_and_not_made(broker: TestBroker, topic_p
 async def test_short_lived_decisions_are_refused(broker: TestBroker, topic_prefix: str) -> None:
     """Decisions that are kept no longer than media plus 7 days, or by size, or compacted, are differences."""
     bad = {"cleanup.policy": "compact", "retention.ms": str(DAY_MS), "retention.bytes": "1000000"}
-    async with admin_client(broker.address) as admin:
+    async with admin_client(Cluster.of(broker.address)) as admin:
         await admin.create_topics([NewTopic(topic_prefix + DECISIONS, 1, 1, topic_configs=bad)])
     await create_topics(broker.address, TopicPlan(n_partitions=1, prefix=topic_prefix))
     report = await check_topics(broker.address, topic_prefix)
@@ -95,7 +96,7 @@ async def test_an_impossible_replication_is_refused_by_name(broker: TestBroker, 
 async def test_media_stamped_by_producers_are_refused(broker: TestBroker, topic_prefix: str) -> None:
     """A media topic whose records carry the producer's time is found out: retention would go by that."""
     topic = f"{topic_prefix}media.image"
-    async with admin_client(broker.address) as admin:
+    async with admin_client(Cluster.of(broker.address)) as admin:
         stamped = {"message.timestamp.type": "CreateTime", "cleanup.policy": "delete", "min.insync.replicas": "1"}
         await admin.create_topics([NewTopic(topic, 4, 1, topic_configs=stamped)])
     await create_topics(broker.address, TopicPlan(prefix=topic_prefix))

@@ -11,6 +11,7 @@ from streams.kafka.app import SynclineApp
 from streams.kafka.delivery import Batch, BatchConsumer
 from streams.settings import WorkerSettings
 from syncline.contract import MEDIA_TOPICS
+from syncline.kafka import Cluster
 
 
 class Nobody:
@@ -26,7 +27,7 @@ class Nobody:
 @pytest.fixture
 async def app() -> SynclineApp:
     settings = WorkerSettings(group="g", topic_prefix="p.", brokers="a:1,b:2", session_timeout_ms=9_000)
-    return SynclineApp(settings, lambda batch: None, Nobody())
+    return SynclineApp(settings, Cluster.of(settings.brokers), lambda batch: None, Nobody())
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ async def test_an_agent_hands_over_a_whole_batch_and_goes_on(app: SynclineApp) -
             for batch in batches:
                 yield batch
 
-    other = SynclineApp(WorkerSettings(group="h"), taken.append, Nobody())
+    other = SynclineApp(WorkerSettings(group="h"), Cluster.of("a:1"), taken.append, Nobody())
     agent = next(iter(other.agents.values()))
     await asyncio.wait_for(agent.fun(Stream()), 5)
     assert taken == batches

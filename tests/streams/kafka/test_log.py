@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from streams.decisions.entries import LogRecord
 from streams.decisions.versions import HEADER, version_headers
 from streams.kafka.log import LogReader, LogTail, stop_consumer
+from syncline.kafka import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 
@@ -31,14 +32,14 @@ async def topic(broker: TestBroker, topic_prefix: str) -> str:
 
 async def test_an_empty_log_starts_and_ends_at_0(broker: TestBroker, topic: str) -> None:
     """There is nothing to read."""
-    async with LogReader(broker.address, topic, 1) as reader:
+    async with LogReader(Cluster.of(broker.address), topic, 1) as reader:
         assert await reader.bounds() == (0, 0)
 
 
 async def test_stretches_are_read_in_any_order(broker: TestBroker, topic: str) -> None:
     """Recovery reads backwards, in chunks: exactly what was asked for, in offset order."""
     await append(broker, topic, 1, [b"%d" % n for n in range(40)])
-    async with LogReader(broker.address, topic, 1) as reader:
+    async with LogReader(Cluster.of(broker.address), topic, 1) as reader:
         assert await reader.bounds() == (0, 40)
         for start, stop in ((30, 40), (10, 30), (0, 10), (5, 6)):
             assert await reader.read(start, stop) == [LogRecord(n, b"%d" % n) for n in range(start, stop)]
@@ -74,7 +75,7 @@ class Followed:
 
 @pytest.fixture
 async def tail(broker: TestBroker, topic: str) -> AsyncIterator[LogTail]:
-    tail = LogTail(broker.address, topic)
+    tail = LogTail(Cluster.of(broker.address), topic)
     await tail.start()
     yield tail
     await tail.stop()

@@ -16,6 +16,7 @@ from streams.join.model import RunDecision
 from streams.kafka import publish
 from streams.kafka.publish import Outbox, Producer
 from syncline.errors import BrokerError
+from syncline.kafka import Cluster
 from syncline.results import Record
 from syncline.topics import TopicPlan, create_topics
 from tests.support.brokers import TestBroker
@@ -133,7 +134,7 @@ async def test_the_producer_sends_what_fits_into_one_batch(
     """It says how many those were, and one that is larger than a batch goes alone."""
     monkeypatch.setattr(publish, "MAX_BATCH_BYTES", 1_000)
     await make_topics(broker.address, topic_prefix, 1)
-    producer = Producer(broker.address)
+    producer = Producer(Cluster.of(broker.address))
     await producer.start()
     try:
         topic = topic_prefix + "unfused"
@@ -153,7 +154,7 @@ async def test_a_topic_that_takes_small_batches_only_gets_small_ones(broker: Tes
     """Halved until they fit; a record that is too large alone is an error that says so."""
     plan = TopicPlan(n_partitions=1, prefix=topic_prefix, max_message_bytes=5_000)
     await create_topics(broker.address, plan)
-    producer = Producer(broker.address)
+    producer = Producer(Cluster.of(broker.address))
     await producer.start()
     try:
         topic = topic_prefix + "unfused"
@@ -170,7 +171,7 @@ async def test_a_topic_that_takes_small_batches_only_gets_small_ones(broker: Tes
 
 async def test_the_producer_is_idempotent_where_the_broker_can(broker: TestBroker) -> None:
     """Tansu cannot; there it goes on without."""
-    producer = Producer(broker.address)
+    producer = Producer(Cluster.of(broker.address))
     await producer.start()
     try:
         assert (producer._producer._txn_manager is not None) == (broker.kind == "apache")
@@ -189,7 +190,7 @@ async def test_a_broken_producer_is_replaced(
 ) -> None:
     """One whose batch found no answer may never send again; the next send has a new one."""
     await make_topics(broker.address, topic_prefix, 1)
-    producer = Producer(broker.address)
+    producer = Producer(Cluster.of(broker.address))
     await producer.start()
     try:
         broken = producer._producer
@@ -214,7 +215,7 @@ async def test_a_producer_that_cannot_be_replaced_yet_is_tried_again(
 ) -> None:
     """While the broker is away there is none to be had; when it is back, sending goes on."""
     await make_topics(own_broker.address, topic_prefix, 1)
-    producer = Producer(own_broker.address)
+    producer = Producer(Cluster.of(own_broker.address))
     await producer.start()
     try:
         await own_broker.stop()

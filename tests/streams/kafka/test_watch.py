@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from streams.kafka import watch
 from streams.kafka.watch import HighWaters, LagWatch, count_partitions, watch_partitions
+from syncline.kafka import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 
@@ -43,7 +44,7 @@ async def test_high_watermarks_are_asked_for_those_who_want_them(
     curious, content = Driver({"media.text", "media.image"}), Driver(set())
     hub: Any = SimpleNamespace(drivers={1: curious, 0: content})
     parts: Any = SimpleNamespace(now_ms=lambda: 17, fetched_high_water=lambda topic, p: 9 if "image" in topic else 0)
-    asking = asyncio.create_task(HighWaters(broker.address, topic_prefix, hub, parts).run())
+    asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, hub, parts).run())
     try:
         answer = await asyncio.wait_for(curious.answers.get(), 20)
     finally:
@@ -67,7 +68,7 @@ async def test_all_high_watermarks_are_asked_for_the_lag_and_silence_is_noticed(
     parts: Any = SimpleNamespace(
         now_ms=lambda: int((time.monotonic() - started_s) * 1_000), fetched_high_water=lambda topic, p: 0
     )
-    watch_ = LagWatch(own_broker.address, topic_prefix, hub, parts)
+    watch_ = LagWatch(Cluster.of(own_broker.address), topic_prefix, hub, parts)
     asking = asyncio.create_task(watch_.run())
     try:
         answer, _ = await asyncio.wait_for(content.answers.get(), 20)
@@ -87,12 +88,12 @@ async def test_all_high_watermarks_are_asked_for_the_lag_and_silence_is_noticed(
 
 async def test_partitions_are_counted_and_what_is_missing_is_named(broker: TestBroker, topic_prefix: str) -> None:
     """With the command that mends it."""
-    count, trouble = await count_partitions(broker.address, topic_prefix)
+    count, trouble = await count_partitions(Cluster.of(broker.address), topic_prefix)
     assert count == 0
     assert f"{topic_prefix}media.image" in trouble
     assert "syncline topics create" in trouble
     await make_topics(broker.address, topic_prefix, 3)
-    assert await count_partitions(broker.address, topic_prefix) == (3, "")
+    assert await count_partitions(Cluster.of(broker.address), topic_prefix) == (3, "")
 
 
 @pytest.mark.apache
@@ -104,7 +105,7 @@ async def test_a_change_of_the_number_halts_the_worker(
     await make_topics(broker.address, topic_prefix, 2)
     halted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     hub: Any = SimpleNamespace(halt=halted.set_result)
-    watching = asyncio.create_task(watch_partitions(broker.address, topic_prefix, hub, 2))
+    watching = asyncio.create_task(watch_partitions(Cluster.of(broker.address), topic_prefix, hub, 2))
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=broker.address)
     await admin.start()
     await admin.create_partitions({topic_prefix + "media.text": NewPartitions(3)})
