@@ -8,11 +8,17 @@ from typing import Annotated
 
 import typer
 
+from syncline.cli.security_options import with_security
+from syncline.security import SecuritySettings
+
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@with_security
 def demo(
+    *,
+    security: SecuritySettings,
     seconds: Annotated[int, typer.Option(min=3, help="How long the four streams last, in seconds.")] = 20,
     workers: Annotated[int, typer.Option(min=1, max=4, help="Worker processes.")] = 2,
     rate: Annotated[float, typer.Option(min=0.1, max=5.0, help="Moments a second of each stream.")] = 3.0,
@@ -33,6 +39,12 @@ def demo(
     from streams.demo.run import DemoOptions, run_demo
 
     options = DemoOptions(
-        seconds=seconds, workers=workers, rate=rate, model=model, brokers=brokers, json_file=json_file
+        seconds=seconds,
+        workers=workers,
+        rate=rate,
+        model=model,
+        brokers=brokers,
+        security=security,
+        json_file=json_file,
     )
     raise typer.Exit(asyncio.run(run_demo(options, Console(soft_wrap=True))))

@@ -11,17 +11,22 @@ from typing import Annotated
 import typer
 
 from syncline.cli.progress import show_progress
+from syncline.cli.security_options import Brokers, TopicPrefix, with_security
 from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, MAX_EVENT_BYTES
 from syncline.errors import SettingsError
 from syncline.manifest import Step, read_manifest
 from syncline.producer import MediaProducer, ProducerProgress
 from syncline.replay import replay
+from syncline.security import SecuritySettings
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@with_security
 def produce(
+    *,
+    security: SecuritySettings,
     manifest: Annotated[
         Path,
         typer.Argument(
@@ -29,12 +34,8 @@ def produce(
             "optional lane, language (BCP 47), duration_ms, id, content_type, after_ms (ms after the start)."
         ),
     ],
-    brokers: Annotated[
-        str, typer.Option(envvar="SYNCLINE_BROKERS", help="Bootstrap addresses, host:port,host:port.")
-    ] = DEFAULT_BROKERS,
-    topic_prefix: Annotated[
-        str, typer.Option(envvar="SYNCLINE_TOPIC_PREFIX", help="In front of every topic's name.")
-    ] = DEFAULT_PREFIX,
+    brokers: Brokers = DEFAULT_BROKERS,
+    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
     rate: Annotated[
         float, typer.Option(help="1 sends as the times say, 2 twice as fast, 0 as fast as possible.")
     ] = 1.0,
@@ -50,7 +51,9 @@ def produce(
         raise SettingsError("--rate", rate, "a number of at least 0")
     steps = read_manifest(manifest, max_event_bytes)
     started_s = time.monotonic()
-    producer = MediaProducer(brokers, topic_prefix=topic_prefix, source=source, max_event_bytes=max_event_bytes)
+    producer = MediaProducer(
+        brokers, topic_prefix=topic_prefix, source=source, max_event_bytes=max_event_bytes, security=security
+    )
     n_failed = asyncio.run(_send(producer, steps, rate))
     typer.echo(_summary(producer.progress, time.monotonic() - started_s, as_json))
     if n_failed:

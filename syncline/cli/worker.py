@@ -10,8 +10,10 @@ import typer
 
 from streams.settings import WorkerSettings
 from streams.settings_help import HELP
+from syncline.cli.security_options import PANEL
+from syncline.cli.setting_options import setting_option
 from syncline.config import Loaded, load_settings
-from syncline.settings_text import describe
+from syncline.security import SECURITY_HELP
 
 app = typer.Typer(add_completion=False)
 
@@ -44,27 +46,6 @@ def _settings(kind: type[msgspec.Struct]) -> list[tuple[str, Any, Any]]:
     return found
 
 
-def _option(name: str, kind: Any, default: Any) -> inspect.Parameter:
-    shown = ",".join(default) if kind == tuple[str, ...] else default
-    option = typer.Option(
-        "--" + name.replace("_", "-"),
-        help=f"{HELP[name]} [default: {shown if shown not in ('', {}) else 'none'}]",
-        metavar=_metavar(kind),
-        show_default=False,
-    )
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
-    )
-
-
-def _metavar(kind: Any) -> str:
-    takes = describe(kind)
-    short = {"an integer": "INTEGER", "true or false": "BOOL", "text": "TEXT"}
-    if takes.endswith(": A,B"):
-        return "A,B"
-    return short.get(takes) or ("KEY=VALUE" if "KEY" in takes else takes.replace(", ", "|"))
-
-
 def _flag(name: str, kind: Any, default: Any, text: str) -> inspect.Parameter:
     annotation = Annotated[kind, typer.Option("--" + name.replace("_", "-"), help=text)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -75,7 +56,10 @@ _worker.__signature__ = inspect.Signature(  # pyright: ignore[reportFunctionMemb
     [
         _flag("show_config", bool, False, "Print every setting, its value and where it came from, and exit."),
         _flag("config", str | None, None, "A TOML file; without it SYNCLINE_CONFIG, else syncline.toml here."),
-        *(_option(*setting) for setting in _settings(WorkerSettings)),
+        *(
+            setting_option(name, kind, default, HELP[name], PANEL if name in SECURITY_HELP else None)
+            for name, kind, default in _settings(WorkerSettings)
+        ),
     ]
 )
 app.command("worker")(_worker)
