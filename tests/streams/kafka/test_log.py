@@ -50,7 +50,7 @@ async def test_the_version_of_an_entry_is_read_from_its_header(broker: TestBroke
     async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
         await producer.send_and_wait(topic, b"a", partition=0, headers=[("other", b"x"), *version_headers()])
         await producer.send_and_wait(topic, None, b"k", partition=0)
-    async with LogReader(broker.address, topic, 0) as reader:
+    async with LogReader(Cluster.of(broker.address), topic, 0) as reader:
         version = dict(version_headers())[HEADER]
         assert await reader.read(0, 2) == [LogRecord(0, b"a", version), LogRecord(1, b"", None)]
 
