@@ -34,6 +34,8 @@ class CarryOut:
         self._fuse: list[Task] = []
         self._publish: list[Task] = []
         self._proposals: list[Decision] = []
+        self.own_from = 0
+        """Decisions before this offset of the log are those of earlier owners."""
 
     # --- confirmed decisions, in log order ---------------------------------------------------------------------
 
@@ -219,6 +221,7 @@ class CarryOut:
     def published(self, tasks: Iterable[Task]) -> None:
         """Every output of these tasks is on the broker."""
         for task in tasks:
+            self._holds.tally.published(task, redone=task.log_offset < self.own_from)
             for held in (*task.records, *task.places):
                 if held is not None:
                     held.n_open -= 1

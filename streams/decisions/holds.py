@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from streams.decisions.load import Load
 from streams.decisions.records import Held, Record
+from streams.decisions.tally import Tally
 
 
 class TopicHold:
@@ -17,12 +18,12 @@ class TopicHold:
     `position` is the next offset to arrive; `acknowledged` the next one to be read after a restart.
     """
 
-    __slots__ = ("_held", "_in_order", "acknowledged", "n_bytes", "n_held", "position", "topic")
+    __slots__ = ("_held", "_in_order", "_tally", "acknowledged", "n_bytes", "n_held", "position", "topic")
 
-    def __init__(self, topic: str, committed: int, *, in_order: bool = True) -> None:
+    def __init__(self, topic: str, committed: int, tally: Tally, *, in_order: bool = True) -> None:
         self.topic, self.position, self.acknowledged = topic, committed, committed
         self._held: dict[int, Held] = {}
-        self._in_order = in_order
+        self._in_order, self._tally = in_order, tally
         self.n_held = 0
         self.n_bytes = 0
 
@@ -32,6 +33,7 @@ class TopicHold:
         self.position = record.offset + 1
         self.n_held += 1
         self.n_bytes += record.n_bytes
+        self._tally.taken[self.topic] += 1
         return held
 
     def add_lost(self, offset: int) -> Held:
@@ -44,6 +46,7 @@ class TopicHold:
             if not is_last:
                 self._held = dict(sorted(self._held.items()))
             self.n_held += 1
+            self._tally.taken[self.topic] += 1
         return held
 
     def get(self, offset: int) -> Held | None:
@@ -55,6 +58,7 @@ class TopicHold:
         self.n_held -= 1
         self.n_bytes -= n_bytes
         held.record = None
+        self._tally.let_go[held.outcome] += 1
 
     def advance(self) -> list[Held]:
         """Move the acknowledged prefix as far as it goes; the records that it passed, in offset order."""
@@ -90,8 +94,11 @@ class TopicHold:
 class Holds:
     """The held records of all topics of one partition number, and how many of them are on their way."""
 
-    def __init__(self, committed: Mapping[str, int], *, in_order: bool = True) -> None:
-        self.topics = {topic: TopicHold(topic, offset, in_order=in_order) for topic, offset in committed.items()}
+    def __init__(self, committed: Mapping[str, int], tally: Tally | None = None, *, in_order: bool = True) -> None:
+        self.tally = Tally() if tally is None else tally
+        self.topics = {
+            topic: TopicHold(topic, offset, self.tally, in_order=in_order) for topic, offset in committed.items()
+        }
         self._way_events = 0
         self._way_bytes = 0
 

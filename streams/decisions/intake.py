@@ -26,8 +26,10 @@ class Intake:
 
     def start(self, settled: SettledState, now_ms: int) -> None:
         """Join everything held that no decision ends, from the state at the acknowledged offsets on."""
+        self.stop()
         self._outbox.clear()
-        self.join = PartitionJoin(self._settings, settled.copy_clocks(), dict(settled.bounds))
+        clocks, bounds = settled.copy_clocks(), dict(settled.bounds)
+        self.join = PartitionJoin(self._settings, clocks, bounds, self._holds.tally.waits_ms)
         for topic, hold in self._holds.topics.items():
             for held in hold:
                 if not held.final:
@@ -37,7 +39,9 @@ class Intake:
 
     def stop(self) -> None:
         """The claim is lost: join nothing until it is current again."""
-        self.join = None
+        if self.join is not None:
+            self._holds.tally.n_suspect_pairs += self.join.counters["suspect_pairs"]
+            self.join = None
 
     def take(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Records of one topic, in offset order; ones that were delivered before are passed over."""

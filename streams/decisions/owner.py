@@ -28,6 +28,7 @@ from streams.decisions.recovery import ReadLog, recover
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.settled import SettledState
 from streams.decisions.snapshot_writer import SnapshotWriter, snapshot_parts
+from streams.decisions.tally import Tally
 from streams.decisions.tenure import State, Tenure
 from streams.decisions.view import LogView
 from streams.join.model import Decision
@@ -39,6 +40,7 @@ class PartitionOwner:
     """Decides and carries out what becomes of the records of one partition number.
 
     `committed` is, per media topic, the next offset that this assignment reads. `worker` is unique to this owner.
+    `tally` counts what becomes of the records, over all owners that are given it.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class PartitionOwner:
         *,
         session_timeout_ms: int = 10_000,
         rules: Rules = ALL_RULES,
+        tally: Tally | None = None,
     ) -> None:
         self._rules = rules
         self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms, rules)
         self._view = LogView(rules=rules)
-        self._holds = Holds(committed, in_order=rules.acknowledge_in_order)
+        self._holds = Holds(committed, tally, in_order=rules.acknowledge_in_order)
+        self._tally = self._holds.tally
         self._carry_out = CarryOut(self._holds, rules)
         self._settled = SettledState(settings)
         self._proposer = Proposer(rules)
@@ -89,7 +93,9 @@ class PartitionOwner:
 
     def _own(self, now_ms: int) -> None:
         """This owner's claim is current: what is not in the log comes back to the join, together and in order."""
+        self._tally.n_claims += 1
         self._tenure.state = "owning"
+        self._carry_out.own_from = self._view.next_offset
         self._snapshots.reset()
         self._carry_out.propose_failures_again()
         self._settled.forget_bounds(self._settled.replay_from(self._named(), self._view.next_offset)[0])
@@ -115,9 +121,13 @@ class PartitionOwner:
             verdict = self._view.apply(record.offset, entry)
             if isinstance(entry, Claim):
                 self._on_claim(record.offset, entry, current=verdict == "claim", now_ms=now_ms)
-            elif isinstance(entry, Batch) and verdict == "valid":
+            elif isinstance(entry, Batch) and verdict == "void":
+                self._tally.n_void_batches += 1
+            elif isinstance(entry, Batch):
                 self._snapshots.count(len(entry.decisions))
                 self._log_speaks = True
+                if self.state == "owning":
+                    self._tally.confirmed(entry.decisions)
                 if self._rules.act_on_read_back or self.state != "owning":
                     for decision in entry.decisions:
                         self._confirm(decision, record.offset)
@@ -135,6 +145,7 @@ class PartitionOwner:
 
     def _lose(self, now_ms: int) -> None:
         """Somebody else's claim is current: propose nothing, carry nothing out, acknowledge nothing."""
+        self._tally.n_lost_claims += 1
         self._tenure.lose(now_ms)
         self._intake.stop()
         self._proposer.drop()
@@ -211,6 +222,8 @@ class PartitionOwner:
         self._settled.forget_bounds(replay_from[0], join.clocks)
         clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else join.clocks
         state = self._holds.acknowledged, clocks.export(), self._settled.bounds
+        self._tally.n_claims += 1
+        self._tally.n_snapshots += 1
         self._snapshots.begin(snapshot_parts(*state, replay_from, self._view.claim_offset, self._proposer.next_number))
 
     def _named(self) -> Iterator[int]:
@@ -229,6 +242,11 @@ class PartitionOwner:
             commands.acknowledge = self._settled.advance(self._holds)
         commands.read = self._reading.change(self._carry_out.awaited_topics(), self._intake.join, self._now_ms)
         return commands
+
+    def end(self) -> None:
+        """This owner's assignment has ended; what it holds is taken by whoever is assigned next."""
+        self._intake.stop()
+        self._tally.let_go["handed_back"] += self.held.events
 
     def topics_to_ask(self) -> set[str]:
         """Topics whose high watermark must be asked for now: a timer or back-pressure needs it."""
@@ -255,6 +273,11 @@ class PartitionOwner:
     def log_position(self) -> int:
         """The next offset of the decision log to be read."""
         return self._view.next_offset
+
+    @property
+    def join(self) -> PartitionJoin | None:
+        """The join, to look at; None while this owner's claim is not current."""
+        return self._intake.join
 
     @property
     def suspicious(self) -> bool:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 
 NOT_NAMED = -1
 """`log_offset` of a record that no decision in the log names."""
+
+
+RecordOutcome = Literal["fused", "unfused", "deadletter", "lost", "settled", "handed_back"]
+"""What became of a record in the hands of one owner. fused, unfused, deadletter: what was published of it. lost: gone
+from its topic before its set was carried out. settled: published by an earlier owner. handed_back: not resolved when
+the assignment ended; whoever is assigned takes it again."""
 
 
 class Rejected(NamedTuple):
@@ -43,6 +49,7 @@ class Held:
         "n_open",
         "offset",
         "on_its_way",
+        "outcome",
         "record",
         "topic",
     )
@@ -61,6 +68,8 @@ class Held:
         """A decision that ends this record has been read back."""
         self.on_its_way = False
         """Counted as proposed or decided: it will be resolved without further input."""
+        self.outcome: RecordOutcome = "lost" if is_lost else "settled"
+        """What counts once it is resolved; publishing says more."""
         self.moves = record.item is not None
         """Its item moves its lane's watermark."""
 

@@ -7,6 +7,7 @@ high_water, joined --> timers: waited long enough, with proof? ----------> decid
 
 from __future__ import annotations
 
+from streams.histogram import LATENCY_BOUNDS_MS, Histogram
 from streams.join.awaits import Awaits
 from streams.join.clocks import NEVER_MS, Clocks
 from streams.join.earliest import Earliest
@@ -28,17 +29,23 @@ class PartitionJoin:
 
     Items of a topic must come in offset order, each by `add` or `observe`. `now_ms` is any monotonic clock,
     the same in all calls. `clocks` and `bounds` (stream -> time below which a forced decision made it late)
-    are taken over from a snapshot; `bounds` is read-only for the caller.
+    are taken over from a snapshot; `bounds` is read-only for the caller. `waits_ms` counts how long each set waited,
+    from the arrival of its first record to its decision.
     `counters` counts decisions by outcome and reason: see `Outbox`.
     """
 
     def __init__(
-        self, settings: JoinSettings, clocks: Clocks | None = None, bounds: dict[str, int] | None = None
+        self,
+        settings: JoinSettings,
+        clocks: Clocks | None = None,
+        bounds: dict[str, int] | None = None,
+        waits_ms: Histogram | None = None,
     ) -> None:
         self.settings = settings
         self.clocks = Clocks(settings) if clocks is None else clocks
         self.bounds: dict[str, int] = {} if bounds is None else bounds
-        self.n_undecided = 0
+        self.n_undecided = self._now_ms = 0
+        self.waits_ms = Histogram(LATENCY_BOUNDS_MS) if waits_ms is None else waits_ms
         self._outbox = Outbox(settings)
         self.counters = self._outbox.counters
         self._suspects = Suspects(self.counters) if settings.strategy == "earliest" else None
@@ -97,6 +104,7 @@ class PartitionJoin:
 
     def decide(self, now_ms: int) -> list[JoinDecision]:
         """All that can be decided now; a stream's sets in the order of their start."""
+        self._now_ms = now_ms
         for name in self._timers.awake(now_ms):
             self._dirty[name] = None
         if self._dirty:
@@ -198,10 +206,11 @@ class PartitionJoin:
         bound_ms = 0
         if forced is not None and head.bound_ms is not None:
             bound_ms = self.bounds[stream.name] = max(head.bound_ms, self.bounds.get(stream.name, NEVER_MS))
-        n_before = stream.n_held
+        n_before, arrived_ms = stream.n_held, min((entry[3] for _, entry in head.picked), default=head.arrived_ms)
         members = self._strategy.take(stream, head)
         self.n_undecided -= n_before - stream.n_held
         if head.fused:
+            self.waits_ms.add(self._now_ms - arrived_ms)
             self._outbox.fuse(stream.name, head, tuple(members), forced, bound_ms)
             if self._suspects is not None:
                 self._suspects.on_set(head)

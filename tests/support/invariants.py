@@ -36,6 +36,9 @@ def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:
         yield f"{worker.name} counts {holds.held} held, and holds {n_held} of {n_bytes} bytes"
     if n_on_its_way != holds.on_its_way.events:
         yield f"{worker.name} counts {holds.on_its_way.events} on their way, and {n_on_its_way} are"
+    tally = holds.tally
+    if tally.taken.total() != tally.let_go.total() + n_held:
+        yield f"{worker.name} took {tally.taken}, let go {tally.let_go} and holds {n_held}"
     world.max_held = max(world.max_held, n_held)
     yield from _over_the_limit(world, worker, n_held)
 
