@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from streams.decisions.entries import ResolvedRun
 from streams.decisions.holds import Holds
 from streams.decisions.naming import Key, keys_of, moves_nothing
 from streams.decisions.records import NOT_NAMED, Commands, Held, Task
@@ -36,6 +37,19 @@ class CarryOut:
         self._proposals: list[Decision] = []
         self.own_from = 0
         """Decisions before this offset of the log are those of earlier owners."""
+        self._published: set[Key] = set()
+        self._n_publishing = 0
+
+    def recall(self, resolved: Iterable[ResolvedRun]) -> None:
+        """Before the log's decisions are confirmed: of these records everything is on the broker."""
+        self._published = {
+            (run.topic, offset) for run in resolved for offset in range(run.first_offset, run.last_offset + 1)
+        }
+
+    def resolved_ahead(self) -> Iterator[Key]:
+        """Of the records that `recall` was told of, those that have not come: a successor must know of them too."""
+        topics = self._holds.topics
+        return ((topic, offset) for topic, offset in self._published if offset >= topics[topic].position)
 
     # --- confirmed decisions, in log order ---------------------------------------------------------------------
 
@@ -55,8 +69,9 @@ class CarryOut:
     def _begin(self, task: Task) -> None:
         topics = self._holds.topics
         below = [key for key in task.keys if key[1] < topics[key[0]].acknowledged]
-        # Members are resolved together: one below the acknowledged offsets says that all outputs are on the broker.
-        task.done = bool(below)
+        # Members are resolved together: one below the acknowledged offsets says that all outputs are on the broker,
+        # and so does one that a snapshot names as resolved.
+        task.done = bool(below) or not self._published.isdisjoint(task.keys)
         task.n_missing -= len(below)
         if isinstance(task.decision, SetDecision) and not task.done:
             self._queues.setdefault(task.decision.stream, deque()).append(task)
@@ -156,7 +171,7 @@ class CarryOut:
             if held is not None and held.final:
                 self._holds.mark(held)
         if not isinstance(task.decision, SetDecision):
-            self._publish.append(task)
+            self._hand_over(task)
         elif task.failed is not None:
             self._flush(task.decision.stream)
         elif task.failing is None:
@@ -215,13 +230,15 @@ class CarryOut:
 
     def _hand_over(self, task: Task) -> None:
         self._publish.append(task)
-        if not self._rules.resolve_together and task.records[0] is not None:
+        self._n_publishing += 1
+        if task.is_set and not self._rules.resolve_together and task.records[0] is not None:
             self._holds.resolve(task.records[0])
 
     def published(self, tasks: Iterable[Task]) -> None:
         """Every output of these tasks is on the broker."""
         for task in tasks:
             self._holds.tally.published(task, redone=task.log_offset < self.own_from)
+            self._n_publishing -= 1
             for held in (*task.records, *task.places):
                 if held is not None:
                     held.n_open -= 1
@@ -241,6 +258,11 @@ class CarryOut:
     def awaited_topics(self) -> set[str]:
         """Topics of which a decided set waits for a record."""
         return self._waiting.topics()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything goes on without further records; a set behind one that waits for a record does not."""
+        return self._n_publishing > 0 or any(queue[0].ready for queue in self._queues.values() if queue)
 
     def log_offsets(self) -> Iterator[int]:
         """Where the decisions stand in the log whose records have not come yet."""

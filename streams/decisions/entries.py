@@ -42,12 +42,21 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, tag="batch"):
     decisions: list[Decision]
 
 
+class ResolvedRun(msgspec.Struct, frozen=True, array_like=True):
+    """Neighbouring records of one topic whose outcome is on the broker, though older ones are not acknowledged."""
+
+    topic: str
+    first_offset: int
+    last_offset: int
+
+
 class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, tag="snapshot"):
     """One part of the state at the acknowledged offsets `at`; usable only if all `n_parts` are there.
 
     A reader who starts from it reads the log from `replay_from`, where the claim at `replay_claim_offset` was
     current: from there on stand all decisions that name an offset at or above `at`.
     `clocks` is `Clocks.export()`; `bounds` maps a stream to the bound of its last decision by timeout or pressure.
+    `resolved`, since 1.1: what at or above `at` needs no second carrying out. A reader without it carries it out again.
     """
 
     claim: int
@@ -60,6 +69,7 @@ class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, tag="snapshot")
     replay_claim: Claim | None
     clocks: list[LaneState]
     bounds: dict[str, int]
+    resolved: list[ResolvedRun] = []
 
 
 Entry = Claim | Batch | SnapshotPart

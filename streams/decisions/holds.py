@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from streams.decisions.load import Load
+from streams.decisions.naming import Key
 from streams.decisions.records import Held, Record
 from streams.decisions.tally import Tally
 
@@ -148,6 +149,10 @@ class Holds:
     def positions(self) -> dict[str, int]:
         """Per topic the next offset to arrive."""
         return {topic: hold.position for topic, hold in self.topics.items()}
+
+    def resolved(self) -> Iterator[Key]:
+        """What is resolved above the acknowledged prefix of its topic."""
+        return ((hold.topic, held.offset) for hold in self.topics.values() for held in hold if held.resolved)
 
     @property
     def acknowledged(self) -> dict[str, int]:

@@ -73,16 +73,17 @@ class Intake:
             if self.join is not None:
                 self._take_in(self.join, place, now_ms)
 
-    def fill_outbox(self, join: PartitionJoin, reading: Reading, now_ms: int) -> bool:
+    def fill_outbox(self, join: PartitionJoin, reading: Reading, now_ms: int, *, deciding: bool = True) -> bool:
         """Decide more, unless the next batch is full already; pressure decides only where nothing else does.
 
-        Whether there is anything to propose.
+        Not `deciding`: add only what carrying out needs. Whether there is anything to propose.
         """
         if self._outbox.wants_more:
             self._outbox.extend(self._carry_out.take_proposals())
-            self._outbox.extend(join.decide(now_ms))
-            if not self._outbox and reading.must_press:
-                self._outbox.extend(join.press())
+            if deciding:
+                self._outbox.extend(join.decide(now_ms))
+                if not self._outbox and reading.must_press:
+                    self._outbox.extend(join.press())
         return bool(self._outbox)
 
     def _without_stray_item(self, topic: str, record: Record) -> Record:

@@ -27,7 +27,7 @@ from streams.decisions.records import Commands, Record, Task
 from streams.decisions.recovery import ReadLog, recover
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.settled import SettledState
-from streams.decisions.snapshot_writer import SnapshotWriter, snapshot_parts
+from streams.decisions.snapshot_writer import SnapshotWriter, resolved_runs, snapshot_parts
 from streams.decisions.tally import Tally
 from streams.decisions.tenure import State, Tenure
 from streams.decisions.view import LogView
@@ -69,6 +69,7 @@ class PartitionOwner:
         self._reading = Reading(Flow(settings, rules), self._holds)
         # Until then nothing is acknowledged: beside committed offsets a log without decisions looks emptied.
         self._log_speaks = False
+        self._resting = False
         self._now_ms = now_ms
         self._claim()
 
@@ -84,6 +85,7 @@ class PartitionOwner:
         self._log_speaks = bool(recovered.decisions) or recovered.snapshot is not None
         if self._rules.restore_clocks:
             self._settled.restore(recovered, self._holds.acknowledged)
+        self._carry_out.recall(recovered.resolved)
         for log_offset, decision in recovered.decisions:
             self._confirm(decision, log_offset)
         if self._tenure.is_mine(self._view.claim):
@@ -195,12 +197,13 @@ class PartitionOwner:
         if part := self._snapshots.next_part():
             self._proposer.send(part)
         elif self._snapshots.due(now_ms):
-            self.write_snapshot(now_ms)
+            self._renew_for_snapshot(now_ms)
         else:
+            self._snapshots.let_others_go()
             self._propose(self._intake.join, now_ms)
 
     def _propose(self, join: PartitionJoin, now_ms: int) -> None:
-        if not self._intake.fill_outbox(join, self._reading, now_ms):
+        if not self._intake.fill_outbox(join, self._reading, now_ms, deciding=not self._resting):
             return
         batch = self._outbox.take_batch()
         self._proposer.send(Batch(self._view.claim_offset, self._proposer.next_number, batch))
@@ -208,11 +211,24 @@ class PartitionOwner:
             for decision in batch:
                 self._confirm(decision, self._view.next_offset)
 
+    def rest(self) -> None:
+        """Decide nothing more; what is decided is carried out."""
+        self._resting = True
+
     def write_snapshot(self, now_ms: int) -> None:
-        """Renew the claim and, when that is read back, write a snapshot; also before handing over."""
-        if self.state == "owning" and self._proposer.free and not self._snapshots.renewing:
-            self._snapshots.renew(now_ms)
-            self._claim()
+        """Have a snapshot written, as soon as no other entry is on its way; before handing over."""
+        self._snapshots.ask()
+        self.tick(now_ms)
+
+    @property
+    def snapshot_is_written(self) -> bool:
+        """Whether a snapshot that was asked for is in the log, with all its parts."""
+        return not self._snapshots.busy and self._proposer.free
+
+    def _renew_for_snapshot(self, now_ms: int) -> None:
+        """Renew the claim; when that is read back, the snapshot's parts follow."""
+        self._snapshots.renew(now_ms)
+        self._claim()
 
     def _claim(self) -> None:
         self._proposer.send(self._tenure.claim(self._proposer.next_number))
@@ -221,7 +237,9 @@ class PartitionOwner:
         replay_from = self._settled.replay_from(self._named(), self._view.next_offset)
         self._settled.forget_bounds(replay_from[0], join.clocks)
         clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else join.clocks
-        state = self._holds.acknowledged, clocks.export(), self._settled.bounds
+        known = chain(self._holds.resolved(), self._carry_out.resolved_ahead())
+        resolved = resolved_runs(known) if self._rules.remember_what_is_resolved else ()
+        state = self._holds.acknowledged, clocks.export(), self._settled.bounds, resolved
         self._tally.n_claims += 1
         self._tally.n_snapshots += 1
         self._snapshots.begin(snapshot_parts(*state, replay_from, self._view.claim_offset, self._proposer.next_number))
@@ -286,7 +304,6 @@ class PartitionOwner:
 
     @property
     def idle(self) -> bool:
-        """Nothing is proposed, on its way, or waiting to be: a worker that stops reading may leave now."""
-        held, way = self._holds.held, self._holds.on_its_way
-        undecided = self._intake.join.n_undecided if self._intake.join else held.events
-        return self._proposer.free and not self._outbox and way.events == 0 and held.events <= undecided
+        """Nothing is proposed, or decided and to be carried out without reading on: who rests may leave now."""
+        read_back = self._view.number == self._proposer.next_number - 1
+        return self._proposer.free and read_back and not self._outbox and not self._carry_out.busy

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import NamedTuple
 
-from streams.decisions.entries import Batch, Claim, LogRecord, SnapshotPart, decode_entry
+from streams.decisions.entries import Batch, Claim, LogRecord, ResolvedRun, SnapshotPart, decode_entry
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.view import LogView
 from streams.join.model import Decision
@@ -42,6 +42,11 @@ class Recovered(NamedTuple):
     """(log offset, decision), in log order."""
     claims: dict[int, Claim]
     """The claims that were current, by their offset."""
+
+    @property
+    def resolved(self) -> list[ResolvedRun]:
+        """What the snapshot says of records at or above its offsets that need no second carrying out."""
+        return [run for part in self.snapshot or () for run in part.resolved]
 
 
 Entries = list[tuple[int, Batch | Claim | SnapshotPart | None]]

@@ -42,6 +42,8 @@ class Rules:
     """`failed` is appended and read back before a set's dead letter is sent."""
     restore_clocks: bool = True
     """Recovery starts from the watermarks and remembered ids of a snapshot and the decisions after it."""
+    remember_what_is_resolved: bool = True
+    """A snapshot names what is resolved above the acknowledged offsets, so that nobody publishes it again."""
     snapshot_at_acknowledged: bool = True
     """A snapshot holds the clocks as they were at the acknowledged offsets, not at the newest item read."""
     read_what_is_awaited: bool = True

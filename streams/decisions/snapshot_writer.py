@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
-from streams.decisions.entries import Claim, SnapshotPart
+from streams.decisions.entries import Claim, ResolvedRun, SnapshotPart
+from streams.decisions.naming import Key
 from streams.join.clocks import LaneState
 
 T = TypeVar("T")
@@ -30,25 +31,41 @@ class SnapshotWriter:
         self._every_decisions, self._every_ms = every_decisions, every_ms
         self._last_ms, self._n_since = now_ms, 0
         self._parts: list[SnapshotPart] = []
+        self._asked = self._has_just_written = False
         self.renewing = False
         """The renewed claim has not been read back: what is proposed now would be void behind it."""
+
+    def ask(self) -> None:
+        """One is due now."""
+        self._asked = True
+
+    @property
+    def busy(self) -> bool:
+        """Whether one was asked for or has begun, and not all of its parts are on their way."""
+        return self._asked or self.renewing or bool(self._parts)
 
     def count(self, n_decisions: int) -> None:
         """Decisions were read back."""
         self._n_since += n_decisions
 
     def due(self, now_ms: int) -> bool:
-        """Whether it is time."""
+        """Whether it is time; never twice in a row, so that a slow broker gets decisions too."""
+        if self._has_just_written:
+            return False
         wait_ms = self._every_ms if self._n_since else REFRESH_MS
-        return self._n_since >= self._every_decisions or now_ms - self._last_ms >= wait_ms
+        return self._asked or self._n_since >= self._every_decisions or now_ms - self._last_ms >= wait_ms
+
+    def let_others_go(self) -> None:
+        """What else there is to propose has its turn."""
+        self._has_just_written = False
 
     def renew(self, now_ms: int) -> None:
         """The claim is being renewed; `begin` follows when it is read back."""
-        self._last_ms, self._n_since, self.renewing = now_ms, 0, True
+        self._last_ms, self._n_since, self.renewing, self._asked = now_ms, 0, True, False
 
     def begin(self, parts: list[SnapshotPart]) -> None:
         """The renewed claim was read back: these are the parts under it."""
-        self._parts, self.renewing = parts, False
+        self._parts, self.renewing, self._has_just_written = parts, False, True
 
     def reset(self) -> None:
         """The claim was lost or is new: a snapshot that had begun is of no use."""
@@ -63,17 +80,18 @@ def snapshot_parts(
     at: Mapping[str, int],
     clocks: Iterable[LaneState],
     bounds: Mapping[str, int],
+    resolved: Iterable[ResolvedRun],
     replay_from: tuple[int, int, Claim | None],
     claim_offset: int,
     first_number: int,
 ) -> list[SnapshotPart]:
     """A snapshot as parts of at most about `PART_BYTES`, numbered from `first_number`."""
     rows = [(piece, len(msgspec.msgpack.encode(piece))) for row in clocks for piece in _pieces(row)]
-    chunks: list[tuple[list[LaneState], dict[str, int]]] = [([], {})]
-    chunks += [(part, {}) for part in _chunks(rows)]
-    chunks += [
-        ([], dict(part)) for part in _chunks([((name, at_ms), len(name) + 12) for name, at_ms in bounds.items()])
-    ]
+    chunks: list[tuple[list[LaneState], dict[str, int], list[ResolvedRun]]] = [([], {}, [])]
+    chunks += [(part, {}, []) for part in _chunks(rows)]
+    sized_bounds = [((name, at_ms), len(name) + 12) for name, at_ms in bounds.items()]
+    chunks += [([], dict(part), []) for part in _chunks(sized_bounds)]
+    chunks += [([], {}, part) for part in _chunks([(run, len(run.topic) + 20) for run in resolved])]
     chunks = chunks[1:] or chunks
     return [
         SnapshotPart(
@@ -87,9 +105,22 @@ def snapshot_parts(
             replay_claim=replay_from[2],
             clocks=rows_of_part,
             bounds=bounds_of_part,
+            resolved=resolved_of_part,
         )
-        for part, (rows_of_part, bounds_of_part) in enumerate(chunks)
+        for part, (rows_of_part, bounds_of_part, resolved_of_part) in enumerate(chunks)
     ]
+
+
+def resolved_runs(keys: Iterable[Key]) -> list[ResolvedRun]:
+    """These records as runs of neighbours."""
+    runs: list[ResolvedRun] = []
+    for topic, offset in sorted(set(keys)):
+        last = runs[-1] if runs else None
+        if last is not None and last.topic == topic and last.last_offset + 1 == offset:
+            runs[-1] = ResolvedRun(topic, last.first_offset, offset)
+        else:
+            runs.append(ResolvedRun(topic, offset, offset))
+    return runs
 
 
 def _pieces(row: LaneState) -> Iterator[LaneState]:

@@ -14,7 +14,7 @@ import re
 from syncline.errors import NewerVersionError
 
 HEADER = "syncline_log_version"
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 """What this code writes. It reads every minor version of `MAJOR` and of the majors before it."""
 
 _VERSION = re.compile(rb"([1-9][0-9]{0,3})\.([0-9]{1,4})")

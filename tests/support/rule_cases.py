@@ -186,6 +186,14 @@ def restore_clocks(rules: Rules) -> bool:
 
 
 @case
+def remember_what_is_resolved(rules: Rules) -> bool:
+    """Three streams wait, one in each topic; what was published behind them is not published by a successor."""
+    first = {lane: [(lane, 1_000), ("s", 2_000)] for lane in ("image", "text", "audio")}
+    second = Driven(SETTINGS, rules=rules).feed(media_of(**first)).settle().snapshot().successor()
+    return second.feed(media_of(**first)).settle().fused == []
+
+
+@case
 def snapshot_at_acknowledged(rules: Rules) -> bool:
     """Images that wait for their texts while a snapshot is written are in time when they are read again."""
     image = [("s", 1_000), ("s", 1_100), ("s", 1_200)]

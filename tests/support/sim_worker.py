@@ -152,8 +152,9 @@ class SimWorker:
         self.collect()
 
     def snapshot(self) -> None:
-        """Write a snapshot now, as before handing over."""
-        self.owner.write_snapshot(self.world.now_ms)
+        """Write a snapshot, as before handing over; never so often that nothing else gets into the log."""
+        if self.owner.snapshot_is_written:
+            self.owner.write_snapshot(self.world.now_ms)
         self.collect()
 
     # --- carrying out ----------------------------------------------------------------------------------------------
