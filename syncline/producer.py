@@ -23,6 +23,7 @@ from syncline.kafka import Cluster, broker_error, require_topics, start_producer
 from syncline.media import check_modality, sniff_content_type
 from syncline.placement import partition_for
 from syncline.security import SecuritySettings
+from syncline.send_log import SendLog, send_of
 
 _OVERHEAD_BYTES = 48 * 1024
 """Room for headers and key beside the largest value: 1 MB and this stay below Kafka's 1 MiB a record."""
@@ -71,7 +72,8 @@ class MediaProducer:
 
     source: URI of this producer (`ce_source`), default `urn:host:` + this machine's name; it should outlive
     restarts, since a second source on one lane is warned of. max_event_bytes: largest payload. linger_ms: how long a
-    batch may wait for more. on_progress: called after each delivery or failure. security: TLS and password, default
+    batch may wait for more. on_progress: called after each delivery or failure. send_log: told of each send how it
+    ended, for `syncline verify`; closing it is the caller's. security: TLS and password, default
     neither. kafka_options: further arguments for aiokafka's clients, such as `client_id`; they go before `security`.
     Sends with `acks=all`, idempotent where the broker can: then a send, and leaving too, waits for a broker that is
     away as long as it takes. Else a send fails after 40 s. Wrong settings raise `SettingsError`.
@@ -87,6 +89,7 @@ class MediaProducer:
         max_event_bytes: int = c.MAX_EVENT_BYTES,
         linger_ms: int = 2,
         on_progress: Callable[[ProducerProgress], None] | None = None,
+        send_log: SendLog | None = None,
         security: SecuritySettings | None = None,
         kafka_options: Mapping[str, Any] | None = None,
     ) -> None:
@@ -98,6 +101,7 @@ class MediaProducer:
         self._source = source or f"urn:host:{socket.gethostname()}"
         self._max_event_bytes = max_event_bytes
         self.on_progress = on_progress
+        self._send_log = send_log
         self._n_partitions: dict[str, int] = {}
         self._client: Any = None
 
@@ -174,7 +178,7 @@ class MediaProducer:
             partition = partition_for(key, self._n_partitions[topic])
             sent = await client.send(topic, payload, key, partition, headers=headers)
         except KafkaError as error:
-            self._note(0, failed=True)
+            self._settled(event, 0, error)
             raise broker_error(self._cluster, error) from error
 
         def on_done(sent: Any) -> None:
@@ -192,14 +196,18 @@ class MediaProducer:
         else:
             metadata = sent.result()
             delivery.set_result(Delivery(event.id, event.topic, metadata.partition, metadata.offset))
-        # Last, because on_progress is somebody else's code: should it raise, the delivery is settled.
-        self._note(n_bytes, failed=error is not None)
+        # Last, because a log may be full and on_progress is somebody else's: should it raise, the delivery is settled.
+        self._settled(event, n_bytes, error, None if error is not None else sent.result())
 
-    def _note(self, n_bytes: int, *, failed: bool) -> None:
-        if failed:
+    def _settled(self, event: MediaEvent, n_bytes: int, error: BaseException | None, metadata: Any = None) -> None:
+        """Note how a send ended; `metadata` is aiokafka's answer, None where there is an error."""
+        if error is not None:
             self.progress.n_failed += 1
         else:
             self.progress.n_delivered += 1
             self.progress.n_bytes += n_bytes
+        if self._send_log is not None:
+            place = (-1, -1) if metadata is None else (metadata.partition, metadata.offset)
+            self._send_log.write(send_of(event, error, *place))
         if self.on_progress is not None:
             self.on_progress(self.progress)

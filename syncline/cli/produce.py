@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from syncline.manifest import Step, read_manifest
 from syncline.producer import MediaProducer, ProducerProgress
 from syncline.replay import replay
 from syncline.security import SecuritySettings
+from syncline.send_log import SendLog
 
 app = typer.Typer(add_completion=False)
 
@@ -41,6 +43,10 @@ def produce(
     ] = 1.0,
     source: Annotated[str, typer.Option(help="URI of this producer; default urn:host: and the machine's name.")] = "",
     max_event_bytes: Annotated[int, typer.Option(help="Largest payload, in bytes.")] = MAX_EVENT_BYTES,
+    send_log: Annotated[
+        Path | None,
+        typer.Option(help="Add a line of JSON for each send, how it ended: for `syncline verify`.", dir_okay=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
 ) -> None:
     """Send the media that a manifest lists; all lines are checked before the first is sent.
@@ -51,10 +57,16 @@ def produce(
         raise SettingsError("--rate", rate, "a number of at least 0")
     steps = read_manifest(manifest, max_event_bytes)
     started_s = time.monotonic()
-    producer = MediaProducer(
-        brokers, topic_prefix=topic_prefix, source=source, max_event_bytes=max_event_bytes, security=security
-    )
-    n_failed = asyncio.run(_send(producer, steps, rate))
+    with nullcontext() if send_log is None else SendLog(send_log) as log:
+        producer = MediaProducer(
+            brokers,
+            topic_prefix=topic_prefix,
+            source=source,
+            max_event_bytes=max_event_bytes,
+            send_log=log,
+            security=security,
+        )
+        n_failed = asyncio.run(_send(producer, steps, rate))
     typer.echo(_summary(producer.progress, time.monotonic() - started_s, as_json))
     if n_failed:
         raise typer.Exit(1)
