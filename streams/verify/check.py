@@ -1,0 +1,130 @@
+"""Judges a history, partition number by partition number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from streams.join.clocks import NEVER_MS
+from streams.join.model import (
+    ClosedDecision,
+    DeadLetterDecision,
+    FailedDecision,
+    RunDecision,
+    SetDecision,
+    UnfusedDecision,
+)
+from streams.join.settings import JoinSettings
+from streams.verify.accounts import Decided
+from streams.verify.alone import Alone
+from streams.verify.endings import Endings
+from streams.verify.facts import Fact, Facts, RecordJudge
+from streams.verify.history import CommitSample, History, PartitionHistory
+from streams.verify.lanes import Lanes
+from streams.verify.log import FoldedLog, Placed, fold
+from streams.verify.open_items import OpenStream
+from streams.verify.replay import StreamReplay
+from streams.verify.report import Report
+from streams.verify.results import Results
+from streams.verify.sends import judge_sends
+from syncline.contract import DECISIONS, MAX_EVENT_BYTES
+from syncline.send_log import Send
+
+
+def check(
+    history: History,
+    settings: JoinSettings,
+    *,
+    finished: bool = True,
+    max_event_bytes: int = MAX_EVENT_BYTES,
+) -> Report:
+    """Judge everything that a history says; `settings` and `max_event_bytes` are those of its workers.
+
+    finished: all that was sent must have come to its outcome. False: the system runs, and records may be pending,
+    unless their offset is committed. Raises `NewerVersionError` where a newer version wrote the decision log.
+    """
+    report = Report()
+    sends = _by_partition(history.sends, report)
+    judge = RecordJudge(settings, history.n_partitions, max_event_bytes)
+    for partition in history.partitions:
+        _check_partition(partition, history.commits, judge, report, finished=finished)
+        judge_sends(partition, sends.get(partition.partition, ()), report)
+    return report
+
+
+def _by_partition(sends: Sequence[Send], report: Report) -> Mapping[int, list[Send]]:
+    by_partition: dict[int, list[Send]] = defaultdict(list)
+    for send in sends:
+        if send.outcome == "ok":
+            by_partition[send.partition].append(send)
+        else:
+            report.count("sends", send.outcome)
+    return by_partition
+
+
+def _check_partition(
+    history: PartitionHistory, commits: Sequence[CommitSample], judge: RecordJudge, report: Report, *, finished: bool
+) -> None:
+    settings = judge.settings
+    folded = fold(history.log, history.span(DECISIONS).start)
+    facts = Facts(history, folded, judge)
+    decided = Decided(folded)
+    _count(folded, report)
+    _judge_decisions(history.partition, folded, facts, decided, settings, report)
+    results = Results(history, facts, decided, settings, report)
+    results.judge()
+    Endings(history, facts, results.carried, commits, settings, report).judge(finished=finished)
+
+
+def _judge_decisions(
+    partition: int, folded: FoldedLog, facts: Facts, decided: Decided, settings: JoinSettings, report: Report
+) -> None:
+    lanes = Lanes(facts, settings)
+    alone = Alone(facts, {places: found.placed for places, found in decided.sets.items()}, report, partition)
+    by_stream: dict[str, list[Placed]] = defaultdict(list)
+    for placed in folded.valid:
+        decision = placed.decision
+        if isinstance(decision, SetDecision):
+            by_stream[decision.stream].append(placed)
+        elif isinstance(decision, UnfusedDecision | ClosedDecision):
+            by_stream[decision.item.stream].append(placed)
+        elif isinstance(decision, DeadLetterDecision):
+            alone.dead_letter(placed, decision)
+        elif isinstance(decision, RunDecision):
+            for fact, single in alone.run(placed, decision):
+                by_stream[fact.item.stream if fact.item else ""].append(single)
+        else:
+            alone.failed(placed, decision)
+    of_stream: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts.by_place.values():
+        if fact.item is not None and fact.item.stream in by_stream:
+            of_stream[fact.item.stream].append(fact)
+    for name, decisions in by_stream.items():
+        stream = OpenStream(name, of_stream[name], lanes, settings)
+        stream.raise_bound(folded.bounds.get(name, NEVER_MS), 0)
+        StreamReplay(stream, facts, report, partition).run(decisions)
+
+
+def _count(folded: FoldedLog, report: Report) -> None:
+    for placed in folded.valid:
+        decision = placed.decision
+        if isinstance(decision, SetDecision):
+            report.count("decisions", f"set, {decision.outcome} by {decision.reason}")
+        elif isinstance(decision, UnfusedDecision):
+            report.count("decisions", f"unfused, {decision.reason}")
+        elif isinstance(decision, DeadLetterDecision):
+            report.count("decisions", f"dead letter, {decision.reason}")
+        elif isinstance(decision, RunDecision):
+            n_records = decision.last_offset - decision.first_offset + 1
+            kind = "unfused" if decision.outcome == "unfused" else "dead letter"
+            report.count("decisions", f"{kind}, {decision.reason}", n_records)
+        elif isinstance(decision, FailedDecision):
+            report.count("decisions", f"set failed, {decision.reason}")
+        else:
+            report.count("decisions", "shared item closed")
+    report.count("log", "claims", folded.n_claims)
+    report.count("log", "parts of snapshots", folded.n_snapshot_parts)
+    report.count("log", "void batches", folded.n_void_batches)
+    report.count("log", "copies of an entry", folded.n_copies)
+    report.count("log", "entries of somebody else", folded.n_foreign)
+    report.count("log", "decisions before the first sure claim", len(folded.unsure))

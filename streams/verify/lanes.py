@@ -1,0 +1,69 @@
+"""What each lane's own log says of its records: late, duplicate, or good to join.
+
+A worker's memory of a lane follows from the lane's log, but for one thing: a record that is late only because of an
+earlier decision by timeout or pressure moves no watermark, and which record that is depends on when it was read. Two
+memories are therefore kept: one that follows the decision log to the letter, and one in which such records have moved
+their lane, as they had in the life of a worker that held them before it was cut off.
+"""
+
+from __future__ import annotations
+
+from streams.join.clocks import NEVER_MS, Clocks
+from streams.join.model import Item, RunDecision, UnfusedDecision
+from streams.join.settings import JoinSettings
+from streams.verify.facts import Fact, Facts
+
+LaneName = tuple[str, str]
+"""(stream, lane)."""
+
+
+class Lanes:
+    """The lanes of one partition number, with all their records read; marks the facts."""
+
+    def __init__(self, facts: Facts, settings: JoinSettings) -> None:
+        self._settings = settings
+        self._by_the_log, self._generous = Clocks(settings), Clocks(settings)
+        self._highest: dict[LaneName, int] = {}
+        self._born_ms: dict[LaneName, int] = {}
+        self._reached_ms: dict[LaneName, int] = {}
+        self._unknown = facts.unknown
+        self.newest_append_ms = 0
+        for place in sorted(facts.by_place):
+            fact = facts.by_place[place]
+            if fact.item is not None and fact.expected:
+                self._read(fact, fact.item)
+
+    def reached_ms(self, stream: str, lane: str, topic: str) -> int:
+        """The highest watermark that the lane ever had; beyond all times where deleted records may have raised it."""
+        return 2**63 if topic in self._unknown else self._reached_ms.get((stream, lane), NEVER_MS)
+
+    def _read(self, fact: Fact, item: Item) -> None:
+        name = (item.stream, item.lane)
+        self.newest_append_ms = max(self.newest_append_ms, item.append_ms)
+        if any(clocks.is_forgotten(*name, item.append_ms) for clocks in (self._by_the_log, self._generous)):
+            self._born_ms[name] = item.append_ms
+        fact.born_ms = self._born_ms[name]
+        self._judge(fact, item)
+        if not _moves_nothing(fact):
+            self._by_the_log.move(item)
+        self._generous.move(item)
+        watermark_ms = self._generous.watermark_ms(*name)
+        fact.rewound = not fact.late and item.time_ms < self._highest.get(name, NEVER_MS)
+        self._highest[name] = max(watermark_ms, self._highest.get(name, NEVER_MS))
+        reached_ms = item.time_ms - self._settings.out_of_order_ms.get(item.lane, 0)
+        self._reached_ms[name] = max(reached_ms, self._reached_ms.get(name, NEVER_MS))
+
+    def _judge(self, fact: Fact, item: Item) -> None:
+        verdict, generous = self._by_the_log.judge(item), self._generous.judge(item)
+        fact.late, fact.duplicate = verdict == "late", verdict == "duplicate"
+        fact.maybe_late, fact.maybe_duplicate = generous == "late", generous == "duplicate"
+        if fact.late:
+            fact.late_limit_ms = self._by_the_log.watermark_ms(item.stream, item.lane)
+
+
+def _moves_nothing(fact: Fact) -> bool:
+    """Whether the log says, or may have said, that the record left its lane where it was."""
+    return fact.may_be_decided or any(
+        isinstance(placed.decision, UnfusedDecision | RunDecision) and placed.decision.reason in ("late", "unexpected")
+        for placed in fact.decisions
+    )

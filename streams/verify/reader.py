@@ -1,0 +1,127 @@
+"""Reads stretches of a deployment's topics, with a consumer that belongs to no group."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.kafka.log import stop_consumer
+from streams.verify.history import Span
+from syncline.contract import ALL_TOPICS, MEDIA_TOPICS
+from syncline.errors import BrokerError
+from syncline.header_names import tolerate_header_names
+from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, require_topics
+
+STALL_S = 60.0
+"""Without a record or an answer for so long, reading is given up."""
+_POLL_MS = 500
+_MAX_RECORDS = 2_000
+
+
+class Reader:
+    """Reads stretches of topics, which are named without prefix; an async context manager. Raises `BrokerError`."""
+
+    def __init__(self, cluster: Cluster, prefix: str) -> None:
+        self._cluster, self._prefix = cluster, prefix
+        self._consumer: Any = None
+        self.n_partitions = 0
+
+    async def __aenter__(self) -> Reader:
+        tolerate_header_names()
+        counts = await require_topics(self._cluster, [self._prefix + topic for topic in ALL_TOPICS])
+        if len(set(counts.values())) > 1:
+            numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise BrokerError(f"all topics must have the same number of partitions, and have: {numbers}")
+        self.n_partitions = next(iter(counts.values()))
+        self._consumer = await self._start(fetch_max_wait_ms=FETCH_MAX_WAIT_MS)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await stop_consumer(self._consumer)
+
+    async def _start(self, **options: Any) -> Any:
+        consumer: Any = AIOKafkaConsumer(
+            **self._cluster.client_options(), enable_auto_commit=False, auto_offset_reset="earliest", **options
+        )
+        try:
+            await consumer.start()
+        except BaseException as error:
+            await stop_consumer(consumer)
+            if isinstance(error, KafkaError):
+                raise broker_error(self._cluster, error) from error
+            raise
+        return consumer
+
+    async def spans(self, topics: Iterable[str]) -> dict[tuple[str, int], Span]:
+        """What each partition of some topics holds now, by (topic, partition)."""
+        ends = await self.ends(topics)
+        starts = await self._ask("beginning_offsets", [self._tp(*place) for place in ends])
+        return {place: Span(min(starts[self._tp(*place)], end), end) for place, end in ends.items()}
+
+    async def ends(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """The high watermark of each partition of some topics, as fetches tell it."""
+        places = [(topic, number) for topic in topics for number in range(self.n_partitions)]
+        listed = await self._ask("end_offsets", [self._tp(*place) for place in places])
+        # Tansu counts the last batch as one record here; what a fetch says is right everywhere.
+        self._consumer.assign(list(listed))
+        for tp, end in listed.items():
+            self._consumer.seek(tp, end)
+        deadline_s = asyncio.get_running_loop().time() + STALL_S
+        while any(self._consumer.highwater(tp) is None for tp in listed):
+            await self._poll(10)
+            await asyncio.sleep(0.005)
+            if asyncio.get_running_loop().time() > deadline_s:
+                raise BrokerError(f"broker {self._cluster}: no high watermark for {STALL_S:.0f} s")
+        return {place: max(listed[self._tp(*place)], self._consumer.highwater(self._tp(*place))) for place in places}
+
+    async def read(self, topic: str, spans: Mapping[int, Span]) -> AsyncIterator[tuple[int, list[Any]]]:
+        """aiokafka's records of one topic inside the spans, as (partition, some neighbours in offset order)."""
+        left = {self._tp(topic, number): span for number, span in spans.items() if span.end > span.start}
+        self._consumer.assign(list(left))
+        for tp, span in left.items():
+            self._consumer.seek(tp, span.start)
+        clock_s = asyncio.get_running_loop().time
+        last_s = clock_s()
+        while left:
+            for tp, raws in (await self._poll(_POLL_MS)).items():
+                inside = [raw for raw in raws if tp in left and raw.offset < left[tp].end]
+                if inside:
+                    last_s = clock_s()
+                    yield tp.partition, inside
+            for tp in [tp for tp, span in left.items() if await self._consumer.position(tp) >= span.end]:
+                del left[tp]
+                self._consumer.pause(tp)
+            if clock_s() - last_s > STALL_S:
+                raise BrokerError(f"broker {self._cluster}: nothing more of {topic} came for {STALL_S:.0f} s")
+
+    async def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """The committed offsets of a group on the media topics, where there are any."""
+        places = [(topic, number) for topic in MEDIA_TOPICS for number in range(self.n_partitions)]
+        consumer = await self._start(group_id=group)
+        try:
+            consumer.assign([self._tp(*place) for place in places])
+            found = {place: await consumer.committed(self._tp(*place)) for place in places}
+        except KafkaError as error:
+            raise broker_error(self._cluster, error) from error
+        finally:
+            await stop_consumer(consumer)
+        return {place: offset for place, offset in found.items() if offset is not None}
+
+    def _tp(self, topic: str, number: int) -> TopicPartition:
+        return TopicPartition(self._prefix + topic, number)
+
+    async def _ask(self, what: str, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        try:
+            return await getattr(self._consumer, what)(tps)
+        except KafkaError as error:
+            raise broker_error(self._cluster, error) from error
+
+    async def _poll(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
+        try:
+            return await self._consumer.getmany(timeout_ms=timeout_ms, max_records=_MAX_RECORDS)
+        except KafkaError as error:
+            raise broker_error(self._cluster, error) from error
