@@ -53,15 +53,19 @@ class Decoding:
         on_done(self._topic)
 
     def take(self) -> Iterator[list[Record] | int]:
-        """What is decoded at the head of the queue: records, or up to which offset all have been taken."""
+        """What is decoded at the head of the queue: records, or up to which offset all have been taken.
+
+        Raises what decoding raised. That chunk keeps its place, so that nothing behind it is ever taken.
+        """
         while self._queue:
             job, n_records, n_bytes = self._queue[0]
             if not isinstance(job, int) and not job.done():
                 return
+            done = job if isinstance(job, int) else job.result()
             self._queue.popleft()
             self._n_records -= n_records
             self._n_bytes -= n_bytes
-            yield job if isinstance(job, int) else job.result()
+            yield done
 
 
 def chunks(raws: Sequence[Any]) -> Iterator[tuple[Sequence[Any], int]]:

@@ -150,6 +150,15 @@ class PartitionDriver:
     def _on_decoded(self, topic: str) -> None:
         if self._stopped:
             return
+        try:
+            self._take_decoded(topic)
+        except Exception as error:  # this runs as a callback: the event loop would log it and go on
+            self._parts.on_broken(error)
+            return
+        self._apply_read()
+        self.schedule()
+
+    def _take_decoded(self, topic: str) -> None:
         now_ms = self._parts.now_ms()
         for done in self._decoding[topic].take():
             if isinstance(done, int):
@@ -157,8 +166,6 @@ class PartitionDriver:
             elif done:
                 self.owner.on_records(topic, done, now_ms)
                 self._lags[topic].read(done[-1].payload.raw.timestamp)
-        self._apply_read()
-        self.schedule()
 
     def _on_log(self, entries: Entries) -> None:
         if self._stopped:

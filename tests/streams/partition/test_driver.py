@@ -1,0 +1,77 @@
+"""streams/partition/driver.py: what a driver does about faults of its own process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from models.protocol import Prepared
+from streams.decisions.records import Record
+from streams.join.settings import JoinSettings
+from streams.kafka.delivery import Batch
+from streams.partition.decode import Decoder
+from streams.partition.driver import PartitionDriver
+from streams.partition.parts import Assigned, Parts
+from streams.settings import WorkerSettings
+from syncline.contract import MEDIA_TOPICS
+from syncline.placement import partition_for
+from syncline.results import ModelInfo
+from tests.support.raw import raw
+
+HERE = partition_for(b"s", 4)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """The decode threads."""
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+def no_memory_for_bad(modality: str, data: bytes, content_type: str, language: str | None) -> Prepared:
+    """A model that runs out of memory at one record."""
+    if data == b"bad":
+        raise MemoryError
+    return Prepared(None)
+
+
+async def test_records_that_could_not_be_decoded_end_the_worker_and_are_never_passed_over(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker without memory knows nothing of the record: were it passed over, it would be acknowledged unseen."""
+    broken, ended = list[BaseException](), asyncio.Event()
+
+    def on_broken(error: BaseException) -> None:
+        broken.append(error)
+        ended.set()
+
+    nothing: Any = Mock()
+    parts = Parts(
+        settings=WorkerSettings(), model_info=ModelInfo("null", "1"), pool=pool, producer=nothing, tail=nothing,
+        decoder=Decoder(JoinSettings(), 4, no_memory_for_bad, 100), fuse=None, recoveries=asyncio.Semaphore(1),
+        cluster=nothing, now_ms=lambda: 0, heartbeat=lambda: (1, 0), hold=nothing, resolve=nothing,
+        fetched_high_water=nothing, on_broken=on_broken,
+    )  # fmt: skip
+    assigned = Assigned(epoch=1, generation=1, partition=HERE, committed=dict.fromkeys(MEDIA_TOPICS), worker="w")
+    driver = PartitionDriver(parts, assigned)
+    taken, positions = list[int](), list[int]()
+
+    def on_records(topic: str, records: list[Record], now_ms: int) -> None:
+        taken.extend(record.offset for record in records)
+
+    monkeypatch.setattr(driver.owner, "on_records", on_records)
+    monkeypatch.setattr(driver.owner, "on_position", lambda topic, offset, now_ms: positions.append(offset))
+    records = [raw(offset=offset, value=b"bad" if offset == 70 else b"x") for offset in range(200)]
+    driver.deliver("media.image", Batch(1, "media.image", HERE, records, 200))
+    async with asyncio.timeout(10):
+        await ended.wait()
+        await asyncio.to_thread(pool.shutdown)
+        await asyncio.sleep(0)
+    assert isinstance(broken[0], MemoryError)
+    assert taken == list(range(64)), "the chunk before the fault, and nothing behind it"
+    assert positions == []
