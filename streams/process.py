@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from streams.settings import WorkerSettings
 from streams.worker import Worker
-from syncline.header_names import tolerate_header_names
+from syncline.fetched import MAX_UNPACKED_BYTES, read_any_batch
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,8 @@ _TALKATIVE = ("faust", "mode", "aiokafka", "streams.kafka.delivery", "streams.ka
 def run_worker(settings: WorkerSettings) -> None:
     """Run one worker in this process until SIGTERM or Ctrl-C; a second one ends it at once. Raises what ended it."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    tolerate_header_names()  # one record of a careless client must not stop its partition
+    # One record of a careless client must not stop its partition.
+    read_any_batch(max(MAX_UNPACKED_BYTES, 2 * settings.max_event_bytes))
     _log_to_stderr(settings.log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(settings))

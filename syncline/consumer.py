@@ -20,7 +20,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from syncline import contract as c
 from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
-from syncline.header_names import tolerate_header_names
+from syncline.fetched import read_any_batch
 from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, require_topics
 from syncline.results import (
     ConvertedText,
@@ -102,7 +102,7 @@ class ResultConsumer:
         self._client: Any = None
 
     async def __aenter__(self) -> Self:
-        tolerate_header_names()  # dead letters carry the original's header names
+        read_any_batch()  # dead letters carry the original's header names
         await require_topics(self._cluster, self._names)
         fetching: dict[str, Any] = {"fetch_max_wait_ms": FETCH_MAX_WAIT_MS} | self._cluster.client_options()
         client: Any = AIOKafkaConsumer(

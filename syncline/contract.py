@@ -53,6 +53,7 @@ H_ORIGIN_TOPIC = "ce_origintopic"
 H_ORIGIN_PARTITION = "ce_originpartition"
 H_ORIGIN_OFFSET = "ce_originoffset"
 H_ORIGIN_NULL = "ce_originnull"
+H_ORIGIN_CUT = "ce_origincut"
 H_SET_ID = "ce_setid"
 ORIGINAL = "orig."
 """Before the name of each header of the original record, on an unfused or dead-letter record."""
@@ -95,6 +96,7 @@ MAX_DETAIL = 1_024
 
 REASONS = {
     "no_key": "the record has no key; the key is the stream's name",
+    "unreadable": "the record's batch cannot be read: broken, too large unpacked, or of an unknown codec",
     "key_mismatch": "the key is unlike ce_subject",
     "misrouted": "the record is not in partition murmur2(key) mod N",
     "structured_mode": "content-type is application/cloudevents…; only binary mode is taken",

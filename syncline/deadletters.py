@@ -15,7 +15,8 @@ from syncline.errors import ContractError
 from syncline.events import Headers
 from syncline.ids import record_id
 from syncline.results import Record, Unfused, encode_map, result_headers
-from syncline.timestamps import MAX_TIME_MS, MIN_TIME_MS
+from syncline.timestamps import MAX_TIME_MS, MIN_TIME_MS, parse_time_ms
+from syncline.unreadable import why_unreadable
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
     `topic` (unprefixed), `partition`, `offset`: where the original is. `data`: its bytes, None where they were
     null. `headers`: its headers as far as 16 KiB go. `set_id`: of the set that failed, if it was in one.
+    `cut`: what of `key`, `value`, `headers` is not here, or not all of it. `timestamp_ms`: the original record's own.
     """
 
     id: str
@@ -35,6 +37,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
     set_id: str = ""
+    cut: tuple[str, ...] = ()
+    timestamp_ms: int = 0
 
 
 def encode_dead_letter(
@@ -43,7 +47,8 @@ def encode_dead_letter(
 ) -> Record:  # fmt: skip
     """A record as its dead letter; `timestamp_ms` is the record's own (ms since 1970, or -1).
 
-    Send it to the partition that the original was in. A null value becomes no bytes and a `ce_originnull`.
+    Send it to the partition that the original was in. A null value becomes no bytes and a `ce_originnull`; what is
+    not here of the original, `ce_origincut` says.
     """
     time_ms = min(max(timestamp_ms, MIN_TIME_MS), MAX_TIME_MS)
     own = result_headers(record_id(topic, partition, offset), c.DEADLETTER_TYPE, "", time_ms)
@@ -51,11 +56,30 @@ def encode_dead_letter(
     own.append((c.H_CONTENT_TYPE, c.BYTES_TYPE.encode()))
     own += origin_headers(reason, topic, partition, offset)
     own.append((c.H_DETAIL, detail[: c.MAX_DETAIL].encode(errors="replace")))
-    if value is None:
-        own.append((c.H_ORIGIN_NULL, b"true"))
     if set_id:
         own.append((c.H_SET_ID, set_id.encode()))
+    if why_unreadable(headers) is not None:
+        return Record(c.DEADLETTER, None, b"", [*own, _cut("key", "value", "headers")])
+    if value is None:
+        own.append((c.H_ORIGIN_NULL, b"true"))
     return Record(c.DEADLETTER, key, value or b"", own + original_headers(headers))
+
+
+def shrink_dead_letter(record: Record) -> Record | None:
+    """A dead letter without its value, or without its key where that is gone already; None where both are.
+
+    For one that its topic does not take: a producer that compresses may write records larger than the topic's limit.
+    """
+    cut = dict(record.headers).get(c.H_ORIGIN_CUT, b"").decode()
+    gone = cut.split(",") if cut else []
+    if record.value:
+        what, key = "value", record.key
+    elif record.key:
+        what, key = "key", None
+    else:
+        return None
+    headers = [(name, data) for name, data in record.headers if name != c.H_ORIGIN_CUT]
+    return Record(record.topic, key, b"", [*headers, _cut(*gone, what)])
 
 
 def encode_unfused(unfused: Unfused, headers: Headers | None, traceparent: str = "", tracestate: str = "") -> Record:
@@ -80,24 +104,30 @@ def origin_headers(reason: str, topic: str, partition: int, offset: int) -> list
 def original_headers(headers: Headers | None) -> list[tuple[str, bytes]]:
     """The original's headers under `orig.`, whole ones in their order while 16 KiB of names and values last.
 
-    The first that does not fit is cut to what is left, and the rest is dropped.
+    The first that does not fit is cut to what is left, the rest is dropped, and `ce_origincut` in front says so.
     """
     room = c.MAX_ORIGINAL_HEADER_BYTES
     kept: list[tuple[str, bytes]] = []
     for name, data in headers or ():
         room -= len(c.ORIGINAL) + len(name.encode())
         if room < 0:
-            break
-        value = (data or b"")[:room]
-        kept.append((c.ORIGINAL + name, value))
-        room -= len(value)
+            return [_cut("headers"), *kept]
+        kept.append((c.ORIGINAL + name, (data or b"")[:room]))
+        room -= len(data or b"")
+        if room < 0:
+            return [_cut("headers"), *kept]
     return kept
+
+
+def _cut(*what: str) -> tuple[str, bytes]:
+    return c.H_ORIGIN_CUT, ",".join(sorted(what)).encode()
 
 
 def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> DeadLetter:
     """A record of `deadletter`; raises `ContractError("bad_result")` where it is none."""
     found = dict(headers)
     try:
+        cut = tuple(filter(None, found.get(c.H_ORIGIN_CUT, b"").decode().split(",")))
         return DeadLetter(
             id=found[c.H_ID].decode(),
             reason=found[c.H_REASON].decode(),
@@ -106,9 +136,11 @@ def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Sequence
             partition=int(found[c.H_ORIGIN_PARTITION]),
             offset=int(found[c.H_ORIGIN_OFFSET]),
             key=key,
-            data=None if c.H_ORIGIN_NULL in found else value or b"",
+            data=None if c.H_ORIGIN_NULL in found or "value" in cut else value or b"",
             headers=tuple((name[len(c.ORIGINAL) :], data) for name, data in headers if name.startswith(c.ORIGINAL)),
             set_id=found.get(c.H_SET_ID, b"").decode(),
+            cut=cut,
+            timestamp_ms=parse_time_ms(found[c.H_TIME].decode()),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, AttributeError, ContractError) as error:  # absent, no number, null, no time
         raise ContractError("bad_result", f"no dead letter: {error!r}") from error

@@ -24,6 +24,7 @@ from syncline.fields import (
     read_trace,
 )
 from syncline.timestamps import format_time
+from syncline.unreadable import why_unreadable
 
 _TOPIC_OF = {modality: c.media_topic(modality) for modality in c.MODALITIES}
 
@@ -72,6 +73,8 @@ def parse_headers(topic: str, key: bytes | None, headers: Headers | None, timest
     (null, by reference, empty, too large) is `check_value`'s: such a record's headers still say when it was.
     """
     if not key:
+        if (why := why_unreadable(headers)) is not None:
+            raise ContractError("unreadable", why)
         raise ContractError("no_key", "the record has no key; the key is the stream's name")
     if not headers:
         raise ContractError("missing_header", "the record has no headers; see docs/contract.md")

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from streams.decisions.records import Task
+from syncline.contract import DEADLETTER
+from syncline.deadletters import shrink_dead_letter
 from syncline.kafka import Cluster, start_producer
 from syncline.results import Record
 
@@ -155,7 +157,7 @@ class Outbox:
         queue, filled = self._queues[topic], self._filled[topic]
         while True:
             await filled.wait()
-            n_sent = await self._send_some(topic, [waiting.record for waiting in queue])
+            n_sent = await self._send_some(topic, queue)
             published: list[Task] = []
             for _ in range(n_sent):
                 pending = queue.popleft().pending
@@ -167,10 +169,14 @@ class Outbox:
             if published:
                 self._on_published(published)
 
-    async def _send_some(self, topic: str, records: list[Record]) -> int:
+    async def _send_some(self, topic: str, queue: deque[_Waiting]) -> int:
+        records = [waiting.record for waiting in queue]
         try:
             n_sent = await self._producer.send(self._prefix + topic, self._partition, records)
         except Exception as error:  # whatever it is: the set is decided, so there is only trying again
+            if isinstance(error, MessageSizeTooLargeError) and (smaller := self._shrink(topic, records[0])):
+                queue[0] = queue[0]._replace(record=smaller)
+                return 0
             if topic not in self.failing:
                 log.warning("%s, partition %d: sending fails, trying again: %r", topic, self._partition, error)
             self.failing[topic] = repr(error)
@@ -178,3 +184,12 @@ class Outbox:
             return 0
         self.failing.pop(topic, None)
         return n_sent
+
+    def _shrink(self, topic: str, record: Record) -> Record | None:
+        smaller = shrink_dead_letter(record) if topic == DEADLETTER else None
+        if smaller is not None:
+            log.warning(
+                "%s, partition %d: a dead letter of %d bytes is more than the topic takes; it goes without them",
+                topic, self._partition, len(record.value) + len(record.key or b""),
+            )  # fmt: skip
+        return smaller

@@ -13,7 +13,7 @@ from streams.kafka.log import stop_consumer
 from streams.verify.history import Span
 from syncline.contract import ALL_TOPICS, MEDIA_TOPICS
 from syncline.errors import BrokerError
-from syncline.header_names import tolerate_header_names
+from syncline.fetched import read_any_batch
 from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, require_topics
 
 STALL_S = 60.0
@@ -31,7 +31,7 @@ class Reader:
         self.n_partitions = 0
 
     async def __aenter__(self) -> Reader:
-        tolerate_header_names()
+        read_any_batch()
         counts = await require_topics(self._cluster, [self._prefix + topic for topic in ALL_TOPICS])
         if len(set(counts.values())) > 1:
             numbers = ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -9,11 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline import contract
-from syncline.deadletters import decode_dead_letter, encode_dead_letter, encode_unfused, original_headers
+from syncline.deadletters import (
+    decode_dead_letter,
+    encode_dead_letter,
+    encode_unfused,
+    original_headers,
+    shrink_dead_letter,
+)
 from syncline.errors import ContractError
 from syncline.events import build_headers
 from syncline.results import Record, decode_unfused
+from syncline.timestamps import MAX_TIME_MS
+from syncline.unreadable import unreadable_headers
 from tests.support.contract import example_event, example_unfused
+
+
+def n_bytes_of(headers: list[tuple[str, bytes]]) -> int:
+    """What they come to as a dead letter's."""
+    return sum(len(f"orig.{name}".encode()) + len(data) for name, data in headers)
+
 
 headers = st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.none() | st.binary()), max_size=5)
 
@@ -37,15 +51,20 @@ def test_any_record_becomes_a_dead_letter_and_back(
     assert letter.headers == tuple((name, data or b"") for name, data in given_headers)
     assert (letter.reason, letter.topic, letter.partition, letter.offset) == ("bad_time", "media.image", 2, 7)
     assert letter.id == "media.image/2/7"
+    assert letter.timestamp_ms == min(max(time_ms, 0), MAX_TIME_MS)
+    assert letter.cut == (() if n_bytes_of(letter.headers) <= contract.MAX_ORIGINAL_HEADER_BYTES else ("headers",))
 
 
 @given(
     st.lists(st.tuples(st.text(st.characters(codec="utf-8"), max_size=50), st.binary()), max_size=8), st.integers(0, 6)
 )
 def test_original_headers_are_cut_to_16_kib(small: list[tuple[str, bytes]], n_large: int) -> None:
-    """However many headers a record has, at most 16 KiB of names and values are kept, in their order."""
+    """However many headers a record has, at most 16 KiB of names and values are kept, in their order; said if cut."""
     given_headers = small + [("large", bytes(6_000))] * n_large
     kept = original_headers(given_headers)
+    is_cut = ("ce_origincut", b"headers") in kept
+    assert is_cut == (n_bytes_of(given_headers) > contract.MAX_ORIGINAL_HEADER_BYTES)
+    kept = kept[is_cut:]
     assert sum(len(name.encode()) + len(data) for name, data in kept) <= contract.MAX_ORIGINAL_HEADER_BYTES
     for (name, data), (kept_name, kept_data) in zip(given_headers, kept, strict=False):
         assert kept_name == contract.ORIGINAL + name
@@ -81,8 +100,36 @@ def test_an_unfused_record_says_why_and_where_in_headers_and_value() -> None:
     assert found["orig.ce_id"] == b"frame-1"
 
 
+def test_of_a_record_that_cannot_be_read_nothing_is_claimed() -> None:
+    """Neither that its value was null nor that it had no headers: nobody knows."""
+    record = dead_letter(reason="unreadable", key=None, value=None, headers=unreadable_headers("broken gzip"))
+    letter = decode_dead_letter(record.key, record.value, record.headers)
+    assert (letter.data, letter.headers, letter.cut) == (None, (), ("headers", "key", "value"))
+    assert "ce_originnull" not in dict(record.headers)
+
+
+def test_a_dead_letter_that_its_topic_does_not_take_goes_without_what_is_too_large() -> None:
+    """First the value goes, then the key, and the letter says so; one without both cannot be made smaller."""
+    large = dead_letter(headers=[("large", bytes(20_000))])
+    once = shrink_dead_letter(large)
+    assert once is not None
+    letter = decode_dead_letter(once.key, once.value, once.headers)
+    assert (letter.key, letter.data, letter.cut) == (b"lobby", None, ("headers", "value"))
+    assert letter.headers == decode_dead_letter(large.key, large.value, large.headers).headers
+    twice = shrink_dead_letter(once)
+    assert twice is not None
+    letter = decode_dead_letter(twice.key, twice.value, twice.headers)
+    assert (letter.key, letter.data, letter.cut) == (None, None, ("headers", "key", "value"))
+    assert shrink_dead_letter(twice) is None
+
+
 def test_what_is_no_dead_letter_is_refused() -> None:
     """A record without the headers of a dead letter raises bad_result."""
-    for broken in ([], [*dead_letter().headers, ("ce_originoffset", b"x")]):
+    whole = dead_letter().headers
+    for broken in (
+        [],
+        *([*whole, (name, b"x")] for name in ("ce_originoffset", "ce_time")),
+        [*whole, ("ce_reason", None)],
+    ):
         with pytest.raises(ContractError, match="bad_result"):
             decode_dead_letter(None, b"", broken)

@@ -128,6 +128,30 @@ async def test_a_topic_that_fails_is_named_and_does_not_hold_up_others(monkeypat
     box.close()
 
 
+async def test_a_dead_letter_that_its_topic_does_not_take_goes_without_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sent again and again as it is, it would stop all that is behind it; a result of another topic is kept whole."""
+    monkeypatch.setattr(publish, "RETRY_S", 0.001)
+
+    class Small(Broker):
+        async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+            if len(records[0].value) > 100:
+                raise MessageSizeTooLargeError
+            return await super().send(topic, partition, records)
+
+    broker, published = Small(room=1), Published()
+    box = outbox(broker, published)
+    box.put(task(), [Record("deadletter", b"k", bytes(101), []), record("deadletter", 1)])
+    box.put(task(), [Record("results.fused", b"k", bytes(101), [])])
+    await published.until(1)
+    assert broker.sent == [("p.deadletter", b""), ("p.deadletter", b"1")]
+    async with asyncio.timeout(10):
+        while "results.fused" not in box.failing:  # noqa: ASYNC110 (nothing tells of it)
+            await asyncio.sleep(0)
+    box.close()
+
+
 async def test_the_producer_sends_what_fits_into_one_batch(
     broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

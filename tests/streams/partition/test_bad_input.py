@@ -33,8 +33,8 @@ from tests.support.raw import raw
 N_PARTITIONS = 4
 MAX_S = 2.0
 """For one record, on a machine that is busy; alone it takes 0.2 s at most."""
-NOT_BY_INPUT = {"lost", "model_failed"}
-"""Reasons that no record has by itself."""
+NOT_BY_INPUT = {"lost", "model_failed", "unreadable"}
+"""Reasons that no record has by itself: its log, the model, and the batch it came in have them."""
 SHADOWED = {"empty", "content_type_unknown", "text_charset_unknown"}
 """Reasons of the processors that a record never gets as far as: its headers are refused before."""
 
