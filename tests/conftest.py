@@ -3,6 +3,7 @@
 broker        shared by the session; `await broker.stop()` and `start()` are allowed. Over Tansu, and with
               --apache-kafka over Apache Kafka too. Marks its tests `kafka`.
 own_broker    the same, but for this test alone.
+secured_kafka an Apache Kafka with passwords, certificates and ACLs, shared by the session. Marks its tests `apache`.
 topic_prefix  "t3f9a1c20.": tests on one broker do not meet.
 """
 
@@ -15,8 +16,9 @@ import pytest
 
 from tests.support.apache_kafka import fetch_jars
 from tests.support.brokers import KINDS, TestBroker, remove_now, start_now
+from tests.support.secured_kafka import SecuredKafka
 
-_BROKER_FIXTURES = {"broker", "own_broker"}
+_BROKER_FIXTURES = {"broker", "own_broker", "secured_kafka"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +48,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _BROKER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("kafka")
+        if "secured_kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker("apache")
         if item.get_closest_marker("apache") is not None and not config.getoption("--apache-kafka"):
             item.add_marker(pytest.mark.skip(reason="needs an Apache Kafka: pytest --apache-kafka"))
 
@@ -77,6 +81,17 @@ def own_broker(broker_kind: str) -> Iterator[TestBroker]:
         yield new
     finally:
         remove_now(new)
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """A running broker at whose doors one needs a password or a certificate: keep to your `topic_prefix`."""
+    new = SecuredKafka(tmp_path_factory.mktemp("secured-kafka"))
+    try:
+        start_now(new)
+        yield new
+    finally:
+        new.cluster.remove()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ JARS = ROOT / ".kafka" / "jars"
 START_TIMEOUT_S = 60.0
 _CLUSTER_ID = "c3luY2xpbmUtdGVzdHMtMQ"  # any 16 bytes in base64
 _JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+PLAIN, CONTROLLER = "PLAINTEXT", "CONTROLLER"
+"""The listeners that every node has: for clients without protection, and for the nodes among themselves."""
 _STARTED = "Kafka Server started"
 _LOG_START = "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info"
 
@@ -48,21 +51,41 @@ def _version() -> str:
 
 
 class ApacheKafka:
-    """A KRaft cluster of `n_nodes` on this machine; data lie in a temporary folder until `remove`."""
+    """A KRaft cluster of `n_nodes` on this machine; data lie in a temporary folder until `remove`.
 
-    def __init__(self, n_nodes: int = 1, settings: dict[str, str] | None = None) -> None:
+    settings: of each node, beside our own. doors: further listeners, protocol by name. advertised: by listener, the
+    host name that the cluster gives its nodes there, where it is not 127.0.0.1. format_options: further arguments of
+    Kafka's storage tool, such as users with their passwords.
+    """
+
+    def __init__(
+        self,
+        n_nodes: int = 1,
+        settings: Mapping[str, str] | None = None,
+        *,
+        doors: Mapping[str, str] | None = None,
+        advertised: Mapping[str, str] | None = None,
+        format_options: Sequence[str] = (),
+    ) -> None:
         self._n_nodes = n_nodes
         self._settings = settings or {}
+        self._format_options = format_options
+        self._advertised = advertised or {}
         self._folder = Path(tempfile.mkdtemp(prefix="syncline-kafka-"))
-        ports = _free_ports(2 * n_nodes)
-        self._client_ports, self._controller_ports = ports[:n_nodes], ports[n_nodes:]
+        self._protocols = {PLAIN: "PLAINTEXT", CONTROLLER: "PLAINTEXT", **(doors or {})}
+        ports = iter(_free_ports(len(self._protocols) * n_nodes))
+        self._ports = {name: [next(ports) for _ in range(n_nodes)] for name in self._protocols}
         self._nodes: dict[int, Child] = {}
         self._formatted = False
 
     @property
     def address(self) -> str:
         """Bootstrap addresses of all nodes, separated by commas."""
-        return ",".join(f"127.0.0.1:{port}" for port in self._client_ports)
+        return self.address_of(PLAIN)
+
+    def address_of(self, door: str) -> str:
+        """The same of a further listener."""
+        return ",".join(f"127.0.0.1:{port}" for port in self._ports[door])
 
     def start(self) -> None:
         """Start the nodes that do not run, and return when each says that it has started."""
@@ -99,7 +122,14 @@ class ApacheKafka:
         for node in range(self._n_nodes):
             self._properties(node).write_text(self._server_properties(node))
             command = ["java", *_JVM, "-cp", f"{JARS}/*", "kafka.tools.StorageTool", "format"]
-            command += ["--ignore-formatted", "-t", _CLUSTER_ID, "-c", str(self._properties(node))]
+            command += [
+                "--ignore-formatted",
+                "-t",
+                _CLUSTER_ID,
+                "-c",
+                str(self._properties(node)),
+                *self._format_options,
+            ]
             done = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
             if done.returncode != 0:
                 raise RuntimeError(f"Kafka could not format its folder: {done.stdout}{done.stderr}")
@@ -118,17 +148,22 @@ class ApacheKafka:
         return self._folder / f"node{node}.properties"
 
     def _server_properties(self, node: int) -> str:
-        voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in enumerate(self._controller_ports))
+        voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in enumerate(self._ports[CONTROLLER]))
+        ports = {name: of_nodes[node] for name, of_nodes in self._ports.items()}
         n_copies = str(min(3, self._n_nodes))
         settings = {
             "process.roles": "broker,controller",
             "node.id": str(node),
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://127.0.0.1:{self._client_ports[node]}"
-            f",CONTROLLER://127.0.0.1:{self._controller_ports[node]}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self._client_ports[node]}",
-            "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items()),
+            "advertised.listeners": ",".join(
+                f"{name}://{self._advertised.get(name, '127.0.0.1')}:{port}"
+                for name, port in ports.items()
+                if name != CONTROLLER
+            ),
+            "inter.broker.listener.name": PLAIN,
+            "controller.listener.names": CONTROLLER,
+            "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in self._protocols.items()),
             "log.dirs": str(self._folder / f"node{node}"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
