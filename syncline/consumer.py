@@ -21,7 +21,7 @@ from syncline import contract as c
 from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
 from syncline.fetched import read_any_batch
-from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, require_topics
+from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, quiet, require_topics, start_error
 from syncline.results import (
     ConvertedText,
     FusedResult,
@@ -113,14 +113,15 @@ class ResultConsumer:
             **fetching,
         )
         try:
-            await client.start()
+            with quiet():
+                await client.start()
             if self._start == "latest" and self._group_id is None:
                 # Else the end is looked up at the first read, and what came between is skipped.
                 await client.seek_to_end()
         except BaseException as error:
             await client.stop()
             if isinstance(error, KafkaError):
-                raise broker_error(self._cluster, error) from error
+                raise await start_error(self._cluster, error) from error
             raise
         self._client = client
         return self

@@ -6,6 +6,7 @@ SynclineError
   MediaError           media bytes cannot be used                   -> dead letter
   BrokerError          the broker refused or is not what is needed  exit code 1
   NewerVersionError    a newer Syncline wrote what must be read     exit code 1
+    AccessError        TLS, user or password is refused             exit code 2
   MissingExtraError    an optional part is not installed            exit code 2
   ServiceMissingError  the service itself is not installed          exit code 2
   SetFailedError       the model fails on this set alone            -> dead letter
@@ -53,6 +54,12 @@ class BrokerError(SynclineError):
 
 class NewerVersionError(SynclineError):
     """A newer Syncline wrote this, in a form that is not known here; passing over it would lose something."""
+
+
+class AccessError(BrokerError):
+    """The broker refuses this client, or its certificate cannot be trusted: a setting or a certificate is wrong."""
+
+    exit_code = 2
 
 
 class MissingExtraError(SynclineError):

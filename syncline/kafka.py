@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from aiokafka.errors import (
 )
 
 from syncline.errors import BrokerError
+from syncline.probe import find_refusal
 from syncline.security import SecuritySettings, check_addresses
 
 FETCH_MAX_WAIT_MS = 15
@@ -37,7 +39,8 @@ class Cluster:
     """
 
     brokers: str
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    security: SecuritySettings = field(repr=False)
+    options: Mapping[str, Any] = field(repr=False)
 
     @classmethod
     def of(
@@ -53,7 +56,7 @@ class Cluster:
             _warn_once(f"broker {brokers}: {warning}")
         if security.uses_sasl:
             logging.getLogger("aiokafka.conn").addFilter(_hide_passwords)
-        return cls(brokers, {**security.client_options(), **(options or {})})
+        return cls(brokers, security, {**security.client_options(), **(options or {})})
 
     def client_options(self) -> dict[str, Any]:
         """Arguments for any client of aiokafka's."""
@@ -92,30 +95,45 @@ async def start_producer(cluster: Cluster, **options: Any) -> Any:
     except _NOT_IDEMPOTENT as error:
         _warn_once(f"broker {cluster}: no idempotent producer ({error}); a send that is repeated may appear twice")
     except KafkaError as error:
-        raise broker_error(cluster, error) from error
+        raise await start_error(cluster, error) from error
     try:
         return await _start(cluster, **options)
     except KafkaError as error:
-        raise broker_error(cluster, error) from error
+        raise await start_error(cluster, error) from error
 
 
 async def _start(cluster: Cluster, **options: Any) -> Any:
     producer: Any = AIOKafkaProducer(acks="all", **{**cluster.client_options(), **options})
-    sender_log = logging.getLogger("aiokafka.producer.sender")
-    sender_log.addFilter(_expected)
-    try:
-        await producer.start()
-    except BaseException:
-        await producer.stop()
-        raise
-    finally:
-        sender_log.removeFilter(_expected)
+    with quiet():
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
     return producer
 
 
-def _expected(record: logging.LogRecord) -> bool:
-    # aiokafka logs an error for what we try on purpose and answer with a warning of our own.
-    return "InitProducerId" not in record.getMessage()
+@contextmanager
+def quiet() -> Generator[None]:
+    """Meanwhile, leave out what aiokafka logs of failed connections: the error says it, once and with what to do."""
+    loggers = [logging.getLogger(name) for name in ("aiokafka", "aiokafka.producer.sender")]
+    for logger in loggers:
+        logger.addFilter(_not_ours)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_not_ours)
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return "InitProducerId" not in text and "Unable connect to" not in text
+
+
+async def start_error(cluster: Cluster, error: KafkaError) -> BrokerError:
+    """Why a client could not start: what the broker, or we, object to in the other, else what aiokafka says."""
+    return await find_refusal(cluster) or broker_error(cluster, error)
 
 
 def broker_error(cluster: Cluster, error: BaseException) -> BrokerError:
@@ -127,11 +145,12 @@ async def require_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, in
     """Number of partitions by topic (full names); raises `BrokerError` where one is missing. Creates none."""
     client: Any = AIOKafkaClient(**cluster.client_options())
     try:
-        await client.bootstrap()
-        # All topics: a broker that may create topics does so for any that is asked for by name.
-        metadata = await client.fetch_all_metadata()
+        with quiet():
+            await client.bootstrap()
+            # All topics: a broker that may create topics does so for any that is asked for by name.
+            metadata = await client.fetch_all_metadata()
     except KafkaError as error:
-        raise broker_error(cluster, error) from error
+        raise await start_error(cluster, error) from error
     finally:
         await client.close()
     counts = {name: len(metadata.partitions_for_topic(name) or ()) for name in names}

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX
 from syncline.errors import BrokerError, SettingsError
-from syncline.kafka import Cluster, as_cluster, broker_error
+from syncline.kafka import Cluster, as_cluster, quiet, start_error
 
 DAY_MS = 24 * 60 * 60 * 1000
 DECISIONS_EXTRA_MS = 7 * DAY_MS
@@ -83,10 +83,11 @@ async def admin_client(cluster: Cluster) -> AsyncGenerator[Any]:
     """Connect an admin client; Kafka's errors inside become BrokerError."""
     client: Any = AIOKafkaAdminClient(client_id="syncline-topics", **cluster.client_options())
     try:
-        await client.start()
-        yield client
+        with quiet():
+            await client.start()
+            yield client
     except KafkaError as error:
-        raise broker_error(cluster, error) from error
+        raise await start_error(cluster, error) from error
     finally:
         await client.close()
 

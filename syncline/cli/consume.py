@@ -51,14 +51,14 @@ def consume(
 
 async def _print(results: ResultConsumer, as_json: bool, max_results: int, idle_s: float | None) -> None:
     line = json_line if as_json else human_line
-    try:
-        async with results:
+    async with results:
+        try:
             while not max_results or results.progress.n_received < max_results:
                 received = await results.receive(idle_s)
                 if received is None:
                     break
                 typer.echo(line(received))
-    finally:
-        progress = results.progress
-        unreadable = f", {progress.n_unreadable} could not be read" if progress.n_unreadable else ""
-        typer.echo(f"{progress.n_received} results, {progress.n_repeats} repeats dropped{unreadable}", err=True)
+        finally:
+            progress = results.progress
+            unreadable = f", {progress.n_unreadable} could not be read" if progress.n_unreadable else ""
+            typer.echo(f"{progress.n_received} results, {progress.n_repeats} repeats dropped{unreadable}", err=True)
