@@ -18,6 +18,7 @@ from models import registry
 from models.protocol import Model
 from streams.health.readiness import lag_reasons, total_lag
 from streams.health.server import HealthServer
+from streams.kafka.access import AccessWatch
 from streams.kafka.app import SynclineApp
 from streams.kafka.faust import driver as faust_driver
 from streams.kafka.log import LogTail
@@ -29,7 +30,7 @@ from streams.partition.hub import Hub
 from streams.partition.parts import Fuse, Parts
 from streams.settings import WorkerSettings
 from syncline.contract import DECISIONS
-from syncline.errors import BrokerError, SettingsError
+from syncline.errors import AccessError, BrokerError, SettingsError
 from syncline.kafka import Cluster
 from syncline.results import ModelInfo
 
@@ -64,6 +65,7 @@ class Worker:
         """Something would not end; the process must be ended."""
         self._tail: LogTail | None = None
         self._lag_watch: LagWatch | None = None
+        self._access: AccessWatch | None = None
         self.health = HealthServer(settings.web_host, settings.web_port, self._not_live, self._not_ready, self._facts)
 
     def stop(self) -> None:
@@ -148,6 +150,8 @@ class Worker:
         while not self._stop.is_set():
             try:
                 n_partitions, trouble = await count_partitions(self._cluster, settings.topic_prefix)
+            except AccessError:
+                raise  # a setting is wrong: waiting mends nothing
             except BrokerError as error:
                 n_partitions, trouble = 0, str(error)
             if n_partitions:
@@ -197,9 +201,11 @@ class Worker:
         settings = self._settings
         high_waters = HighWaters(self._cluster, settings.topic_prefix, self._hub, parts)
         self._lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
+        lag_watch = self._lag_watch
+        self._access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
         counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions)
-        works = (self._hub.tick(), high_waters.run(), self._lag_watch.run(), counting, self._watch_application(app))
-        tasks = [asyncio.create_task(work) for work in works]
+        works = (self._hub.tick(), high_waters.run(), lag_watch.run(), self._access.run(), counting)
+        tasks = [asyncio.create_task(work) for work in (*works, self._watch_application(app))]
         for task in [*tasks, *([tail.task] if tail.task else [])]:
             task.add_done_callback(self._on_task_done)
         return tasks
@@ -248,6 +254,8 @@ class Worker:
             yield why
         if self._tail is not None and self._tail.failing:
             yield f"the decision log cannot be read: {self._tail.failing}"
+        if self._access is not None and self._access.refused:
+            yield self._access.refused
         if self._lag_watch is not None:
             yield from lag_reasons(self._hub.lags(), self._lag_watch.silent_ms, self._settings.lag_limits)
 
