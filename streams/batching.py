@@ -53,6 +53,11 @@ class Batcher(Generic[T, R]):
         return len(self._queue)
 
     @property
+    def n_running(self) -> int:
+        """Items of the batch that is on the device."""
+        return len(self._running)
+
+    @property
     def down(self) -> tuple[float, str] | None:
         """Since when (seconds of the clock) the model fails on everything, and with what; None while it works."""
         since_s = self._bisector.down_since_s

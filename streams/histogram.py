@@ -9,7 +9,25 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-LATENCY_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000)
+LATENCY_BOUNDS_MS = (
+    1,
+    2,
+    5,
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    30_000,
+    60_000,
+    300_000,
+    3_600_000,
+)
 """For whatever should take milliseconds and may take minutes."""
 
 
@@ -24,10 +42,10 @@ class Histogram:
         self.total = 0.0
         """The sum of all values."""
 
-    def add(self, value: float) -> None:
-        """Count one value; a bound belongs to its own bucket."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def add(self, value: float, n: int = 1) -> None:
+        """Count one value, or `n` equal ones; a bound belongs to its own bucket."""
+        self.counts[bisect_left(self.bounds, value)] += n
+        self.total += n * value
 
     @property
     def n(self) -> int:

@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
 
 from models import registry
 from models.protocol import Model
-from streams.health.readiness import lag_reasons, total_lag
-from streams.health.server import HealthServer
+from streams.health.state import Health
 from streams.kafka.access import AccessWatch
 from streams.kafka.app import SynclineApp
 from streams.kafka.faust import driver as faust_driver
 from streams.kafka.log import LogTail
 from streams.kafka.publish import Producer
 from streams.kafka.watch import WAIT_FOR_TOPICS_S, HighWaters, LagWatch, count_partitions, watch_partitions
+from streams.metrics.sources import Sources
 from streams.model.runner import ModelRunner
 from streams.partition.decode import Decoder
 from streams.partition.hub import Hub
@@ -56,17 +56,11 @@ class Worker:
         self._settings = settings
         self._cluster = Cluster.of(settings.brokers, settings.security)
         self._hub = Hub(settings.topic_prefix)
-        self._starting = "starting"
         self._stop = asyncio.Event()
-        self._broken: BaseException | None = None
-        self._app: SynclineApp | None = None
-        self._runner: ModelRunner | None = None
         self.hangs = False
         """Something would not end; the process must be ended."""
-        self._tail: LogTail | None = None
-        self._lag_watch: LagWatch | None = None
-        self._access: AccessWatch | None = None
-        self.health = HealthServer(settings.web_host, settings.web_port, self._not_live, self._not_ready, self._facts)
+        self._sources = Sources(settings=settings, hub=self._hub)
+        self._health = Health(self._sources)
 
     def stop(self) -> None:
         """Tell it to stop."""
@@ -81,18 +75,18 @@ class Worker:
         """Work until told to stop."""
         settings = self._settings
         try:
-            await self.health.start()
+            await self._health.server.start()
         except OSError as error:
             raise SettingsError(
                 "web_port", settings.web_port, f"a free port of {settings.web_host}: {error}"
             ) from error
-        log.info("health: http://%s:%d/readyz", settings.web_host, self.health.port)
+        log.info("health: http://%s:%d/readyz", settings.web_host, self._health.server.port)
         try:
             await self._work()
         finally:
-            await self.health.stop()
-        if self._broken is not None:
-            raise self._broken
+            await self._health.server.stop()
+        if self._sources.broken is not None:
+            raise self._sources.broken
 
     async def _work(self) -> None:
         settings, topic = self._settings, self._settings.topic_prefix + DECISIONS
@@ -104,16 +98,19 @@ class Worker:
             producer = Producer(self._cluster)
             await producer.start()
             stack.push_async_callback(producer.stop)
-            self._tail = tail = LogTail(self._cluster, topic)
+            tail = LogTail(self._cluster, topic)
             await tail.start()
             stack.push_async_callback(tail.stop)
             pool = stack.enter_context(ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode"))
             decoder = Decoder(settings.join, n_partitions, model.prepare, settings.max_event_bytes)
-            self._app = app = SynclineApp(settings, self._cluster, self._hub.hand_over, self._hub)
+            app = SynclineApp(settings, self._cluster, self._hub.hand_over, self._hub)
             parts = self._parts(app, model, decoder, pool, producer, tail, fuse)
             self._hub.use(parts)
+            sources = self._sources
+            sources.decoder, sources.producer, sources.tail, sources.model = decoder, producer, tail, parts.model_info
+            sources.heartbeat = lambda: app.batches.heartbeat
             stack.push_async_callback(_end, self._start_background(app, parts, n_partitions, tail))
-            self._starting = ""
+            sources.starting = ""
             await self._run_application(app)
 
     async def _run_application(self, app: SynclineApp) -> None:
@@ -126,7 +123,7 @@ class Worker:
             await told
             await self._drain()
         finally:
-            self._starting = "stopping"
+            self._sources.starting = "stopping"
             stopping = asyncio.create_task(app.stop())  # commits and leaves the group
             await asyncio.wait([stopping], timeout=STOP_LIMIT_S)
             if not stopping.done():
@@ -136,10 +133,10 @@ class Worker:
             await _end([starting, told])
 
     async def _load_model(self, stack: AsyncExitStack) -> tuple[Model, Fuse | None]:
-        self._starting = f"loading model {self._settings.model}"
+        self._sources.starting = f"loading model {self._settings.model}"
         if self._settings.model == NULL:
             return registry.load(NULL), None
-        self._runner = runner = ModelRunner(lambda: registry.load(self._settings.model), self._settings.runner)
+        self._sources.runner = runner = ModelRunner(lambda: registry.load(self._settings.model), self._settings.runner)
         stack.push_async_callback(runner.close)
         await runner.start()
         return runner.model, runner.fuse
@@ -156,7 +153,7 @@ class Worker:
                 n_partitions, trouble = 0, str(error)
             if n_partitions:
                 return n_partitions
-            self._starting = trouble
+            self._sources.starting = trouble
             if trouble != told:
                 log.warning("waiting: %s", trouble)
                 told = trouble
@@ -193,6 +190,7 @@ class Worker:
             resolve=lambda epoch, topic, p, at: app.batches.resolve(epoch, faust_driver.TP(prefix + topic, p), at),
             fetched_high_water=lambda topic, p: app.batches.fetched_high_water(faust_driver.TP(prefix + topic, p)),
             on_broken=self._on_broken,
+            meter=self._sources.meter,
         )
 
     def _start_background(
@@ -200,18 +198,17 @@ class Worker:
     ) -> list[asyncio.Task[None]]:
         settings = self._settings
         high_waters = HighWaters(self._cluster, settings.topic_prefix, self._hub, parts)
-        self._lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
-        lag_watch = self._lag_watch
-        self._access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
+        lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
+        access = self._sources.access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
         counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions)
-        works = (self._hub.tick(), high_waters.run(), lag_watch.run(), self._access.run(), counting)
+        works = (self._hub.tick(), high_waters.run(), lag_watch.run(), access.run(), counting, self._health.beat())
         tasks = [asyncio.create_task(work) for work in (*works, self._watch_application(app))]
         for task in [*tasks, *([tail.task] if tail.task else [])]:
             task.add_done_callback(self._on_task_done)
         return tasks
 
     async def _drain(self) -> None:
-        if self._broken is not None:
+        if self._sources.broken is not None:
             return
         log.info("stopping: carrying out what is decided")
         if not await self._hub.drain(self._settings.drain_ms / 1_000):
@@ -220,9 +217,9 @@ class Worker:
     # --- trouble -----------------------------------------------------------------------------------------------
 
     def _on_broken(self, error: BaseException) -> None:
-        if self._broken is None:
+        if self._sources.broken is None:
             log.error("this worker ends: %r", error, exc_info=error)
-            self._broken = error
+            self._sources.broken = error
         self._stop.set()
 
     async def _watch_application(self, app: SynclineApp) -> None:
@@ -234,33 +231,6 @@ class Worker:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._on_broken(error)
-
-    def _not_live(self) -> Iterator[str]:
-        if self._broken is not None:
-            yield f"ending: {self._broken!r}"
-        if self._runner is not None and (why := self._runner.health().not_live):
-            yield why
-
-    def _not_ready(self) -> Iterator[str]:
-        if self._starting:
-            yield self._starting
-        elif self._app is not None:
-            generation, sent_s = self._app.batches.heartbeat
-            silent_s = time.monotonic() - sent_s
-            if generation >= 0 and silent_s * 1_000 > self._settings.session_timeout_ms:
-                yield f"the group's coordinator has answered no heartbeat for {silent_s:.0f} s"
-        yield from self._hub.reasons()
-        if self._runner is not None and (why := self._runner.health().not_ready):
-            yield why
-        if self._tail is not None and self._tail.failing:
-            yield f"the decision log cannot be read: {self._tail.failing}"
-        if self._access is not None and self._access.refused:
-            yield self._access.refused
-        if self._lag_watch is not None:
-            yield from lag_reasons(self._hub.lags(), self._lag_watch.silent_ms, self._settings.lag_limits)
-
-    def _facts(self) -> dict[str, Any]:
-        return {"lag": total_lag(self._hub.lags(), self._lag_watch.silent_ms) if self._lag_watch else None}
 
 
 async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:

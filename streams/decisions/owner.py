@@ -283,6 +283,11 @@ class PartitionOwner:
         return self._holds.held
 
     @property
+    def on_its_way(self) -> Load:
+        """What of it is proposed or decided, with all members here."""
+        return self._holds.on_its_way
+
+    @property
     def positions(self) -> dict[str, int]:
         """Per media topic the next offset to arrive."""
         return self._holds.positions

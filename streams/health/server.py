@@ -1,4 +1,4 @@
-"""/livez and /readyz: a small web server of our own, with the reasons in words.
+"""/livez, /readyz and /metrics: a small web server of our own, with the reasons in words.
 
     GET /readyz    {"ok": false, "reasons": ["partition 2: recovering from the decision log"], "lag": null}
     GET /readyz    {"ok": true, "reasons": [], "lag": {"records": 120, "age_ms": 340}}
@@ -20,12 +20,24 @@ Facts = Callable[[], dict[str, Any]]
 """What /readyz says beside its reasons, ready or not."""
 
 
-class HealthServer:
-    """Answers GET /livez and /readyz with 200 or 503 and JSON."""
+Metrics = Callable[[str], tuple[bytes, str]]
+"""Body and content type for an Accept header."""
 
-    def __init__(self, host: str, port: int, not_live: Reasons, not_ready: Reasons, facts: Facts = dict) -> None:
+
+class HealthServer:
+    """Answers GET /livez and /readyz with 200 or 503 and JSON, GET /metrics with Prometheus' text."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        not_live: Reasons,
+        not_ready: Reasons,
+        facts: Facts = dict,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._host, self._wanted_port = host, port
-        self._not_live, self._not_ready, self._facts = not_live, not_ready, facts
+        self._not_live, self._not_ready, self._facts, self._metrics = not_live, not_ready, facts, metrics
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -34,6 +46,7 @@ class HealthServer:
         application = web.Application()
         application.router.add_get("/livez", self._livez)
         application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", self._metricsz)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._wanted_port).start()
@@ -49,6 +62,12 @@ class HealthServer:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         return _answer([*self._not_live(), *self._not_ready()], self._facts())
+
+    async def _metricsz(self, request: web.Request) -> web.Response:
+        if self._metrics is None:
+            raise web.HTTPNotFound
+        body, content_type = self._metrics(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
 
 def _answer(reasons: Iterable[str], facts: dict[str, Any]) -> web.Response:

@@ -7,6 +7,8 @@ high_water, joined --> timers: waited long enough, with proof? ----------> decid
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
 from streams.join.awaits import Awaits
 from streams.join.clocks import NEVER_MS, Clocks
@@ -151,6 +153,11 @@ class PartitionJoin:
     def next_deadline_ms(self) -> int | None:
         """When `decide` is to be called next for a timer's sake; None if no timer runs towards its deadline."""
         return self._timers.next_deadline_ms()
+
+    @property
+    def streams(self) -> Collection[StreamState]:
+        """The streams with something undecided, to look at (streams/join/pending.py)."""
+        return self._streams.values()
 
     @property
     def suspicious(self) -> bool:

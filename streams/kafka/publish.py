@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from streams.decisions.records import Task
+from streams.histogram import LATENCY_BOUNDS_MS, Histogram
 from syncline.contract import DEADLETTER
 from syncline.deadletters import shrink_dead_letter
 from syncline.kafka import Cluster, start_producer
@@ -31,11 +33,30 @@ RETRY_S = 0.2
 LEAVE_LIMIT_S = 3.0
 
 
+class SendStats:
+    """What a producer has sent since its start, by full name of the topic."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, Histogram] = {}
+        """How long the broker took to acknowledge each batch, times of waiting for it included."""
+        self.n_records: Counter[str] = Counter()
+        self.n_errors: Counter[str] = Counter()
+        """Batches that were not acknowledged; they are sent again."""
+
+    def sent(self, topic: str, n_records: int, ms: float) -> None:
+        """A batch was acknowledged."""
+        self.n_records[topic] += n_records
+        if topic not in self.ms:
+            self.ms[topic] = Histogram(LATENCY_BOUNDS_MS)
+        self.ms[topic].add(ms)
+
+
 class Producer:
     """aiokafka's producer: `acks=all`, idempotent where the broker can; one that breaks is replaced."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self.stats = SendStats()
         self._producer: Any = None
         self._replacing = asyncio.Lock()
         self._leaving: set[asyncio.Task[None]] = set()
@@ -59,6 +80,16 @@ class Producer:
         topic: full name; what the records say of it is not read. Raises `KafkaError` or `BrokerError`: nothing is
         known then.
         """
+        started_s = time.monotonic()
+        try:
+            n_sent = await self._send(topic, partition, records)
+        except Exception:
+            self.stats.n_errors[topic] += 1
+            raise
+        self.stats.sent(topic, n_sent, (time.monotonic() - started_s) * 1_000)
+        return n_sent
+
+    async def _send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
         producer = self._producer
         batch, n_taken = producer.create_batch(), 0
         for record in records:
@@ -76,7 +107,7 @@ class Producer:
             if not error.retriable:
                 await self._replace(producer)
             if isinstance(error, MessageSizeTooLargeError) and n_taken > 1:  # this topic takes less than is usual
-                return await self.send(topic, partition, records[: n_taken // 2])
+                return await self._send(topic, partition, records[: n_taken // 2])
             raise
         return n_taken
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from typing import Any, Literal
+
+from streams.histogram import Histogram
 
 FlushReason = Literal["full", "cost", "timeout", "idle", "drain"]
 """Why a batch left: it had `max_items`; the next item would break `max_cost`; the first item had waited
 `max_wait_ms`; the device was free and nobody asked to wait; the batcher is being drained."""
 
 WAIT_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
-"""Upper bounds of the buckets of the wait histogram, inclusive; one more bucket takes the rest."""
+"""Upper bounds of the buckets of the histogram of waits, inclusive; one more bucket takes the rest."""
+RUN_BOUNDS_MS = (*WAIT_BOUNDS_MS, 10_000, 30_000, 60_000)
 
 
 class BatchStats:
@@ -27,8 +29,9 @@ class BatchStats:
         self.busy_s = 0.0
         self.sizes: Counter[int] = Counter()
         self.reasons: Counter[FlushReason] = Counter()
-        self.waits_ms = [0] * (len(WAIT_BOUNDS_MS) + 1)
-        self.wait_s_sum = 0.0
+        self.waits_ms = Histogram(WAIT_BOUNDS_MS)
+        self.runs_ms = Histogram(RUN_BOUNDS_MS)
+        """Each call of the model, those that failed included."""
 
     def left(self, waits_s: list[float], reason: FlushReason) -> None:
         """A batch leaves for the device; one wait per item, from its arrival."""
@@ -37,8 +40,7 @@ class BatchStats:
         self.sizes[len(waits_s)] += 1
         self.reasons[reason] += 1
         for wait_s in waits_s:
-            self.wait_s_sum += wait_s
-            self.waits_ms[bisect_left(WAIT_BOUNDS_MS, wait_s * 1_000)] += 1
+            self.waits_ms.add(wait_s * 1_000)
 
     @property
     def fill(self) -> float:
@@ -57,6 +59,6 @@ class BatchStats:
             "fill": self.fill,
             "sizes": dict(sorted(self.sizes.items())),
             "reasons": dict(self.reasons),
-            "wait_s_sum": self.wait_s_sum,
-            "waits_ms": dict(zip([*map(str, WAIT_BOUNDS_MS), "more"], self.waits_ms, strict=True)),
+            "wait_s_sum": self.waits_ms.total / 1_000,
+            "waits_ms": dict(zip([*map(str, WAIT_BOUNDS_MS), "more"], self.waits_ms.counts, strict=True)),
         }

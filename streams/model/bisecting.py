@@ -81,6 +81,7 @@ class Bisector(Generic[T, R]):
 
     async def _try(self, part: list[Entry[T, R]], parts: list[list[Entry[T, R]]]) -> Exception | None:
         """Run `part`: answer its entries, or return the error; entries with errors of their own join `parts`."""
+        started_s = self._clock.now_s()
         try:
             results = await self._run([entry.item for entry in part])
             if len(results) != len(part):
@@ -88,6 +89,8 @@ class Bisector(Generic[T, R]):
         except Exception as error:
             self._stats.n_failed_runs += 1
             return error
+        finally:
+            self._stats.runs_ms.add((self._clock.now_s() - started_s) * 1_000)
         for entry, result in zip(part, results, strict=True):
             if isinstance(result, Exception):
                 self._stats.n_failed_runs += 1

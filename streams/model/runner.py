@@ -82,6 +82,21 @@ class ModelRunner:
         """What the batcher did."""
         return self._batcher.stats
 
+    @property
+    def n_queued(self) -> int:
+        """Sets that wait for the device."""
+        return self._batcher.n_queued
+
+    @property
+    def n_running(self) -> int:
+        """Sets of the batch that is on the device."""
+        return self._batcher.n_running
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the model has run since the start, the run under way included."""
+        return self.stats.runs_ms.total / 1_000 + self._thread.busy_s()
+
     async def start(self) -> None:
         """Load the model on its thread and warm it up; raises what the model raises."""
         self._thread.start()

@@ -29,7 +29,7 @@ class Carrier:
 
     def __init__(self, parts: Parts, partition: int, owner: PartitionOwner, schedule: Schedule, spawn: Spawn) -> None:
         self._partition, self._owner, self._schedule, self._spawn = partition, owner, schedule, spawn
-        self._model = parts.fuse
+        self._model, self._meter = parts.fuse, parts.meter
         self._outputs = Outputs(partition, parts.settings.join.size_ms, parts.model_info)
         self._outbox = Outbox(parts.producer, parts.settings.topic_prefix, partition, self._on_published)
         self._answers: dict[Task, Fusion] = {}
@@ -76,6 +76,7 @@ class Carrier:
 
     def _on_published(self, tasks: list[Task]) -> None:
         if not self._closed:
+            self._meter.published(tasks)
             self._owner.on_published(tasks)
             self._schedule()
 

@@ -6,15 +6,19 @@ Runs on the decode threads, a chunk of neighbouring records of one topic partiti
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from models.protocol import Prepared
 from streams.decisions.records import Record, Rejected
+from streams.histogram import Histogram
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
 from streams.partition.sources import Sources
+from syncline.contract import MEDIA_TOPICS
 from syncline.errors import ContractError, MediaError
 from syncline.events import MediaEvent, check_value, parse_headers
 from syncline.ids import id_hash
@@ -25,6 +29,7 @@ log = logging.getLogger(__name__)
 Prepare = Callable[[str, bytes, str, str | None], Prepared]
 """`Model.prepare`: (modality, data, content type, language) -> what the model takes; raises `MediaError`."""
 
+DECODE_BOUNDS_MS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000)
 HELD_BYTES = 2_000
 """What a held record costs beside its value: objects, headers, its item."""
 _WORTH_A_LINE = frozenset({"misrouted", "no_key", "key_mismatch"})
@@ -51,11 +56,23 @@ class Decoder:
         self._offset_ms, self._max_ahead_ms = settings.offset_ms, settings.max_ahead_ms
         self._n_partitions, self._prepare, self._max_event_bytes = n_partitions, prepare, max_event_bytes
         self._logged: set[str] = set()
+        self.took_ms = {topic: Histogram(DECODE_BOUNDS_MS) for topic in MEDIA_TOPICS}
+        """How long each record took, by topic."""
+        self._counting = Lock()
         self.sources = Sources()
 
     def decode(self, topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
         """aiokafka's records of one topic (unprefixed) and partition, in the same order."""
-        return [self._decode_one(topic, partition, raw) for raw in raws]
+        records: list[Record] = []
+        took_ms: list[float] = []
+        for raw in raws:
+            started_s = time.perf_counter()
+            records.append(self._decode_one(topic, partition, raw))
+            took_ms.append((time.perf_counter() - started_s) * 1_000)
+        with self._counting:
+            for ms in took_ms:
+                self.took_ms[topic].add(ms)
+        return records
 
     def _decode_one(self, topic: str, partition: int, raw: Any) -> Record:
         payload = Payload(raw)

@@ -50,6 +50,7 @@ class PartitionDriver:
             {topic: offset or 0 for topic, offset in assigned.committed.items()},
             parts.now_ms(),
             session_timeout_ms=parts.settings.session_timeout_ms,
+            tally=parts.meter.tally,
         )
         self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
         self._decoding = {
@@ -72,7 +73,10 @@ class PartitionDriver:
 
     def stop(self) -> None:
         """Do nothing more."""
+        if self._stopped:
+            return
         self._stopped = True
+        self.owner.end()
         self._parts.tail.leave(self._partition)
         self._carrier.close()
         for task in self._tasks:
@@ -102,6 +106,11 @@ class PartitionDriver:
         """Nothing is decided and not yet carried out."""
         return self.state != "" or (self.owner.idle and not any(self._decoding.values()))
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The topics that are read now: neither back-pressure, nor decoding, nor recovery is in the way."""
+        return self._not_held
+
     def reasons(self) -> Iterator[str]:
         """Why this partition number does no work now."""
         for what in (self.state, self.append_failing, *self._carrier.failing):
@@ -111,6 +120,7 @@ class PartitionDriver:
             yield f"partition {self._partition}: {self.owner.state} the decision log"
 
     async def _recover(self) -> None:
+        started_ms = self._parts.now_ms()
         append = self.owner.take_commands().append
         if append is not None:
             await self._append(append)
@@ -125,6 +135,7 @@ class PartitionDriver:
             except KafkaError as error:
                 log.warning("partition %d: cannot read the decision log, trying again: %r", self._partition, error)
                 await asyncio.sleep(RETRY_S)
+        self._parts.meter.recovery_ms.add(self._parts.now_ms() - started_ms)
         self._reading = True
         self._apply_read()
         self.schedule()
@@ -166,6 +177,7 @@ class PartitionDriver:
             elif done:
                 self.owner.on_records(topic, done, now_ms)
                 self._lags[topic].read(done[-1].payload.raw.timestamp)
+                self._parts.meter.read(topic, done)
 
     def _on_log(self, entries: Entries) -> None:
         if self._stopped:

@@ -32,6 +32,7 @@ class Hub:
         self._process = uuid.uuid4().hex[:12]
         self._parts: Parts | None = None
         self._epoch = -1
+        self.n_assignments = 0
         self.drivers: dict[int, PartitionDriver] = {}
         self._trouble: dict[str, str] = {"joining": "waiting for an assignment of the consumer group"}
 
@@ -45,6 +46,7 @@ class Hub:
         """An assignment begins: start a driver for each partition number."""
         self.stop()
         self._epoch = epoch
+        self.n_assignments += 1
         self._trouble.pop("joining", None)
         self._trouble.pop("assignment", None)
         by_partition: dict[int, dict[str, int | None]] = defaultdict(dict)

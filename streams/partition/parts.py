@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from models.protocol import Fusion, Member
 from streams.kafka.log import LogTail
 from streams.kafka.publish import Producer
+from streams.metrics.meter import Meter
 from streams.partition.decode import Decoder
 from streams.settings import WorkerSettings
 from syncline.kafka import Cluster
@@ -27,6 +28,7 @@ class Parts:
     `now_ms`: monotonic. `heartbeat`: (generation, when the last heartbeat that succeeded in it was sent).
     `hold(epoch, topic, partition, held)`, `resolve(epoch, topic, partition, next_offset)`: to the consumer.
     `fetched_high_water(topic, partition)`: as the last fetch said.
+    `meter`: what all of them are measured with.
     `on_broken`: an error that nobody foresaw; the worker ends, and its successor starts from the log.
     """
 
@@ -45,6 +47,7 @@ class Parts:
     resolve: Callable[[int, str, int, int], None]
     fetched_high_water: Callable[[str, int], int]
     on_broken: Callable[[BaseException], None]
+    meter: Meter = field(default_factory=Meter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from syncline.errors import ServiceMissingError
+from syncline.version import version
 
 COMMANDS = {
     "broker": "Run the embedded broker on this machine.",
@@ -52,14 +52,6 @@ def load(name: str) -> Any:
 def existing() -> list[str]:
     """Names of the commands whose modules exist, in the order of the help."""
     return [name for name in COMMANDS if importlib.util.find_spec(f"syncline.cli.{name}") is not None]
-
-
-def version() -> str:
-    """The installed version, `unknown` where the code runs without having been installed."""
-    try:
-        return importlib.metadata.version("syncline")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def build() -> typer.Typer:

@@ -20,6 +20,7 @@ import msgspec
 
 from tests.support.brokers import TestBroker
 from tests.support.interferences import VARIABLE, Interferences, Switches
+from tests.support.scraped import Scraped
 
 ROOT = Path(__file__).parents[2]
 SESSION_TIMEOUT_MS = {"tansu": 3_000, "apache": 6_000}
@@ -131,6 +132,11 @@ class WorkerProcess:
             return 0, {}
         return await asyncio.to_thread(_get, f"http://127.0.0.1:{ports[-1]}{path}")
 
+    async def scrape(self) -> Scraped:
+        """What its /metrics says; fails where it does not answer."""
+        port = re.findall(r"health: http://127\.0\.0\.1:(\d+)/", self.log())[-1]
+        return Scraped(await asyncio.to_thread(_get_text, f"http://127.0.0.1:{port}/metrics"))
+
     async def until_ready(self, limit_s: float = READY_TIMEOUT_S) -> None:
         """Wait until /readyz says so."""
         answer: dict[str, Any] = {}
@@ -142,6 +148,11 @@ class WorkerProcess:
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"not ready after {limit_s} s: {answer}\n{self.log()[-3000:]}") from None
+
+
+def _get_text(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 (our own loopback server)
+        return response.read().decode()
 
 
 def _get(url: str) -> tuple[int, dict[str, Any]]:

@@ -12,6 +12,7 @@ import pytest
 from models.protocol import Fusion, Member
 from streams.decisions.records import Task
 from streams.join.settings import JoinSettings
+from streams.metrics.meter import Meter
 from streams.partition.carry_out import Carrier
 from streams.settings import WorkerSettings
 from syncline.errors import NoAnswerError, SetFailedError
@@ -44,8 +45,9 @@ class World:
         self.owner, self.sent, self.looked = Owner(), list[bytes](), asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         settings = WorkerSettings(join=JoinSettings())
+        self.meter, producer = Meter(), SimpleNamespace(send=self._send)
         parts: Any = SimpleNamespace(
-            fuse=model, settings=settings, model_info=ModelInfo("m", "1"), producer=SimpleNamespace(send=self._send)
+            fuse=model, settings=settings, model_info=ModelInfo("m", "1"), producer=producer, meter=self.meter
         )
         owner: Any = self.owner
         self.carrier = Carrier(parts, 0, owner, self.looked.set, self._spawn)
@@ -95,6 +97,7 @@ async def test_an_answer_is_kept_until_it_is_the_streams_turn() -> None:
     await asyncio.wait_for(world.looked.wait(), 10)
     assert [decode_fused(value).labels for value in world.sent] == [(("cat", 1.0),)]
     assert world.owner.published == [task]
+    assert (world.meter.e2e_ms.n, world.meter.pipeline_ms.n) == (1, 1)
     world.carrier.close()
 
 
