@@ -33,33 +33,34 @@ Reason = Literal[
     "text_too_many_marks",
     "text_no_words",
 ]
-"""What stands in the dead letter.
-
-empty: no bytes at all.
-too_many_bytes: more bytes than `max_bytes`.
-content_type_unknown: the declared content type is none that the modality takes.
-content_type_mismatch: the bytes do not begin as the declared content type does.
-image_header: the picture's header is cut short, contradicts itself or gives a size of 0.
-image_too_many_pixels: width x height is above `max_pixels` (decompression bombs end here, before decoding).
-image_too_many_parts: more segments, chunks or scans than any honest picture has.
-image_undecodable: the decoder fails, or warns.
-audio_header: the header is cut short, contradicts itself or claims more than is there.
-audio_codec_unknown: a codec or sample format that is not on the allow-list.
-audio_sample_rate: below `min_rate_hz` or above `max_rate_hz`.
-audio_too_many_channels: 0 channels, or more than `max_channels`.
-audio_too_many_seconds: longer than `max_seconds`.
-audio_too_many_samples: frames x channels is above `max_samples`.
-audio_no_samples: no sample is left to hear.
-audio_not_finite: NaN or infinite samples.
-audio_out_of_range: samples far beyond full scale.
-audio_undecodable: the decoder fails, or gives fewer frames than the header claims.
-text_charset_unknown: a charset other than UTF-8.
-text_not_utf8: bytes that are not strict UTF-8.
-text_control_character: a control character other than tab, line feed and carriage return.
-text_too_many_characters: more characters than `max_characters`.
-text_too_many_marks: more than 30 combining marks in a row.
-text_no_words: nothing but white space.
-"""
+"""What stands in the dead letter."""
+IN_WORDS: dict[Reason, str] = {
+    "empty": "the file has no bytes",
+    "too_many_bytes": "the file has more bytes than `max_bytes`",
+    "content_type_unknown": "the declared content type is none that the modality takes",
+    "content_type_mismatch": "the bytes do not begin as the declared content type does",
+    "image_header": "the picture's header is cut short, contradicts itself or gives a size of 0",
+    "image_too_many_pixels": "width x height is above `max_pixels` (decompression bombs end here, before decoding)",
+    "image_too_many_parts": "it has more segments, chunks or scans than any honest picture",
+    "image_undecodable": "the decoder fails, or warns",
+    "audio_header": "the header is cut short, contradicts itself or claims more than is there",
+    "audio_codec_unknown": "its codec or sample format is not on the allow-list",
+    "audio_sample_rate": "the sample rate is below `min_rate_hz` or above `max_rate_hz`",
+    "audio_too_many_channels": "it has 0 channels, or more than `max_channels`",
+    "audio_too_many_seconds": "the sound is longer than `max_seconds`",
+    "audio_too_many_samples": "frames x channels is above `max_samples`",
+    "audio_no_samples": "no sample is left to hear",
+    "audio_not_finite": "a sample is NaN or infinite",
+    "audio_out_of_range": "a sample is far beyond full scale",
+    "audio_undecodable": "the decoder fails, or gives fewer frames than the header claims",
+    "text_charset_unknown": "the charset is not UTF-8",
+    "text_not_utf8": "the bytes are not strict UTF-8",
+    "text_control_character": "it has a control character other than tab, line feed and carriage return",
+    "text_too_many_characters": "it has more characters than `max_characters`",
+    "text_too_many_marks": "it has more than 30 combining marks in a row",
+    "text_no_words": "it has nothing but white space",
+}
+"""Each reason, said to people."""
 REASONS: frozenset[str] = frozenset(get_args(Reason))
 
 
