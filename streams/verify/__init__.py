@@ -11,6 +11,8 @@ from streams.verify.check import check
 from streams.verify.history import CommitSample, History, PartitionHistory, Span
 from streams.verify.reading import read_history, watch_commits
 from streams.verify.report import KINDS, Report, Violation
+from streams.verify.show import show
+from streams.verify.shrink import smallest
 
 __all__ = [
     "KINDS",
@@ -22,5 +24,7 @@ __all__ = [
     "Violation",
     "check",
     "read_history",
+    "show",
+    "smallest",
     "watch_commits",
 ]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
-from processors.limits import Reason
+from processors.limits import REASONS
 from streams.join.model import DeadLetterDecision, FailedDecision, RunDecision, UnfusedDecision
 from streams.verify.facts import Fact, Facts
 from streams.verify.log import Placed
 from streams.verify.report import Place, Report, Violation
 from streams.verify.words import in_words, say
 
-PAYLOAD_REASONS = frozenset(get_args(Reason)) | {"model_failed"}
+PAYLOAD_REASONS = REASONS | {"model_failed"}
 """Dead-letter reasons that only the payload or the model can tell: they cannot be judged again without them."""
 
 

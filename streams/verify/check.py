@@ -69,6 +69,8 @@ def _check_partition(
     folded = fold(history.log, history.span(DECISIONS).start)
     facts = Facts(history, folded, judge)
     decided = Decided(folded)
+    for topic, span in history.spans.items():
+        report.count("deleted by retention", topic, span.start)
     _count(folded, report)
     _judge_decisions(history.partition, folded, facts, decided, settings, report)
     results = Results(history, facts, decided, settings, report)

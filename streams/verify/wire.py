@@ -63,7 +63,8 @@ class MediaReader:
         return MediaRecord(raw.offset, raw.timestamp, self._keys.setdefault(key, key), headers, n_bytes)
 
     def _once(self, pair: tuple[str, bytes | None]) -> tuple[str, bytes | None]:
-        if pair[0] in _OF_EACH_EVENT or len(self._known) > 100_000:
+        # A name of another type than text is a mark of ours that equals a text, and means something else.
+        if pair[0] in _OF_EACH_EVENT or type(pair[0]) is not str or len(self._known) > 100_000:
             return pair
         return self._known.setdefault(pair, pair)
 

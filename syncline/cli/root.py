@@ -20,9 +20,11 @@ COMMANDS = {
     "consume": "Print results as they come.",
     "demo": "Line up and fuse four sample streams on this machine, before your eyes.",
     "model": "Train, evaluate or list models.",
+    "verify": "Read all topics back and judge whether every record came to exactly one outcome.",
+    "explain": "Tell what happened to one record.",
 }
 """Every command with its line of help; its module is `syncline.cli.<name>`. One without a module is not listed."""
-SERVICE_COMMANDS = frozenset({"worker", "demo", "model"})
+SERVICE_COMMANDS = frozenset({"worker", "demo", "model", "verify", "explain"})
 """Commands that need `streams`, `processors` and `models`, which the wheel does not hold."""
 
 

@@ -1,0 +1,47 @@
+"""`syncline explain TOPIC PARTITION OFFSET`: what happened to one record."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+
+from streams.settings import WorkerSettings
+from syncline.cli.worker_options import with_worker_settings
+from syncline.kafka import Cluster
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_worker_settings("brokers", "security", "group", "topic_prefix")
+def explain(
+    *,
+    settings: WorkerSettings,
+    topic: Annotated[str, typer.Argument(help="media.image, media.text or media.audio, with or without the prefix.")],
+    partition: Annotated[int, typer.Argument(min=0, help="Its partition, from 0.")],
+    offset: Annotated[int, typer.Argument(min=0, help="Its offset, from 0.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell what happened to one record: what it says, its decision, its set, what was published, what is committed.
+
+    Exit code 1 where there is no such record.
+    """
+    from streams.verify.explain import explain as find
+    from streams.verify.explain_json import as_dict
+    from streams.verify.explain_text import in_words
+
+    found = asyncio.run(
+        find(
+            Cluster.of(settings.brokers, settings.security),
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            topic_prefix=settings.topic_prefix,
+            group=settings.group,
+        )
+    )
+    for line in [json.dumps(as_dict(found))] if as_json else in_words(found):
+        typer.echo(line)

@@ -1,0 +1,112 @@
+"""`syncline verify`: read a deployment's topics back and judge whether every record came to exactly one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.settings import WorkerSettings
+from syncline.cli.progress import show_progress
+from syncline.cli.worker_options import with_worker_settings
+from syncline.kafka import Cluster
+from syncline.send_log import Send, read_send_log
+
+if TYPE_CHECKING:
+    from streams.verify import History, Report, Violation
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_worker_settings("brokers", "security", "group", "topic_prefix", "max_event_bytes", "join")
+def verify(
+    *,
+    settings: WorkerSettings,
+    finished: Annotated[
+        bool,
+        typer.Option(
+            "--finished/--live",
+            help="Finished: all that was sent must have its outcome. Live: what is not committed may be pending.",
+        ),
+    ] = False,
+    send_log: Annotated[
+        list[Path] | None,
+        typer.Option(help="A producer's log of its sends, see `syncline produce --send-log`; may be given again."),
+    ] = None,
+    max_shown: Annotated[int, typer.Option(min=0, help="Violations to print of each kind.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Read all topics back and judge them: outcomes, decisions, repeats, order, commits, sends.
+
+    Give the join settings that the workers had: decisions are judged by them. Nothing is written, and no group is
+    joined. Exit code 0 without violation, 1 with one, 2 for wrong usage.
+    """
+    sends = [send for path in send_log or () for send in read_send_log(path)]
+    history = asyncio.run(_read(settings, sends))
+    report = _check(history, settings, finished)
+    smallest = _smallest(history, report, settings, finished)
+    if as_json:
+        typer.echo(json.dumps(report.as_dict() | {"smallest": smallest}))
+    else:
+        for line in _lines(report, smallest, max_shown):
+            typer.echo(line)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+async def _read(settings: WorkerSettings, sends: list[Send]) -> History:
+    from streams.verify import read_history
+
+    with ExitStack() as stack:
+        bars: list[Callable[[int], None]] = []
+
+        def show(n_read: int, n_total: int) -> None:
+            if not bars:  # how much there is to read is known only now
+                bars.append(stack.enter_context(show_progress("reading", n_total)))
+            bars[0](n_read)
+
+        return await read_history(
+            Cluster.of(settings.brokers, settings.security),
+            topic_prefix=settings.topic_prefix,
+            group=settings.group,
+            sends=sends,
+            on_progress=show,
+        )
+
+
+def _check(history: History, settings: WorkerSettings, finished: bool) -> Report:
+    from streams.verify import check
+
+    return check(history, settings.join, finished=finished, max_event_bytes=settings.max_event_bytes)
+
+
+def _smallest(history: History, report: Report, settings: WorkerSettings, finished: bool) -> dict[str, list[str]]:
+    """For the first violation of each kind, its sentence and the smallest history that shows it."""
+    from streams.verify import show, smallest
+
+    firsts: dict[str, Violation] = {}
+    for violation in report.violations:
+        firsts.setdefault(violation.kind, violation)
+    found: dict[str, list[str]] = {}
+    for kind, violation in firsts.items():
+        part = smallest(history, violation, settings.join, finished=finished, max_event_bytes=settings.max_event_bytes)
+        found[kind] = [str(violation), *show(part)]
+    return found
+
+
+def _lines(report: Report, smallest: dict[str, list[str]], max_shown: int) -> list[str]:
+    lines = report.lines()
+    for kind, n_found in report.n_by_kind.items():
+        shown = [str(violation) for violation in report.violations if violation.kind == kind][:max_shown]
+        lines += ["", *shown]
+        if n_found > len(shown):
+            lines.append(f"{kind}: {n_found - len(shown)} more")
+        if shown:
+            lines += ["the smallest history that shows the first:", *(f"  {line}" for line in smallest[kind][1:])]
+    return lines
