@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 
 from streams.decisions.entries import ResolvedRun
 from streams.decisions.holds import Holds
-from streams.decisions.naming import Key, keys_of, moves_nothing
+from streams.decisions.naming import Key, keys_of, moves_nothing, named_item
 from streams.decisions.records import NOT_NAMED, Commands, Held, Task
+from streams.decisions.recovery import MadeAnewError
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.waiting import Waiting
 from streams.join.model import (
@@ -31,6 +32,7 @@ class CarryOut:
     def __init__(self, holds: Holds, rules: Rules = ALL_RULES) -> None:
         self._holds, self._rules = holds, rules
         self._waiting = Waiting()
+        self._unknown: dict[str, range] = {}
         self._queues: dict[str, deque[Task]] = {}
         self._fuse: list[Task] = []
         self._publish: list[Task] = []
@@ -51,6 +53,13 @@ class CarryOut:
         topics = self._holds.topics
         return ((topic, offset) for topic, offset in self._published if offset >= topics[topic].position)
 
+    def know_of_fresh(self, topic: str, resolved: int) -> None:
+        """`topic` has no committed offset; of what lies below its start, all below `resolved` was resolved.
+
+        Before the first decision is confirmed. What lies between is gone, and nobody knows whether its outcome is out.
+        """
+        self._unknown[topic] = range(resolved, self._holds.topics[topic].acknowledged)
+
     # --- confirmed decisions, in log order ---------------------------------------------------------------------
 
     def confirm(self, decision: Decision, log_offset: int) -> None:
@@ -67,17 +76,20 @@ class CarryOut:
             self._begin(Task(decision, keys_of(decision), log_offset))
 
     def _begin(self, task: Task) -> None:
-        topics = self._holds.topics
-        below = [key for key in task.keys if key[1] < topics[key[0]].acknowledged]
-        # Members are resolved together: one below the acknowledged offsets says that all outputs are on the broker,
-        # and so does one that a snapshot names as resolved.
-        task.done = bool(below) or not self._published.isdisjoint(task.keys)
-        task.n_missing -= len(below)
+        resolved = [self._is_resolved(*key) for key in task.keys]
+        # Members are resolved together: one that is says that all outputs of its set are on the broker, and so does one
+        # that a snapshot names as resolved.
+        task.done = any(resolved) or not self._published.isdisjoint(task.keys)
+        task.n_missing -= sum(resolved)
         if isinstance(task.decision, SetDecision) and not task.done:
             self._queues.setdefault(task.decision.stream, deque()).append(task)
         for index, key in enumerate(task.keys):
-            if key[1] >= topics[key[0]].acknowledged:
+            if not resolved[index]:
                 self._attach_or_wait(task, key, index)
+
+    def _is_resolved(self, topic: str, offset: int) -> bool:
+        below = offset < self._holds.topics[topic].acknowledged
+        return below and offset not in self._unknown.get(topic, ())
 
     def _attach_or_wait(self, task: Task | ClosedDecision, key: Key, index: int) -> None:
         held = self._holds.get(*key)
@@ -103,7 +115,14 @@ class CarryOut:
     def arrived(self, held: Held) -> None:
         """A record is here; decisions in the log may name it."""
         for task, index in self._waiting.pop(held.topic, held.offset):
+            self._check_identity(task, held, index)
             self._attach(task, held, index)
+
+    def _check_identity(self, task: Task | ClosedDecision, held: Held, index: int) -> None:
+        named = named_item(task.decision if isinstance(task, Task) else task, index)
+        if named is not None and held.item is not None and named.id_hash != held.item.id_hash:
+            finding = f"the log names another record at offset {held.offset} than the one that is there"
+            raise MadeAnewError(held.topic, finding)
 
     def _attach(self, task: Task | ClosedDecision, held: Held, index: int) -> None:
         if isinstance(task, ClosedDecision):
@@ -254,6 +273,10 @@ class CarryOut:
         """Move what is to be done into `commands`."""
         commands.fuse, self._fuse = self._fuse, []
         commands.publish, self._publish = self._publish, []
+
+    def n_awaited(self, topic: str, start: int, stop: int) -> int:
+        """How many offsets in [start, stop) decisions wait for."""
+        return self._waiting.n_between(topic, start, stop)
 
     def awaited_topics(self) -> set[str]:
         """Topics of which a decided set waits for a record."""

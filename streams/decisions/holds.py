@@ -28,6 +28,11 @@ class TopicHold:
         self.n_held = 0
         self.n_bytes = 0
 
+    @property
+    def resolved_below(self) -> int:
+        """Everything below it is resolved; below `acknowledged` while places of records are held that were deleted."""
+        return min(self.acknowledged, next(iter(self._held), self.acknowledged))
+
     def add(self, record: Record) -> Held:
         """Hold a record that has just arrived."""
         held = self._held[record.offset] = Held(self.topic, record)
@@ -74,8 +79,8 @@ class TopicHold:
             del self._held[held.offset]
         if not self._held:
             self.acknowledged = self.position
-        elif passed:
-            self.acknowledged = passed[-1].offset + 1
+        elif passed:  # the place of a lost record may lie below where the topic begins now
+            self.acknowledged = max(self.acknowledged, passed[-1].offset + 1)
         return passed
 
     def _advance_past_gaps(self) -> list[Held]:
@@ -158,3 +163,8 @@ class Holds:
     def acknowledged(self) -> dict[str, int]:
         """Per topic the next offset to be read after a restart."""
         return {topic: hold.acknowledged for topic, hold in self.topics.items()}
+
+    @property
+    def resolved_below(self) -> dict[str, int]:
+        """Per topic an offset below which everything is resolved."""
+        return {topic: hold.resolved_below for topic, hold in self.topics.items()}

@@ -9,6 +9,7 @@ from streams.join.model import (
     ClosedDecision,
     DeadLetterDecision,
     Decision,
+    FailedDecision,
     Item,
     RunDecision,
     SetDecision,
@@ -48,3 +49,10 @@ def moving_items(decision: Decision) -> Sequence[Item]:
     if isinstance(decision, DeadLetterDecision) and decision.item is not None:
         return (decision.item,)
     return ()
+
+
+def named_item(decision: Decision, index: int) -> Item | None:
+    """The item of the record that a decision names in this place of `keys_of`, where the log tells it."""
+    if isinstance(decision, SetDecision):
+        return decision.members[index]
+    return None if isinstance(decision, RunDecision | FailedDecision) else decision.item

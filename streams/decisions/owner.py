@@ -12,7 +12,7 @@ monotonic clock. An owner belongs to one assignment: after a rebalance a new one
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from itertools import chain
 
 from streams.decisions.carry_out import CarryOut
@@ -30,6 +30,7 @@ from streams.decisions.settled import SettledState
 from streams.decisions.snapshot_writer import SnapshotWriter, resolved_runs, snapshot_parts
 from streams.decisions.tally import Tally
 from streams.decisions.tenure import State, Tenure
+from streams.decisions.topic_ends import TopicEnds
 from streams.decisions.view import LogView
 from streams.join.model import Decision
 from streams.join.partition import PartitionJoin
@@ -39,8 +40,9 @@ from streams.join.settings import JoinSettings
 class PartitionOwner:
     """Decides and carries out what becomes of the records of one partition number.
 
-    `committed` is, per media topic, the next offset that this assignment reads. `worker` is unique to this owner.
-    `tally` counts what becomes of the records, over all owners that are given it.
+    `committed` is, per media topic, the next offset that this assignment reads; `fresh` are the topics of which nothing
+    is committed, and that are read from where they begin. `worker` is unique to this owner. `tally` counts what becomes
+    of the records, over all owners that are given it.
     """
 
     def __init__(
@@ -54,8 +56,9 @@ class PartitionOwner:
         session_timeout_ms: int = 10_000,
         rules: Rules = ALL_RULES,
         tally: Tally | None = None,
+        fresh: Collection[str] = (),
     ) -> None:
-        self._rules = rules
+        self._rules, self._fresh = rules, fresh
         self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms, rules)
         self._view = LogView(rules=rules)
         self._holds = Holds(committed, tally, in_order=rules.acknowledge_in_order)
@@ -67,6 +70,7 @@ class PartitionOwner:
         self._intake = Intake(settings, self._holds, self._carry_out, self._outbox, rules)
         self._snapshots = SnapshotWriter(now_ms)
         self._reading = Reading(Flow(settings, rules), self._holds)
+        self._ends = TopicEnds(self._holds)
         # Until then nothing is acknowledged: beside committed offsets a log without decisions looks emptied.
         self._log_speaks = False
         self._resting = False
@@ -80,12 +84,14 @@ class PartitionOwner:
         Yields requests for entries of the log; raises `NotRecoverableError` and `NewerVersionError`. Afterwards feed
         `on_log` from `log_end`.
         """
-        recovered = yield from recover(self._holds.acknowledged, log_start, log_end, self._rules)
+        recovered = yield from recover(self._holds.acknowledged, log_start, log_end, self._rules, self._fresh)
         self._view, self._settled.claims = recovered.view, recovered.claims
         self._log_speaks = bool(recovered.decisions) or recovered.snapshot is not None
         if self._rules.restore_clocks:
             self._settled.restore(recovered, self._holds.acknowledged)
         self._carry_out.recall(recovered.resolved)
+        for topic in self._fresh:
+            self._carry_out.know_of_fresh(topic, recovered.newest_at.get(topic, 0))
         for log_offset, decision in recovered.decisions:
             self._confirm(decision, log_offset)
         if self._tenure.is_mine(self._view.claim):
@@ -98,13 +104,17 @@ class PartitionOwner:
         self._tally.n_claims += 1
         self._tenure.state = "owning"
         self._carry_out.own_from = self._view.next_offset
+        self._ends.start(now_ms)
         self._snapshots.reset()
         self._carry_out.propose_failures_again()
         self._settled.forget_bounds(self._settled.replay_from(self._named(), self._view.next_offset)[0])
         self._intake.start(self._settled, now_ms)
 
     def on_records(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Records of one topic arrived, in offset order; ones that were delivered before are passed over."""
+        """Records of one topic arrived, in offset order; ones that were delivered before are passed over.
+
+        Raises `MadeAnewError` where a decision in the log names another record at the offset of one of them.
+        """
         self._intake.take(topic, records, now_ms)
 
     def on_position(self, topic: str, next_offset: int, now_ms: int) -> None:
@@ -158,9 +168,13 @@ class PartitionOwner:
             self._carry_out.confirm(decision, log_offset)
 
     def on_high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int) -> None:
-        """The broker's high watermark of `topic`, asked for at `asked_ms`; None where it could not be asked."""
+        """The broker's high watermark of `topic`, asked for at `asked_ms`; None where it could not be asked.
+
+        Raises `MadeAnewError` where a decided set waits for a record above it.
+        """
         if high_water is not None:
             self._reading.high_water(topic, high_water)
+            self._ends.check(topic, high_water, asked_ms, awaited=topic in self._carry_out.awaited_topics())
         if self._intake.join is not None:
             self._intake.join.high_water(topic, high_water, asked_ms, now_ms)
 
@@ -239,7 +253,7 @@ class PartitionOwner:
         clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else join.clocks
         known = chain(self._holds.resolved(), self._carry_out.resolved_ahead())
         resolved = resolved_runs(known) if self._rules.remember_what_is_resolved else ()
-        state = self._holds.acknowledged, clocks.export(), self._settled.bounds, resolved
+        state = self._holds.resolved_below, clocks.export(), self._settled.bounds, resolved
         self._tally.n_claims += 1
         self._tally.n_snapshots += 1
         self._snapshots.begin(snapshot_parts(*state, replay_from, self._view.claim_offset, self._proposer.next_number))
@@ -267,10 +281,16 @@ class PartitionOwner:
         self._tally.let_go["handed_back"] += self.held.events
 
     def topics_to_ask(self) -> set[str]:
-        """Topics whose high watermark must be asked for now: a timer or back-pressure needs it."""
+        """Topics whose high watermark must be asked for now: a timer, back-pressure or a decided set needs it."""
         if self._reading.rationed:
             return set(self._holds.topics)
-        return self._intake.join.timer_topics() if self._intake.join is not None else set()
+        if self._intake.join is None:
+            return set()
+        return self._intake.join.timer_topics() | self._carry_out.awaited_topics()
+
+    def n_unjudged(self, topic: str, start: int, stop: int) -> int:
+        """How many of the offsets in [start, stop), which have not been delivered, no decision in the log names."""
+        return stop - start - self._carry_out.n_awaited(topic, start, stop)
 
     @property
     def state(self) -> State:

@@ -10,7 +10,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from streams.decisions.entries import Batch, Claim, LogRecord, ResolvedRun, SnapshotPart, decode_entry
@@ -24,6 +25,18 @@ CHUNK_ENTRIES = 500
 
 class NotRecoverableError(SynclineError):
     """The decision log does not hold what the committed offsets need; the worker is not ready, and says why."""
+
+
+class MadeAnewError(NotRecoverableError):
+    """The log speaks of other records than a media topic holds: the topic was deleted and made anew."""
+
+    def __init__(self, topic: str, finding: str) -> None:
+        super().__init__(
+            f"{topic} was deleted and made anew: {finding}. Nothing of this partition is read, because decisions on "
+            "the former records would be taken for decisions on these. Stop all workers, delete the consumer group "
+            "and the topic decisions, make that one anew with `syncline topics create`, start again: everything that "
+            "the media topics hold is then judged from the beginning"
+        )
 
 
 class ReadLog(NamedTuple):
@@ -42,6 +55,8 @@ class Recovered(NamedTuple):
     """(log offset, decision), in log order."""
     claims: dict[int, Claim]
     """The claims that were current, by their offset."""
+    newest_at: Mapping[str, int] = MappingProxyType({})
+    """Per topic an offset below which all was resolved when the newest snapshot was written; empty without one."""
 
     @property
     def resolved(self) -> list[ResolvedRun]:
@@ -53,28 +68,41 @@ Entries = list[tuple[int, Batch | Claim | SnapshotPart | None]]
 
 
 def recover(
-    committed: Mapping[str, int], log_start: int, log_end: int, rules: Rules = ALL_RULES
+    committed: Mapping[str, int],
+    log_start: int,
+    log_end: int,
+    rules: Rules = ALL_RULES,
+    fresh: Collection[str] = (),
 ) -> Generator[ReadLog, list[LogRecord], Recovered]:
     """Read backwards from `log_end` as far as needed; `committed` is per media topic the next offset to be read.
 
-    Raises `NotRecoverableError` where the log was cut off or emptied beside committed offsets above 0, and
-    `NewerVersionError` where a newer version wrote what was read.
+    `fresh`: topics without a committed offset, which are read from where they begin. Raises `NotRecoverableError`
+    where the log was cut off or emptied beside committed offsets above 0, and `NewerVersionError` where a newer version
+    wrote what was read.
     """
     entries: Entries = []
+    snapshots: list[list[SnapshotPart]] = []
     low = log_end
     while low > log_start:
         start = max(log_start, low - CHUNK_ENTRIES)
         chunk = yield ReadLog(start, low)
         entries[:0] = [(record.offset, decode_entry(record)) for record in chunk]
         low = start
-        snapshot = _newest_usable(entries, committed, whole=low == 0)
-        if snapshot is not None and snapshot[0].replay_from >= low:
-            return _fold_from(snapshot, entries, rules, log_end)
-    return _from_the_start(committed, entries, log_start, log_end, rules)
+        snapshots = _snapshots(entries, whole=low == 0)
+        usable = [parts for parts in snapshots if _is_at_or_below(parts[0].at, committed)]
+        if usable and usable[-1][0].replay_from >= low:
+            return _fold_from(usable[-1], entries, rules, log_end)._replace(newest_at=_newest_at(snapshots))
+    recovered = _from_the_start(committed, entries, log_start, log_end, rules, fresh)
+    return recovered._replace(newest_at=_newest_at(snapshots))
 
 
 def _from_the_start(
-    committed: Mapping[str, int], entries: Entries, log_start: int, log_end: int, rules: Rules
+    committed: Mapping[str, int],
+    entries: Entries,
+    log_start: int,
+    log_end: int,
+    rules: Rules,
+    fresh: Collection[str],
 ) -> Recovered:
     if log_start > 0:
         raise NotRecoverableError(
@@ -82,7 +110,7 @@ def _from_the_start(
             f"{dict(committed)}: its retention is shorter than the media topics'"
         )
     recovered = _fold(LogView(rules=rules), None, entries, log_end)
-    if not recovered.decisions and any(committed.values()):
+    if not recovered.decisions and any(offset for topic, offset in committed.items() if topic not in fresh):
         raise NotRecoverableError(
             f"decisions: the log holds no decision, but offsets are committed up to {dict(committed)}: "
             "it was deleted or emptied; reset the consumer group to begin anew"
@@ -90,17 +118,17 @@ def _from_the_start(
     return recovered
 
 
-def _newest_usable(entries: Entries, committed: Mapping[str, int], *, whole: bool) -> list[SnapshotPart] | None:
-    """The newest complete snapshot at or below `committed` that is surely valid, as its parts."""
+def _snapshots(entries: Entries, *, whole: bool) -> list[list[SnapshotPart]]:
+    """The complete snapshots that are surely valid, oldest first, each as its parts."""
     # Only an owner whose claim was current writes batches and snapshots, so a claim that one of them refers to is
     # sure; folding begins at the first such claim, because what was current further left is not known.
     offsets_of_claims = {offset for offset, entry in entries if isinstance(entry, Claim)}
     referred = {entry.claim for _, entry in entries if isinstance(entry, Batch | SnapshotPart)}
     sure = offsets_of_claims & referred
     if not sure and not whole:
-        return None
+        return []
     first_sure = 0 if whole else min(sure)
-    view, found, parts = LogView(), None, list[SnapshotPart]()
+    view, found, parts = LogView(), list[list[SnapshotPart]](), list[SnapshotPart]()
     for offset, entry in entries:
         if offset < first_sure:
             continue
@@ -108,10 +136,17 @@ def _newest_usable(entries: Entries, committed: Mapping[str, int], *, whole: boo
             continue
         parts = [*parts, entry] if entry.part == len(parts) else ([entry] if entry.part == 0 else [])
         if len(parts) == entry.n_parts:
-            if all(at <= committed.get(topic, 0) for topic, at in entry.at.items()):
-                found = parts
+            found.append(parts)
             parts = []
     return found
+
+
+def _is_at_or_below(offsets: Mapping[str, int], committed: Mapping[str, int]) -> bool:
+    return all(at <= committed.get(topic, 0) for topic, at in offsets.items())
+
+
+def _newest_at(snapshots: list[list[SnapshotPart]]) -> dict[str, int]:
+    return snapshots[-1][0].at if snapshots else {}
 
 
 def _fold_from(snapshot: list[SnapshotPart], entries: Entries, rules: Rules, log_end: int) -> Recovered:

@@ -39,6 +39,10 @@ class Waiting:
         """The offsets below `next_offset` that are still waited for, in order."""
         return sorted(offset for offset in self._by_topic.get(topic, ()) if offset < next_offset)
 
+    def n_between(self, topic: str, start: int, stop: int) -> int:
+        """How many offsets in [start, stop) are waited for."""
+        return sum(start <= offset < stop for offset in self._by_topic.get(topic, ()))
+
     def topics(self) -> set[str]:
         """The topics of which a record is waited for."""
         return set(self._by_topic)

@@ -6,7 +6,7 @@ switches off (`reads_log`, `has_model`, `publishes`, `appends`). `Driven.success
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from streams.decisions.entries import Batch, Entry, LogRecord, decode_entry
 from streams.decisions.owner import PartitionOwner
@@ -41,6 +41,7 @@ class Driven:
         rules: Rules = ALL_RULES,
         now_ms: int = 1_000_000,
         log_start: int = 0,
+        fresh: Collection[str] = (),
     ) -> None:
         self.settings = JoinSettings(tolerance_ms=45) if settings is None else settings
         self.log = [] if log is None else log
@@ -51,7 +52,7 @@ class Driven:
         self.publishing: list[Task] = []
         self.outputs: list[Output] = []
         self.read: frozenset[str] = frozenset(TOPICS)
-        self.owner = PartitionOwner(self.settings, worker, generation, self.committed, now_ms, rules=rules)
+        self.owner = PartitionOwner(self.settings, worker, generation, self.committed, now_ms, rules=rules, fresh=fresh)
         self._append: Append | None = None
         self._take()
         self._send()

@@ -19,6 +19,8 @@ class Faults:
     rebalance: float = 0.0
     delete_group: float = 0.0
     """Generations start anew, below the ones that stand in the decision log."""
+    forget_commits: float = 0.0
+    """The group expired with its committed offsets: everything that is left is read again."""
     append_lost: float = 0.0
     append_twice: float = 0.0
     append_late: float = 0.0
@@ -55,6 +57,8 @@ PRESETS: dict[str, Faults] = {
     "late appends": Faults(append_late=0.25, append_twice=0.3, freeze=0.003, rebalance=0.003, crash=0.002),
     "outage": Faults(outage=0.01, crash=0.006, model_slow=0.8),
     "group": Faults(delete_group=0.002, rebalance=0.003, freeze=0.002, append_late=0.1, append_twice=0.1),
+    "forgotten": Faults(forget_commits=0.004, crash=0.008, append_lost=0.05, snapshot=0.3),
+    "forgotten and deleted": Faults(forget_commits=0.004, retention=0.01, crash=0.008, append_lost=0.05, snapshot=0.3),
     "model": Faults(model_fails=0.2, crash=0.01, append_lost=0.1, freeze=0.004),
     "retention": Faults(retention=0.01, crash=0.012, spoil=0.03, append_lost=0.05),
     "snapshots": Faults(snapshot=0.6, crash=0.012, append_lost=0.1, append_twice=0.1, cut_log=0.02),

@@ -30,6 +30,7 @@ class SimWorker:
             world.now_ms,
             session_timeout_ms=SESSION_TIMEOUT_MS,
             rules=world.rules,
+            fresh=frozenset(world.fresh),
         )
         self.recovered = self.frozen = False
         self.positions = dict(world.committed)
@@ -187,4 +188,5 @@ class SimWorker:
         if self.world.current is self:
             for topic, offset in self.acknowledged.items():
                 self.world.committed[topic] = max(self.world.committed[topic], offset)
+                self.world.fresh.discard(topic)
         self.acknowledged = {}

@@ -39,6 +39,7 @@ class World:
     def __post_init__(self) -> None:
         self.produced = dict.fromkeys(self.media, 0)
         self.committed = dict.fromkeys(self.media, 0)
+        self.fresh = set(self.media)
         self.media_start = dict.fromkeys(self.media, 0)
         self.ever_read = dict.fromkeys(self.media, 0)
         self.spoilt: set[tuple[str, int]] = set()
@@ -150,6 +151,9 @@ class World:
         if self.chance(faults.delete_group):
             self.generation = 0
             self.assign()
+        if self.chance(faults.forget_commits):
+            self.generation, self.committed, self.fresh = 0, dict(self.media_start), set(self.media)
+            self.assign()
         if self.chance(faults.rebalance):
             self.assign()
         if self.chance(faults.retention):
@@ -194,6 +198,10 @@ class World:
         self.make_peace()
         return self
 
+    def _has_left_over(self) -> bool:
+        """Whether a set waits to fail of which no record is left: that moves no committed offset."""
+        return bool(self.fresh) and self.current is not None and self.current.owner.held.events > 0
+
     @property
     def ends(self) -> dict[str, int]:
         """Per topic the offset past its last record."""
@@ -210,7 +218,7 @@ class World:
             since += 1
             if n_steps == 300 and self.current is not None:
                 self.workers = [self.current]  # whoever was cut off has done by now what harm it could
-            if self.committed == self.ends:
+            if self.committed == self.ends and not self._has_left_over():
                 return
             if self.committed != before:
                 before, since = dict(self.committed), 0
