@@ -274,8 +274,8 @@ class CarryOut:
         commands.fuse, self._fuse = self._fuse, []
         commands.publish, self._publish = self._publish, []
 
-    def n_awaited(self, topic: str, start: int, stop: int) -> int:
-        """How many offsets in [start, stop) decisions wait for."""
+    def n_awaited(self, topic: str, start: int = 0, stop: int = 2**63) -> int:
+        """How many offsets of `topic` in [start, stop) decisions wait for."""
         return self._waiting.n_between(topic, start, stop)
 
     def awaited_topics(self) -> set[str]:

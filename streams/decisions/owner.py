@@ -288,9 +288,18 @@ class PartitionOwner:
             return set()
         return self._intake.join.timer_topics() | self._carry_out.awaited_topics()
 
+    def n_awaited(self, topic: str) -> int:
+        """How many records of `topic` decisions in the log wait for, as after a crash."""
+        return self._carry_out.n_awaited(topic)
+
     def n_unjudged(self, topic: str, start: int, stop: int) -> int:
         """How many of the offsets in [start, stop), which have not been delivered, no decision in the log names."""
         return stop - start - self._carry_out.n_awaited(topic, start, stop)
+
+    @property
+    def committed(self) -> dict[str, int]:
+        """Per topic the next offset to be read after a restart."""
+        return self._holds.acknowledged
 
     @property
     def state(self) -> State:

@@ -105,9 +105,10 @@ def _from_the_start(
     fresh: Collection[str],
 ) -> Recovered:
     if log_start > 0:
+        anew = f", or of {', '.join(sorted(fresh))} one was deleted and made anew" if fresh else ""
         raise NotRecoverableError(
             f"decisions: the log starts at offset {log_start} and holds no snapshot for the committed offsets "
-            f"{dict(committed)}: its retention is shorter than the media topics'"
+            f"{dict(committed)}: its retention is shorter than the media topics'{anew}"
         )
     recovered = _fold(LogView(rules=rules), None, entries, log_end)
     if not recovered.decisions and any(offset for topic, offset in committed.items() if topic not in fresh):

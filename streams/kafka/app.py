@@ -72,7 +72,7 @@ def _faust_settings(settings: WorkerSettings, cluster: Cluster) -> Mapping[str, 
         "broker_session_timeout": settings.session_timeout_ms / 1000,
         "broker_rebalance_timeout": settings.session_timeout_ms / 1000,  # how long a rejoin waits for the others
         "broker_max_poll_interval": 10**6,  # a worker that waits for its model or its results must not be thrown out
-        "consumer_auto_offset_reset": "earliest",
+        "consumer_auto_offset_reset": "none",  # nothing is skipped by a policy: streams/kafka/missing.py
         "consumer_max_fetch_size": settings.max_fetch_bytes,
         "stream_wait_empty": False,  # True hangs rebalances
         "table_standby_replicas": 1,  # chooses Faust's assignor, which keeps equal partition numbers together

@@ -14,6 +14,7 @@ What each part avoids (docs/design.md, section 6, has the whole table):
 - a poll that began before a rebalance may drain records of the new assignment and hand them over late, or lose them:
   seeking waits for the poll under way, and a poll of an older epoch is dropped before the seek puts it right.
 - partitions without a committed offset are never sought: they are here, to their start.
+- an offset that a topic does not have is reset by a policy and hardly told: here it is handed on (`Batch.missing`).
 - `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: 50 here.
 """
 
@@ -28,12 +29,19 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.kafka.faust import driver
 from streams.kafka.log import stop_consumer
+from streams.kafka.missing import Beyond, Deleted, Start, find_missing
 from syncline.kafka import FETCH_MAX_WAIT_MS
 
 log = logging.getLogger(__name__)
@@ -45,6 +53,10 @@ POLL_WHILE_HELD_S = 0.02
 """A topic that is let go again is only seen by the next poll, so polls are short while any is held."""
 
 
+Missing = dict[Any, Deleted | Beyond]
+"""By topic partition."""
+
+
 class Batch(NamedTuple):
     """What one poll brought of one topic partition: aiokafka's records in offset order."""
 
@@ -54,13 +66,15 @@ class Batch(NamedTuple):
     records: list[Any]
     next_offset: int
     """Every offset below it has been delivered with this batch, or is no record (a transaction's mark, deleted)."""
+    missing: Deleted | Beyond | None = None
+    """Before these records the topic did not have the offset that it was read up to."""
 
 
 class AssignmentListener(Protocol):
     """What hears of assignments, on the main loop."""
 
-    async def on_assigned(self, epoch: int, generation: int, positions: Mapping[TopicPartition, int | None]) -> None:
-        """An assignment begins; each topic partition with its committed offset, None where there is none."""
+    async def on_assigned(self, epoch: int, generation: int, starts: Mapping[TopicPartition, Start]) -> None:
+        """An assignment begins; each topic partition with the offset from which it is read."""
         ...
 
     async def on_revoked(self) -> None:
@@ -105,26 +119,57 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _fetch_records(
         self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
-    ) -> dict[Any, tuple[list[Any], int]]:
+    ) -> dict[Any, tuple[list[Any], int, Deleted | Beyond | None]]:
         if not self.consumer.flow_active:
             return {}
         fetcher = consumer._fetcher
         records: dict[Any, list[Any]] = {}
+        missing = await self._beyond_the_end(consumer, active_partitions)
         with fetcher._subscriptions.fetch_context():
             for tp in active_partitions & fetcher._records.keys():
-                records |= await fetcher.fetched_records({tp}, timeout=0, max_records=RECORDS_PER_POLL)
-            if not records:
-                records = await fetcher.fetched_records(active_partitions, timeout, RECORDS_PER_POLL)
-        return {tp: (records.get(tp, []), offset) for tp, offset in self._moved(consumer, active_partitions)}
+                records |= await self._take(consumer, {tp}, 0, missing)
+            if not records and not missing:
+                records = await self._take(consumer, active_partitions, timeout, missing)
+        moved = dict(self._moved(consumer, active_partitions))
+        moved |= {tp: found.offset for tp, found in missing.items() if isinstance(found, Beyond)}
+        return {tp: (records.get(tp, []), position, missing.get(tp)) for tp, position in moved.items()}
+
+    async def _take(self, consumer: Any, tps: Any, timeout: float | None, missing: Missing) -> dict[Any, list[Any]]:
+        """What was fetched of these topic partitions; one that lacks the offset asked for is put into `missing`."""
+        try:
+            return await consumer._fetcher.fetched_records(tps, timeout=timeout, max_records=RECORDS_PER_POLL)
+        except OffsetOutOfRangeError as error:
+            for tp, offset in error.args[0].items():
+                if (found := await find_missing(consumer, tp, offset)) is not None:
+                    missing[tp] = found
+        except NoOffsetForPartitionError:  # of an assignment that begins just now: `perform_seek` follows
+            pass
+        return {}
+
+    async def _beyond_the_end(self, consumer: Any, tps: Iterable[Any]) -> Missing:
+        # Tansu does not refuse a fetch beyond the end: it waits, and tells the high watermark.
+        found: Missing = {}
+        for tp, state in self._states(consumer, tps):
+            if state.highwater is not None and state.position > state.highwater:
+                missing = await find_missing(consumer, tp, state.position)
+                if missing is not None:
+                    found[tp] = missing
+        return found
 
     def _moved(self, consumer: Any, tps: Iterable[Any]) -> Iterator[tuple[Any, int]]:
         """Topic partitions whose position is not what it was after the last poll; a mark without records moves it."""
+        for tp, state in self._states(consumer, tps):
+            if self.positions.get(tp) != state.position:
+                self.positions[tp] = state.position
+                yield tp, state.position
+
+    def _states(self, consumer: Any, tps: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """aiokafka's state of each topic partition that is assigned and has a position."""
         assignment = consumer._subscription.subscription.assignment
         for tp in tps:
             state = assignment.state_value(tp) if assignment is not None else None
-            if state is not None and state.has_valid_position and self.positions.get(tp) != state.position:
-                self.positions[tp] = state.position
-                yield tp, state.position
+            if state is not None and state.has_valid_position:
+                yield tp, state
 
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
@@ -187,11 +232,11 @@ class BatchConsumer(driver.Consumer):
             records: dict[Any, Any] = await self._getmany(wanted, limit_s) if wanted else {}
         if not wanted:
             await self.sleep(POLL_WHILE_HELD_S)
-        for tp, (batch, next_offset) in records.items():
+        for tp, polled in records.items():
             if epoch != self.epoch or not self.flow_active:
                 return
             name = driver.TP(*tp)
-            yield name, self._to_message(name, Batch(epoch, name.topic, name.partition, batch, next_offset))
+            yield name, self._to_message(name, Batch(epoch, name.topic, name.partition, *polled))
 
     def _to_message(self, tp: Any, record: Any) -> Any:
         """One message for a batch; its offset is that of the batch's end, and nothing acknowledges it."""
@@ -204,16 +249,20 @@ class BatchConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Begin an assignment: go to the committed offsets, or the start, and tell the listener."""
         async with self._polling:
-            await super().perform_seek()
-            committed = {tp: self._committed_offset[tp] for tp in self.assignment()}
-            fresh = [tp for tp, offset in committed.items() if not offset]
-            if fresh:
-                await self.seek_wait(await self.earliest_offsets(*fresh))
+            starts = await self._find_starts()
+            await self.seek_wait({tp: start.offset for tp, start in starts.items()})
+            self._committed_offset.update({tp: start.committed or None for tp, start in starts.items()})
             self.epoch += 1
             self._resolved.clear()
-            self._held = set(committed)  # until their partition number has recovered
+            self._held = set(starts)  # until their partition number has recovered
             self._thread.positions.clear()
-        await self.app.listener.on_assigned(self.epoch, self.app.consumer_generation_id, committed)
+        await self.app.listener.on_assigned(self.epoch, self.app.consumer_generation_id, starts)
+
+    async def _find_starts(self) -> dict[Any, Start]:
+        committed = {driver.TP(*tp): offset for tp, offset in (await self.seek_to_committed()).items()}
+        fresh = [tp for tp, offset in committed.items() if offset is None]
+        begins = await self.earliest_offsets(*fresh) if fresh else {}
+        return {tp: Start(at, begins[tp] if at is None else at) for tp, at in committed.items()}
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """End the assignment: let the listener stop, then commit what it resolved."""

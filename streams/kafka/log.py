@@ -32,7 +32,7 @@ def _consumer(cluster: Cluster) -> Any:
     return AIOKafkaConsumer(
         **cluster.client_options(),
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset="none",  # a log that was deleted is an error, not a log that begins anew
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         request_timeout_ms=10_000,
     )

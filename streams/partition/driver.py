@@ -18,13 +18,15 @@ from aiokafka.errors import KafkaError
 
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Commands
-from streams.decisions.recovery import NotRecoverableError
+from streams.decisions.recovery import MadeAnewError, NotRecoverableError
 from streams.decisions.versions import version_headers
 from streams.kafka.delivery import Batch
 from streams.kafka.log import Entries, LogReader
+from streams.kafka.missing import Beyond
 from streams.partition.carry_out import Carrier
 from streams.partition.decoding import Decoding
 from streams.partition.lag import Lag, TopicLag
+from streams.partition.notices import tell_deleted, tell_fresh
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import DECISIONS
 from syncline.errors import BrokerError, NewerVersionError
@@ -47,19 +49,20 @@ class PartitionDriver:
             parts.settings.join,
             assigned.worker,
             assigned.generation,
-            {topic: offset or 0 for topic, offset in assigned.committed.items()},
+            {topic: start.offset for topic, start in assigned.starts.items()},
             parts.now_ms(),
             session_timeout_ms=parts.settings.session_timeout_ms,
             tally=parts.meter.tally,
+            fresh={topic for topic, start in assigned.starts.items() if start.committed is None},
         )
         self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
         self._decoding = {
-            topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.committed
+            topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.starts
         }
-        self._lags = {topic: TopicLag() for topic in (*assigned.committed, DECISIONS)}
+        self._lags = {topic: TopicLag() for topic in (*assigned.starts, DECISIONS)}
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = self._stopped = self._reading = self._warned = False
-        self._wanted = frozenset(assigned.committed)
+        self._wanted = frozenset(assigned.starts)
         self._not_held: frozenset[str] = frozenset()
         self.state = "claiming the decision log"
         """What it is doing, where it is not ready."""
@@ -136,6 +139,7 @@ class PartitionDriver:
                 log.warning("partition %d: cannot read the decision log, trying again: %r", self._partition, error)
                 await asyncio.sleep(RETRY_S)
         self._parts.meter.recovery_ms.add(self._parts.now_ms() - started_ms)
+        tell_fresh(self._partition, self.owner, self._parts.settings.topic_prefix, self._assigned.starts)
         self._reading = True
         self._apply_read()
         self.schedule()
@@ -154,23 +158,35 @@ class PartitionDriver:
 
     # --- what happens --------------------------------------------------------------------------------------------
 
-    def deliver(self, topic: str, batch: Batch) -> None:
-        """Records of one topic (unprefixed) came; decode them, in order."""
+    def deliver(self, topic: str, batch: Batch) -> int:
+        """Records of one topic (unprefixed) came; decode them, in order.
+
+        How many records before them were deleted before anybody judged them.
+        """
+        missing, n_unjudged = batch.missing, 0
+        if isinstance(missing, Beyond):
+            finding = f"it ends at offset {missing.end}, and was read up to {missing.offset}"
+            self._give_up(MadeAnewError(topic, finding))
+            return 0
+        if missing is not None:
+            n_unjudged = tell_deleted(self._partition, self.owner, topic, batch.topic, missing)
         self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded)
+        return n_unjudged
 
     def _on_decoded(self, topic: str) -> None:
         if self._stopped:
             return
         try:
-            self._take_decoded(topic)
+            self._take_decoded(topic, self._parts.now_ms())
+        except MadeAnewError as error:
+            self._give_up(error)
         except Exception as error:  # this runs as a callback: the event loop would log it and go on
             self._parts.on_broken(error)
-            return
-        self._apply_read()
-        self.schedule()
+        else:
+            self._apply_read()
+            self.schedule()
 
-    def _take_decoded(self, topic: str) -> None:
-        now_ms = self._parts.now_ms()
+    def _take_decoded(self, topic: str, now_ms: int) -> None:
         for done in self._decoding[topic].take():
             if isinstance(done, int):
                 self.owner.on_position(topic, done, now_ms)
@@ -198,10 +214,15 @@ class PartitionDriver:
 
     def on_high_water(self, high_water: dict[str, int] | None, asked_ms: int) -> None:
         """The high watermarks of the owner's `topics_to_ask`; None where the broker could not be asked."""
-        if not self._stopped and not self.state:
-            for topic in self._assigned.committed if high_water is None else high_water:
+        if self._stopped or self.state:
+            return
+        try:
+            for topic in self._assigned.starts if high_water is None else high_water:
                 offset = None if high_water is None else high_water[topic]
                 self.owner.on_high_water(topic, offset, asked_ms, self._parts.now_ms())
+        except MadeAnewError as error:
+            self._give_up(error)
+        else:
             self.schedule()
 
     def on_ends(self, high_water: Mapping[str, int], asked_ms: int) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from aiokafka.structs import TopicPartition
 
 from streams.health.readiness import Behind
 from streams.kafka.delivery import Batch
+from streams.kafka.missing import Start
 from streams.partition.driver import PartitionDriver
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import MEDIA_TOPICS
@@ -34,6 +35,8 @@ class Hub:
         self._epoch = -1
         self.n_assignments = 0
         self.drivers: dict[int, PartitionDriver] = {}
+        self.n_unjudged: Counter[str] = Counter()
+        """By topic (unprefixed), records that were deleted before anybody judged them, as far as offsets tell."""
         self._trouble: dict[str, str] = {"joining": "waiting for an assignment of the consumer group"}
 
     def use(self, parts: Parts) -> None:
@@ -42,16 +45,16 @@ class Hub:
 
     # --- assignments -------------------------------------------------------------------------------------------
 
-    async def on_assigned(self, epoch: int, generation: int, positions: Mapping[TopicPartition, int | None]) -> None:
+    async def on_assigned(self, epoch: int, generation: int, starts: Mapping[TopicPartition, Start]) -> None:
         """An assignment begins: start a driver for each partition number."""
         self.stop()
         self._epoch = epoch
         self.n_assignments += 1
         self._trouble.pop("joining", None)
         self._trouble.pop("assignment", None)
-        by_partition: dict[int, dict[str, int | None]] = defaultdict(dict)
-        for tp, offset in positions.items():
-            by_partition[tp.partition][tp.topic.removeprefix(self._prefix)] = offset
+        by_partition: dict[int, dict[str, Start]] = defaultdict(dict)
+        for tp, start in starts.items():
+            by_partition[tp.partition][tp.topic.removeprefix(self._prefix)] = start
         torn = {p: sorted(topics) for p, topics in by_partition.items() if set(topics) != set(MEDIA_TOPICS)}
         if torn:
             self._trouble["assignment"] = f"these partitions came without their siblings in other topics: {torn}"
@@ -59,14 +62,14 @@ class Hub:
         log.info("generation %d: partitions %s", generation, sorted(by_partition) or "none")
         if self._parts is None or torn or "partitions" in self._trouble:
             return
-        for partition, committed in sorted(by_partition.items()):
-            self._start_driver(self._parts, epoch, generation, partition, committed)
+        for partition, starts_of in sorted(by_partition.items()):
+            self._start_driver(self._parts, epoch, generation, partition, starts_of)
 
     def _start_driver(
-        self, parts: Parts, epoch: int, generation: int, partition: int, committed: dict[str, int | None]
+        self, parts: Parts, epoch: int, generation: int, partition: int, starts: dict[str, Start]
     ) -> None:
         worker = f"{self._process}/{epoch}/{partition}"
-        assigned = Assigned(epoch=epoch, generation=generation, partition=partition, committed=committed, worker=worker)
+        assigned = Assigned(epoch=epoch, generation=generation, partition=partition, starts=starts, worker=worker)
         self.drivers[partition] = driver = PartitionDriver(parts, assigned)
         driver.start()
 
@@ -105,7 +108,8 @@ class Hub:
     def hand_over(self, batch: Batch) -> None:
         """Records from an agent; those of another assignment are dropped, they come again."""
         if batch.epoch == self._epoch and batch.partition in self.drivers:
-            self.drivers[batch.partition].deliver(batch.topic.removeprefix(self._prefix), batch)
+            topic = batch.topic.removeprefix(self._prefix)
+            self.n_unjudged[topic] += self.drivers[batch.partition].deliver(topic, batch)
 
     async def tick(self) -> None:
         """Let time pass for all drivers, for ever."""

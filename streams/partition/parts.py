@@ -10,6 +10,7 @@ from typing import Any
 
 from models.protocol import Fusion, Member
 from streams.kafka.log import LogTail
+from streams.kafka.missing import Start
 from streams.kafka.publish import Producer
 from streams.metrics.meter import Meter
 from streams.partition.decode import Decoder
@@ -52,7 +53,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """One partition number in one assignment; `committed` by topic, None where nothing was committed yet.
+    """One partition number in one assignment; `starts`: from where each topic (unprefixed) is read.
 
     `epoch` numbers the assignments of this process, `generation` those of the group. `worker` is unique to this
     owner: a claim in its name is its own.
@@ -61,5 +62,5 @@ class Assigned:
     epoch: int
     generation: int
     partition: int
-    committed: dict[str, int | None]
+    starts: dict[str, Start]
     worker: str

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.kafka.app import SynclineApp
 from streams.kafka.delivery import Batch
+from streams.kafka.missing import Start
 from streams.settings import WorkerSettings
 from syncline.kafka import Cluster
 from tests.support.brokers import TestBroker
@@ -27,17 +28,17 @@ class Noting:
         )  # fmt: skip
         self.app = SynclineApp(self.settings, Cluster.of(broker.address), self._take, self)
         self._hold_all = hold_all
-        self.assignments: list[tuple[int, int, dict[tuple[str, int], int | None]]] = []
+        self.assignments: list[tuple[int, int, dict[tuple[str, int], Start]]] = []
         self.n_revoked = 0
         self.batches: list[Batch] = []
         self.offsets: dict[int, dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(list))
         self.next_offsets: dict[tuple[str, int], int] = {}
         self._changed = asyncio.Event()
 
-    async def on_assigned(self, epoch: int, generation: int, positions: Mapping[TopicPartition, int | None]) -> None:
-        self.assignments.append((epoch, generation, {(tp.topic, tp.partition): at for tp, at in positions.items()}))
+    async def on_assigned(self, epoch: int, generation: int, starts: Mapping[TopicPartition, Start]) -> None:
+        self.assignments.append((epoch, generation, {(tp.topic, tp.partition): at for tp, at in starts.items()}))
         if not self._hold_all:
-            for tp in positions:
+            for tp in starts:
                 self.app.batches.hold(epoch, tp, False)
         self._changed.set()
 

@@ -42,7 +42,7 @@ async def app() -> SynclineApp:
         ("broker_session_timeout", 9.0),
         ("broker_rebalance_timeout", 9.0),
         ("broker_heartbeat_interval", 3.0),
-        ("consumer_auto_offset_reset", "earliest"),
+        ("consumer_auto_offset_reset", "none"),
     ],
 )
 async def test_a_setting_of_faust(app: SynclineApp, setting: str, value: object) -> None:

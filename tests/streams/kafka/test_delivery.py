@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka import AIOKafkaProducer
 
 from streams.kafka.delivery import RECORDS_PER_POLL, BatchConsumer, BatchConsumerThread
 from streams.kafka.faust import driver
+from streams.kafka.missing import Start
 from syncline.contract import MEDIA_TOPICS
 from tests.support.brokers import TestBroker
 from tests.support.delivering import Noting, committed
@@ -76,8 +75,8 @@ async def test_what_is_committed_is_what_was_resolved(broker: TestBroker, topic_
     async with Noting(broker, topic_prefix) as noting:
         await noting.until(lambda: noting.n_records() == 43)
         assert noting.offsets[noting.epoch][topic, 0] == list(range(57, 100))
-        assert noting.assignments[-1][2][topic, 0] == 57
-        assert noting.assignments[-1][2][topic_prefix + "media.text", 0] is None
+        assert noting.assignments[-1][2][topic, 0] == Start(57, 57)
+        assert noting.assignments[-1][2][topic_prefix + "media.text", 0] == Start(None, 0)
 
 
 async def test_a_rebalance_begins_anew_at_the_committed_offsets(broker: TestBroker, topic_prefix: str) -> None:
@@ -130,26 +129,6 @@ async def test_a_record_less_stretch_moves_the_position(broker: TestBroker, topi
     async with Noting(broker, topic_prefix) as noting:
         await noting.until(lambda: noting.next_offsets.get((topic, 0)) == 2)
         assert noting.offsets[noting.epoch][topic, 0] == [0]
-
-
-@pytest.mark.apache
-async def test_deleted_records_are_passed(broker: TestBroker, topic_prefix: str) -> None:
-    """Retention took what was not read yet: reading goes on where the topic begins now, and says so."""
-    await make_topics(broker.address, topic_prefix, 1)
-    topic = topic_prefix + IMAGES
-    await fill(broker, topic, 100)
-    async with Noting(broker, topic_prefix) as noting:
-        await noting.until(lambda: noting.n_records() == 100)
-        noting.resolve(topic, 0, 10)
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=broker.address)
-    await admin.start()
-    await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=60)})
-    await admin.close()
-    async with Noting(broker, topic_prefix) as noting:
-        await noting.until(lambda: noting.n_records() == 40)
-        assert noting.assignments[-1][2][topic, 0] == 10
-        assert noting.offsets[noting.epoch][topic, 0] == list(range(60, 100))
-        assert noting.next_offsets[topic, 0] == 100
 
 
 async def test_heartbeats_are_seen_with_their_generation(broker: TestBroker, topic_prefix: str) -> None:

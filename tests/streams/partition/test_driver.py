@@ -14,6 +14,7 @@ from models.protocol import Prepared
 from streams.decisions.records import Record
 from streams.join.settings import JoinSettings
 from streams.kafka.delivery import Batch
+from streams.kafka.missing import Start
 from streams.partition.decode import Decoder
 from streams.partition.driver import PartitionDriver
 from streams.partition.parts import Assigned, Parts
@@ -57,7 +58,9 @@ async def test_records_that_could_not_be_decoded_end_the_worker_and_are_never_pa
         cluster=nothing, now_ms=lambda: 0, heartbeat=lambda: (1, 0), hold=nothing, resolve=nothing,
         fetched_high_water=nothing, on_broken=on_broken,
     )  # fmt: skip
-    assigned = Assigned(epoch=1, generation=1, partition=HERE, committed=dict.fromkeys(MEDIA_TOPICS), worker="w")
+    assigned = Assigned(
+        epoch=1, generation=1, partition=HERE, starts=dict.fromkeys(MEDIA_TOPICS, Start(None, 0)), worker="w"
+    )
     driver = PartitionDriver(parts, assigned)
     taken, positions = list[int](), list[int]()
 

@@ -9,6 +9,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from streams.kafka.delivery import Batch
+from streams.kafka.missing import Deleted, Start
 from streams.partition import hub as hub_module
 from streams.partition.hub import Hub
 from syncline.contract import MEDIA_TOPICS
@@ -38,8 +39,9 @@ class Driver:
     async def hand_over(self) -> None:
         self.calls.append("hand_over")
 
-    def deliver(self, topic: str, batch: Batch) -> None:
+    def deliver(self, topic: str, batch: Batch) -> int:
         self.batches.append((topic, batch))
+        return 0 if batch.missing is None else 40
 
     def reasons(self) -> Iterator[str]:
         yield from ()
@@ -56,19 +58,18 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     return hub
 
 
-def positions(*numbers: int, topics: tuple[str, ...] = MEDIA_TOPICS) -> dict[TopicPartition, int | None]:
-    return {TopicPartition(PREFIX + topic, number): number or None for topic in topics for number in numbers}
+def starts(*numbers: int, topics: tuple[str, ...] = MEDIA_TOPICS) -> dict[TopicPartition, Start]:
+    return {TopicPartition(PREFIX + topic, number): Start(number, number) for topic in topics for number in numbers}
 
 
 async def test_each_partition_number_has_a_driver_with_its_offsets(hub: Hub) -> None:
     """One of its own name, so that a claim in it is its own."""
     assert "waiting for an assignment" in next(iter(hub.reasons()))
-    await hub.on_assigned(2, 7, positions(0, 3))
+    await hub.on_assigned(2, 7, starts(0, 3))
     assert list(hub.reasons()) == []
     assigned = [driver.assigned for driver in Driver.made]
     assert [(one.partition, one.epoch, one.generation) for one in assigned] == [(0, 2, 7), (3, 2, 7)]
-    assert assigned[1].committed == dict.fromkeys(MEDIA_TOPICS, 3)
-    assert assigned[0].committed == dict.fromkeys(MEDIA_TOPICS)
+    assert assigned[1].starts == dict.fromkeys(MEDIA_TOPICS, Start(3, 3))
     assert len({one.worker for one in assigned}) == 2
 
 
@@ -80,39 +81,49 @@ async def test_a_worker_without_partitions_is_ready(hub: Hub) -> None:
 
 async def test_siblings_that_come_apart_are_not_read(hub: Hub) -> None:
     """A stream's records would be with two workers."""
-    torn = positions(0) | positions(1, topics=("media.image",))
+    torn = starts(0) | starts(1, topics=("media.image",))
     await hub.on_assigned(2, 7, torn)
     assert Driver.made == []
     assert "without their siblings" in "".join(hub.reasons())
-    await hub.on_assigned(3, 8, positions(0))
+    await hub.on_assigned(3, 8, starts(0))
     assert list(hub.reasons()) == []
 
 
 async def test_a_rebalance_hands_over_and_stops(hub: Hub) -> None:
     """In this order; the next assignment has new drivers under new names."""
-    await hub.on_assigned(2, 7, positions(0))
+    await hub.on_assigned(2, 7, starts(0))
     await hub.on_revoked()
     (old,) = Driver.made
     assert old.calls == ["start", "stop_reading", "hand_over", "stop"]
     assert hub.drivers == {}
-    await hub.on_assigned(3, 8, positions(0))
+    await hub.on_assigned(3, 8, starts(0))
     assert Driver.made[1].assigned.worker != old.assigned.worker
 
 
 async def test_records_of_another_assignment_are_dropped(hub: Hub) -> None:
     """They come again, in the new one's order."""
-    await hub.on_assigned(2, 7, positions(0))
+    await hub.on_assigned(2, 7, starts(0))
     now = Batch(2, PREFIX + "media.image", 0, [], 1)
     for batch in (now, now._replace(epoch=1), now._replace(partition=5)):
         hub.hand_over(batch)
     assert Driver.made[0].batches == [("media.image", now)]
 
 
+async def test_records_that_nobody_judged_are_counted_by_topic(hub: Hub) -> None:
+    """Over all assignments: what is gone stays gone."""
+    await hub.on_assigned(2, 7, starts(0))
+    hub.hand_over(Batch(2, PREFIX + "media.image", 0, [], 60, Deleted(10, 60)))
+    await hub.on_assigned(3, 8, starts(0))
+    hub.hand_over(Batch(3, PREFIX + "media.image", 0, [], 90, Deleted(70, 90)))
+    hub.hand_over(Batch(3, PREFIX + "media.text", 0, [], 5))
+    assert dict(hub.n_unjudged) == {"media.image": 80, "media.text": 0}
+
+
 async def test_a_halted_hub_stays_halted(hub: Hub) -> None:
     """The numbers of partitions have changed: streams are elsewhere than their records, until somebody looks."""
-    await hub.on_assigned(2, 7, positions(0))
+    await hub.on_assigned(2, 7, starts(0))
     hub.halt("topics had 1 partitions, now 2")
     assert Driver.made[0].calls[-1] == "stop"
-    await hub.on_assigned(3, 8, positions(0, 1))
+    await hub.on_assigned(3, 8, starts(0, 1))
     assert len(Driver.made) == 1
     assert list(hub.reasons()) == ["topics had 1 partitions, now 2"]

@@ -1,0 +1,40 @@
+"""What an operator must hear of one partition number: records that are gone, offsets that are gone."""
+
+from __future__ import annotations
+
+import logging
+
+from streams.decisions.owner import PartitionOwner
+from streams.kafka.missing import Deleted, Start
+
+log = logging.getLogger(__name__)
+
+
+def tell_deleted(partition: int, owner: PartitionOwner, topic: str, name: str, deleted: Deleted) -> int:
+    """Say that retention took records before they were read; how many of them no decision names.
+
+    `topic` is unprefixed, `name` is its full name. A mark that ended a transaction counts as a record.
+    """
+    n_unjudged = owner.n_unjudged(topic, deleted.start, deleted.stop)
+    log.error(
+        "%s, partition %d: offsets %d to %d were deleted before they were read; the committed offset is %d, the "
+        "earliest one is %d. %d records were judged by nobody: they have no outcome and will have none. Give %s a "
+        "retention (retention.ms, retention.bytes) that is longer than workers may be away or behind",
+        name, partition, deleted.start, deleted.stop - 1, owner.committed[topic], deleted.stop, n_unjudged, name,
+    )  # fmt: skip
+    return n_unjudged
+
+
+def tell_fresh(partition: int, owner: PartitionOwner, prefix: str, starts: dict[str, Start]) -> None:
+    """Say that the log knows records of topics of which no offset is committed: a group that was deleted, or expired.
+
+    Also after a worker that was killed before its first commit.
+    """
+    for topic, start in sorted(starts.items()):
+        n_known = owner.n_awaited(topic) if start.committed is None else 0
+        if n_known:
+            log.warning(
+                "%s, partition %d: no offset is committed, and the decision log holds decisions on %d of its records: "
+                "it is read from offset %d; what was decided stands, and is published again where it must be",
+                prefix + topic, partition, n_known, start.offset,
+            )  # fmt: skip
