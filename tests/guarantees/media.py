@@ -35,8 +35,8 @@ BREAKS: dict[str, Callable[[Media, int], Media]] = {
     "no_key": lambda media, _: replace(media, key=None),
     "key_mismatch": lambda media, _: _with_header(media, c.H_SUBJECT, b"another-stream"),
     "misrouted": lambda media, n_partitions: replace(media, partition=(media.partition + 1) % n_partitions),
-    "missing_header": lambda media, _: _with_header(media, c.H_ID, None),
-    "bad_header": lambda media, _: _with_header(media, c.H_SOURCE, b"\xff\xfe"),
+    "missing_header": lambda media, _: _with_header(media, c.H_SUBJECT, None),
+    "bad_header": lambda media, _: _with_header(media, c.H_SUBJECT, b"\xff\xfe"),
     "unknown_type": lambda media, _: _with_header(media, c.H_TYPE, b"syncline.media.smell.v1"),
     "bad_time": lambda media, _: _with_header(media, c.H_TIME, b"yesterday"),
     "clock": lambda media, _: _with_header(media, c.H_TIME, b"2150-01-01T00:00:00.000Z"),
@@ -44,7 +44,10 @@ BREAKS: dict[str, Callable[[Media, int], Media]] = {
     "empty_value": lambda media, _: replace(media, value=b""),
     "null_value": lambda media, _: replace(media, value=None),
 }
-"""By dead-letter reason: what makes of a record, in one of so many partitions, one that ends for that reason."""
+"""By dead-letter reason: what makes of a record, in one of so many partitions, one that ends for that reason.
+
+Its id and source stay, by which it is known again where it was sent.
+"""
 
 TOO_LARGE = bytes(3 * 2**20)
 """No producer takes a value of that size: such a send fails for certain."""

@@ -10,6 +10,7 @@ import sys
 from syncline.cli import main
 from tests.guarantees.faulty_model import register
 from tests.guarantees.interruptions import interrupt
+from tests.guarantees.mutations import mutate
 from tests.guarantees.outages import refuse
 from tests.support.interferences import Interferences, Switches
 
@@ -18,6 +19,7 @@ def run(arguments: list[str]) -> None:
     """Interfere, then run the worker until it ends; exits as `syncline worker` does."""
     interferences = Interferences.from_environment()
     switches = Switches(interferences.folder)
+    mutate(interferences.mutations)
     refuse(interferences.outages, switches)
     interrupt(interferences.interruptions, switches)
     register(interferences.model, switches)

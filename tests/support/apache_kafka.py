@@ -107,6 +107,10 @@ class ApacheKafka:
         for node in list(self._nodes):
             self.stop_node(node, grace_s)
 
+    def signal_node(self, node: int, number: int) -> None:
+        """Send one running node a signal."""
+        self._nodes[node].signal(number)
+
     def stop_node(self, node: int, grace_s: float = 20.0) -> None:
         """End one node."""
         child = self._nodes.pop(node, None)

@@ -1,0 +1,133 @@
+"""Workers with one guarantee taken out: patched in by name, each must make the checker report its violation.
+
+A fault test that cannot fail proves nothing. Here is, for each guarantee, a worker that breaks it; the scenarios of
+tests/guarantees/test_mutations.py must catch every one of them, and find nothing wrong with the worker as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from streams.decisions.entries import Batch as DecisionBatch
+from streams.decisions.entries import LogRecord, decode_entry
+from streams.decisions.records import Task
+from streams.decisions.rules import ALL_RULES
+from streams.kafka.delivery import Batch, BatchConsumer
+from streams.kafka.publish import Producer
+from streams.partition import driver
+from streams.partition.carry_out import Carrier
+from syncline.contract import DECISIONS
+
+
+def acknowledge_past_gaps() -> None:
+    """Whatever is resolved is acknowledged, over the heads of older records that are not."""
+    _without(acknowledge_in_order=False)
+
+
+def acknowledge_at_arrival() -> None:
+    """Records are acknowledged as they come, as Kafka's own automatic commit does."""
+    deliver = driver.PartitionDriver.deliver
+
+    def deliver_and_acknowledge(self: driver.PartitionDriver, topic: str, batch: Batch) -> None:
+        self._parts.resolve(batch.epoch, topic, self._partition, batch.next_offset)
+        deliver(self, topic, batch)
+
+    driver.PartitionDriver.deliver = deliver_and_acknowledge
+
+
+def pause_partitions() -> None:
+    """A topic that shall not be read loses what was fetched of it, as with Faust's `pause_partitions`."""
+    getmany = BatchConsumer.getmany
+
+    async def getmany_of_active(self: BatchConsumer, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109
+        async for tp, message in getmany(self, timeout):
+            if tp not in self._held:  # faust.Consumer.getmany asks whether it is among the active ones
+                yield tp, message
+
+    BatchConsumer.getmany = getmany_of_active
+
+
+def act_on_proposals() -> None:
+    """A decision is carried out when it is proposed, not when it is read back."""
+    _without(act_on_read_back=False)
+
+
+def forget_decisions() -> None:
+    """Whoever is assigned a partition number joins anew what the log has decisions for."""
+    _without(obey_the_log=False)
+
+
+def ignore_claims() -> None:
+    """A batch counts though another owner's claim lies before it."""
+    _without(void_behind_other_claim=False)
+
+
+def publish_in_any_order() -> None:
+    """Results are published as they come to hand, not in the order of the log."""
+    publish = Carrier.publish
+
+    def publish_backwards(self: Carrier, tasks: Iterable[Task]) -> None:
+        publish(self, reversed(list(tasks)))
+
+    Carrier.publish = publish_backwards
+
+
+def publish_undecided() -> None:
+    """Results are published of which the log knows nothing."""
+    _without(act_on_read_back=False)
+    send = Producer.send
+
+    async def send_no_decisions(self: Producer, topic: str, partition: int, records: Sequence[Any]) -> int:
+        entries = [decode_entry(LogRecord(0, record.value)) for record in records] if topic.endswith(DECISIONS) else []
+        if any(isinstance(entry, DecisionBatch) for entry in entries):
+            await asyncio.sleep(0)
+            return len(records)
+        return await send(self, topic, partition, records)
+
+    Producer.send = send_no_decisions
+
+
+def resolve_member_by_member() -> None:
+    """A member of a set is resolved before the others are, and before the result is on the broker."""
+    publish = Carrier.publish
+
+    def publish_and_resolve(self: Carrier, tasks: Iterable[Task]) -> None:
+        tasks = list(tasks)
+        publish(self, tasks)
+        for task in tasks:
+            if task.is_set and task.records[0] is not None:
+                self._owner._holds.resolve(task.records[0])
+        self._schedule()
+
+    Carrier.publish = publish_and_resolve
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    mutation.__name__: mutation
+    for mutation in (
+        acknowledge_past_gaps,
+        acknowledge_at_arrival,
+        pause_partitions,
+        act_on_proposals,
+        forget_decisions,
+        ignore_claims,
+        publish_in_any_order,
+        publish_undecided,
+        resolve_member_by_member,
+    )
+}
+
+
+def mutate(names: Iterable[str]) -> None:
+    """Patch this process."""
+    for name in names:
+        MUTATIONS[name]()
+
+
+def _without(**rules: bool) -> None:
+    """Have every owner of this process live without these rules of streams/decisions/rules.py."""
+    driver.PartitionOwner = functools.partial(driver.PartitionOwner, rules=replace(ALL_RULES, **rules))

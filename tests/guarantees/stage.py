@@ -1,0 +1,54 @@
+"""Everything that belongs to one run and that a fault can touch."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from tests.guarantees.plan import Plan
+from tests.guarantees.pool import Pool
+from tests.guarantees.progress import Progress
+from tests.guarantees.sends import Sender
+from tests.support.apache_kafka import ApacheKafka
+from tests.support.brokers import Apache, TestBroker
+from tests.support.worker_process import SESSION_TIMEOUT_MS
+
+LONGER_S = 1.5
+"""By how much longer than the session timeout a worker stands still: its streams have gone to another then."""
+GROUP = "workers"
+"""The workers' consumer group, without its prefix."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run's broker, workers, producer, and what is seen of its results."""
+
+    plan: Plan
+    broker: TestBroker
+    prefix: str
+    pool: Pool
+    progress: Progress
+    sender: Sender
+    brokers_are_mine: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Who does something to the brokers waits until those before have been mended."""
+
+    @property
+    def frozen_s(self) -> float:
+        """How long a worker stands still."""
+        return SESSION_TIMEOUT_MS[self.broker.kind] / 1_000 + LONGER_S
+
+    @property
+    def group(self) -> str:
+        """The workers' consumer group."""
+        return self.prefix + GROUP
+
+    @property
+    def broker_may_be_away(self) -> bool:
+        """Whether a worker that stops may be held up by a broker that does not answer."""
+        return any(fault.stops_a_broker for fault in self.plan.faults)
+
+    @property
+    def cluster(self) -> ApacheKafka:
+        """The brokers, where they are Apache Kafka's."""
+        assert isinstance(self.broker, Apache)
+        return self.broker.cluster
