@@ -9,7 +9,7 @@ STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format test-kafka corpus bench lock
+.PHONY: help setup demo test check format test-kafka guarantees corpus bench lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ check: setup ## Look for mistakes: ruff, its format, pyright (changes nothing)
 format: setup ## Mend what ruff can mend, and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+guarantees: setup ## Let faults strike workers and judge what came of it (JDK 17, Maven; 8 minutes)
+	@$(BIN)/pytest -q tests/guarantees --guarantees -m guarantees
+	@$(BIN)/python -m tests.guarantees --broker tansu --runs 5
+	@$(BIN)/python -m tests.guarantees --broker apache --runs 5
 
 corpus: setup ## Build the corpus that the model is trained on (npm, flite, espeak-ng; 0.7 GB, 5 minutes)
 	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/corpus.txt; \

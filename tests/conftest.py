@@ -27,9 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the tests marked kafka on an Apache Kafka too (needs a JDK 17 and Maven)",
     )
+    parser.addoption("--guarantees", action="store_true", help="run the tests that `make guarantees` runs, on Tansu")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "guarantees: belongs to `make guarantees`; runs with --guarantees")
     if config.getoption("--apache-kafka"):
         fetch_jars()
 
@@ -52,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("apache")
         if item.get_closest_marker("apache") is not None and not config.getoption("--apache-kafka"):
             item.add_marker(pytest.mark.skip(reason="needs an Apache Kafka: pytest --apache-kafka"))
+        if item.get_closest_marker("guarantees") is not None and not config.getoption("--guarantees"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --guarantees, or make guarantees"))
 
 
 @pytest.fixture(scope="session")
