@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -139,6 +140,20 @@ async def start_error(cluster: Cluster, error: KafkaError) -> BrokerError:
 def broker_error(cluster: Cluster, error: BaseException) -> BrokerError:
     """A Kafka error as ours, with the broker's address."""
     return BrokerError(f"broker {cluster}: {str(error) or type(error).__name__}")
+
+
+async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> None:
+    """Stop one of aiokafka's consumers, come what may.
+
+    While its broker is away, its `stop` can wait for it, or raise a CancelledError that nobody asked for.
+    """
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait([stopping], timeout=limit_s)
+    if not stopping.done():
+        stopping.cancel()
+        await asyncio.wait([stopping])
+    if not stopping.cancelled() and stopping.exception() is not None:
+        log.info("a consumer did not end cleanly: %r", stopping.exception())
 
 
 async def require_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, int]:

@@ -40,9 +40,8 @@ from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.kafka.faust import driver
-from streams.kafka.log import stop_consumer
 from streams.kafka.missing import Beyond, Deleted, Start, find_missing
-from syncline.kafka import FETCH_MAX_WAIT_MS
+from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
 
 log = logging.getLogger(__name__)
 

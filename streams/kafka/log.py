@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from streams.decisions.entries import LogRecord
 from streams.decisions.versions import HEADER
-from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster
+from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, stop_consumer
 
 log = logging.getLogger(__name__)
 
@@ -36,20 +36,6 @@ def _consumer(cluster: Cluster) -> Any:
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         request_timeout_ms=10_000,
     )
-
-
-async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> None:
-    """Stop one of aiokafka's consumers, come what may.
-
-    While its broker is away, its `stop` can wait for it, or raise a CancelledError that nobody asked for.
-    """
-    stopping = asyncio.ensure_future(consumer.stop())
-    await asyncio.wait([stopping], timeout=limit_s)
-    if not stopping.done():
-        stopping.cancel()
-        await asyncio.wait([stopping])
-    if not stopping.cancelled() and stopping.exception() is not None:
-        log.info("a consumer did not end cleanly: %r", stopping.exception())
 
 
 class LogReader:

@@ -10,13 +10,12 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.kafka.log import stop_consumer
 from streams.partition.driver import PartitionDriver
 from streams.partition.hub import Hub
 from streams.partition.parts import Parts
 from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS
 from syncline.errors import BrokerError
-from syncline.kafka import Cluster
+from syncline.kafka import Cluster, stop_consumer
 from syncline.topics import read_topics
 
 log = logging.getLogger(__name__)

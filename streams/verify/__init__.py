@@ -8,11 +8,12 @@ What is judged, and how: docs/guarantees.md. `syncline verify` is its command.
 """
 
 from streams.verify.check import check
-from streams.verify.history import CommitSample, History, PartitionHistory, Span
+from streams.verify.history import CommitSample, History, PartitionHistory
 from streams.verify.reading import read_history, watch_commits
 from streams.verify.report import KINDS, Report, Violation
 from streams.verify.show import show
 from streams.verify.shrink import smallest
+from syncline.topic_reader import Span
 
 __all__ = [
     "KINDS",

@@ -12,9 +12,8 @@ import msgspec
 
 from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
 from streams.join.model import Decision
-from streams.verify.history import LogEntry, MediaRecord, Published, Span
+from streams.verify.history import LogEntry, MediaRecord, Published
 from streams.verify.log import fold
-from streams.verify.reader import Reader
 from streams.verify.report import Place
 from streams.verify.units import places_in, places_of_result
 from streams.verify.wire import MediaReader, read_entry, read_published
@@ -22,6 +21,7 @@ from syncline.contract import DEADLETTER, DECISIONS, H_DETAIL, MEDIA_TOPICS, RES
 from syncline.errors import BrokerError, ContractError, SettingsError
 from syncline.events import MediaEvent, parse_headers
 from syncline.kafka import Cluster
+from syncline.topic_reader import Span, TopicReader
 
 Counts = Literal["valid", "void", "unknown"]
 """Whether a decision counts; unknown where retention has cut off what would tell."""
@@ -85,7 +85,7 @@ async def explain(
     name = topic.removeprefix(topic_prefix)
     if name not in MEDIA_TOPICS:
         raise SettingsError("TOPIC", topic, f"{', '.join(MEDIA_TOPICS)}, with or without the prefix {topic_prefix!r}")
-    async with Reader(cluster, topic_prefix) as reader:
+    async with TopicReader(cluster, topic_prefix) as reader:
         if not 0 <= partition < reader.n_partitions:
             raise BrokerError(f"{topic} has {reader.n_partitions} partitions, counted from 0; there is no {partition}")
         committed = (await reader.committed(group)).get((name, partition)) if group else None
@@ -113,7 +113,7 @@ def _not_there(topic: str, partition: int, offset: int, span: Span) -> str:
     return f"{topic} partition {partition} has no record at offset {offset}: {why}"
 
 
-async def _record(reader: Reader, topic: str, partition: int, offset: int, span: Span) -> MediaRecord | None:
+async def _record(reader: TopicReader, topic: str, partition: int, offset: int, span: Span) -> MediaRecord | None:
     if not span.start <= offset < span.end:
         return None
     # To the end, because a place without a record is passed only with the next one.
@@ -131,7 +131,7 @@ def _event(topic: str, record: MediaRecord | None) -> tuple[MediaEvent | None, s
         return None, str(error)
 
 
-async def _namings(reader: Reader, partition: int, span: Span, place: Place) -> list[Naming]:
+async def _namings(reader: TopicReader, partition: int, span: Span, place: Place) -> list[Naming]:
     """Every decision that names the record, and failures of sets that it is in, in log order."""
     log = [read_entry(raw) async for _, raws in reader.read(DECISIONS, {partition: span}) for raw in raws]
     folded = fold(log, span.start)
@@ -163,7 +163,7 @@ def _naming(log: Sequence[LogEntry], offset: int, counts: Counts, decision: Deci
     )  # fmt: skip
 
 
-async def _published(reader: Reader, partition: int, spans: dict[str, Span], place: Place) -> list[Publishing]:
+async def _published(reader: TopicReader, partition: int, spans: dict[str, Span], place: Place) -> list[Publishing]:
     """What names the record, a repeat together with what it repeats."""
     found: dict[tuple[str, bytes], Publishing] = {}
     for topic in RESULT_TOPICS:

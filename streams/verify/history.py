@@ -6,22 +6,15 @@ below its topic's `Span.start`; any other offset that is missing never held a re
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from syncline.results import Outcome, SetReason
 from syncline.send_log import Send
+from syncline.topic_reader import Span
 
 Headers = tuple[tuple[str, bytes | None], ...]
-
-
-class Span(NamedTuple):
-    """What was read of one topic's partition: offsets [start, end). `first_append_ms`: of the first record read."""
-
-    start: int = 0
-    end: int = 0
-    first_append_ms: int = 0
 
 
 class MediaRecord(msgspec.Struct, frozen=True, gc=False):

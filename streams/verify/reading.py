@@ -10,12 +10,12 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mappi
 from contextlib import asynccontextmanager
 from typing import Any
 
-from streams.verify.history import CommitSample, History, PartitionHistory, Published, Span
-from streams.verify.reader import Reader
+from streams.verify.history import CommitSample, History, PartitionHistory, Published
 from streams.verify.wire import MediaReader, read_entry, read_published
 from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS, RESULT_TOPICS
 from syncline.kafka import Cluster, as_cluster
 from syncline.send_log import Send
+from syncline.topic_reader import Span, TopicReader
 
 OnProgress = Callable[[int, int], None]
 """(records read, records to read)."""
@@ -38,7 +38,7 @@ async def read_history(
     clients. Raises `BrokerError`, and `NewerVersionError` at a result that a newer version wrote.
     """
     samples = list(commits)
-    async with Reader(_cluster(brokers, kafka_options), topic_prefix) as reader:
+    async with TopicReader(_cluster(brokers, kafka_options), topic_prefix) as reader:
         if group:
             samples.append(await _sample(reader, group))
         spans = await reader.spans(RESULT_TOPICS) | await reader.spans([DECISIONS]) | await reader.spans(MEDIA_TOPICS)
@@ -49,7 +49,7 @@ async def read_history(
     return History(n_partitions=len(partitions), partitions=partitions, commits=samples, sends=list(sends))
 
 
-async def _fill(reader: Reader, partitions: Sequence[PartitionHistory], on_progress: OnProgress | None) -> None:
+async def _fill(reader: TopicReader, partitions: Sequence[PartitionHistory], on_progress: OnProgress | None) -> None:
     n_total = sum(span.end - span.start for history in partitions for span in history.spans.values())
     n_read, media = 0, MediaReader()
     for topic in ALL_TOPICS:
@@ -81,11 +81,11 @@ async def watch_commits(
 
     It raises `BrokerError` while the broker is away: then there is no sample.
     """
-    async with Reader(_cluster(brokers, kafka_options), topic_prefix) as reader:
+    async with TopicReader(_cluster(brokers, kafka_options), topic_prefix) as reader:
         yield lambda: _sample(reader, group)
 
 
-async def _sample(reader: Reader, group: str) -> CommitSample:
+async def _sample(reader: TopicReader, group: str) -> CommitSample:
     """The committed offsets of a group, and after them the ends of the result topics."""
     committed = await reader.committed(group)
     return CommitSample(committed=committed, ends=await reader.ends(RESULT_TOPICS))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.kafka.log import stop_consumer
-from streams.verify.history import Span
 from syncline.contract import ALL_TOPICS, MEDIA_TOPICS
 from syncline.errors import BrokerError
 from syncline.fetched import read_any_batch
-from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, require_topics
+from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, require_topics, stop_consumer
 
 STALL_S = 60.0
 """Without a record or an answer for so long, reading is given up."""
@@ -22,22 +20,38 @@ _POLL_MS = 500
 _MAX_RECORDS = 2_000
 
 
-class Reader:
-    """Reads stretches of topics, which are named without prefix; an async context manager. Raises `BrokerError`."""
+class Span(NamedTuple):
+    """What was read of one topic's partition: offsets [start, end). `first_append_ms`: of the first record read."""
 
-    def __init__(self, cluster: Cluster, prefix: str) -> None:
-        self._cluster, self._prefix = cluster, prefix
+    start: int = 0
+    end: int = 0
+    first_append_ms: int = 0
+
+
+class TopicReader:
+    """Reads stretches of topics, which are named without prefix; an async context manager. Raises `BrokerError`.
+
+    topics: those that are to be read; all must be there, with the same number of partitions. fetch_bytes: fetched of
+    one topic partition at a time.
+    """
+
+    def __init__(
+        self, cluster: Cluster, prefix: str, topics: Sequence[str] = ALL_TOPICS, fetch_bytes: int = 2**20
+    ) -> None:
+        self._cluster, self._prefix, self._topics, self._fetch_bytes = cluster, prefix, topics, fetch_bytes
         self._consumer: Any = None
         self.n_partitions = 0
 
-    async def __aenter__(self) -> Reader:
+    async def __aenter__(self) -> TopicReader:
         read_any_batch()
-        counts = await require_topics(self._cluster, [self._prefix + topic for topic in ALL_TOPICS])
+        counts = await require_topics(self._cluster, [self._prefix + topic for topic in self._topics])
         if len(set(counts.values())) > 1:
             numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
             raise BrokerError(f"all topics must have the same number of partitions, and have: {numbers}")
         self.n_partitions = next(iter(counts.values()))
-        self._consumer = await self._start(fetch_max_wait_ms=FETCH_MAX_WAIT_MS)
+        self._consumer = await self._start(
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS, max_partition_fetch_bytes=self._fetch_bytes
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -61,6 +75,20 @@ class Reader:
         ends = await self.ends(topics)
         starts = await self._ask("beginning_offsets", [self._tp(*place) for place in ends])
         return {place: Span(min(starts[self._tp(*place)], end), end) for place, end in ends.items()}
+
+    async def since(
+        self, spans: Mapping[tuple[str, int], Span], times_ms: Mapping[tuple[str, int], int]
+    ) -> dict[tuple[str, int], Span]:
+        """The part of some spans that was appended at or after a time, ms since 1970; each has its own."""
+        found = await self._ask("offsets_for_times", {self._tp(*place): times_ms[place] for place in spans})
+        parts: dict[tuple[str, int], Span] = {}
+        for place, span in spans.items():
+            at = found[self._tp(*place)]
+            if at is None or at.timestamp < times_ms[place]:  # where nothing is as young; Tansu answers 0
+                parts[place] = Span(span.end, span.end)
+            else:
+                parts[place] = Span(min(max(at.offset, span.start), span.end), span.end)
+        return parts
 
     async def ends(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
         """The high watermark of each partition of some topics, as fetches tell it."""
@@ -114,7 +142,7 @@ class Reader:
     def _tp(self, topic: str, number: int) -> TopicPartition:
         return TopicPartition(self._prefix + topic, number)
 
-    async def _ask(self, what: str, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    async def _ask(self, what: str, tps: Any) -> dict[TopicPartition, Any]:
         try:
             return await getattr(self._consumer, what)(tps)
         except KafkaError as error:
