@@ -23,6 +23,8 @@ _AT_LEAST = {
     "drain_ms": 0,
     "n_torch_threads": 0,
     "max_run_ms": 1,
+    "max_stall_ms": 1,
+    "not_live_exit_ms": 0,
     "ready_max_lag_records": 0,
     "ready_max_lag_ms": 0,
 }
@@ -35,6 +37,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     `web_host`, `web_port`: where /livez and /readyz answer; port 0 is any free one. `drain_ms`: how long a worker
     that is told to stop carries out what is decided. `ready_max_lag_*`: not ready while a topic's partition is further
     behind; by default no limit, because readiness paces updates, which a backlog must not stop.
+    `max_stall_ms`, `not_live_exit_ms`: when a worker is not live, and when it ends for that (docs/operations.md).
     `batch_*`: limits of the model's batcher (streams/batching.py).
     Raises `SettingsError` with the setting, what it got and what it takes.
     """
@@ -56,6 +59,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_ms: int = 20_000
     n_torch_threads: int = 1
     max_run_ms: int = 60_000
+    max_stall_ms: int = 60_000
+    not_live_exit_ms: int = 30_000
     ready_max_lag_records: int = 0
     ready_max_lag_ms: int = 0
     batch_max_items: int = 32

@@ -20,6 +20,8 @@ HELP = {
     "drain_ms": "At SIGTERM, at most so long for what is decided, ms.",
     "n_torch_threads": "Threads inside one forward; 0 is torch's own choice, for a worker alone on its machine.",
     "max_run_ms": "A batch that runs for longer hangs: the worker is not live, ms.",
+    "max_stall_ms": "A part that has work and does none for longer makes the worker not live, ms.",
+    "not_live_exit_ms": "A worker that is not live for so long ends, to be started anew, ms; 0 is never.",
     "ready_max_lag_records": "Not ready while a topic's partition is more records behind; 0 is no limit.",
     "ready_max_lag_ms": "Not ready while the oldest unread record of a partition is older, ms; 0 is no limit.",
     "batch_max_items": "Sets in one batch for the model.",

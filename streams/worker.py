@@ -81,9 +81,12 @@ class Worker:
                 "web_port", settings.web_port, f"a free port of {settings.web_host}: {error}"
             ) from error
         log.info("health: http://%s:%d/readyz", settings.web_host, self._health.server.port)
+        watching = asyncio.create_task(self._health.watch(self._on_broken), name="health")
+        watching.add_done_callback(self._on_task_done)
         try:
             await self._work()
         finally:
+            await self._end([watching])
             await self._health.server.stop()
         if self._sources.broken is not None:
             raise self._sources.broken
@@ -108,8 +111,8 @@ class Worker:
             self._hub.use(parts)
             sources = self._sources
             sources.decoder, sources.producer, sources.tail, sources.model = decoder, producer, tail, parts.model_info
-            sources.heartbeat = lambda: app.batches.heartbeat
-            stack.push_async_callback(_end, self._start_background(app, parts, n_partitions, tail))
+            sources.heartbeat, sources.consumer_ticks = lambda: app.batches.heartbeat, lambda: app.batches.n_ticks
+            stack.push_async_callback(self._end, self._start_background(app, parts, n_partitions, tail))
             sources.starting = ""
             await self._run_application(app)
 
@@ -130,7 +133,7 @@ class Worker:
                 log.error("could not leave the group in %.0f s: the broker does not answer", STOP_LIMIT_S)
                 self.hangs = True
             self._hub.stop()
-            await _end([starting, told])
+            await self._end([starting, told])
 
     async def _load_model(self, stack: AsyncExitStack) -> tuple[Model, Fuse | None]:
         self._sources.starting = f"loading model {self._settings.model}"
@@ -201,10 +204,12 @@ class Worker:
         lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
         access = self._sources.access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
         counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions)
-        works = (self._hub.tick(), high_waters.run(), lag_watch.run(), access.run(), counting, self._health.beat())
+        works = (self._hub.tick(), high_waters.run(), lag_watch.run(), access.run(), counting)
         tasks = [asyncio.create_task(work) for work in (*works, self._watch_application(app))]
-        for task in [*tasks, *([tail.task] if tail.task else [])]:
+        for task in tasks:
             task.add_done_callback(self._on_task_done)
+        if tail.task is not None:  # its own stop cancels it; whether it ended otherwise, /livez looks after
+            tail.task.add_done_callback(lambda task: None if task.cancelled() else self._on_task_done(task))
         return tasks
 
     async def _drain(self) -> None:
@@ -228,12 +233,13 @@ class Worker:
         raise app.crash_reason or BrokerError("the Faust application ended by itself")
 
     def _on_task_done(self, task: asyncio.Task[Any]) -> None:
-        error = None if task.cancelled() else task.exception()
+        """None may end but by `_end`; one that somebody else cancelled is missing as much as one that failed."""
+        error = RuntimeError(f"{task.get_name()} was cancelled") if task.cancelled() else task.exception()
         if error is not None:
             self._on_broken(error)
 
-
-async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    async def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            task.remove_done_callback(self._on_task_done)
+            task.cancel()
+        await asyncio.wait(tasks)

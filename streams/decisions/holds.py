@@ -132,6 +132,13 @@ class Holds:
             self.unmark(held)
             self.topics[held.topic].release(held, held.record.n_bytes)
 
+    def hand_back(self) -> None:
+        """Hold nothing any more: whoever is assigned next takes it again. Nothing else may be called after this."""
+        for hold in self.topics.values():
+            self.tally.let_go["handed_back"] += hold.n_held
+            hold.n_held = hold.n_bytes = 0
+        self._way_events = self._way_bytes = 0
+
     @property
     def held(self) -> Load:
         """Everything not resolved."""

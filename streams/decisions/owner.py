@@ -278,7 +278,7 @@ class PartitionOwner:
     def end(self) -> None:
         """This owner's assignment has ended; what it holds is taken by whoever is assigned next."""
         self._intake.stop()
-        self._tally.let_go["handed_back"] += self.held.events
+        self._holds.hand_back()
 
     def topics_to_ask(self) -> set[str]:
         """Topics whose high watermark must be asked for now: a timer, back-pressure or a decided set needs it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from streams.health.liveness import LOOK_EVERY_MS, Liveness
 from streams.health.pulse import beat
 from streams.health.readiness import lag_reasons, total_lag
 from streams.health.server import HealthServer
+from streams.health.watchdog import NotLiveError, Watchdog
 from streams.metrics.exposition import WorkerMetrics
 from streams.metrics.sources import Sources
 
@@ -18,6 +20,8 @@ class Health:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._liveness = Liveness(sources)
+        self._looked_ms = 0
         settings = sources.settings
         metrics = WorkerMetrics(sources, is_live=lambda: not any(self.not_live()), is_ready=lambda: self.is_ready)
         self.server = HealthServer(
@@ -29,17 +33,24 @@ class Health:
         """What /readyz says."""
         return not any(self.not_live()) and not any(self.not_ready())
 
-    async def beat(self) -> None:
-        """Look at the worker for ever; belongs on its event loop."""
-        await beat(self._sources.meter.loop_stall_ms, self._look)
+    async def watch(self, on_dead: Callable[[NotLiveError], None]) -> None:
+        """Look at the worker for ever, on its event loop; `on_dead` is told when it should end, and be started anew."""
+        settings = self._sources.settings
+        watchdog = Watchdog(lambda: self._liveness.reasons, on_dead, settings.max_stall_ms, settings.not_live_exit_ms)
+        watchdog.start()
+        try:
+            await beat(self._sources.meter.loop_stall_ms, lambda: self._on_beat(watchdog))
+        finally:
+            watchdog.stop()
 
     def not_live(self) -> Iterator[str]:
         """Why the process should be started anew."""
-        sources = self._sources
-        if sources.broken is not None:
-            yield f"ending: {sources.broken!r}"
-        if sources.runner is not None and (why := sources.runner.health().not_live):
-            yield why
+        if self._sources.broken is not None:
+            yield f"ending: {self._sources.broken!r}"
+        yield from self._liveness.reasons
+        silent_ms = _now_ms() - self._looked_ms
+        if self._looked_ms and silent_ms > self._sources.settings.max_stall_ms:
+            yield f"nothing has looked after this worker for {silent_ms / 1_000:.0f} s"
 
     def not_ready(self) -> Iterator[str]:
         """Why it does not work on all that it was assigned."""
@@ -64,6 +75,16 @@ class Health:
         watch = self._sources.lag_watch
         return {"lag": None if watch is None else total_lag(self._sources.hub.lags(), watch.silent_ms)}
 
-    def _look(self) -> None:
+    def _on_beat(self, watchdog: Watchdog) -> None:
+        watchdog.beat()
+        now_ms = _now_ms()
+        if now_ms - self._looked_ms < LOOK_EVERY_MS:
+            return
+        self._looked_ms = now_ms
+        self._liveness.look(now_ms)
         if self._sources.runner is not None:
-            self._sources.busy.look(time.monotonic(), self._sources.runner.busy_s)
+            self._sources.busy.look(now_ms / 1_000, self._sources.runner.busy_s)
+
+
+def _now_ms() -> int:
+    return int(time.monotonic() * 1_000)

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 RECORDS_PER_POLL = 200
 """Of one topic partition; bounds by how much a poll under way overshoots the limit of held records."""
 POLL_S = 0.5
+TICK_S = 0.5
 POLL_WHILE_HELD_S = 0.02
 """A topic that is let go again is only seen by the next poll, so polls are short while any is held."""
 
@@ -88,6 +89,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
     positions: dict[Any, int]
     """Position of each topic partition after the last poll that took from it."""
+    n_ticks = 0
+    """Grows every `TICK_S` while the thread runs."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -98,6 +101,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """Start the consumer and look over its heartbeats, whose times aiokafka keeps to itself."""
         self.positions = {}
         await super().on_start()
+        self.add_future(self._tick())
         coordinator = self._ensure_consumer()._coordinator
         send = coordinator._send_req
 
@@ -109,6 +113,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             return response
 
         coordinator._send_req = observed_send
+
+    async def _tick(self) -> None:
+        while not self.should_stop:
+            self.n_ticks += 1
+            await asyncio.sleep(TICK_S)
 
     async def on_thread_stop(self) -> None:
         """Leave the group and disconnect, or give up after a while: the broker may be away."""
@@ -202,6 +211,11 @@ class BatchConsumer(driver.Consumer):
     def heartbeat(self) -> tuple[int, float]:
         """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
         return self._thread.heartbeat
+
+    @property
+    def n_ticks(self) -> int:
+        """Grows while the consumer's thread runs, from which heartbeats and records come."""
+        return self._thread.n_ticks
 
     def fetched_high_water(self, tp: Any) -> int:
         """The high watermark that came with the last fetch; 0 before the first."""

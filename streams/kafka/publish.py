@@ -145,23 +145,24 @@ class Outbox:
     """Sends what one partition number publishes, each topic in the order in which it was put in.
 
     A failed send is repeated before anything later of its topic goes. `on_published` is told of tasks all of whose
-    records are on the broker.
+    records are on the broker, `on_broken` of the end of a task that sends, which nobody foresaw.
     """
 
     def __init__(
-        self, producer: Producer, prefix: str, partition: int, on_published: Callable[[list[Task]], None]
+        self,
+        producer: Producer,
+        prefix: str,
+        partition: int,
+        on_published: Callable[[list[Task]], None],
+        on_broken: Callable[[BaseException], None],
     ) -> None:
         self._producer, self._prefix, self._partition, self._on_published = producer, prefix, partition, on_published
+        self._on_broken, self._closed = on_broken, False
         self._queues: dict[str, deque[_Waiting]] = {}
         self._filled: dict[str, asyncio.Event] = {}
         self._senders: list[asyncio.Task[None]] = []
         self.failing: dict[str, str] = {}
         """Topics whose last send failed, and with what."""
-
-    @property
-    def senders(self) -> list[asyncio.Task[None]]:
-        """The tasks that send; they end when cancelled, or by an error that nobody foresaw."""
-        return self._senders
 
     def put(self, task: Task, records: Sequence[Record]) -> None:
         """Queue all that `task` publishes."""
@@ -177,12 +178,20 @@ class Outbox:
 
     def close(self) -> None:
         """Send nothing more; a batch on its way may still arrive."""
+        self._closed = True
         for sender in self._senders:
             sender.cancel()
 
     def _open(self, topic: str) -> None:
         self._queues[topic], self._filled[topic] = deque(), asyncio.Event()
-        self._senders.append(asyncio.create_task(self._send_all(topic), name=f"outbox-{topic}-{self._partition}"))
+        sender = asyncio.create_task(self._send_all(topic), name=f"outbox-{topic}-{self._partition}")
+        sender.add_done_callback(self._on_ended)
+        self._senders.append(sender)
+
+    def _on_ended(self, sender: asyncio.Task[None]) -> None:
+        error = None if sender.cancelled() else sender.exception()  # taken in any case, or asyncio complains
+        if not self._closed:
+            self._on_broken(error or RuntimeError(f"{sender.get_name()} was cancelled"))
 
     async def _send_all(self, topic: str) -> None:
         queue, filled = self._queues[topic], self._filled[topic]

@@ -126,6 +126,7 @@ def _outcomes(sources: Sources) -> Iterator[Reading]:
     tally = sources.meter.tally
     for topic in MEDIA_TOPICS:
         yield Reading("records_total", (_modality(topic),), tally.taken[topic])
+        yield Reading("unjudged_total", (_modality(topic),), sources.hub.n_unjudged[topic])
     for outcome in get_args(RecordOutcome):
         yield Reading("record_outcomes_total", (outcome,), tally.let_go[outcome])
     for outcome in ("complete", "partial", "failed"):

@@ -23,7 +23,8 @@ class Sources:
     """A worker as others see it. What is None has not started yet, or there is none: `runner`, for the null model.
 
     `starting`: why it does not work yet, or no longer. `broken`: what ends it. `heartbeat`: (generation, seconds of the
-    monotonic clock at which the last heartbeat that succeeded in it was sent).
+    monotonic clock at which the last heartbeat that succeeded in it was sent). `consumer_ticks`: grows while the
+    consumer's thread runs.
     """
 
     settings: WorkerSettings
@@ -33,6 +34,7 @@ class Sources:
     starting: str = "starting"
     broken: BaseException | None = None
     heartbeat: Callable[[], tuple[int, float]] | None = None
+    consumer_ticks: Callable[[], int] | None = None
     decoder: Decoder | None = None
     producer: Producer | None = None
     runner: ModelRunner | None = None

@@ -36,6 +36,7 @@ READING = (
     _metric("records_total", "counter", "Records taken from the media topics.", "modality"),
     _metric("record_outcomes_total", "counter", "Records let go, by what became of them. With held_records they add "
             "up to records_total.", "outcome"),
+    _metric("unjudged_total", "counter", "Records that retention deleted before any worker had read them.", "modality"),
     _metric("held_records", "gauge", "Records that were read and are not resolved.", "partition"),
     _metric("held_bytes", "gauge", "Memory of the records that are held.", "partition"),
     _metric("held_records_limit", "gauge", "Limit of held_records of one partition: over soft, reading is rationed; "

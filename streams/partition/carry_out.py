@@ -31,7 +31,8 @@ class Carrier:
         self._partition, self._owner, self._schedule, self._spawn = partition, owner, schedule, spawn
         self._model, self._meter = parts.fuse, parts.meter
         self._outputs = Outputs(partition, parts.settings.join.size_ms, parts.model_info)
-        self._outbox = Outbox(parts.producer, parts.settings.topic_prefix, partition, self._on_published)
+        prefix = parts.settings.topic_prefix
+        self._outbox = Outbox(parts.producer, prefix, partition, self._on_published, parts.on_broken)
         self._answers: dict[Task, Fusion] = {}
         self._closed = False
 

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any
 
 from models.protocol import Prepared
@@ -59,20 +59,34 @@ class Decoder:
         self.took_ms = {topic: Histogram(DECODE_BOUNDS_MS) for topic in MEDIA_TOPICS}
         """How long each record took, by topic."""
         self._counting = Lock()
+        self._started_s: dict[int, float] = {}
         self.sources = Sources()
 
     def decode(self, topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
         """aiokafka's records of one topic (unprefixed) and partition, in the same order."""
         records: list[Record] = []
         took_ms: list[float] = []
-        for raw in raws:
-            started_s = time.perf_counter()
-            records.append(self._decode_one(topic, partition, raw))
-            took_ms.append((time.perf_counter() - started_s) * 1_000)
+        try:
+            for raw in raws:
+                self._started_s[get_ident()] = started_s = time.perf_counter()
+                records.append(self._decode_one(topic, partition, raw))
+                took_ms.append((time.perf_counter() - started_s) * 1_000)
+        finally:
+            self._started_s.pop(get_ident(), None)
         with self._counting:
             for ms in took_ms:
                 self.took_ms[topic].add(ms)
         return records
+
+    @property
+    def oldest_start_s(self) -> float | None:
+        """When the record was begun that a thread has been at for longest; None where none is at work."""
+        return min(list(self._started_s.values()), default=None)  # a copy: threads come and go meanwhile
+
+    @property
+    def n_decoded(self) -> int:
+        """Records since the start, good and bad."""
+        return sum(histogram.n for histogram in self.took_ms.values())
 
     def _decode_one(self, topic: str, partition: int, raw: Any) -> Record:
         payload = Payload(raw)

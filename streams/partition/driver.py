@@ -114,6 +114,16 @@ class PartitionDriver:
         """The topics that are read now: neither back-pressure, nor decoding, nor recovery is in the way."""
         return self._not_held
 
+    @property
+    def decoding(self) -> set[str]:
+        """The topics of which something is with the decode threads."""
+        return {topic for topic, decoding in self._decoding.items() if decoding}
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it neither works nor recovers, nor was stopped, as it is where it cannot recover."""
+        return bool(self.state) and not self._stopped and not self._tasks
+
     def reasons(self) -> Iterator[str]:
         """Why this partition number does no work now."""
         for what in (self.state, self.append_failing, *self._carrier.failing):

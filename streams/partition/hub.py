@@ -107,9 +107,13 @@ class Hub:
 
     def hand_over(self, batch: Batch) -> None:
         """Records from an agent; those of another assignment are dropped, they come again."""
-        if batch.epoch == self._epoch and batch.partition in self.drivers:
-            topic = batch.topic.removeprefix(self._prefix)
+        if batch.epoch != self._epoch or batch.partition not in self.drivers or self._parts is None:
+            return
+        topic = batch.topic.removeprefix(self._prefix)
+        try:
             self.n_unjudged[topic] += self.drivers[batch.partition].deliver(topic, batch)
+        except Exception as error:  # Faust would start the agent anew, behind this batch
+            self._parts.on_broken(error)
 
     async def tick(self) -> None:
         """Let time pass for all drivers, for ever."""

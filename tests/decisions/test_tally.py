@@ -89,6 +89,7 @@ def test_the_end_of_an_assignment_hands_back_what_is_held() -> None:
     driven = Driven(NO_TIMERS).feed(media_of(image=[("s", 1_000), ("s", 2_000)])).settle()
     driven.owner.end()
     assert tally_of(driven).let_go == {"handed_back": 2}
+    assert driven.owner.held == (0, 0)
 
 
 def test_claims_void_batches_and_snapshots_are_counted() -> None:

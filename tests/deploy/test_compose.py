@@ -171,6 +171,13 @@ def test_a_worker_is_given_time_to_drain(services: dict[str, dict[str, Any]]) ->
     assert grace_s * 1_000 > WorkerSettings().drain_ms
 
 
+def test_a_worker_that_is_not_live_is_started_anew(services: dict[str, dict[str, Any]]) -> None:
+    """Compose restarts what has ended, never what is unhealthy: so the worker must end by itself."""
+    settings = load_settings(WorkerSettings, environment=environment(services["worker"])).settings
+    assert services["worker"]["restart"] == "unless-stopped"
+    assert settings.not_live_exit_ms > 0
+
+
 @pytest.mark.parametrize(("not_ready", "code"), [([], 0), (["the model is being loaded"], 1)], ids=["ready", "not"])
 async def test_the_healthcheck_asks_readyz(
     services: dict[str, dict[str, Any]], not_ready: list[str], code: int

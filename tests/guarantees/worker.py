@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from syncline.cli import main
+from tests.guarantees.ailments import ail
 from tests.guarantees.faulty_model import register
 from tests.guarantees.interruptions import interrupt
 from tests.guarantees.mutations import mutate
@@ -22,6 +23,7 @@ def run(arguments: list[str]) -> None:
     mutate(interferences.mutations)
     refuse(interferences.outages, switches)
     interrupt(interferences.interruptions, switches)
+    ail(interferences.ailments, switches)
     register(interferences.model, switches)
     main(["worker", *arguments])
 

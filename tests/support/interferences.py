@@ -74,6 +74,22 @@ class FaultyModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     ms_per_set: float = 0.0
 
 
+class Ailment(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the worker that stops working for no reason of the world outside, from when the switch is on.
+
+    While the switch is on, stands still: `loop` the event loop; `decode` the decode threads; `fetcher` what brings
+    records; `tail` the reader of the decision log; `consumer_thread` the thread that both come through; `batcher` the
+    batcher (for good). Ends: `model_thread`, `tail_task`, `recovery`, `decode_pool`, `sender` (what sends results),
+    `tick` (what lets time pass).
+    """
+
+    part: Literal[
+        "loop", "decode", "fetcher", "tail", "consumer_thread", "batcher",
+        "model_thread", "tail_task", "recovery", "decode_pool", "sender", "tick",
+    ]  # fmt: skip
+    switch: str
+
+
 class Interferences(msgspec.Struct, frozen=True, kw_only=True):
     """All that one worker process suffers. `mutations`: names in tests/guarantees/mutations.py.
 
@@ -82,6 +98,7 @@ class Interferences(msgspec.Struct, frozen=True, kw_only=True):
 
     interruptions: tuple[Interruption, ...] = ()
     outages: tuple[Outage, ...] = ()
+    ailments: tuple[Ailment, ...] = ()
     model: FaultyModelSettings = FaultyModelSettings()
     mutations: tuple[str, ...] = ()
     folder: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -68,8 +68,16 @@ class Published:
                 await self._changed.wait()
 
 
-def outbox(broker: Broker, published: Published) -> Outbox:
-    return Outbox(cast(Producer, broker), "p.", 0, published)
+def _nothing_breaks(error: BaseException) -> None:
+    raise AssertionError from error
+
+
+def outbox(
+    broker: Broker,
+    published: Callable[[list[Task]], None],
+    on_broken: Callable[[BaseException], None] = _nothing_breaks,
+) -> Outbox:
+    return Outbox(cast(Producer, broker), "p.", 0, published, on_broken)
 
 
 async def test_each_topic_keeps_its_order_over_batches_and_failures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +111,26 @@ async def test_a_task_is_published_when_all_its_records_are_on_the_broker() -> N
     assert published.tasks == [none, both]
     assert len(broker.sent) == 2
     box.close()
+
+
+async def test_the_end_of_a_sender_is_not_overlooked() -> None:
+    """Its topic would stand still for good while everything else goes on: whoever keeps the outbox is told."""
+    broken: asyncio.Queue[BaseException] = asyncio.Queue()
+
+    def refuse(tasks: list[Task]) -> None:
+        raise ValueError("nobody foresaw this")
+
+    box = outbox(Broker(), refuse, broken.put_nowait)
+    box.put(task(), [record("a", 1)])
+    assert "nobody foresaw this" in str(await asyncio.wait_for(broken.get(), 10))
+    box.put(task(), [record("b", 1)])
+    for sender in asyncio.all_tasks():
+        if sender.get_name() == "outbox-b-0":
+            sender.cancel()
+    assert "was cancelled" in str(await asyncio.wait_for(broken.get(), 10))
+    box.close()
+    await asyncio.sleep(0)
+    assert broken.empty()
 
 
 async def test_a_topic_that_fails_is_named_and_does_not_hold_up_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,10 @@ class Owner:
         self.published += tasks
 
 
+def _nothing_breaks(error: BaseException) -> None:
+    raise AssertionError from error
+
+
 class World:
     """A carrier with a producer that takes everything, and a model given by the test."""
 
@@ -47,7 +51,12 @@ class World:
         settings = WorkerSettings(join=JoinSettings())
         self.meter, producer = Meter(), SimpleNamespace(send=self._send)
         parts: Any = SimpleNamespace(
-            fuse=model, settings=settings, model_info=ModelInfo("m", "1"), producer=producer, meter=self.meter
+            fuse=model,
+            settings=settings,
+            model_info=ModelInfo("m", "1"),
+            producer=producer,
+            meter=self.meter,
+            on_broken=_nothing_breaks,
         )
         owner: Any = self.owner
         self.carrier = Carrier(parts, 0, owner, self.looked.set, self._spawn)

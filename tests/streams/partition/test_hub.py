@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,6 +118,21 @@ async def test_records_that_nobody_judged_are_counted_by_topic(hub: Hub) -> None
     hub.hand_over(Batch(3, PREFIX + "media.image", 0, [], 90, Deleted(70, 90)))
     hub.hand_over(Batch(3, PREFIX + "media.text", 0, [], 5))
     assert dict(hub.n_unjudged) == {"media.image": 80, "media.text": 0}
+
+
+async def test_records_that_cannot_be_handed_over_end_the_worker(hub: Hub) -> None:
+    """Faust would start its agent anew, behind them: they would be passed over unseen."""
+    broken: list[BaseException] = []
+    parts: Any = SimpleNamespace(on_broken=broken.append)
+    hub.use(parts)
+    await hub.on_assigned(2, 7, starts(0))
+
+    def refuse(topic: str, batch: Batch) -> int:
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    Driver.made[0].deliver = refuse  # type: ignore[method-assign]
+    hub.hand_over(Batch(2, PREFIX + "media.image", 0, [], 1))
+    assert "cannot schedule" in str(broken[0])
 
 
 async def test_a_halted_hub_stays_halted(hub: Hub) -> None:
