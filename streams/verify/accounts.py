@@ -8,7 +8,8 @@ from typing import NamedTuple
 from streams.join.model import DeadLetterDecision, FailedDecision, RunDecision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from streams.verify.alone import PAYLOAD_REASONS
-from streams.verify.facts import Fact, Facts
+from streams.verify.fact import Fact
+from streams.verify.facts import Facts
 from streams.verify.history import Converted, Fused, Single
 from streams.verify.log import FoldedLog, Placed
 from streams.verify.report import Place

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from processors.limits import REASONS
 from streams.join.model import DeadLetterDecision, FailedDecision, RunDecision, UnfusedDecision
-from streams.verify.facts import Fact, Facts
+from streams.verify.fact import Fact
+from streams.verify.facts import Facts
 from streams.verify.log import Placed
 from streams.verify.report import Place, Report, Violation
 from streams.verify.words import in_words, say

@@ -18,11 +18,13 @@ from streams.join.settings import JoinSettings
 from streams.verify.accounts import Decided
 from streams.verify.alone import Alone
 from streams.verify.endings import Endings
-from streams.verify.facts import Fact, Facts, RecordJudge
+from streams.verify.fact import Fact
+from streams.verify.facts import Facts
 from streams.verify.history import CommitSample, History, PartitionHistory
 from streams.verify.lanes import Lanes
 from streams.verify.log import FoldedLog, Placed, fold
 from streams.verify.open_items import OpenStream
+from streams.verify.record_judge import RecordJudge
 from streams.verify.replay import StreamReplay
 from streams.verify.report import Report
 from streams.verify.results import Results

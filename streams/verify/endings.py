@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from streams.join.model import SetDecision
 from streams.join.settings import JoinSettings
 from streams.verify.accounts import Carried, topic_of
-from streams.verify.facts import Fact, Facts
+from streams.verify.fact import Fact
+from streams.verify.facts import Facts
 from streams.verify.history import CommitSample, PartitionHistory
 from streams.verify.log import Placed
 from streams.verify.report import Report, Violation

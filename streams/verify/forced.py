@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from streams.join.model import Item
 from streams.join.strategy import distance_ms
-from streams.verify.facts import Fact
+from streams.verify.fact import Fact
 from streams.verify.open_items import OpenStream, item_of
 from streams.verify.words import say
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from streams.join.model import Item
-from streams.verify.facts import Fact
+from streams.verify.fact import Fact
 from streams.verify.forced import wrong_of_forced
 from streams.verify.open_items import OpenStream, item_of
 from streams.verify.picks import pick

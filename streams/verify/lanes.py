@@ -11,7 +11,8 @@ from __future__ import annotations
 from streams.join.clocks import NEVER_MS, Clocks
 from streams.join.model import Item, RunDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
-from streams.verify.facts import Fact, Facts
+from streams.verify.fact import Fact
+from streams.verify.facts import Facts
 
 LaneName = tuple[str, str]
 """(stream, lane)."""
@@ -59,11 +60,18 @@ class Lanes:
         fact.maybe_late, fact.maybe_duplicate = generous == "late", generous == "duplicate"
         if fact.late:
             fact.late_limit_ms = self._by_the_log.watermark_ms(item.stream, item.lane)
+        if fact.maybe_late:
+            fact.maybe_limit_ms = self._generous.watermark_ms(item.stream, item.lane)
 
 
 def _moves_nothing(fact: Fact) -> bool:
-    """Whether the log says, or may have said, that the record left its lane where it was."""
-    return fact.may_be_decided or any(
-        isinstance(placed.decision, UnfusedDecision | RunDecision) and placed.decision.reason in ("late", "unexpected")
-        for placed in fact.decisions
+    """Whether the record left its lane where it was, or may have: as the log says, or because it was gone too soon."""
+    return (
+        fact.may_be_decided
+        or not fact.present
+        or any(
+            isinstance(placed.decision, UnfusedDecision | RunDecision)
+            and placed.decision.reason in ("late", "unexpected")
+            for placed in fact.decisions
+        )
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streams.join.model import Item, SetDecision
+from streams.join.clocks import NEVER_MS
+from streams.join.model import Item, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
-from streams.verify.facts import Fact
+from streams.verify.fact import Fact
 from streams.verify.log import Placed
 from streams.verify.words import places_of, say, say_lane
 
@@ -49,3 +50,24 @@ def wrong_form(decision: SetDecision, lane_names: Sequence[str], settings: JoinS
         return f"members {still_open} may serve further sets, and it says {decision.open_members}"
     order = [(lane_names.index(item.lane), item.time_ms, item.offset) for item in decision.members]
     return "" if order == sorted(order) else f"its members are out of order: {say(places_of(decision.members))}"
+
+
+def wrong_alone(decision: UnfusedDecision, fact: Fact, bound_ms: int) -> str:
+    """What is wrong with a record's being late, duplicate or unexpected; "" where the logs explain it.
+
+    bound_ms: below what its stream is late because of decisions by timeout or pressure before it in the log.
+    """
+    item, reason = decision.item, decision.reason
+    if reason == "unexpected":
+        return f"the stream waits for lane {item.lane}" if fact.expected else ""
+    explained = fact.duplicate or fact.maybe_duplicate
+    if reason == "late":
+        explained = fact.late or fact.maybe_late or item.time_ms < bound_ms
+    if not fact.expected or not explained:
+        return "nothing before it in its lane says so"
+    # By which bound it was late depends on when it was read; a run does not say by how much.
+    if reason == "duplicate" or bound_ms != NEVER_MS or not fact.late or not decision.late_by_ms:
+        return ""
+    if item.time_ms + decision.late_by_ms in (fact.late_limit_ms, fact.maybe_limit_ms):
+        return ""
+    return f"it is late by {fact.late_limit_ms - item.time_ms} ms, not {decision.late_by_ms}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from streams.join.clocks import NEVER_MS
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
-from streams.verify.facts import Fact
+from streams.verify.fact import Fact
 from streams.verify.lanes import Lanes
 
 

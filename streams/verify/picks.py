@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from streams.join.model import SetDecision
 from streams.join.strategy import distance_ms
-from streams.verify.facts import Fact
+from streams.verify.fact import Fact
 from streams.verify.open_items import OpenStream, item_of
+from streams.verify.words import say
 
 
 class Pick(NamedTuple):
@@ -94,6 +96,24 @@ def pivot_that_reaches(stream: OpenStream, fact: Fact) -> Fact | None:
     """An open pivot that starts before `fact` can be given up (strategy `nearest`)."""
     reach_ms = item_of(fact).end_ms + stream.settings.tolerance_ms
     return next(stream.open_in(stream.settings.pivot, (), reach_ms), None)
+
+
+def say_pick(found: Pick | None) -> str:
+    """The members of a pick, for a sentence."""
+    return say(fact.place for fact in found.members) if found else "nothing"
+
+
+def wrong_of_pick(decision: SetDecision, found: Pick | None, facts: Sequence[Fact]) -> str:
+    """How a set by the watermarks differs from what the logs give; "" where it does not."""
+    if found is None or [fact.place for fact in found.members] != [fact.place for fact in facts]:
+        return f"the logs give {say_pick(found)}"
+    if decision.start_ms != found.start_ms:
+        return f"it starts at {found.start_ms}, and says {decision.start_ms}"
+    if found.waits_for:
+        return f"the watermark of {say(found.waits_for)} never came so far"
+    if decision.reason != ("watermark" if found.missing else "complete") or decision.bound_ms:
+        return f"it lacks {say(found.missing)}, and says {decision.reason} with bound {decision.bound_ms}"
+    return ""
 
 
 _PICKS = {"earliest": _earliest, "nearest": _nearest, "tumbling": _tumbling}

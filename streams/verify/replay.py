@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from streams.join.clocks import NEVER_MS
 from streams.join.model import ClosedDecision, Item, SetDecision, UnfusedDecision
-from streams.verify.facts import Fact, Facts
+from streams.verify.fact import Fact
+from streams.verify.facts import Facts
 from streams.verify.forced import wrong_of_forced
 from streams.verify.given_up import by_force, by_the_logs
 from streams.verify.log import Placed
-from streams.verify.members import wrong_form, wrong_members
+from streams.verify.members import wrong_alone, wrong_form, wrong_members
 from streams.verify.open_items import OpenStream, item_of
-from streams.verify.picks import Pick, pick, pivot_that_reaches
+from streams.verify.picks import pick, pivot_that_reaches, say_pick, wrong_of_pick
 from streams.verify.report import Report, Violation
 from streams.verify.words import in_words, places_of, say
 
@@ -59,7 +59,7 @@ class StreamReplay:
         if not wrong and forced:
             wrong = wrong_of_forced(self._stream, decision.start_ms, decision.bound_ms, facts)
         elif not wrong:
-            wrong = _wrong_of_pick(decision, pick(self._stream, facts), facts)
+            wrong = wrong_of_pick(decision, pick(self._stream, facts), facts)
         if wrong:
             self._add(placed, "illegal decision" if forced else "wrong decision", wrong)
         self._close(fact for index, fact in enumerate(facts) if index not in decision.open_members)
@@ -115,7 +115,7 @@ class StreamReplay:
             wrong = "it is in a set, and can only be closed"
         if not wrong and (self._settings.strategy != "nearest" or item_of(fact).lane == self._settings.pivot):
             found = pick(self._stream, [fact])
-            wrong = f"the logs give {_of_pick(found)}"
+            wrong = f"the logs give {say_pick(found)}"
         if wrong:
             self._add(placed, "wrong decision", wrong)
         else:
@@ -137,31 +137,11 @@ class StreamReplay:
 
     def _alone(self, placed: Placed, decision: UnfusedDecision, fact: Fact) -> None:
         wrong = wrong_members(placed, [decision.item], [fact], in_join=False)
-        if not wrong and not self.explains(fact, decision.reason):
-            wrong = "nothing before it in its lane says so"
-        if not wrong and decision.reason == "late":
-            wrong = self._wrong_lateness(decision, fact)
+        unknown = not fact.present or fact.place[0] in self._facts.unknown
+        if not wrong and not unknown:
+            wrong = wrong_alone(decision, fact, self._stream.bound_ms)
         if wrong:
             self._add(placed, "wrong decision", wrong)
-
-    def explains(self, fact: Fact, reason: str) -> bool:
-        """Whether the logs explain that a record is late, a duplicate or unexpected."""
-        if reason == "unexpected":
-            return fact.item is not None and not fact.expected
-        if not fact.expected or fact.item is None:
-            return False
-        if not fact.present or fact.place[0] in self._facts.unknown:
-            return True
-        if reason == "duplicate":
-            return fact.duplicate or fact.maybe_duplicate
-        return fact.late or fact.maybe_late or fact.item.time_ms < self._stream.bound_ms
-
-    def _wrong_lateness(self, decision: UnfusedDecision, fact: Fact) -> str:
-        unknown = not fact.present or fact.place[0] in self._facts.unknown
-        if self._stream.bound_ms != NEVER_MS or not fact.late or unknown or not decision.late_by_ms:
-            return ""  # by which bound it was late depends on when it was read; a run does not say by how much
-        late_by_ms = fact.late_limit_ms - item_of(fact).time_ms
-        return "" if decision.late_by_ms == late_by_ms else f"it is late by {late_by_ms} ms, not {decision.late_by_ms}"
 
     # --- all of them -----------------------------------------------------------------------------------------------
 
@@ -207,20 +187,3 @@ def _items(placed: Placed) -> Sequence[Item]:
 
 def _bound_ms(placed: Placed) -> int:
     return placed.decision.bound_ms if isinstance(placed.decision, UnfusedDecision) else 0
-
-
-def _of_pick(found: Pick | None) -> str:
-    return say(fact.place for fact in found.members) if found else "nothing"
-
-
-def _wrong_of_pick(decision: SetDecision, found: Pick | None, facts: Sequence[Fact]) -> str:
-    """How a set by the watermarks differs from what the logs give; "" where it does not."""
-    if found is None or [fact.place for fact in found.members] != [fact.place for fact in facts]:
-        return f"the logs give {_of_pick(found)}"
-    if decision.start_ms != found.start_ms:
-        return f"it starts at {found.start_ms}, and says {decision.start_ms}"
-    if found.waits_for:
-        return f"the watermark of {say(found.waits_for)} never came so far"
-    if decision.reason != ("watermark" if found.missing else "complete") or decision.bound_ms:
-        return f"it lacks {say(found.missing)}, and says {decision.reason} with bound {decision.bound_ms}"
-    return ""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from streams.join.settings import JoinSettings
 from streams.verify.accounts import Accounts, Carried, Decided, same_result
-from streams.verify.facts import Fact, Facts
+from streams.verify.fact import Fact
+from streams.verify.facts import Facts
 from streams.verify.history import Converted, Fused, PartitionHistory, Single, Unreadable
 from streams.verify.report import Place, Report, Violation
 from streams.verify.words import in_words, say
@@ -124,7 +125,7 @@ class Results:
             first = (accounted or singles)[0]
             if single is not first and (single.reason, single.late_by_ms) == (first.reason, first.late_by_ms):
                 self._report.count("repeats", topic)
-            elif why and accounted:
+            elif single is not first and accounted:
                 sentence = f"{say([fact.place])} is {single.reason} here and {first.reason} at offset {first.offset}"
                 self._add("differing repeat", sentence, topic, single.offset, (fact.place,))
             elif why:

@@ -13,7 +13,7 @@ from streams.join.model import (
     SetDecision,
     UnfusedDecision,
 )
-from streams.verify.facts import Fact
+from streams.verify.fact import Fact
 from streams.verify.report import Place
 
 MAX_NAMED = 12

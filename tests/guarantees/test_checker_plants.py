@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from streams.join.model import FailedDecision
 from streams.verify import KINDS
+from streams.verify.history import Single
+from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED
 from tests.guarantees import plants_endings, plants_forced, plants_join, plants_results
 from tests.guarantees.plants import PLANTS
-from tests.support.drafts import SETTINGS, Draft
+from tests.guarantees.plants_results import converted
+from tests.support.drafts import SETTINGS, Draft, places_of
 
 MODULES = (plants_endings, plants_forced, plants_join, plants_results)
 """Importing them fills `PLANTS`."""
@@ -34,3 +38,48 @@ def test_what_is_planted_is_found(name: str) -> None:
     report = draft.check()
     assert plant.kind in report.n_by_kind, report.violations
     assert set(report.n_by_kind) <= {plant.kind} | plant.also, report.violations
+
+
+@pytest.mark.parametrize("name", [name for name, plant in PLANTS.items() if plant.kind != "no outcome"])
+def test_what_is_planted_is_found_while_the_system_runs(name: str) -> None:
+    """Only a missing outcome may still come."""
+    plant = PLANTS[name]
+    draft = Draft(plant.into)
+    plant.plant(draft)
+    found = draft.check(finished=False).n_by_kind
+    assert plant.kind in found
+    assert set(found) <= {plant.kind} | plant.also
+
+
+def test_a_failed_set_whose_result_was_out_has_one_outcome() -> None:
+    """The fused result wins over the dead letters of the same set."""
+    draft = Draft("earliest")
+    decision = draft.sets()[2]
+    draft.append(FailedDecision(tuple(places_of(decision)), "model_failed"))
+    for topic, offset in places_of(decision):
+        draft.publish(DEADLETTER, Single(0, f"{topic}/0/{offset}", topic, 0, offset, "model_failed"))
+    assert draft.check().violations == []
+
+
+def test_a_failed_set_without_result_needs_all_its_dead_letters() -> None:
+    """The dead letter of one member is missing: that member has no outcome."""
+    draft = Draft("earliest")
+    decision = draft.sets()[2]
+    result = draft.fused_of(decision)
+    draft.history.commits.clear()
+    draft.change_results(FUSED, lambda record: None if record == result else record)
+    draft.append(FailedDecision(tuple(places_of(decision)), "model_failed"))
+    *some, last = places_of(decision)
+    for topic, offset in some:
+        draft.publish(DEADLETTER, Single(0, f"{topic}/0/{offset}", topic, 0, offset, "model_failed"))
+    report = draft.check()
+    assert [violation.records for violation in report.violations] == [(last,)]
+    assert report.n_by_kind == {"no outcome": 1}
+
+
+def test_a_conversion_of_a_member_is_fine() -> None:
+    """Its id follows from the member, whatever set that is in; a repeat is the same."""
+    draft = Draft("earliest")
+    for _ in range(2):
+        draft.publish(CONVERTED_TEXT, converted(draft.fused_of(draft.sets()[2]).members[0]))
+    assert draft.check().violations == []

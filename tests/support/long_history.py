@@ -17,6 +17,8 @@ from syncline.placement import partition_for
 START_MS = 1_700_000_000_000
 PERIOD_MS = 200
 BATCH_DECISIONS = 200
+CLAIM_EVERY = 3
+"""Batches between two claims of the one worker that there was."""
 
 
 def settings_of_long() -> JoinSettings:
@@ -73,11 +75,15 @@ def _tear(decisions: list[SetDecision], at: int) -> None:
 
 
 def _decide(partition: PartitionHistory, decisions: list[SetDecision]) -> None:
-    partition.log.append(LogEntry(0, 0, encode_entry(Claim("long", 1, 0, 0))))
+    claim_at = 0
     for start in range(0, len(decisions), BATCH_DECISIONS):
+        part = decisions[start : start + BATCH_DECISIONS]
+        now_ms = part[-1].members[0].append_ms
+        if start // BATCH_DECISIONS % CLAIM_EVERY == 0:
+            claim_at = len(partition.log)
+            partition.log.append(LogEntry(claim_at, now_ms, encode_entry(Claim("long", 1, 0, claim_at))))
         offset = len(partition.log)
-        batch = Batch(0, offset, decisions[start : start + BATCH_DECISIONS])
-        partition.log.append(LogEntry(offset, 0, encode_entry(batch)))
+        partition.log.append(LogEntry(offset, now_ms, encode_entry(Batch(claim_at, offset, [*part]))))
     for decision in decisions:
         partition.published[FUSED].append(_fused(partition, decision, len(partition.published[FUSED])))
     ends = {topic: len(records) for topic, records in (partition.media | partition.published).items()}
