@@ -17,7 +17,8 @@ from tests.support.outputs import Key, outputs_of
 class Paced:
     """Each round reads up to `fetch` records of every topic that is read, and fuses up to `fuses` sets.
 
-    `available(topic, now_ms)` is a topic's high watermark; without it everything is there from the start.
+    `available(topic, now_ms)` is a topic's high watermark; without it everything is there from the start. Then
+    `latencies` says of each set when its last record was appended and how long it took from there to the broker, in ms.
     """
 
     def __init__(
@@ -34,7 +35,8 @@ class Paced:
     ) -> None:
         self.media, self.fetch, self.fuses, self.round_ms, self.outage = media, fetch, fuses, round_ms, outage
         self.owner = PartitionOwner(settings, "w", 1, dict.fromkeys(media, 0), 0, rules=rules)
-        self.now_ms = self.n_rounds = self.max_held = 0
+        self.now_ms = self.n_rounds = self.max_held = self.max_held_bytes = 0
+        self.latencies: list[tuple[int, int]] = []
         self.reasons: Counter[str] = Counter()
         self.n_members: Counter[Key] = Counter()
         self.committed = dict.fromkeys(media, 0)
@@ -111,10 +113,16 @@ class Paced:
             for task in publishing:
                 if isinstance(task.decision, SetDecision):
                     self.reasons[task.decision.reason] += 1
+                    self._note_latency(task.decision)
                 for output in outputs_of(task):
                     self.n_members.update(output.members)
             self.owner.on_published(publishing)
             self._take()
+
+    def _note_latency(self, decision: SetDecision) -> None:
+        if self._available is not None:
+            appended_ms = max(item.append_ms for item in decision.members)
+            self.latencies.append((appended_ms, self.now_ms - appended_ms))
 
     def _take(self) -> None:
         commands = self.owner.take_commands()
@@ -123,4 +131,5 @@ class Paced:
         self._publishing += commands.publish
         self.committed.update(commands.acknowledge)
         self._read = self._read if commands.read is None else commands.read
-        self.max_held = max(self.max_held, self.owner.held.events)
+        held = self.owner.held
+        self.max_held, self.max_held_bytes = max(self.max_held, held.events), max(self.max_held_bytes, held.n_bytes)
