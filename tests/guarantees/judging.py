@@ -33,7 +33,7 @@ def result_of(stage: Stage, history: History, report: Report, problems: Sequence
         seed=plan.seed,
         broker=plan.broker_kind,
         strategy=plan.join.strategy,
-        faults=tuple(map(str, plan.faults)),
+        faults=tuple(f"{fault}{' (not reached)' * (fault in stage.not_reached)}" for fault in plan.faults),
         n_records=sum(records.values()),
         n_unknown=stage.sender.counts()["unknown"],
         n_complete=_sum(decisions, "set, complete"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from tests.guarantees.faults import Fault
 from tests.guarantees.plan import Plan
 from tests.guarantees.pool import Pool
 from tests.guarantees.progress import Progress
@@ -31,6 +32,9 @@ class Stage:
     sender: Sender
     brokers_are_mine: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Who does something to the brokers waits until those before have been mended."""
+
+    not_reached: list[Fault] = field(default_factory=list[Fault])
+    """Faults whose worker did not come to their point: it suffered where it stood."""
 
     @property
     def frozen_s(self) -> float:

@@ -28,7 +28,7 @@ async def kill(stage: Stage, fault: Fault) -> None:
 async def kill_at(stage: Stage, fault: Fault) -> None:
     """Kill -9 at the fault's point, and a new start."""
     async with stage.pool.borrow(fault.victim) as worker:
-        await _come_to(worker, fault, pool.kill_at(fault.point), lambda: not worker.running)
+        await _come_to(stage, worker, fault, pool.kill_at(fault.point), lambda: not worker.running)
         worker.kill()
         worker.start()
 
@@ -42,11 +42,11 @@ async def freeze(stage: Stage, fault: Fault) -> None:
 async def freeze_at(stage: Stage, fault: Fault) -> None:
     """The same, at the fault's point."""
     async with stage.pool.borrow(fault.victim) as worker:
-        await _come_to(worker, fault, pool.stop_at(fault.point), lambda: worker.stopped)
+        await _come_to(stage, worker, fault, pool.stop_at(fault.point), lambda: worker.stopped)
         await _stand_still(stage, worker)
 
 
-async def _come_to(worker: WorkerProcess, fault: Fault, switch: str, there: Callable[[], bool]) -> None:
+async def _come_to(stage: Stage, worker: WorkerProcess, fault: Fault, switch: str, there: Callable[[], bool]) -> None:
     """Have the worker interrupt itself at the fault's point; give up after a while."""
     worker.switch(switch)
     if fault.point == "recovering":
@@ -58,6 +58,7 @@ async def _come_to(worker: WorkerProcess, fault: Fault, switch: str, there: Call
                 await asyncio.sleep(0.01)
     except TimeoutError:
         worker.switch(switch, on=False)
+        stage.not_reached.append(fault)
 
 
 async def _stand_still(stage: Stage, worker: WorkerProcess) -> None:

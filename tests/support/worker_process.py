@@ -69,7 +69,8 @@ class WorkerProcess:
     @property
     def stopped(self) -> bool:
         """Whether SIGSTOP has stopped it, its own or ours."""
-        return os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+        looked = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+        return self.running and os.waitid(os.P_PID, self.pid, looked) is not None
 
     def start(self) -> None:
         """Start it, or start it anew after its end."""
