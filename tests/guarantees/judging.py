@@ -40,6 +40,7 @@ def result_of(stage: Stage, history: History, report: Report, problems: Sequence
         n_partial=_sum(decisions, "set, partial"),
         n_unfused=_sum(records, "unfused"),
         n_dead_letters=_sum(records, "deadletter"),
+        n_forced=decisions.get("set, partial by pressure", 0) + decisions.get("set, complete by pressure", 0),
         n_repeats=n_repeats(report),
         n_void=counts.get("log", {}).get("void batches", 0),
         violations=violations,

@@ -11,12 +11,13 @@ from tests.guarantees.plan import Plan
 
 _HEADER = (
     f"{'seed':>5}  {'records':>7} {'complete':>8} {'partial':>7} {'unfused':>7} {'dead':>5} "
-    f"{'repeats':>7} {'void':>5} {'wrong':>5} {'s':>5}  faults"
+    f"{'forced':>6} {'repeats':>7} {'void':>5} {'wrong':>5} {'s':>5}  faults"
 )
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `n_records`: read back from the media topics; `n_unknown`: sends of which nobody knows.
+    `n_forced`: sets that pressure decided.
 
     `violations`: sentences. `saved`: the folder with its history and the workers' logs, where there is a violation.
     """
@@ -33,6 +34,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     n_partial: int = 0
     n_unfused: int = 0
     n_dead_letters: int = 0
+    n_forced: int = 0
     n_repeats: int = 0
     n_void: int = 0
     saved: str = ""
@@ -53,7 +55,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         """The run in one line, under `header`."""
         return (
             f"{self.seed:>5}  {self.n_records:>7} {self.n_complete:>8} {self.n_partial:>7} {self.n_unfused:>7} "
-            f"{self.n_dead_letters:>5} {self.n_repeats:>7} {self.n_void:>5} {len(self.violations):>5} "
+            f"{self.n_dead_letters:>5} {self.n_forced:>6} {self.n_repeats:>7} {self.n_void:>5} {len(self.violations):>5} "
             f"{self.seconds:>5.0f}  {self.strategy}: {', '.join(self.faults)}"
         )
 
