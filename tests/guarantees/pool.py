@@ -121,6 +121,7 @@ class Pool:
             await self._give_back(numbers)
 
     async def _give_back(self, numbers: Sequence[int]) -> None:
+        self._look_at(number for number in numbers if number in self.workers)
         async with self._free:
             self._borrowed.difference_update(numbers)
             self._free.notify_all()

@@ -53,9 +53,10 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     def line(self) -> str:
         """The run in one line, under `header`."""
+        n_wrong = len(self.violations)
         return (
             f"{self.seed:>5}  {self.n_records:>7} {self.n_complete:>8} {self.n_partial:>7} {self.n_unfused:>7} "
-            f"{self.n_dead_letters:>5} {self.n_forced:>6} {self.n_repeats:>7} {self.n_void:>5} {len(self.violations):>5} "
+            f"{self.n_dead_letters:>5} {self.n_forced:>6} {self.n_repeats:>7} {self.n_void:>5} {n_wrong:>5} "
             f"{self.seconds:>5.0f}  {self.strategy}: {', '.join(self.faults)}"
         )
 

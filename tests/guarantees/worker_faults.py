@@ -85,9 +85,9 @@ async def add(stage: Stage, fault: Fault) -> None:
 
 async def remove(stage: Stage, fault: Fault) -> None:
     """SIGTERM; somebody stays."""
-    if len(stage.pool.workers) == 1:
-        await (await stage.pool.add()).until_ready()
     async with stage.pool.borrow(fault.victim) as worker:
+        if len(stage.pool.workers) == 1:
+            await stage.pool.add()
         stage.pool.remove(worker)
         await stage.pool.terminate(worker, excused=stage.broker_may_be_away)
 
