@@ -218,10 +218,11 @@ class BatchConsumer(driver.Consumer):
         return self._thread.n_ticks
 
     def fetched_high_water(self, tp: Any) -> int:
-        """The high watermark that came with the last fetch; 0 before the first."""
+        """The high watermark that came with the last fetch; 0 before the first, and for what is not assigned."""
         try:
             return self.highwater(tp) or 0
-        except IllegalStateError:  # the assignment has just ended
+        except (AssertionError, AttributeError, IllegalStateError):
+            # The assignment has just ended, on the consumer's thread: aiokafka asserts, then takes None for a state.
             return 0
 
     def hold(self, epoch: int, tp: Any, held: bool) -> None:

@@ -141,6 +141,17 @@ async def test_heartbeats_are_seen_with_their_generation(broker: TestBroker, top
         await noting.until(lambda: noting.app.batches.heartbeat[1] > joined_s + 0.2)
 
 
+async def test_a_partition_that_is_another_workers_has_no_high_watermark(broker: TestBroker, topic_prefix: str) -> None:
+    """Whoever asks just as an assignment ends is told 0; aiokafka fails an assertion then, which ended the worker."""
+    await make_topics(broker.address, topic_prefix, 1)
+    topic = topic_prefix + IMAGES
+    await fill(broker, topic, 10)
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: noting.n_records() == 10)
+        assert noting.app.batches.fetched_high_water(driver.TP(topic, 0)) == 10
+        assert noting.app.batches.fetched_high_water(driver.TP(topic, 1)) == 0
+
+
 @pytest.mark.parametrize("name", ["_wait_next_records", "getmany", "perform_seek", "_filter_tps_with_pending_acks",
                                   "_new_offset", "_should_commit", "_commit_tps", "_to_message",
                                   "on_partitions_revoked", "verify_event_path", "_new_consumer_thread"])  # fmt: skip
