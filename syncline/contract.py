@@ -45,6 +45,8 @@ H_CONTENT_TYPE = "content-type"
 H_TRACEPARENT = "traceparent"
 H_TRACESTATE = "tracestate"
 H_DATAREF = "ce_dataref"
+H_RETRIES = "ce_retries"
+H_RETRY_OF = "ce_retryof"
 # Headers that only unfused and dead-letter records have.
 H_REASON = "ce_reason"
 H_DETAIL = "ce_detail"
@@ -88,6 +90,7 @@ MAX_LANGUAGE = 35
 MAX_TRACESTATE = 512
 MAX_CONTENT_TYPE_BYTES = 256
 MAX_DURATION_MS = 86_400_000
+MAX_RETRIES = 9_999
 MAX_EVENT_BYTES = 1_000_000
 """Largest value of a media record unless configured otherwise: below Kafka's own default of 1 MiB a record."""
 MAX_ORIGINAL_HEADER_BYTES = 16 * 1024

@@ -19,6 +19,7 @@ from syncline.fields import (
     read_lane,
     read_language,
     read_modality,
+    read_retries,
     read_text,
     read_time_ms,
     read_trace,
@@ -34,7 +35,8 @@ class MediaEvent(msgspec.Struct, frozen=True, gc=False):
 
     `time_ms`: integer ms since 1970, from `ce_time`, else the record's timestamp. The event covers
     [time_ms, time_ms + duration_ms]. `lane` defaults to the modality. `content_type` is normalised to a value of
-    `contract.CONTENT_TYPES`. `language`, `traceparent`, `tracestate` and `dataref` are "" where absent.
+    `contract.CONTENT_TYPES`. `language`, `traceparent`, `tracestate` and `dataref` are "" where absent. `retries`:
+    how many times this event was sent again after it had been a dead letter.
     """
 
     stream: str
@@ -49,6 +51,7 @@ class MediaEvent(msgspec.Struct, frozen=True, gc=False):
     traceparent: str = ""
     tracestate: str = ""
     dataref: str = ""
+    retries: int = 0
 
     def __post_init__(self) -> None:
         if not self.lane:
@@ -103,6 +106,7 @@ def parse_headers(topic: str, key: bytes | None, headers: Headers | None, timest
         read_trace(found, c.H_TRACEPARENT) if c.H_TRACEPARENT in found else "",
         read_trace(found, c.H_TRACESTATE) if c.H_TRACESTATE in found else "",
         read_text(found, c.H_DATAREF, c.MAX_SOURCE) if c.H_DATAREF in found else "",
+        read_retries(found) if c.H_RETRIES in found else 0,
     )
 
 
@@ -139,6 +143,7 @@ def build_headers(event: MediaEvent) -> list[tuple[str, bytes]]:
         (c.H_TRACEPARENT, event.traceparent),
         (c.H_TRACESTATE, event.tracestate),
         (c.H_DATAREF, event.dataref),
+        (c.H_RETRIES, str(event.retries) if event.retries else ""),
     ):
         if text:
             headers.append((name, text.encode()))

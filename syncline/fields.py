@@ -26,6 +26,7 @@ _TRACE = frozenset({c.H_TRACEPARENT, c.H_TRACESTATE})
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LANE = re.compile(rf"[A-Za-z0-9._-]{{1,{c.MAX_LANE}}}", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
+_RETRIES = re.compile(rb"[1-9]\d{0,3}")
 _DURATION = re.compile(rb"\d{1,8}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-.{0,64})?", re.ASCII)
 
@@ -129,6 +130,12 @@ def read_language(found: Found) -> str:
     if len(language) > c.MAX_LANGUAGE or _LANGUAGE.fullmatch(language) is None:
         raise ContractError("bad_language", f"ce_language is {language[:64]!r}, takes BCP 47 such as en or zh-Hans")
     return language
+
+
+def read_retries(found: Found) -> int:
+    """`ce_retries`, or 0 where it cannot be read: it says how the record came here, not what it is."""
+    raw = found[c.H_RETRIES] or b""
+    return int(raw) if _RETRIES.fullmatch(raw) else 0
 
 
 def read_trace(found: Found, name: str) -> str:

@@ -25,9 +25,13 @@ def _join(parts: Iterable[str]) -> bytes:
     return b"".join(pieces)
 
 
-def id_hash(source: str, event_id: str) -> int:
-    """Hash of (source, id), by which the join knows duplicates: 63 bits, so that any int64 holds it."""
-    digest = blake2b(_join((source, event_id)), digest_size=8).digest()
+def id_hash(source: str, event_id: str, retries: int = 0) -> int:
+    """Hash of (source, id), by which the join knows duplicates: 63 bits, so that any int64 holds it.
+
+    A retry of an event that was a dead letter is no duplicate of it, a second copy of the same retry is.
+    """
+    parts = (source, event_id, str(retries)) if retries else (source, event_id)
+    digest = blake2b(_join(parts), digest_size=8).digest()
     return int.from_bytes(digest, "big") & _ITEM_MASK
 
 

@@ -33,7 +33,10 @@ class Record(NamedTuple):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """One event of a fused set and where its record is. `words`: of a text, each with its part of speech or ""."""
+    """One event of a fused set and where its record is. `words`: of a text, each with its part of speech or "".
+
+    `retries`: how many times the event was sent again after it had been a dead letter.
+    """
 
     modality: str
     lane: str
@@ -45,6 +48,7 @@ class Member(msgspec.Struct, frozen=True):
     time_ms: int
     duration_ms: int = 0
     words: tuple[tuple[str, str], ...] = ()
+    retries: int = 0
 
 
 class ModelInfo(msgspec.Struct, frozen=True):

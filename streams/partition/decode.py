@@ -129,7 +129,7 @@ class Decoder:
             raw.offset,
             time_ms,
             time_ms + event.duration_ms,
-            id_hash(event.source, event.id),
+            id_hash(event.source, event.id, event.retries),
             raw.timestamp,
         )
 

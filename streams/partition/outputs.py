@@ -57,7 +57,7 @@ class Outputs:
             members.append(
                 Member(
                     event.modality, item.lane, event.source, event.id, item.topic, self._partition, item.offset,
-                    item.time_ms, event.duration_ms, payload.prepared.words,
+                    item.time_ms, event.duration_ms, payload.prepared.words, event.retries,
                 )
             )  # fmt: skip
             parts.append((item.lane, event.time_ms, event.source, event.id))

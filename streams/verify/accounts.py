@@ -82,7 +82,7 @@ class Accounts:
         offset_ms = self._settings.offset_ms
         for member, item in zip(result.members, decision.members, strict=True):
             same = (member.lane, member.time_ms) == (item.lane, item.time_ms)
-            if not same or id_hash(member.source, member.event_id) != item.id_hash:
+            if not same or id_hash(member.source, member.event_id, member.retries) != item.id_hash:
                 return f"it calls {item.topic}@{item.offset} {member.lane} {member.source} {member.event_id}"
         parts = [(m.lane, m.time_ms - offset_ms.get(m.lane, 0), m.source, m.event_id) for m in result.members]
         expected = result_id(result.stream, decision.strategy, parts)

@@ -46,6 +46,7 @@ class FusedMember(msgspec.Struct, frozen=True, gc=False):
     partition: int
     offset: int
     time_ms: int
+    retries: int = 0
 
 
 class Fused(msgspec.Struct, frozen=True, gc=False):

@@ -29,7 +29,7 @@ class RecordJudge:
             return None, "clock"
         item = Item(
             event.stream, event.lane, topic, record.offset, time_ms, time_ms + event.duration_ms,
-            id_hash(event.source, event.id), record.append_ms,
+            id_hash(event.source, event.id, event.retries), record.append_ms,
         )  # fmt: skip
         return item, self._of_value(record.n_bytes, by_reference=bool(event.dataref))
 

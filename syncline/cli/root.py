@@ -22,6 +22,7 @@ COMMANDS = {
     "model": "Train, evaluate or list models.",
     "verify": "Read all topics back and judge whether every record came to exactly one outcome.",
     "explain": "Tell what happened to one record.",
+    "deadletter": "List, show or send again the records that could not be used.",
 }
 """Every command with its line of help; its module is `syncline.cli.<name>`. One without a module is not listed."""
 SERVICE_COMMANDS = frozenset({"worker", "demo", "model", "verify", "explain"})

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from syncline.arrays import from_numpy
-from syncline.contract import CONTENT_TYPES, MAX_DURATION_MS, MODALITIES
+from syncline.contract import CONTENT_TYPES, MAX_DURATION_MS, MAX_RETRIES, MODALITIES
 from syncline.events import MediaEvent
 from syncline.results import ConvertedText, FusedResult, Member, ModelInfo, Unfused
 from syncline.timestamps import MAX_TIME_MS
@@ -38,6 +38,7 @@ def media_events(draw: st.DrawFn) -> MediaEvent:
         duration_ms=draw(st.integers(0, MAX_DURATION_MS)),
         language=draw(st.sampled_from(["", "en", "zh-Hans", "de-CH-1996"])),
         traceparent=draw(st.sampled_from(["", TRACEPARENT])),
+        retries=draw(st.integers(0, MAX_RETRIES)),
     )
 
 

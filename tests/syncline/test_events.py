@@ -113,6 +113,13 @@ def test_a_bad_trace_never_costs_the_event(value: bytes | None) -> None:
     assert parse(changed("traceparent", value)).traceparent == ""
 
 
+@pytest.mark.parametrize("value", [b"", None, b"0", b"-1", b"x", b"10000", b"1.5", "٣".encode()])
+def test_a_bad_number_of_retries_never_costs_the_event(value: bytes | None) -> None:
+    """It says how the record came here, not what it is; it counts as none."""
+    headers = [*build_headers(example_event()), ("ce_retries", value)]
+    assert parse_headers("media.image", b"lobby", headers, 0) == example_event()
+
+
 def test_time_falls_back_to_the_records_timestamp() -> None:
     """Without ce_time the record's timestamp is event time; without either there is none."""
     assert parse(without("ce_time")).time_ms == TIMESTAMP_MS

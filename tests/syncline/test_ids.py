@@ -50,6 +50,13 @@ def test_hashes_fit_into_int64(source: str, event_id: str) -> None:
     assert 0 <= id_hash(source, event_id) < 2**63
 
 
+def test_a_retry_is_no_duplicate_and_the_same_retry_twice_is_one() -> None:
+    """An event that was a dead letter may be sent again under its own id; each further retry is another."""
+    hashes = [id_hash("urn:camera:7", "1", retries) for retries in (0, 1, 2, 1)]
+    assert hashes[1] == hashes[3]
+    assert len(set(hashes)) == 3
+
+
 def test_a_restarted_counter_gives_another_id() -> None:
     """The time is part of the id: a producer may count from 1 again after a restart."""
     later = [(lane, time_ms + 1, source, event_id) for lane, time_ms, source, event_id in MEMBERS]
