@@ -63,7 +63,8 @@ class Fact:
     @property
     def is_surely_held(self) -> bool:
         """Whether every worker that had read its lane so far held it: no life was cut in a way that matters."""
-        return not (self.rewound or self.maybe_late or self.maybe_duplicate or self.may_be_decided)
+        unsure = self.rewound or self.maybe_late or self.maybe_duplicate or self.may_be_decided
+        return self.present and not unsure  # one that is deleted comes to no later worker
 
     def ended_before(self, placed: Placed) -> Placed | None:
         """The decision that ended it before `placed` in the log."""

@@ -57,10 +57,12 @@ class Lanes:
     def _judge(self, fact: Fact, item: Item) -> None:
         verdict, generous = self._by_the_log.judge(item), self._generous.judge(item)
         fact.late, fact.duplicate = verdict == "late", verdict == "duplicate"
-        fact.maybe_late, fact.maybe_duplicate = generous == "late", generous == "duplicate"
+        # What is deleted and in no decision may have made it late for a worker that read it.
+        fact.maybe_late = generous == "late" or item.topic in self._unknown
+        fact.maybe_duplicate = generous == "duplicate"
         if fact.late:
             fact.late_limit_ms = self._by_the_log.watermark_ms(item.stream, item.lane)
-        if fact.maybe_late:
+        if generous == "late":
             fact.maybe_limit_ms = self._generous.watermark_ms(item.stream, item.lane)
 
 

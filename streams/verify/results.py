@@ -100,6 +100,8 @@ class Results:
             found = self._decided.sets.get(_places(result))
             if found is None or self.carried.sets.get(_places(result)) != result.offset:
                 continue
+            if not all(fact.present for fact in self._facts.of(_places(result))):
+                continue  # whoever took over without its records passed it, and published the next one first
             order = found.placed.order
             known = newest.get(result.stream)
             if known is not None and order < known[0]:

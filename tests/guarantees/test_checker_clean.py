@@ -34,3 +34,19 @@ def test_what_workers_do_under_faults_is_no_violation(mode: Mode, preset: str) -
         if not report.ok:
             found[seed] = [str(violation) for violation in report.violations]
     assert not found
+
+
+@pytest.mark.parametrize(
+    ("mode", "preset", "seed"),
+    [
+        ("limits", "crash", 19),  # late records keep no lane from being forgotten
+        ("logs", "retention", 135),  # a deleted record that was decided alone moves no watermark of a later worker
+        ("timers", "forgotten and deleted", 447),  # a set whose records are gone may come out behind the next
+        ("limits", "forgotten and deleted", 420),  # a deleted record comes to no later worker
+        ("limits", "retention", 543),  # what is deleted and in no decision may have made others late
+    ],
+)
+def test_worlds_that_once_raised_an_alarm(mode: Mode, preset: str, seed: int) -> None:
+    """What the checker has been wrong about stays right."""
+    world = recorded_run(mode, preset, seed)
+    assert check(world.history(), world.settings, finished=True).violations == []
