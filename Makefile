@@ -9,7 +9,7 @@ STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format test-kafka guarantees corpus bench lock
+.PHONY: help setup demo test check audit format test-kafka guarantees corpus bench lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +29,14 @@ test: setup ## Run all tests that need neither Java nor Docker, in random order
 test-kafka: setup ## Run the Kafka tests on an Apache Kafka too (JDK 17, Maven; fetches 54 MB once)
 	@$(BIN)/pytest -m kafka --apache-kafka
 
-check: setup ## Look for mistakes: ruff, its format, pyright (changes nothing)
+check: setup ## Look for mistakes: ruff, its format, pyright, bandit (changes nothing)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+	@$(BIN)/bandit -q -c pyproject.toml -r syncline streams processors models bench examples deploy
+
+audit: setup ## Ask for advisories on what is locked (by hand: a new one shall not redden main)
+	@$(BIN)/python deploy/audit.py requirements/dev.txt requirements/corpus.txt
 
 format: setup ## Mend what ruff can mend, and format
 	@$(BIN)/ruff check --fix .

@@ -61,7 +61,7 @@ def train_lanes(job: Job, lanes: Sequence[str]) -> dict[str, dict[str, Tensor]]:
         budget = Budget(job.settings.seconds(lane), getattr(steps, lane) if steps else None)
 
         def look(module: nn.Module, lane: str = lane) -> str:
-            assert isinstance(module, Branch)  # noqa: S101  (for the type checker)
+            assert isinstance(module, Branch)  # noqa: S101  # nosec B101  # for the type checker
             return f"{accuracy_alone(module, lane, data.validation):.3f}"
 
         def losses(task: object = task) -> str:

@@ -65,7 +65,7 @@ class AudioTask(BranchTask):
     def loss(self, spent: float) -> Tensor:  # noqa: ARG002  (as hard at the start as at the end)
         """Cross entropy and CTC."""
         encoder = self._branch.encoder
-        assert isinstance(encoder, AudioEncoder)  # noqa: S101  (for the type checker)
+        assert isinstance(encoder, AudioEncoder)  # noqa: S101  # nosec B101  # for the type checker
         concept, log_mel, n_frames = self._data.speech.draw_alike(self._settings.audio_batch)
         steps = encoder.steps(log_mel, n_frames)
         phones = [torch.tensor(self._data.phones[c]) for c in concept.tolist()]

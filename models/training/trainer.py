@@ -63,7 +63,7 @@ def _train_fusion(network: ReferenceNetwork, data: TrainingData, settings: Train
     task = FusionTask(network, data, settings)  # encodes for a while: that is in the budget too
 
     def look(module: torch.nn.Module) -> str:
-        assert isinstance(module, ReferenceNetwork)  # noqa: S101  (for the type checker)
+        assert isinstance(module, ReferenceNetwork)  # noqa: S101  # nosec B101  # for the type checker
         accuracy = fusion_accuracy(module, features, has_text)
         return " ".join(f"{kind} {value:.3f}" for kind, value in accuracy.items())
 

@@ -77,7 +77,7 @@ async def _until_ready(child: Child, port: int) -> None:
 
 def _is_ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:  # nosec B310  # loopback
             return answer.status == 200
     except (URLError, OSError):
         return False
