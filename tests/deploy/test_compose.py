@@ -1,8 +1,9 @@
-"""docker-compose.yml and compose.gpu.yaml against the code: without a Docker engine, every name must still be right."""
+"""The compose files against the code: without a Docker engine, every name must still be right."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from syncline.topics import TopicPlan
 
 ROOT = Path(__file__).parents[2]
 OURS = ("topics", "worker", "demo")
+OWN_KAFKA = "compose.own-kafka.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +155,10 @@ def test_who_depends_on_whom(services: dict[str, dict[str, Any]]) -> None:
     assert [name for name, service in services.items() if "profiles" in service] == ["demo"]
 
 
-@pytest.mark.parametrize("service", OURS)
-def test_our_containers_can_do_little(services: dict[str, dict[str, Any]], service: str) -> None:
+@pytest.mark.parametrize(("file", "service"), [*(("docker-compose.yml", name) for name in OURS), (OWN_KAFKA, "worker")])
+def test_our_containers_can_do_little(file: str, service: str) -> None:
     """No root, no capabilities, nothing to write to but /tmp, limits on memory and processes."""
-    given = services[service]
+    given = yaml.safe_load((ROOT / file).read_text())["services"][service]
     assert given["user"] == "10001:10001"
     assert given["read_only"] is True
     assert given["cap_drop"] == ["ALL"]
@@ -196,6 +198,42 @@ async def test_the_healthcheck_asks_readyz(
         assert done.returncode == code
     finally:
         await server.stop()
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", OWN_KAFKA])
+def test_the_web_port_is_for_the_container_alone(file: str) -> None:
+    """Said where everybody looks, and no port is published on the host but the broker's, for this machine."""
+    services = yaml.safe_load((ROOT / file).read_text())["services"]
+    settings = environment(services["worker"])
+    assert settings["SYNCLINE_WEB_HOST"] == "127.0.0.1"
+    assert f"127.0.0.1:{settings['SYNCLINE_WEB_PORT']}/readyz" in services["worker"]["healthcheck"]["test"][3]
+    published = [port for service in services.values() for port in service.get("ports", ())]
+    assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+
+
+def test_workers_on_brokers_of_ones_own_have_tls_and_a_password_from_a_file(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    """The settings load as they stand; secrets are files, and all else is as in docker-compose.yml."""
+    content = yaml.safe_load((ROOT / OWN_KAFKA).read_text())
+    (name,) = content["services"]
+    worker = content["services"][name]
+    given = {key: re.sub(r"\$\{\w+:([-?])(.*)\}", _filled, value) for key, value in environment(worker).items()}
+    security = load_settings(WorkerSettings, environment=given).settings.security
+    assert (security.security_protocol, security.sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-512")
+    mounted = {f"/run/secrets/{secret}" for secret in worker["secrets"]}
+    assert {security.ssl_cafile, security.sasl_password_file} == mounted
+    assert set(worker["secrets"]) == set(content["secrets"])
+    assert all(set(secret) == {"file"} for secret in content["secrets"].values())
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert all(secret["file"].startswith("./secrets/") for secret in content["secrets"].values())
+    assert "/secrets/" in ignored
+    ours = {key: value for key, value in worker.items() if key not in ("environment", "secrets")}
+    assert ours == {key: services["worker"][key] for key in ours}
+
+
+def _filled(variable: re.Match[str]) -> str:
+    return "broker.test:9093" if variable[1] == "?" else variable[2]
 
 
 def test_the_gpu_override_changes_workers_only() -> None:
