@@ -13,6 +13,7 @@ from torch import Tensor
 from models.reference.network import Dimensions, ReferenceNetwork
 from syncline.errors import SettingsError
 
+PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 MANIFEST, WEIGHTS, TOKENIZER = "model.json", "weights.safetensors", "tokenizer.json"
 
 
@@ -73,11 +74,18 @@ def checked_bytes(folder: Path, name: str, manifest: Manifest) -> bytes:
     try:
         data = (folder / name).read_bytes()
     except OSError as error:
-        raise SettingsError("model", str(folder / name), f"a readable file ({error.strerror})") from error
+        raise SettingsError(
+            "model", str(folder / name), f"a readable file ({error.strerror}){_pickles(folder)}"
+        ) from error
     wanted, got = manifest.sha256.get(name, "none"), _digest(data)
     if got != wanted:
         raise SettingsError(str(folder / name), f"sha256 {got}", f"sha256 {wanted}: the file was changed or is broken")
     return data
+
+
+def _pickles(folder: Path) -> str:
+    found = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES) if folder.is_dir() else []
+    return f"; pickles ({', '.join(found)}) are never opened: they are programs" if found else ""
 
 
 def _digest(data: bytes) -> str:
