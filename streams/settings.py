@@ -8,7 +8,7 @@ from streams.health.readiness import LagLimits
 from streams.join.settings import JoinSettings
 from streams.model.batch_settings import BatchSettings
 from streams.model.runner import RunnerSettings
-from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, MAX_EVENT_BYTES
+from syncline.contract import DEFAULT_BROKERS, DEFAULT_GROUP, DEFAULT_PREFIX, MAX_EVENT_BYTES
 from syncline.errors import SettingsError
 from syncline.security import SecuritySettings, check_addresses
 
@@ -44,7 +44,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     brokers: str = DEFAULT_BROKERS
     security: SecuritySettings = SecuritySettings()
-    group: str = "syncline"
+    group: str = DEFAULT_GROUP
     topic_prefix: str = DEFAULT_PREFIX
     model: str = "null"
     join: JoinSettings = JoinSettings()

@@ -29,9 +29,10 @@ from streams.partition.decode import Decoder
 from streams.partition.hub import Hub
 from streams.partition.parts import Fuse, Parts
 from streams.settings import WorkerSettings
+from syncline.acls import needs_of
 from syncline.contract import DECISIONS
 from syncline.errors import AccessError, BrokerError, SettingsError
-from syncline.kafka import Cluster
+from syncline.kafka import Cluster, require_rights
 from syncline.results import ModelInfo
 
 log = logging.getLogger(__name__)
@@ -149,6 +150,7 @@ class Worker:
         settings, told = self._settings, ""
         while not self._stop.is_set():
             try:
+                await require_rights(self._cluster, needs_of("worker"), settings.topic_prefix, settings.group)
                 n_partitions, trouble = await count_partitions(self._cluster, settings.topic_prefix)
             except AccessError:
                 raise  # a setting is wrong: waiting mends nothing

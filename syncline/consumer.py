@@ -18,10 +18,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from syncline import contract as c
+from syncline.acls import Need, needs_of
 from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
 from syncline.fetched import read_any_batch
-from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, quiet, require_topics, start_error
+from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, quiet, require_rights, require_topics, start_error
 from syncline.results import (
     ConvertedText,
     FusedResult,
@@ -103,6 +104,7 @@ class ResultConsumer:
 
     async def __aenter__(self) -> Self:
         read_any_batch()  # dead letters carry the original's header names
+        await require_rights(self._cluster, self._needs(), self._prefix, self._group_id or "")
         await require_topics(self._cluster, self._names)
         fetching: dict[str, Any] = {"fetch_max_wait_ms": FETCH_MAX_WAIT_MS} | self._cluster.client_options()
         client: Any = AIOKafkaConsumer(
@@ -125,6 +127,11 @@ class ResultConsumer:
             raise
         self._client = client
         return self
+
+    def _needs(self) -> list[Need]:
+        mine = tuple(name[len(self._prefix) :] for name in self._names)
+        needs = [need._replace(topics=mine) if need.topics else need for need in needs_of("consumer")]
+        return [need for need in needs if need.topics or self._group_id is not None]
 
     async def __aexit__(self, *_: object) -> None:
         # The result in hand is not marked as done: nobody asked for the next one.

@@ -11,6 +11,8 @@ VERSION = 1
 
 MODALITIES = ("image", "text", "audio")
 DEFAULT_PREFIX = "syncline."
+DEFAULT_GROUP = "syncline"
+"""The consumer group of the workers."""
 DEFAULT_BROKERS = "localhost:9092"
 
 # Topics, unprefixed. All have the same number of partitions.

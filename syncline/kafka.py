@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +19,10 @@ from aiokafka.errors import (
     UnsupportedVersionError,
 )
 
+from syncline.acls import Need
 from syncline.errors import BrokerError
 from syncline.probe import find_refusal
+from syncline.rights import missing_rights, rights_error
 from syncline.security import SecuritySettings, check_addresses
 
 FETCH_MAX_WAIT_MS = 15
@@ -154,6 +156,17 @@ async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> None:
         await asyncio.wait([stopping])
     if not stopping.cancelled() and stopping.exception() is not None:
         log.info("a consumer did not end cleanly: %r", stopping.exception())
+
+
+async def require_rights(cluster: Cluster, needs: Sequence[Need], prefix: str, group: str = "") -> None:
+    """Raise a `BrokerError` that names what of `needs` the broker forbids this client, and the line that allows it."""
+    try:
+        with quiet():
+            missing = await missing_rights(cluster, needs, prefix, group)
+    except KafkaError as error:
+        raise await start_error(cluster, error) from error
+    if missing:
+        raise rights_error(cluster, missing, prefix, group)
 
 
 async def require_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, int]:

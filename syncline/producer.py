@@ -17,9 +17,10 @@ from typing import Any, NamedTuple, Required, Self, TypedDict, Unpack
 from aiokafka.errors import KafkaError
 
 from syncline import contract as c
+from syncline.acls import needs_of
 from syncline.errors import BrokerError, ContractError, SettingsError
 from syncline.events import MediaEvent, build_headers, check_value, parse_headers
-from syncline.kafka import Cluster, broker_error, require_topics, start_producer
+from syncline.kafka import Cluster, broker_error, require_rights, require_topics, start_producer
 from syncline.media import check_modality, sniff_content_type
 from syncline.placement import partition_for
 from syncline.security import SecuritySettings
@@ -106,6 +107,7 @@ class MediaProducer:
         self._client: Any = None
 
     async def __aenter__(self) -> Self:
+        await require_rights(self._cluster, needs_of("producer"), self._prefix)
         names = [self._prefix + topic for topic in c.MEDIA_TOPICS]
         self._n_partitions = await require_topics(self._cluster, names)
         if len(set(self._n_partitions.values())) > 1:

@@ -20,20 +20,21 @@ from syncline.secret import MASK, Secret
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
 
-SECURITY_HELP = {
-    "security_protocol": "PLAINTEXT (no protection), SSL (TLS), SASL_SSL (TLS and a password), SASL_PLAINTEXT.",
-    "ssl_cafile": "PEM file of the authorities that brokers' certificates are checked against; default the system's.",
-    "ssl_certfile": "PEM file of this client's certificate, for brokers that ask for one.",
-    "ssl_keyfile": "PEM file of its key, where that is not in the certificate's file.",
-    "ssl_key_password": "Password of an encrypted key. No flag: `ps` would show it to everybody.",
-    "ssl_key_password_file": "File whose only line is the key's password; or the variable SYNCLINE_SSL_KEY_PASSWORD.",
-    "ssl_check_hostname": "Whether a broker's certificate must be for the name that it is reached by.",
-    "sasl_mechanism": "How the password is proved; PLAIN sends it as it is.",
-    "sasl_username": "User at the brokers.",
-    "sasl_password": "The user's password. No flag: `ps` would show it to everybody.",
-    "sasl_password_file": "File whose only line is the user's password; or the variable SYNCLINE_SASL_PASSWORD.",
-    "allow_sasl_without_tls": "Let SASL_PLAINTEXT be: whoever is on the way reads along.",
-}
+_HELP = """
+security_protocol       PLAINTEXT (no protection), SSL (TLS), SASL_SSL (TLS and a password), SASL_PLAINTEXT.
+ssl_cafile              PEM file of the authorities that brokers' certificates must be of; default the system's.
+ssl_certfile            PEM file of this client's certificate, for brokers that ask for one.
+ssl_keyfile             PEM file of its key, where that is not in the certificate's file.
+ssl_key_password        Password of an encrypted key. No flag: `ps` would show it to everybody.
+ssl_key_password_file   File whose only line is the key's password; or the variable SYNCLINE_SSL_KEY_PASSWORD.
+ssl_check_hostname      Whether a broker's certificate must be for the name that it is reached by.
+sasl_mechanism          How the password is proved; PLAIN sends it as it is.
+sasl_username           User at the brokers.
+sasl_password           The user's password. No flag: `ps` would show it to everybody.
+sasl_password_file      File whose only line is the user's password; or the variable SYNCLINE_SASL_PASSWORD.
+allow_sasl_without_tls  Let SASL_PLAINTEXT be: whoever is on the way reads along.
+"""
+SECURITY_HELP = {line.split()[0]: " ".join(line.split()[1:]) for line in _HELP.strip().splitlines()}
 """A line for each setting; a test holds it against the fields."""
 
 

@@ -145,12 +145,17 @@ async def _list_topics(admin: Any) -> list[dict[str, Any]]:
     return [topic for topic in topics if topic["error_code"] == 0]
 
 
-async def read_topics(brokers: str | Cluster, names: Iterable[str]) -> dict[str, TopicState]:
-    """Return what the broker says of the topics (full names); those that do not exist are left out."""
+async def read_topics(
+    brokers: str | Cluster, names: Iterable[str], *, with_config: bool = True
+) -> dict[str, TopicState]:
+    """Return what the broker says of the topics (full names); those that do not exist are left out.
+
+    with_config: their settings too, for which a client needs a right of its own, DescribeConfigs.
+    """
     wanted = set(names)
     async with admin_client(as_cluster(brokers)) as admin:
         found = [topic for topic in await _list_topics(admin) if topic["topic"] in wanted]
-        configs = await _read_configs(admin, [topic["topic"] for topic in found])
+        configs = await _read_configs(admin, [topic["topic"] for topic in found]) if with_config else {}
     return {
         topic["topic"]: TopicState(
             n_partitions=len(topic["partitions"]),

@@ -113,7 +113,7 @@ async def count_partitions(cluster: Cluster, prefix: str) -> tuple[int, str]:
 
     Raises `BrokerError` where the broker cannot be asked.
     """
-    states = await read_topics(cluster, [prefix + topic for topic in ALL_TOPICS])
+    states = await read_topics(cluster, [prefix + topic for topic in ALL_TOPICS], with_config=False)
     counts = {topic: states[prefix + topic].n_partitions if prefix + topic in states else 0 for topic in ALL_TOPICS}
     missing = [prefix + topic for topic, count in counts.items() if not count]
     if missing:

@@ -1,4 +1,4 @@
-"""`syncline topics create|check`: the topics and their settings."""
+"""`syncline topics create|check|acls`: the topics, their settings, and who may do what with them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
+from syncline.acls import Role, commands, needs_of
 from syncline.cli.security_options import Brokers, TopicPrefix, with_security
-from syncline.contract import ALL_TOPICS, DEFAULT_BROKERS, DEFAULT_PREFIX
+from syncline.contract import ALL_TOPICS, DEFAULT_BROKERS, DEFAULT_GROUP, DEFAULT_PREFIX
 from syncline.errors import BrokerError
 from syncline.kafka import Cluster
 from syncline.security import SecuritySettings
 from syncline.topic_check import TopicReport, check_topics
 from syncline.topics import DAY_MS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_RETENTION_MS, TopicPlan, create_topics
 
-app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
+app = typer.Typer(no_args_is_help=True, help="Create or check the topics; say who may do what.")
 
 
 @app.command()
@@ -66,6 +67,23 @@ def check(
 ) -> None:
     """Compare the topics with what the service needs; exit code 1 when one differs."""
     _check(Cluster.of(brokers, security), topic_prefix, partitions, replication)
+
+
+@app.command()
+def acls(
+    *,
+    role: Annotated[Role, typer.Argument(help="Whose; each role has its own user.")],
+    user: Annotated[str, typer.Option(help="The user's name at the brokers; default the role's.")] = "",
+    brokers: Brokers = DEFAULT_BROKERS,
+    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
+    group: Annotated[
+        str, typer.Option(help=f"The workers' consumer group, default {DEFAULT_GROUP}; for a consumer its own, if any.")
+    ] = "",
+) -> None:
+    """Print what an administrator runs so that Kafka's brokers allow a role what it needs, and no more."""
+    of_group = group or ("" if role == "consumer" else DEFAULT_GROUP)
+    for line in commands(needs_of(role), user=user or role, prefix=topic_prefix, group=of_group, brokers=brokers):
+        typer.echo(line)
 
 
 def _check(cluster: Cluster, prefix: str, n_partitions: int | None, replication: int | None) -> None:

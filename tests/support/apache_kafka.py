@@ -19,7 +19,7 @@ POM = ROOT / "deploy" / "kafka" / "pom.xml"
 JARS = ROOT / ".kafka" / "jars"
 START_TIMEOUT_S = 60.0
 _CLUSTER_ID = "c3luY2xpbmUtdGVzdHMtMQ"  # any 16 bytes in base64
-_JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
 PLAIN, CONTROLLER = "PLAINTEXT", "CONTROLLER"
 """The listeners that every node has: for clients without protection, and for the nodes among themselves."""
 _STARTED = "Kafka Server started"
@@ -99,7 +99,7 @@ class ApacheKafka:
     def start_node(self, node: int) -> None:
         """Start one node without waiting for it."""
         if node not in self._nodes:
-            command = ["java", *_JVM, _LOG_START, "-cp", f"{JARS}/*", "kafka.Kafka", str(self._properties(node))]
+            command = ["java", *JVM, _LOG_START, "-cp", f"{JARS}/*", "kafka.Kafka", str(self._properties(node))]
             self._nodes[node] = Child(command)
 
     def stop(self, grace_s: float = 20.0) -> None:
@@ -125,7 +125,7 @@ class ApacheKafka:
     def _format(self) -> None:
         for node in range(self._n_nodes):
             self._properties(node).write_text(self._server_properties(node))
-            command = ["java", *_JVM, "-cp", f"{JARS}/*", "kafka.tools.StorageTool", "format"]
+            command = ["java", *JVM, "-cp", f"{JARS}/*", "kafka.tools.StorageTool", "format"]
             command += [
                 "--ignore-formatted",
                 "-t",

@@ -1,0 +1,63 @@
+"""docs/security.md against the code: settings, rights, and the tests that it names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+
+from syncline.acls import NEEDS, Need, Role, commands, needs_of
+from syncline.contract import ALL_TOPICS, DEFAULT_GROUP, MEDIA_TOPICS, RESULT_TOPICS
+from syncline.security import SecuritySettings
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "security.md").read_text()
+SHORT = {ALL_TOPICS: "all topics", MEDIA_TOPICS: "`media.*`", RESULT_TOPICS: "all topics of results", (): "the group"}
+
+
+def rows(n_cells: int) -> list[list[str]]:
+    """Cells of the rows of all tables that have so many."""
+    found = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in TEXT.splitlines() if line[:2] == "| "]
+    return [row for row in found if len(row) == n_cells]
+
+
+def test_every_setting_is_listed_with_its_default() -> None:
+    """In the order of the code; a default that is empty is told in words."""
+    names = SecuritySettings.__struct_fields__
+    listed = {row[0].strip("`"): row[1].strip("`") for row in rows(3) if row[0].strip("`") in names}
+    assert tuple(listed) == names
+    for field in msgspec.structs.fields(SecuritySettings):
+        if isinstance(field.default, bool):
+            assert listed[field.name] == str(field.default).lower()
+        elif isinstance(field.default, str) and field.default:
+            assert listed[field.name] == field.default
+
+
+def test_the_rights_are_those_of_the_table_in_the_code() -> None:
+    """Row by row."""
+    wanted = [[need.role, need.operation, _in_words(need), need.why] for need in NEEDS]
+    operations = {need.operation for need in NEEDS}
+    assert [row for row in rows(4) if row[0] in get_args(Role) and row[1] in operations] == wanted
+
+
+def _in_words(need: Need) -> str:
+    return SHORT.get(need.topics) or ", ".join(f"`{topic}`" for topic in need.topics)
+
+
+@pytest.mark.parametrize("role", get_args(Role))
+def test_the_lines_are_those_that_the_command_prints(role: Role) -> None:
+    """Which tests/security/test_acls.py runs; here for the default names."""
+    joined = re.sub(r" \\\n +", " ", TEXT)
+    listed = [line for line in joined.splitlines() if line.startswith("kafka-acls.sh") and f"User:{role} " in line]
+    group = "" if role == "consumer" else DEFAULT_GROUP
+    assert listed == commands(needs_of(role), user=role, group=group)
+
+
+def test_the_tests_that_it_names_are_there() -> None:
+    """A measure without a test is a wish."""
+    named = re.findall(r"`((?:tests|test_)[\w/.]*)`", TEXT)
+    assert len(named) > 10
+    assert [name for name in named if not any((ROOT / place / name).exists() for place in ("", "tests/security"))] == []
