@@ -12,7 +12,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import groupby
 from typing import Literal
 
 import rjieba
@@ -34,11 +33,11 @@ def tag_words(text: str, language: str | None = None) -> tuple[tuple[str, str], 
     """
     chinese = (language or "").lower().split("-")[0] not in {"ja", "ko"}
     words: list[tuple[str, str]] = []
-    for is_han, run in groupby(_segments(text), key=lambda segment: segment[0] == "han"):
-        if is_han and chinese:
-            words.extend(rjieba.tag("".join(part for _, part in run)))
+    for kind, word in _segments(text):
+        if kind == "han" and chinese:
+            words.extend(rjieba.tag(word))
         else:
-            words.extend((part, "") for _, part in run)
+            words.append((word, ""))
     return tuple(words)
 
 

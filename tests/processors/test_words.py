@@ -93,3 +93,10 @@ def test_words_stand_in_the_text_in_order(text: str) -> None:
 def test_chinese_words_make_up_the_whole_run(text: str) -> None:
     """Nothing is lost between the words, and rare characters do no harm."""
     assert "".join(words(text)) == text
+
+
+@pytest.mark.parametrize("between", ["，", " ", "'", "。\n", "/"])
+def test_no_chinese_word_reaches_over_what_parts_it(between: str) -> None:
+    """你，好 is not 你好: what stands on two sides of punctuation is parted already."""
+    for left, right in (("你", "好"), ("中华人民", "共和国"), ("北", "京")):
+        assert tag_words(left + between + right) == tag_words(left) + tag_words(right)
