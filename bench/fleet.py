@@ -1,0 +1,173 @@
+"""Processes under a schedule of kill -9: started, killed in turn, started again, their memory watched."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from syncline.children import Child
+
+ROOT = Path(__file__).parents[1]
+READY_LIMIT_S = 90.0
+
+
+def worker_command(brokers: str, prefix: str, **settings: object) -> list[str]:
+    """How a worker of ours is started, with the null model unless told otherwise."""
+    given = {"brokers": brokers, "topic_prefix": prefix, "group": prefix + "workers", "model": "null", "web_port": 0}
+    flags = [text for name, value in (given | settings).items() for text in ("--" + name.replace("_", "-"), str(value))]
+    return [sys.executable, "-m", "syncline", "worker", *flags]
+
+
+@dataclass(slots=True)
+class Life:
+    """One process from its start to its end; resident memory in MB, from when it was first looked at."""
+
+    name: str
+    number: int
+    first_mb: float = 0.0
+    last_mb: float = 0.0
+    max_mb: float = 0.0
+
+    def note(self, rss_mb: float) -> None:
+        """Its memory now."""
+        self.first_mb = self.first_mb or rss_mb
+        self.last_mb, self.max_mb = rss_mb, max(self.max_mb, rss_mb)
+
+
+class Member:
+    """One place in the fleet: a process, and the next one after a kill."""
+
+    def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+        self.name, self._command, self._env = name, command, env
+        self._child: Child | None = None
+        self.lives: list[Life] = []
+
+    def start(self) -> None:
+        """Start a process."""
+        self._child = Child(self._command, env=self._env, cwd=ROOT)
+        self.lives.append(Life(self.name, len(self.lives) + 1))
+
+    def kill(self) -> None:
+        """End it with kill -9."""
+        if self._child is not None:
+            self._child.stop(grace_s=0)
+            self._child = None
+
+    def stop(self, grace_s: float = 40.0) -> None:
+        """End it with SIGTERM."""
+        if self._child is not None:
+            self._child.signal(signal.SIGTERM)
+            self._child.stop(grace_s)
+            self._child = None
+
+    def output(self) -> str:
+        """What its present process has written."""
+        return self._child.output(1 << 20) if self._child is not None else ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process has ended by itself."""
+        return self._child is not None and self._child.returncode is not None
+
+    def check(self) -> None:
+        """Raise SystemExit with what it said if it ended by itself."""
+        if self._child is not None and self.has_ended:
+            raise SystemExit(f"{self.name} ended by itself: {self._child.output(4_000)}")
+
+    def note_memory(self) -> None:
+        """Look at its resident memory (Linux)."""
+        if self._child is not None:
+            with suppress(OSError, IndexError):
+                status = Path(f"/proc/{self._child.pid}/status").read_text()
+                self.lives[-1].note(int(status.split("VmRSS:")[1].split()[0]) / 1024)
+
+    async def until_ready(self, limit_s: float = READY_LIMIT_S) -> None:
+        """Wait until a worker's /readyz says so."""
+        async with asyncio.timeout(limit_s):
+            while not (await self.ask("/readyz") or {}).get("ok"):
+                self.check()
+                await asyncio.sleep(0.1)
+
+    async def ask(self, path: str) -> dict[str, object] | None:
+        """A worker's answer in JSON; None while there is none."""
+        text = await self.get(path)
+        return None if text is None else json.loads(text)
+
+    async def get(self, path: str) -> str | None:
+        """A worker's answer; None while there is none."""
+        ports = re.findall(r"health: http://127\.0\.0\.1:(\d+)/", self.output())
+        return await asyncio.to_thread(_get, f"http://127.0.0.1:{ports[-1]}{path}") if ports else None
+
+
+class Fleet:
+    """Members that end with it; an async context manager."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = list(members)
+        self.n_kills = self.n_ended = 0
+        """How often a member was killed, and how often one ended by itself and was started again (`supervise`)."""
+
+    async def __aenter__(self) -> Fleet:
+        for member in self.members:
+            member.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for member in self.members:
+            member.kill()
+
+    async def kill_in_turn(self, every_s: float) -> None:
+        """Kill a member every `every_s` seconds, each in its turn, and start it again at once; for ever."""
+        while True:
+            await asyncio.sleep(every_s)
+            victim = self.members[self.n_kills % len(self.members)]
+            victim.kill()
+            victim.start()
+            self.n_kills += 1
+
+    async def supervise(self) -> None:
+        """Start again whoever ends by itself, as a container's restart policy does; for ever."""
+        while True:
+            for member in self.members:
+                if member.has_ended:
+                    member.kill()
+                    member.start()
+                    self.n_ended += 1
+            await asyncio.sleep(0.5)
+
+    async def watch_memory(self, every_s: float, settle_s: float) -> None:
+        """Look at every member's memory, from `settle_s` seconds after its start on; for ever."""
+        loop = asyncio.get_running_loop()
+        started: dict[str, tuple[int, float]] = {}
+        while True:
+            for member in self.members:
+                member.check()
+                number, since_s = started.get(member.name, (0, 0.0))
+                if number != len(member.lives):
+                    started[member.name] = len(member.lives), loop.time()
+                elif loop.time() - since_s >= settle_s:
+                    member.note_memory()
+            await asyncio.sleep(every_s)
+
+
+def _get(url: str) -> str | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 (our own loopback server)
+            return response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
+    except OSError:
+        return None

@@ -1,0 +1,69 @@
+"""The same join as a plain Faust application, as Faust's own documentation would have one write it.
+
+An agent for each topic, a table of what has come of each moment, changelog and all; results are sent to a topic, and
+Faust acknowledges: an event when its agent has gone on to the next, and offsets every few seconds, after a flush.
+
+    PLAIN_BROKERS=127.0.0.1:9092 PLAIN_PREFIX=bench. faust -A bench.plain_app worker --without-web
+
+It is given every advantage: events of one moment never fall into two buckets, nothing comes out of order, and it has
+the session timeout and heartbeats of the workers that it is compared with.
+"""
+
+# pyright: basic
+
+from __future__ import annotations
+
+import os
+
+import faust
+
+from bench.records import PERIOD_MS
+from syncline.contract import H_ID, H_TIME, MODALITIES
+from syncline.timestamps import parse_time_ms
+
+BROKERS, PREFIX = os.environ["PLAIN_BROKERS"], os.environ["PLAIN_PREFIX"]
+N_PARTITIONS = int(os.environ.get("PLAIN_PARTITIONS", "4"))
+WAIT_MS = 2_000
+"""So long, in event time, a moment waits for what is missing; as our `max_wait_ms`."""
+
+app = faust.App(
+    f"{PREFIX}plain",
+    broker=f"kafka://{BROKERS}",
+    store="memory://",
+    topic_partitions=N_PARTITIONS,
+    broker_session_timeout=float(os.environ.get("PLAIN_SESSION_S", "6")),
+    broker_heartbeat_interval=1.0,
+    stream_wait_empty=False,  # with Faust's own default a rebalance under load can hang
+)
+results = app.topic(f"{PREFIX}plain", key_type=str, value_serializer="json", partitions=N_PARTITIONS)
+pending = app.Table("pending", default=dict, partitions=N_PARTITIONS)
+"""By stream, by bucket of event time: what has come of that moment, by modality."""
+
+
+async def take(modality: str, event: faust.EventT) -> None:
+    """Put one event to its moment; send on what is whole, and what has waited for too long."""
+    stream = event.key
+    time_ms = parse_time_ms(event.headers[H_TIME].decode())
+    moments = pending[stream]
+    bucket = time_ms // PERIOD_MS
+    moment = moments.setdefault(str(bucket), {})
+    moment[modality] = event.headers[H_ID].decode()
+    done = [one for one, lanes in moments.items() if len(lanes) == len(MODALITIES)]
+    done += [one for one in moments if int(one) < bucket - WAIT_MS // PERIOD_MS]
+    finished = [(int(one), moments.pop(one)) for one in done]
+    pending[stream] = moments
+    for number, lanes in finished:
+        await results.send(key=stream, value={"start_ms": number * PERIOD_MS, "members": lanes})
+
+
+def _add_agent(modality: str) -> None:
+    topic = app.topic(f"{PREFIX}media.{modality}", key_type=str, value_serializer="raw")
+
+    @app.agent(topic, name=f"take-{modality}")
+    async def agent(stream: faust.StreamT) -> None:
+        async for event in stream.events():
+            await take(modality, event)
+
+
+for _modality in MODALITIES:
+    _add_agent(_modality)

@@ -1,0 +1,197 @@
+"""A million events through two workers that are killed again and again: is anything lost, and does memory grow?
+
+    python -m bench.soak [--events 1000000] [--kill-every-s 30] [--events-per-s 1900] [--json FILE]
+
+It starts an Apache Kafka of its own and removes it at the end. What was published is judged as it comes, and once more
+by `syncline verify`, decisions included. Exit code 1 on a violation, or if records are left. See bench/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.fleet import ROOT, Fleet, Life, Member, worker_command
+from bench.join import machine, with_broker
+from bench.live import LiveProducer
+from bench.outcomes import Judged, Outcomes
+from bench.reading import Follower, group_lag
+from bench.records import PERIOD_MS, Backlog
+from syncline.contract import MODALITIES
+from syncline.topics import TopicPlan, create_topics
+
+N_PARTITIONS = 4
+SHARE_DROPPED = 0.02
+SESSION_TIMEOUT_MS = 6_000
+PROGRESS_S = 10.0
+MEMORY_S = 1.0
+WARM_UP_S = 10.0
+"""Of a life, before its memory is first looked at."""
+DRAIN_LIMIT_S = 240.0
+"""How long all outcomes may take after the last event."""
+QUIET_S = 5.0
+PROGRESS = "{:>7} {:>10} {:>10} {:>9} {:>9} {:>8} {:>6} {:>9}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soaked:
+    """What a soak run came to."""
+
+    judged: Judged
+    seconds: float
+    n_kills: int
+    lag: int
+    lives: list[Life]
+
+    @property
+    def events_per_s(self) -> float:
+        """From the first event sent to the last outcome."""
+        return self.judged.sent / self.seconds
+
+    @property
+    def problems(self) -> list[str]:
+        """What makes the run fail, in words."""
+        found = [f"{count} {name}" for name, count in self.judged.violations.items()]
+        return [*found, f"{self.lag} records not committed"] if self.lag else found
+
+
+async def soak(brokers: str, prefix: str, backlog: Backlog, kill_every_s: float) -> Soaked:
+    """One run over `backlog`, to its end."""
+    await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
+    outcomes = Outcomes(backlog.n_moments)
+
+    def on_sent(moment: int, event: Any) -> None:
+        outcomes.sent(moment * len(MODALITIES) + MODALITIES.index(event.modality))
+
+    producer = LiveProducer(brokers, prefix, backlog, on_sent)
+    follower = Follower(brokers, prefix, N_PARTITIONS, outcomes)
+    command = worker_command(brokers, prefix, session_timeout_ms=SESSION_TIMEOUT_MS, heartbeat_ms=1_000)
+    async with Fleet([Member(name, command) for name in ("first", "second")]) as fleet, asyncio.TaskGroup() as tasks:
+        for member in fleet.members:
+            await member.until_ready()
+        started_s = time.monotonic()
+        background = [
+            tasks.create_task(work)
+            for work in (
+                follower.run(),
+                fleet.watch_memory(MEMORY_S, WARM_UP_S),
+                _show_progress(outcomes, fleet, producer),
+            )
+        ]
+        killing = tasks.create_task(fleet.kill_in_turn(kill_every_s))
+        await producer.run()
+        killing.cancel()
+        await _until_decided(outcomes)
+        seconds = follower.last_s - started_s
+        lag = await _until_committed(brokers, prefix)
+        await _until_quiet(follower)
+        for task in background:
+            task.cancel()
+        lives = [life for member in fleet.members for life in member.lives]
+        for member in fleet.members:
+            await asyncio.to_thread(member.stop)
+    return Soaked(judged=outcomes.judge(), seconds=seconds, n_kills=fleet.n_kills, lag=lag, lives=lives)
+
+
+async def _until_decided(outcomes: Outcomes) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_LIMIT_S):
+            while outcomes.n_decided < outcomes.n_sent:  # noqa: ASYNC110  what comes from the broker sets no event
+                await asyncio.sleep(0.1)
+
+
+async def _until_committed(brokers: str, prefix: str) -> int:
+    """The group's lag once it is 0, or after a while."""
+    lag = await group_lag(brokers, prefix, N_PARTITIONS)
+    for _ in range(20):
+        if not lag:
+            break
+        await asyncio.sleep(0.5)
+        lag = await group_lag(brokers, prefix, N_PARTITIONS)
+    return lag
+
+
+async def _until_quiet(follower: Follower) -> None:
+    """Repeats that come late are judged too."""
+    while time.monotonic() - follower.last_s < QUIET_S:  # noqa: ASYNC110
+        await asyncio.sleep(0.2)
+
+
+async def _show_progress(outcomes: Outcomes, fleet: Fleet, producer: LiveProducer) -> None:
+    started_s, n_before = time.monotonic(), 0
+    print(PROGRESS.format("seconds", "sent", "decided", "open", "decided/s", "repeats", "kills", "MB"), flush=True)
+    while True:
+        await asyncio.sleep(PROGRESS_S)
+        now = outcomes.judge()
+        n_open, per_s = outcomes.n_sent - outcomes.n_decided, (outcomes.n_decided - n_before) / PROGRESS_S
+        memory = "/".join(f"{member.lives[-1].last_mb:.0f}" for member in fleet.members)
+        counts = (f"{time.monotonic() - started_s:.0f}", f"{outcomes.n_sent:,}", f"{outcomes.n_decided:,}")
+        behind = f" producer {producer.behind_s:.1f} s behind" if producer.behind_s > 1 else ""
+        row = PROGRESS.format(*counts, f"{n_open:,}", f"{per_s:,.0f}", now.repeats, fleet.n_kills, memory)
+        print(row + behind, flush=True)
+        n_before = outcomes.n_decided
+
+
+def verify(brokers: str, prefix: str) -> tuple[bool, str]:
+    """What `syncline verify` says of the topics: whether it finds nothing wrong, and its table."""
+    options = ["--finished", "--brokers", brokers, "--topic-prefix", prefix, "--group", prefix + "workers"]
+    command = [sys.executable, "-m", "syncline", "verify", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode == 0, (done.stdout + done.stderr).strip()
+
+
+def show(soaked: Soaked) -> None:
+    """Print the tables."""
+    judged = soaked.judged
+    print(f"\n{judged.sent:,} events in {soaked.seconds:.0f} s ({soaked.events_per_s:,.0f}/s), {soaked.n_kills} kills")
+    for name, count in judged.export().items():
+        print(f"  {name:<13} {count:>10,}")
+    print(f"  {'lag':<13} {soaked.lag:>10,}")
+    print("\nresident memory of each life, MB, from its warm-up on")
+    print("  {:<8} {:>5} {:>7} {:>7} {:>7}".format("worker", "life", "first", "last", "most"))
+    for life in soaked.lives:
+        if life.max_mb:
+            row = (life.name, life.number, round(life.first_mb), round(life.last_mb), round(life.max_mb))
+            print("  {:<8} {:>5} {:>7} {:>7} {:>7}".format(*row))
+
+
+def main() -> None:
+    """Soak, print the tables, write the JSON file."""
+    options = _options()
+    n_streams = max(1, round(options.events_per_s * PERIOD_MS / 1_000 / len(MODALITIES) / (1 - SHARE_DROPPED)))
+    n_moments = round(options.events / len(MODALITIES) / (1 - SHARE_DROPPED))
+    backlog = Backlog(n_moments=n_moments, n_streams=n_streams, n_bytes=100, share_dropped=SHARE_DROPPED)
+    prefix = f"soak{time.time_ns() // 1_000_000}."
+    with with_broker(options.brokers) as brokers:
+        soaked = asyncio.run(soak(brokers, prefix, backlog, options.kill_every_s))
+        show(soaked)
+        good, said = verify(brokers, prefix) if options.verify else (True, "")
+        print(f"\nsyncline verify: {'nothing wrong' if good else 'VIOLATIONS'}\n{said}" if said else "")
+    if options.json is not None:
+        report = {"machine": machine(), **asdict(soaked), "events_per_s": soaked.events_per_s, "verified": good}
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+    if soaked.problems or not good:
+        raise SystemExit("not good: " + ", ".join(soaked.problems or ["syncline verify found violations"]))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="events to send")
+    parser.add_argument("--events-per-s", type=float, default=1_900.0, help="events a second")
+    parser.add_argument("--kill-every-s", type=float, default=30.0, help="seconds between two kills, in turn")
+    parser.add_argument("--no-verify", dest="verify", action="store_false", help="leave `syncline verify` out")
+    parser.add_argument("--brokers", help="host:port of a Kafka broker; without it one is started from Maven's jars")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
