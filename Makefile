@@ -9,7 +9,7 @@ STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit format test-kafka guarantees corpus bench lock
+.PHONY: help setup demo test check audit format test-kafka guarantees corpus bench bench-faust soak lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,15 @@ corpus: setup ## Build the corpus that the model is trained on (npm, flite, espe
 bench: setup ## Measure the join, alone and against Kafka Streams and Quix (JDK 17, Maven; 6 minutes)
 	@$(BIN)/python -m bench.join_pure
 	@$(BIN)/python -m bench.join
+
+bench-faust: setup ## Compare with a plain Faust agent, both under kill -9 (JDK 17, Maven; 5 minutes)
+	@$(BIN)/python -m bench.plain_faust
+
+EVENTS ?= 1000000
+EVENTS_PER_S ?= 1900
+KILL_EVERY_S ?= 30
+soak: setup ## A million events through two workers that are killed all the time (JDK 17, Maven; 10 minutes)
+	@$(BIN)/python -m bench.soak --events $(EVENTS) --events-per-s $(EVENTS_PER_S) --kill-every-s $(KILL_EVERY_S)
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml (needs uv)
 	@sh deploy/lock.sh

@@ -33,12 +33,12 @@ def main() -> None:
     joiners = {name: JOINERS[name]() for name in options.joiners}
     versions = {name: joiner.build() for name, joiner in joiners.items()}
     measured: list[Measured] = []
-    with _broker(options.brokers) as brokers:
+    with with_broker(options.brokers) as brokers:
         for share_dropped in options.dropped:
             backlog = Backlog(n_moments=options.moments, share_dropped=share_dropped)
             measured += asyncio.run(_compare(brokers, backlog, joiners, versions))
     if options.json is not None:
-        report = {"machine": _machine(), "moments": options.moments, "results": [row.export() for row in measured]}
+        report = {"machine": machine(), "moments": options.moments, "results": [row.export() for row in measured]}
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
@@ -70,7 +70,7 @@ def _line(row: Measured) -> str:
 
 
 @contextmanager
-def _broker(given: str | None) -> Iterator[str]:
+def with_broker(given: str | None) -> Iterator[str]:
     """The broker that was given, else an Apache Kafka of our own."""
     if given is not None:
         yield given
@@ -86,7 +86,7 @@ def _broker(given: str | None) -> Iterator[str]:
         kafka.remove()
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     return {"cores": os.cpu_count(), "system": platform.platform(terse=True), "python": platform.python_version()}
 
 
