@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the tests marked kafka on an Apache Kafka too (needs a JDK 17 and Maven)",
     )
+    parser.addoption("--no-tansu", action="store_true", help="with --apache-kafka: leave out what `make test` has run")
     parser.addoption("--guarantees", action="store_true", help="run the tests that `make guarantees` runs, on Tansu")
 
 
@@ -34,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "guarantees: belongs to `make guarantees`; runs with --guarantees")
     if config.getoption("--apache-kafka"):
         fetch_jars()
+    elif config.getoption("--no-tansu"):
+        raise pytest.UsageError("--no-tansu leaves no broker: it goes with --apache-kafka")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -41,6 +44,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "broker_kind" not in metafunc.fixturenames:
         return
     kinds = ["tansu", "apache"] if metafunc.config.getoption("--apache-kafka") else ["tansu"]
+    if metafunc.config.getoption("--no-tansu"):
+        kinds.remove("tansu")
     if metafunc.definition.get_closest_marker("apache") is not None:
         kinds = ["apache"]
     metafunc.parametrize("broker_kind", kinds)
