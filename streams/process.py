@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from streams.settings import WorkerSettings
+from streams.stopping import Signals, end_process
 from streams.worker import Worker
+from syncline.errors import SynclineError
 from syncline.fetched import MAX_UNPACKED_BYTES, read_any_batch
 
 log = logging.getLogger(__name__)
@@ -21,30 +22,41 @@ _TALKATIVE = ("faust", "mode", "aiokafka", "streams.kafka.delivery", "streams.ka
 """Loggers of Faust's services, those that we derive included, whose every start and stop is news to nobody."""
 
 
-def run_worker(settings: WorkerSettings) -> None:
-    """Run one worker in this process until SIGTERM or Ctrl-C; a second one ends it at once. Raises what ended it."""
+def run_worker(settings: WorkerSettings) -> bool:
+    """Run one worker in this process until SIGTERM or Ctrl-C; a second one ends it at once. Raises what ended it.
+
+    False where not all could be carried out before its end; what is left is in the log.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     # One record of a careless client must not stop its partition.
     read_any_batch(max(MAX_UNPACKED_BYTES, 2 * settings.max_event_bytes))
     _log_to_stderr(settings.log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(settings))
+        return runner.run(_run(settings))
 
 
-async def _run(settings: WorkerSettings) -> None:
-    worker = Worker(settings)
+async def _run(settings: WorkerSettings) -> bool:
+    worker, loop = Worker(settings), asyncio.get_running_loop()
 
-    def on_signal() -> None:
-        if worker.stopping:
-            log.warning("told to stop twice: ending at once")
-            os._exit(1)
-        worker.stop()
+    def stop() -> None:
+        with suppress(RuntimeError):  # the loop has ended, and the worker before it
+            loop.call_soon_threadsafe(worker.stop)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    await worker.run()
-    if worker.hangs:
-        os._exit(1)
+    Signals(worker.deadline, stop, worker.ending.undone).install()
+    try:
+        await worker.run()
+    except Exception as error:
+        if worker.ending.hangs:
+            log.error("%s", error)
+            end_process(error.exit_code if isinstance(error, SynclineError) else 1)
+        raise
+    left = worker.ending.undone()
+    for what in left:
+        log.warning("stopped, though %s", what)
+    log.info("stopped in %.1f s", worker.deadline.spent_s)
+    if worker.ending.hangs:
+        end_process(1 if left else 0)
+    return not left
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

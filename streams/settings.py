@@ -20,7 +20,7 @@ _AT_LEAST = {
     "commit_interval_ms": 10,
     "heartbeat_ms": 10,
     "session_timeout_ms": 100,
-    "drain_ms": 0,
+    "stop_limit_ms": 100,
     "n_torch_threads": 0,
     "max_run_ms": 1,
     "max_stall_ms": 1,
@@ -34,8 +34,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a worker can be told. Times are integer milliseconds, sizes bytes.
 
     `group`: the consumer group; workers of one group share the streams. `model`: a name in the registry or a folder.
-    `web_host`, `web_port`: where /livez and /readyz answer; port 0 is any free one. `drain_ms`: how long a worker
-    that is told to stop carries out what is decided. `ready_max_lag_*`: not ready while a topic's partition is further
+    `web_host`, `web_port`: where /livez and /readyz answer; port 0 is any free one. `stop_limit_ms`: when a worker
+    that is told to stop is gone, whatever hangs. `ready_max_lag_*`: not ready while a topic's partition is further
     behind; by default no limit, because readiness paces updates, which a backlog must not stop.
     `max_stall_ms`, `not_live_exit_ms`: when a worker is not live, and when it ends for that (docs/operations.md).
     `batch_*`: limits of the model's batcher (streams/batching.py).
@@ -56,7 +56,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     commit_interval_ms: int = 500
     heartbeat_ms: int = 3_000
     session_timeout_ms: int = 10_000
-    drain_ms: int = 20_000
+    stop_limit_ms: int = 10_000
     n_torch_threads: int = 1
     max_run_ms: int = 60_000
     max_stall_ms: int = 60_000

@@ -17,7 +17,7 @@ HELP = {
     "commit_interval_ms": "Between two commits of offsets, ms.",
     "heartbeat_ms": "Between two heartbeats to the group, ms.",
     "session_timeout_ms": "Without a heartbeat for so long a worker's streams go to others, ms.",
-    "drain_ms": "At SIGTERM, at most so long for what is decided, ms.",
+    "stop_limit_ms": "At SIGTERM the process is gone after at most so long, ms.",
     "n_torch_threads": "Threads inside one forward; 0 is torch's own choice, for a worker alone on its machine.",
     "max_run_ms": "A batch that runs for longer hangs: the worker is not live, ms.",
     "max_stall_ms": "A part that has work and does none for longer makes the worker not live, ms.",

@@ -144,8 +144,8 @@ def broker_error(cluster: Cluster, error: BaseException) -> BrokerError:
     return BrokerError(f"broker {cluster}: {str(error) or type(error).__name__}")
 
 
-async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> None:
-    """Stop one of aiokafka's consumers, come what may.
+async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> bool:
+    """Stop one of aiokafka's consumers, come what may; whether it said good-bye to its group.
 
     While its broker is away, its `stop` can wait for it, or raise a CancelledError that nobody asked for.
     """
@@ -154,8 +154,11 @@ async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> None:
     if not stopping.done():
         stopping.cancel()
         await asyncio.wait([stopping])
-    if not stopping.cancelled() and stopping.exception() is not None:
+    if stopping.cancelled():
+        return False
+    if stopping.exception() is not None:
         log.info("a consumer did not end cleanly: %r", stopping.exception())
+    return stopping.exception() is None
 
 
 async def require_rights(cluster: Cluster, needs: Sequence[Need], prefix: str, group: str = "") -> None:

@@ -287,6 +287,11 @@ class CarryOut:
         """Whether anything goes on without further records; a set behind one that waits for a record does not."""
         return self._n_publishing > 0 or any(queue[0].ready for queue in self._queues.values() if queue)
 
+    @property
+    def n_to_do(self) -> int:
+        """How many tasks have all their members and are not published."""
+        return self._n_publishing + sum(task.ready for queue in self._queues.values() for task in queue)
+
     def log_offsets(self) -> Iterator[int]:
         """Where the decisions stand in the log whose records have not come yet."""
         return self._waiting.log_offsets()

@@ -229,10 +229,9 @@ class PartitionOwner:
         """Decide nothing more; what is decided is carried out."""
         self._resting = True
 
-    def write_snapshot(self, now_ms: int) -> None:
+    def ask_for_snapshot(self) -> None:
         """Have a snapshot written, as soon as no other entry is on its way; before handing over."""
         self._snapshots.ask()
-        self.tick(now_ms)
 
     @property
     def snapshot_is_written(self) -> bool:
@@ -335,6 +334,11 @@ class PartitionOwner:
     def suspicious(self) -> bool:
         """Whether the join's sets look shifted: its tolerance is too near the period of a lane."""
         return self._intake.join is not None and self._intake.join.suspicious
+
+    @property
+    def n_to_carry_out(self) -> int:
+        """Decisions that are confirmed, and whose outputs are not all on the broker, though no record is missing."""
+        return self._carry_out.n_to_do
 
     @property
     def idle(self) -> bool:

@@ -36,7 +36,7 @@ class SynclineApp(faust.App):
     def __init__(
         self, settings: WorkerSettings, cluster: Cluster, hand_over: HandOver, listener: AssignmentListener
     ) -> None:
-        self.listener = listener
+        self.listener, self.stop_limit_s = listener, settings.stop_limit_ms / 1_000
         super().__init__(settings.group, **_faust_settings(settings, cluster))
         for topic in MEDIA_TOPICS:
             self._add_agent(settings.topic_prefix + topic, hand_over)

@@ -36,7 +36,7 @@ from aiokafka.errors import (
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
-from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
+from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.kafka.faust import driver
@@ -49,6 +49,8 @@ RECORDS_PER_POLL = 200
 """Of one topic partition; bounds by how much a poll under way overshoots the limit of held records."""
 POLL_S = 0.5
 TICK_S = 0.5
+COMMIT_LIMIT_S, COMMIT_AGAIN_S = 1.0, 0.05
+"""For the commit with which an assignment ends, and between its attempts."""
 POLL_WHILE_HELD_S = 0.02
 """A topic that is let go again is only seen by the next poll, so polls are short while any is held."""
 
@@ -87,6 +89,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     heartbeat: tuple[int, float] = (-1, float("-inf"))
     """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
+    is_member = False
+    """It has asked to be let into its group, and has not said good-bye."""
     positions: dict[Any, int]
     """Position of each topic partition after the last poll that took from it."""
     n_ticks = 0
@@ -107,6 +111,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
         async def observed_send(request: Any) -> Any:
             sent_s = time.monotonic()
+            self.is_member |= isinstance(request, JoinGroupRequest)
             response = await send(request)
             if isinstance(request, HeartbeatRequest | SyncGroupRequest) and response.error_code == 0:
                 self.heartbeat = (coordinator.generation, sent_s)
@@ -120,10 +125,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             await asyncio.sleep(TICK_S)
 
     async def on_thread_stop(self) -> None:
-        """Leave the group and disconnect, or give up after a while: the broker may be away."""
+        """Leave the group and disconnect, or give up after a while: the broker may be away.
+
+        A rebalance that is under way is waited for: its answer stands before the one to the good-bye.
+        """
         await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()
-        if self._consumer is not None:
-            await stop_consumer(self._consumer)
+        limit_s = self.consumer.app.stop_limit_s
+        if self._consumer is not None and await stop_consumer(self._consumer, limit_s):
+            self.is_member = False
 
     async def _fetch_records(
         self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
@@ -278,10 +287,32 @@ class BatchConsumer(driver.Consumer):
         begins = await self.earliest_offsets(*fresh) if fresh else {}
         return {tp: Start(at, begins[tp] if at is None else at) for tp, at in committed.items()}
 
+    @property
+    def is_member(self) -> bool:
+        """Whether it has asked to be let into its group, and has not said good-bye."""
+        return self._thread.is_member
+
+    async def commit_all(self, limit_s: float) -> bool:
+        """Commit all that is resolved; False where the broker has not taken it within `limit_s`.
+
+        A commit beside another does nothing but wait for it, and takes a cancellation for the end of its waiting: it is
+        left to itself, and tried again.
+        """
+        until_s = time.monotonic() + limit_s
+        while not self._all_committed and (left_s := until_s - time.monotonic()) > 0:
+            await asyncio.wait([asyncio.ensure_future(self.commit())], timeout=left_s)
+            await asyncio.sleep(0 if self._all_committed else COMMIT_AGAIN_S)
+        return self._all_committed
+
+    @property
+    def _all_committed(self) -> bool:
+        return all(self._committed_offset.get(tp) == offset for tp, offset in self._resolved.items())
+
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """End the assignment: let the listener stop, then commit what it resolved."""
         await self.app.listener.on_revoked()
-        await self.commit()
+        if not await self.commit_all(COMMIT_LIMIT_S):
+            log.warning("not all that was resolved could be committed before a rebalance: some results may come twice")
         self.epoch += 1
         self._resolved.clear()
         await super().on_partitions_revoked(revoked)

@@ -164,6 +164,9 @@ class Outbox:
         self.failing: dict[str, str] = {}
         """Topics whose last send failed, and with what."""
 
+    def __bool__(self) -> bool:
+        return any(self._queues.values())
+
     def put(self, task: Task, records: Sequence[Record]) -> None:
         """Queue all that `task` publishes."""
         if not records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,9 +13,10 @@ from aiokafka.errors import KafkaError
 from streams.partition.driver import PartitionDriver
 from streams.partition.hub import Hub
 from streams.partition.parts import Parts
+from syncline.acls import needs_of
 from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS
-from syncline.errors import BrokerError
-from syncline.kafka import Cluster, stop_consumer
+from syncline.errors import AccessError, BrokerError
+from syncline.kafka import Cluster, require_rights, stop_consumer
 from syncline.topics import read_topics
 
 log = logging.getLogger(__name__)
@@ -123,6 +124,25 @@ async def count_partitions(cluster: Cluster, prefix: str) -> tuple[int, str]:
         numbers = ", ".join(f"{prefix}{topic} {count}" for topic, count in counts.items())
         return 0, f"all topics must have the same number of partitions, and have: {numbers}"
     return counts[ALL_TOPICS[0]], ""
+
+
+async def wait_for_topics(cluster: Cluster, prefix: str, group: str, on_trouble: Callable[[str], None]) -> int:
+    """The number of partitions, once all topics are there and agree; `on_trouble` hears why they do not.
+
+    Raises `AccessError` where the broker lets this worker not in, or not do what it must.
+    """
+    while True:
+        try:
+            await require_rights(cluster, needs_of("worker"), prefix, group)
+            n_partitions, trouble = await count_partitions(cluster, prefix)
+        except AccessError:
+            raise  # a setting is wrong: waiting mends nothing
+        except BrokerError as error:
+            n_partitions, trouble = 0, str(error)
+        if n_partitions:
+            return n_partitions
+        on_trouble(trouble)
+        await asyncio.sleep(WAIT_FOR_TOPICS_S)
 
 
 async def watch_partitions(cluster: Cluster, prefix: str, hub: Hub, n_partitions: int) -> None:

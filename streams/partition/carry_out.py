@@ -34,12 +34,21 @@ class Carrier:
         prefix = parts.settings.topic_prefix
         self._outbox = Outbox(parts.producer, prefix, partition, self._on_published, parts.on_broken)
         self._answers: dict[Task, Fusion] = {}
-        self._closed = False
+        self._closed = self._finishing = False
 
     @property
-    def failing(self) -> Iterable[str]:
+    def failing(self) -> list[str]:
         """What cannot be sent now, and why."""
         return [f"sending to {topic} fails: {error}" for topic, error in self._outbox.failing.items()]
+
+    @property
+    def sending(self) -> bool:
+        """Whether something that was handed to the producer is not on the broker yet."""
+        return bool(self._outbox)
+
+    def finish(self) -> None:
+        """Publish nothing more; what was handed to the producer goes out."""
+        self._finishing = True
 
     def close(self) -> None:
         """Do nothing more, and tell the owner nothing more."""
@@ -72,7 +81,7 @@ class Carrier:
 
     def publish(self, tasks: Iterable[Task]) -> None:
         """Hand what these tasks publish to the producer, in this order."""
-        for task in tasks:
+        for task in () if self._finishing else tasks:
             self._outbox.put(task, self._outputs.of(task, self._answers.pop(task, None)))
 
     def _on_published(self, tasks: list[Task]) -> None:

@@ -25,6 +25,7 @@ from streams.kafka.log import Entries, LogReader
 from streams.kafka.missing import Beyond
 from streams.partition.carry_out import Carrier
 from streams.partition.decoding import Decoding
+from streams.partition.handover import Handover
 from streams.partition.lag import Lag, TopicLag
 from streams.partition.notices import tell_deleted, tell_fresh
 from streams.partition.parts import Assigned, Parts
@@ -35,7 +36,6 @@ from syncline.results import Record
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.2
-SNAPSHOT_S = 0.1
 
 
 class PartitionDriver:
@@ -56,12 +56,13 @@ class PartitionDriver:
             fresh={topic for topic, start in assigned.starts.items() if start.committed is None},
         )
         self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
+        self._handover = Handover(self.owner, self._carrier, self.schedule, lambda: self._stopped)
         self._decoding = {
             topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.starts
         }
         self._lags = {topic: TopicLag() for topic in (*assigned.starts, DECISIONS)}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._scheduled = self._stopped = self._reading = self._warned = False
+        self._scheduled = self._stopped = self._reading = self._closing = self._warned = False
         self._wanted = frozenset(assigned.starts)
         self._not_held: frozenset[str] = frozenset()
         self.state = "claiming the decision log"
@@ -86,28 +87,22 @@ class PartitionDriver:
             task.cancel()
 
     def stop_reading(self) -> None:
-        """Take no further records; go on with those that are here."""
-        self._reading = False
+        """Take no further records, those that are being decoded included: they are read again by whoever comes next."""
+        self._reading, self._closing = False, True
         self._apply_read()
 
-    async def hand_over(self) -> None:
-        """Return once all that is decided is carried out and the log says where things stand; then `stop` it."""
+    async def hand_over(self, limit_s: float) -> list[str]:
+        """Carry out what is decided and have the log say where things stand; what could not be done, in words.
+
+        `stop` it then. One that has not recovered has decided nothing.
+        """
         self.stop_reading()
-        await self._until_idle()
+        left: list[str] = []
         if not self.state:
-            self.owner.write_snapshot(self._parts.now_ms())
-            self.schedule()
-            await asyncio.sleep(SNAPSHOT_S)  # its parts go when the claim before them has been read back
-            await self._until_idle()
-
-    async def _until_idle(self) -> None:
-        while not self.idle and not self._stopped:  # noqa: ASYNC110 (any of a dozen events ends it)
-            await asyncio.sleep(0.005)
-
-    @property
-    def idle(self) -> bool:
-        """Nothing is decided and not yet carried out."""
-        return self.state != "" or (self.owner.idle and not any(self._decoding.values()))
+            left = await self._handover.run(limit_s)
+        elif self.owner.n_to_carry_out:  # it has given up in the midst of its work
+            left = [f"{self.owner.n_to_carry_out} decisions were not carried out: {self.state}"]
+        return [f"partition {self._partition}: {what}" for what in left]
 
     @property
     def reads(self) -> frozenset[str]:
@@ -150,7 +145,7 @@ class PartitionDriver:
                 await asyncio.sleep(RETRY_S)
         self._parts.meter.recovery_ms.add(self._parts.now_ms() - started_ms)
         tell_fresh(self._partition, self.owner, self._parts.settings.topic_prefix, self._assigned.starts)
-        self._reading = True
+        self._reading = not self._closing
         self._apply_read()
         self.schedule()
 
@@ -173,6 +168,8 @@ class PartitionDriver:
 
         How many records before them were deleted before anybody judged them.
         """
+        if self._closing:
+            return 0
         missing, n_unjudged = batch.missing, 0
         if isinstance(missing, Beyond):
             finding = f"it ends at offset {missing.end}, and was read up to {missing.offset}"
@@ -184,7 +181,7 @@ class PartitionDriver:
         return n_unjudged
 
     def _on_decoded(self, topic: str) -> None:
-        if self._stopped:
+        if self._stopped or self._closing:
             return
         try:
             self._take_decoded(topic, self._parts.now_ms())

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 HANDOVER_S = 2.0
-"""How long a rebalance waits for what is decided to be carried out: less to do twice for whoever comes next."""
+"""How long a rebalance waits for what is decided to be carried out; what is left then is left to whoever comes next."""
 
 
 class Hub:
@@ -37,6 +37,9 @@ class Hub:
         self.drivers: dict[int, PartitionDriver] = {}
         self.n_unjudged: Counter[str] = Counter()
         """By topic (unprefixed), records that were deleted before anybody judged them, as far as offsets tell."""
+        self._closing = False
+        self.left: list[str] = []
+        """What was decided here and could not be carried out, once it was told to close."""
         self._trouble: dict[str, str] = {"joining": "waiting for an assignment of the consumer group"}
 
     def use(self, parts: Parts) -> None:
@@ -60,7 +63,7 @@ class Hub:
             self._trouble["assignment"] = f"these partitions came without their siblings in other topics: {torn}"
             log.error("%s; nothing is read", self._trouble["assignment"])
         log.info("generation %d: partitions %s", generation, sorted(by_partition) or "none")
-        if self._parts is None or torn or "partitions" in self._trouble:
+        if self._parts is None or torn or "partitions" in self._trouble or self._closing:
             return
         for partition, starts_of in sorted(by_partition.items()):
             self._start_driver(self._parts, epoch, generation, partition, starts_of)
@@ -75,7 +78,11 @@ class Hub:
 
     async def on_revoked(self) -> None:
         """The assignment ends: carry out what is decided, for a moment, then stop all drivers."""
-        await self.drain(HANDOVER_S)
+        left = await self.drain(HANDOVER_S)
+        for what in left:
+            log.info("handing over: %s", what)
+        if self._closing:
+            self._note(left)
         self.stop()
         self._trouble["joining"] = "waiting for an assignment of the consumer group"
 
@@ -86,16 +93,18 @@ class Hub:
         self.drivers.clear()
         self._epoch = -1
 
-    async def drain(self, limit_s: float) -> bool:
-        """Read nothing more, and wait until nothing is decided and not carried out; False if `limit_s` ran out."""
-        for driver in self.drivers.values():
-            driver.stop_reading()
-        try:
-            async with asyncio.timeout(limit_s):
-                await asyncio.gather(*(driver.hand_over() for driver in self.drivers.values()))
-        except TimeoutError:
-            return False
-        return True
+    async def drain(self, limit_s: float) -> list[str]:
+        """Read nothing more, and have all drivers hand over; what could not be done in `limit_s`, in words."""
+        found = await asyncio.gather(*(driver.hand_over(limit_s) for driver in self.drivers.values()))
+        return [what for left in found for what in left]
+
+    async def close(self, limit_s: float) -> None:
+        """Drain, and start nothing with an assignment that comes now; `left` is what could not be done."""
+        self._closing = True
+        self._note(await self.drain(limit_s))
+
+    def _note(self, left: list[str]) -> None:
+        self.left = list(dict.fromkeys([*self.left, *left]))  # a rebalance meanwhile is told the same
 
     def halt(self, reason: str) -> None:
         """Read and propose nothing until the process is started anew."""

@@ -23,7 +23,8 @@ def _worker(show_config: bool, config: str | None, **flags: str | None) -> None:
         return
     from streams.process import run_worker  # brings Faust, and the model later torch
 
-    run_worker(loaded.settings)
+    if not run_worker(loaded.settings):
+        raise typer.Exit(1)
 
 
 # Text all of them: one loader converts flags, variables and file alike, and its errors say where a value came from.

@@ -90,7 +90,7 @@ def test_a_snapshot_waits_for_the_entry_that_is_on_its_way() -> None:
     first.appends = False
     first.feed(behind_those_that_wait(2_000)).settle()
     first.owner.rest()
-    first.owner.write_snapshot(first.now_ms)
+    first.owner.ask_for_snapshot()
     assert not first.owner.snapshot_is_written
     first.appends = True
     first.settle()
@@ -122,6 +122,6 @@ def hand_over(owner: Driven) -> list[Output]:
     """Let it rest and write its snapshot; all that it published."""
     owner.owner.rest()
     owner.settle()
-    owner.owner.write_snapshot(owner.now_ms)
+    owner.owner.ask_for_snapshot()
     owner.settle()
     return owner.outputs

@@ -170,7 +170,7 @@ def test_our_containers_can_do_little(file: str, service: str) -> None:
 def test_a_worker_is_given_time_to_drain(services: dict[str, dict[str, Any]]) -> None:
     """Killed earlier, it would leave to its successor what it could have finished."""
     grace_s = int(services["worker"]["stop_grace_period"].removesuffix("s"))
-    assert grace_s * 1_000 > WorkerSettings().drain_ms
+    assert grace_s * 1_000 > WorkerSettings().stop_limit_ms
 
 
 def test_a_worker_that_is_not_live_is_started_anew(services: dict[str, dict[str, Any]]) -> None:

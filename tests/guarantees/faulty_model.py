@@ -27,7 +27,12 @@ class FaultyModel(Model):
         self._first_s: float | None = None
 
     def prepare(self, modality: Modality, data: bytes, content_type: str, language: str | None) -> Prepared:
-        """The bytes as they are."""
+        """The bytes as they are, unless a fault holds the decode thread up."""
+        for fault in self._active():
+            while (
+                fault.kind == "holds_decoding" and fault.marker.encode() in data and self._switches.is_on(fault.switch)
+            ):
+                time.sleep(LOOK_S)
         return Prepared(data, n_bytes=len(data))
 
     def run(self, sets: Sequence[Sequence[Member]]) -> list[Fusion]:

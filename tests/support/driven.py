@@ -116,7 +116,7 @@ class Driven:
 
     def snapshot(self) -> Driven:
         """Write a snapshot to the end."""
-        self.owner.write_snapshot(self.now_ms)
+        self.owner.ask_for_snapshot()
         return self.settle()
 
     # --- what a case looks at --------------------------------------------------------------------------------------

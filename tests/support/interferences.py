@@ -56,12 +56,13 @@ class ModelFault(msgspec.Struct, frozen=True, kw_only=True):
     """What the model `faulty` does wrong, to which sets, and when.
 
     throws: raises. hangs: does not return while the switch is on (without one: ever). nan: answers with an embedding
-    of NaN. wrong_count: answers one result too few for the whole call.
+    of NaN. wrong_count: answers one result too few for the whole call. holds_decoding: a decode thread does not come
+    back from an event while the switch is on.
     marker: only for sets with a member whose bytes contain this text. switch: only while it is on. for_s: only for so
     many seconds from the first set that the model is given; 0 is for ever. Conditions that are given all must hold.
     """
 
-    kind: Literal["throws", "hangs", "nan", "wrong_count"]
+    kind: Literal["throws", "hangs", "nan", "wrong_count", "holds_decoding"]
     marker: str = ""
     switch: str = ""
     for_s: float = 0.0

@@ -27,6 +27,8 @@ class Outcomes:
     by_record: dict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
     """`fused ID`, `unfused REASON`, `deadletter REASON`: all that was said of a record."""
     fused: dict[str, FusedResult] = field(default_factory=dict[str, FusedResult])
+    n_times: Counter[str] = field(default_factory=Counter[str])
+    """How often each fused result was published."""
     n_repeats: int = 0
     differing: list[tuple[FusedResult, FusedResult]] = field(default_factory=list[tuple[FusedResult, FusedResult]])
     order: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -45,6 +47,7 @@ class Outcomes:
 
     def _take_fused(self, result: FusedResult) -> None:
         known = self.fused.setdefault(result.id, result)
+        self.n_times[result.id] += 1
         if known is result:
             self.order[result.stream].append(result.start_ms)
         else:

@@ -155,7 +155,8 @@ class SimWorker:
     def snapshot(self) -> None:
         """Write a snapshot, as before handing over; never so often that nothing else gets into the log."""
         if self.owner.snapshot_is_written:
-            self.owner.write_snapshot(self.world.now_ms)
+            self.owner.ask_for_snapshot()
+            self.owner.tick(self.world.now_ms)
         self.collect()
 
     # --- carrying out ----------------------------------------------------------------------------------------------

@@ -57,6 +57,16 @@ async def test_nothing_is_read_before_a_topic_is_let_go(broker: TestBroker, topi
         await noting.until(lambda: noting.n_records() == 10)
 
 
+async def test_a_partition_that_is_not_ours_has_no_high_water(broker: TestBroker, topic_prefix: str) -> None:
+    """Asked in the midst of a rebalance: the question is old, and nothing to end a worker for."""
+    await make_topics(broker.address, topic_prefix, 1)
+    await fill(broker, topic_prefix + IMAGES, 10)
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: noting.n_records() == 10)
+        assert noting.app.batches.fetched_high_water(driver.TP(topic_prefix + IMAGES, 0)) == 10
+        assert noting.app.batches.fetched_high_water(driver.TP(topic_prefix + IMAGES, 1)) == 0
+
+
 async def test_what_is_committed_is_what_was_resolved(broker: TestBroker, topic_prefix: str) -> None:
     """Neither above it nor below, and whoever comes next begins there."""
     await make_topics(broker.address, topic_prefix, 1)

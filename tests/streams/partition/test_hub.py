@@ -22,6 +22,7 @@ class Driver:
     """Stands for a driver; notes what is asked of it."""
 
     made: list[Driver]
+    left: list[str]
 
     def __init__(self, parts: Any, assigned: Any) -> None:
         self.assigned, self.calls = assigned, list[str]()
@@ -34,11 +35,9 @@ class Driver:
     def stop(self) -> None:
         self.calls.append("stop")
 
-    def stop_reading(self) -> None:
-        self.calls.append("stop_reading")
-
-    async def hand_over(self) -> None:
+    async def hand_over(self, limit_s: float) -> list[str]:
         self.calls.append("hand_over")
+        return [f"partition {self.assigned.partition}: {what}" for what in self.left]
 
     def deliver(self, topic: str, batch: Batch) -> int:
         self.batches.append((topic, batch))
@@ -51,7 +50,7 @@ class Driver:
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     """A hub with drivers that only note down."""
-    Driver.made = []
+    Driver.made, Driver.left = [], []
     monkeypatch.setattr(hub_module, "PartitionDriver", Driver)
     hub = Hub(PREFIX)
     parts: Any = object()
@@ -95,10 +94,31 @@ async def test_a_rebalance_hands_over_and_stops(hub: Hub) -> None:
     await hub.on_assigned(2, 7, starts(0))
     await hub.on_revoked()
     (old,) = Driver.made
-    assert old.calls == ["start", "stop_reading", "hand_over", "stop"]
+    assert old.calls == ["start", "hand_over", "stop"]
     assert hub.drivers == {}
     await hub.on_assigned(3, 8, starts(0))
     assert Driver.made[1].assigned.worker != old.assigned.worker
+
+
+async def test_a_hub_that_closes_hands_over_and_begins_nothing_more(hub: Hub) -> None:
+    """An assignment that comes meanwhile is not worked on; what could not be done is kept."""
+    await hub.on_assigned(2, 7, starts(0, 1))
+    Driver.left = ["3 decisions"]
+    await hub.close(1.0)
+    await hub.on_revoked()
+    assert hub.left == ["partition 0: 3 decisions", "partition 1: 3 decisions"]
+    await hub.on_assigned(3, 8, starts(0, 1))
+    assert hub.drivers == {}
+    assert len(Driver.made) == 2
+
+
+async def test_what_a_rebalance_leaves_is_no_fault_of_a_later_stop(hub: Hub) -> None:
+    """The successor has done it by then."""
+    await hub.on_assigned(2, 7, starts(0))
+    Driver.left = ["3 decisions"]
+    await hub.on_revoked()
+    await hub.close(1.0)
+    assert hub.left == []
 
 
 async def test_records_of_another_assignment_are_dropped(hub: Hub) -> None:

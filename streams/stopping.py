@@ -1,0 +1,114 @@
+"""The end of a worker: one deadline for everything that it still does, whatever hangs.
+
+    SIGTERM                                                                          the limit
+    |---- carry out what is decided ----|-- commit, leave the group --|- disconnect -|  gone
+    0                                  0.6                           0.85          0.95
+
+Each step may use what the one before it has left over, and none may use more: the broker may be away, the model may
+hang, a decode thread may be stuck. What could not be done is said in the log, and is the exit code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+CARRY_OUT_UNTIL, LEAVE_UNTIL, DISCONNECT_UNTIL, GONE_AT = 0.6, 0.85, 0.95, 0.985
+"""Shares of the limit; the last few hundredths are for the process itself to end."""
+TWICE = b"told to stop twice: ending at once\n"
+
+
+class Deadline:
+    """Runs from `begin` on, for `limit_s` seconds; may be asked from any thread."""
+
+    def __init__(self, limit_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+        self.limit_s, self._now_s = limit_s, now_s
+        self._began_s: float | None = None
+
+    def begin(self) -> None:
+        """The limit runs from now on; only the first call counts."""
+        if self._began_s is None:
+            self._began_s = self._now_s()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it runs."""
+        return self._began_s is not None
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds since it began; 0 before."""
+        return 0.0 if self._began_s is None else self._now_s() - self._began_s
+
+    def left_s(self, until: float = 1.0) -> float:
+        """Seconds until this share of the limit is spent, at least 0."""
+        return max(0.0, until * self.limit_s - self.spent_s)
+
+    async def wait(self, works: Iterable[Awaitable[Any]], until: float) -> list[asyncio.Task[Any]]:
+        """Run these together until they end, or this share of the limit is spent; those that have not ended.
+
+        Errors are logged: on the way out nobody can do anything about them.
+        """
+        tasks = [asyncio.ensure_future(work) for work in works]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.left_s(until))
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                log.warning("while stopping: %r", error)
+        return [task for task in tasks if not task.done()]
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel them, and wait for their end."""
+    all_tasks = list(tasks)
+    for task in all_tasks:
+        task.cancel()
+    if all_tasks:
+        await asyncio.wait(all_tasks)
+
+
+class Signals:
+    """SIGTERM and SIGINT: the first tells the worker to stop and starts the clock, the second ends the process.
+
+    `stop` is called in the main thread, between any two of its steps. When the limit is over `left` says what is not
+    done, and the process ends, even if its event loop, its model or the interpreter's own end hangs.
+    """
+
+    def __init__(self, deadline: Deadline, stop: Callable[[], None], left: Callable[[], list[str]]) -> None:
+        self._deadline, self._stop, self._left = deadline, stop, left
+        self._told = False
+
+    def install(self) -> None:
+        """Handle the signals of this process; call it in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, *_: object) -> None:
+        if self._told:
+            os.write(2, TWICE)  # logging may be in the middle of a line
+            os._exit(1)
+        self._told = True
+        self._deadline.begin()
+        threading.Thread(target=self._watch, name="deadline", daemon=True).start()
+        self._stop()
+
+    def _watch(self) -> None:
+        time.sleep(self._deadline.left_s(GONE_AT))
+        left = self._left()
+        for what in left:
+            log.error("not done in %.1f s: %s", self._deadline.limit_s, what)
+        end_process(1 if left else 0)
+
+
+def end_process(code: int) -> None:
+    """End it now: no thread is waited for, and what is logged is on stderr."""
+    logging.shutdown()
+    os._exit(code)
