@@ -1,0 +1,151 @@
+"""What each version wrote is read by today's code, and what today's code writes by a reader of the first version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgpack
+import msgspec
+import pytest
+
+from streams.decisions.entries import LogRecord, ResolvedRun, SnapshotPart, decode_entry
+from streams.decisions.versions import HEADER, MAJOR, MINOR
+from syncline.deadletters import decode_dead_letter
+from syncline.events import parse_headers
+from syncline.results import Record, decode_converted, decode_fused, decode_unfused
+from tests.wire import make
+from tests.wire.frozen import LOG, RESULTS, TYPES, read_entry
+from tests.wire.make import FOLDER, frozen, to_json
+from tests.wire.samples import samples
+
+VERSIONS = sorted(path.stem for path in FOLDER.glob("*.json"))
+DECODE: dict[str, Callable[[bytes], Any]] = {
+    "results.fused": decode_fused, "converted.text": decode_converted, "unfused": decode_unfused,
+}  # fmt: skip
+
+
+def agrees(found: Any, expected: Any) -> bool:
+    """Whether a struct says what the reader of the first version reads; what that one does not know is left aside."""
+    if isinstance(expected, Mapping):
+        known = {name: value for name, value in expected.items() if name != "kind" or hasattr(found, "kind")}
+        if isinstance(found, Mapping):
+            return found.keys() == known.keys() and all(agrees(found[name], known[name]) for name in known)
+        return all(agrees(getattr(found, name), value) for name, value in known.items())
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(agrees, found, expected))
+    return found == expected
+
+
+def within(found: Any, expected: Any) -> bool:
+    """Whether a MessagePack value holds all that is expected, perhaps more fields."""
+    if isinstance(expected, dict):
+        return all(name in found and within(found[name], value) for name, value in expected.items())
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(within, found, expected))
+    return found == expected
+
+
+def test_every_version_up_to_this_one_is_frozen() -> None:
+    """Whoever raises the version makes its file; the names of its records are the same."""
+    assert [f"{MAJOR}.{minor}" for minor in range(MINOR + 1)] == VERSIONS
+    assert {tuple(frozen(version)) for version in VERSIONS} == {tuple(samples())}
+
+
+def test_a_frozen_file_is_never_written_over(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not by whoever changes the form and forgets the version."""
+    assert make.main() == 1
+    assert "never changed" in capsys.readouterr().err
+
+
+def test_what_is_written_today_is_what_is_frozen_of_this_version() -> None:
+    """A change of the form without a new number is found here."""
+    written = {name: to_json(record) for name, record in samples().items()}
+    assert written == {name: to_json(record) for name, record in frozen(f"{MAJOR}.{MINOR}").items()}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", LOG)
+def test_todays_code_reads_the_log_of_every_version(version: str, name: str) -> None:
+    """Entry by entry, as it was meant; kinds of decisions by their tag."""
+    record = frozen(version)[name]
+    entry = decode_entry(LogRecord(0, record.value, dict(record.headers).get(HEADER)))
+    assert agrees(entry, LOG[name])
+    if name == "log batch":
+        kinds = [msgspec.inspect.type_info(type(one)).tag for one in entry.decisions]  # type: ignore[union-attr]
+        assert kinds == [one["kind"] for one in LOG[name]["decisions"]]
+
+
+def test_the_first_version_had_no_header_and_named_nothing_as_resolved() -> None:
+    """Records of 0.1.0 are in the logs for as long as these are kept."""
+    first, second = frozen("1.0"), frozen("1.1")
+    assert {name for name in LOG if first[name].headers} == set()
+    assert {second[name].headers[0] for name in LOG} == {(HEADER, b"1.1")}
+    old, new = (decode_entry(LogRecord(0, one["log snapshot of the rest"].value)) for one in (first, second))
+    assert isinstance(old, SnapshotPart)
+    assert isinstance(new, SnapshotPart)
+    assert old.resolved == []
+    assert new.resolved == [ResolvedRun("media.image", 9, 12)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", RESULTS)
+def test_todays_code_reads_the_results_of_every_version(version: str, name: str) -> None:
+    """Every field with its value."""
+    record = frozen(version)[name]
+    found = DECODE[record.topic](record.value)
+    expected = dict(RESULTS[name])
+    if embedding := expected.pop("embedding", None):
+        assert (found.embedding.dtype, list(found.embedding.shape)) == (embedding["dtype"], embedding["shape"])
+        assert bytes(found.embedding.data) == embedding["data"]
+    assert agrees(found, expected)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_todays_code_reads_the_dead_letters_of_every_version(version: str) -> None:
+    """A null value is null again, and the original's headers are there byte by byte."""
+    null, failed = (_letter(frozen(version)[name]) for name in ("dead letter null", "dead letter of a set"))
+    assert (null.id, null.reason, null.detail) == ("media.image/1/4", "null_value", "the value is null")
+    assert (null.topic, null.partition, null.offset, null.key, null.data) == ("media.image", 1, 4, b"lobby", None)
+    assert null.headers == (("ce_id", b"frame-4"), ("x", b"\xff"))
+    assert (failed.data, failed.set_id, failed.reason) == (b"hello", "f9", "model_failed")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_todays_code_reads_the_media_events_of_every_version(version: str) -> None:
+    """Each header, and the defaults of those that are not there."""
+    found = {
+        name: parse_headers(record.topic, record.key, record.headers, 0)
+        for name, record in frozen(version).items()
+        if name.startswith("media ")
+    }
+    image, text, audio = found["media image"], found["media text"], found["media audio"]
+    assert (image.stream, image.source, image.id, image.time_ms) == ("lobby", "urn:camera:7", "frame-1", 1772366400250)
+    assert (image.lane, image.duration_ms, image.language, image.tracestate) == ("left", 40, "en", "a=b")
+    assert (text.lane, text.time_ms, text.content_type) == ("text", 1772366400260, "text/plain; charset=utf-8")
+    assert (audio.stream, audio.duration_ms, audio.content_type) == ("大厅", 500, "audio/wav")
+    assert frozen(version)["media text"].value == b"hello, \xe4\xb8\x96\xe7\x95\x8c"
+
+
+@pytest.mark.parametrize("name", LOG)
+def test_a_reader_of_the_first_version_reads_todays_log(name: str) -> None:
+    """By position: what is new stands behind what it knows."""
+    assert within(read_entry(samples()[name].value), LOG[name])
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_reader_of_the_first_version_reads_todays_results(name: str) -> None:
+    """With nothing but the plain msgpack package."""
+    assert within(msgpack.unpackb(samples()[name].value), RESULTS[name])
+
+
+def test_every_record_but_the_log_says_its_type_and_version() -> None:
+    """The log has a version of its own, in its own header."""
+    for name, record in samples().items():
+        headers = dict(record.headers)
+        assert headers.get("ce_type") == TYPES.get(name)
+        assert (headers.get(HEADER) is None) == (name in TYPES)
+
+
+def _letter(record: Record) -> Any:
+    return decode_dead_letter(record.key, record.value, record.headers)
