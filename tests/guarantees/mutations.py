@@ -32,9 +32,9 @@ def acknowledge_at_arrival() -> None:
     """Records are acknowledged as they come, as Kafka's own automatic commit does."""
     deliver = driver.PartitionDriver.deliver
 
-    def deliver_and_acknowledge(self: driver.PartitionDriver, topic: str, batch: Batch) -> None:
+    def deliver_and_acknowledge(self: driver.PartitionDriver, topic: str, batch: Batch) -> int:
         self._parts.resolve(batch.epoch, topic, self._partition, batch.next_offset)
-        deliver(self, topic, batch)
+        return deliver(self, topic, batch)
 
     driver.PartitionDriver.deliver = deliver_and_acknowledge
 
