@@ -164,7 +164,7 @@ class Fleet:
 
 def _get(url: str) -> str | None:
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 # nosec B310 - our own loopback server
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  # nosec B310  # loopback
             return response.read().decode()
     except urllib.error.HTTPError as error:
         with error:
