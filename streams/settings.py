@@ -54,7 +54,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_host: str = "127.0.0.1"
     web_port: int = 0
     commit_interval_ms: int = 500
-    heartbeat_ms: int = 3_000
+    heartbeat_ms: int = 1_000
     session_timeout_ms: int = 10_000
     stop_limit_ms: int = 10_000
     n_torch_threads: int = 1

@@ -45,3 +45,8 @@ def test_the_limits_of_the_batcher_are_passed_on() -> None:
     assert settings.runner.batch.max_items == 8
     assert settings.runner.batch.max_wait_ms == 5
     assert settings.runner.n_torch_threads == 2
+
+
+def test_a_rebalance_is_heard_of_well_before_a_killed_workers_streams_must_flow() -> None:
+    """A worker hears of it with its next heartbeat: that may take half of the 2 s granted beside the session."""
+    assert WorkerSettings().heartbeat_ms <= 1_000

@@ -41,7 +41,7 @@ async def app() -> SynclineApp:
         ("table_standby_replicas", 1),
         ("broker_session_timeout", 9.0),
         ("broker_rebalance_timeout", 9.0),
-        ("broker_heartbeat_interval", 3.0),
+        ("broker_heartbeat_interval", 1.0),
         ("consumer_auto_offset_reset", "none"),
     ],
 )
