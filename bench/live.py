@@ -40,7 +40,7 @@ class LiveProducer:
     async def run(self) -> None:
         """Send all of it; returns when everything that was sent has been acknowledged or has failed."""
         producer = await start_producer(Cluster.of(self._brokers), linger_ms=2, max_batch_size=2**18)
-        start_ms = int(time.time() * 1_000)
+        start_ms = int(time.time() * 1_000) // PERIOD_MS * PERIOD_MS  # a moment never reaches over a bucket's edge
         moments_per_s = self._backlog.n_streams * 1_000 / PERIOD_MS
         started_s = time.monotonic()
         try:

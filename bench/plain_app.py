@@ -23,9 +23,6 @@ from syncline.timestamps import parse_time_ms
 
 BROKERS, PREFIX = os.environ["PLAIN_BROKERS"], os.environ["PLAIN_PREFIX"]
 N_PARTITIONS = int(os.environ.get("PLAIN_PARTITIONS", "4"))
-WAIT_MS = 2_000
-"""So long, in event time, a moment waits for what is missing; as our `max_wait_ms`."""
-
 app = faust.App(
     f"{PREFIX}plain",
     broker=f"kafka://{BROKERS}",
@@ -37,23 +34,23 @@ app = faust.App(
 )
 results = app.topic(f"{PREFIX}plain", key_type=str, value_serializer="json", partitions=N_PARTITIONS)
 pending = app.Table("pending", default=dict, partitions=N_PARTITIONS)
-"""By stream, by bucket of event time: what has come of that moment, by modality."""
+"""By stream: how far each topic has come, and by bucket of event time what has come of that moment."""
 
 
 async def take(modality: str, event: faust.EventT) -> None:
-    """Put one event to its moment; send on what is whole, and what has waited for too long."""
-    stream = event.key
-    time_ms = parse_time_ms(event.headers[H_TIME].decode())
-    moments = pending[stream]
-    bucket = time_ms // PERIOD_MS
-    moment = moments.setdefault(str(bucket), {})
-    moment[modality] = event.headers[H_ID].decode()
-    done = [one for one, lanes in moments.items() if len(lanes) == len(MODALITIES)]
-    done += [one for one in moments if int(one) < bucket - WAIT_MS // PERIOD_MS]
-    finished = [(int(one), moments.pop(one)) for one in done]
-    pending[stream] = moments
+    """Put one event to its moment; send on what is whole, and what all three topics have gone past."""
+    state = pending[event.key] or {"newest": {}, "moments": {}}
+    moments, newest = state["moments"], state["newest"]
+    bucket = parse_time_ms(event.headers[H_TIME].decode()) // PERIOD_MS
+    newest[modality] = max(bucket, newest.get(modality, 0))
+    moments.setdefault(str(bucket), {})[modality] = event.headers[H_ID].decode()
+    # By the topic that is furthest behind: one that is read faster for a while gives no other's events up.
+    passed = min(newest.values()) if len(newest) == len(MODALITIES) else 0
+    done = [one for one, lanes in moments.items() if len(lanes) == len(MODALITIES) or int(one) < passed]
+    finished = [(int(one), moments.pop(one)) for one in sorted(done, key=int)]
+    pending[event.key] = state
     for number, lanes in finished:
-        await results.send(key=stream, value={"start_ms": number * PERIOD_MS, "members": lanes})
+        await results.send(key=event.key, value={"start_ms": number * PERIOD_MS, "members": lanes})
 
 
 def _add_agent(modality: str) -> None:

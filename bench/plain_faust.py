@@ -36,9 +36,12 @@ from syncline.topics import TopicPlan, create_topics
 N_PARTITIONS = 4
 N_STREAMS = 16
 SESSION_TIMEOUT_MS = 6_000
+WARM_UP_S = 25.0
+"""Events before the first one that counts, so that both processes have joined and neither is measured at its start."""
 COOL_DOWN_S = 20.0
 """So long events go on after the last one that counts, so that nothing waits for a later one."""
 QUIET_S = 15.0
+START_LIMIT_S = 60.0
 COLUMNS = ("sent", "complete", "partial", "lost", "doubled", "torn", "mixed", "repeats", "out_of_order")
 ROW = "{:<10}" + " {:>12}" * (len(COLUMNS) + 1)
 MOMENTS_PER_S = N_STREAMS * 1_000 / PERIOD_MS
@@ -85,7 +88,7 @@ class PlainFaust(Contender):
 
     def _command(self, folder: Path) -> list[str]:
         faust = [sys.executable, "-m", "faust", "--app", "bench.plain_app", "--datadir", str(folder)]
-        return [*faust, "worker", "--without-web", "--loglevel", "warning"]
+        return [*faust, "worker", "--without-web", "--loglevel", "warn"]
 
     async def follow(self, brokers: str, prefix: str, outcomes: Outcomes) -> None:
         """One topic of JSON."""
@@ -120,23 +123,23 @@ CONTENDERS: dict[str, type[Contender]] = {one.name: one for one in (PlainFaust, 
 
 
 class Counted(Outcomes):
-    """Only the moments that count; those of the cool-down are passed over."""
+    """Only the moments that count; those of the warm-up and of the cool-down are passed over."""
 
-    def __init__(self, n_moments: int) -> None:
-        super().__init__(n_moments)
-        self._n_moments = n_moments
+    def __init__(self, counted: range) -> None:
+        super().__init__(counted.stop)
+        self._counted = counted
         self.newest_moment = 0
         self.last_s = time.monotonic()
 
     def on_sent(self, moment: int, event: MediaEvent) -> None:
         """The producer was told that an event is on the broker."""
         self.newest_moment = max(moment, self.newest_moment)
-        if moment < self._n_moments:
+        if moment in self._counted:
             self.sent(record_number(moment, event.modality))
 
     def fused(self, stream: str, records: Any, start_ms: int) -> None:
         """A result."""
-        if any(record // len(MODALITIES) < self._n_moments for record in records):
+        if any(record // len(MODALITIES) in self._counted for record in records):
             self.last_s = time.monotonic()
             super().fused(stream, records, start_ms)
 
@@ -146,8 +149,8 @@ async def compare(brokers: str, contender: Contender, backlog: Backlog, kill_eve
     prefix = f"plain{time.time_ns() // 1_000_000}."
     await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
     await create_topics_stamped(brokers, [f"{prefix}plain"], "LogAppendTime")
-    n_counted = backlog.n_moments - round(COOL_DOWN_S * MOMENTS_PER_S)
-    outcomes = Counted(n_counted)
+    counted = range(round(WARM_UP_S * MOMENTS_PER_S), backlog.n_moments - round(COOL_DOWN_S * MOMENTS_PER_S))
+    outcomes = Counted(counted)
     producer = LiveProducer(brokers, prefix, backlog, outcomes.on_sent)
     with tempfile.TemporaryDirectory(prefix="syncline-bench-") as folder:
         members = contender.members(brokers, prefix, Path(folder))
@@ -155,8 +158,9 @@ async def compare(brokers: str, contender: Contender, backlog: Backlog, kill_eve
             background = [tasks.create_task(fleet.supervise())]
             background.append(tasks.create_task(contender.follow(brokers, prefix, outcomes)))
             sending = tasks.create_task(producer.run())
+            await _until(lambda: outcomes.newest_moment >= counted.start)
             killing = tasks.create_task(_kill(fleet, outcomes, kill_every_s))
-            await _until(lambda: outcomes.newest_moment >= n_counted)
+            await _until(lambda: outcomes.newest_moment >= counted.stop)
             killing.cancel()
             await sending
             await _until(lambda: time.monotonic() - outcomes.last_s > QUIET_S)
@@ -166,7 +170,14 @@ async def compare(brokers: str, contender: Contender, backlog: Backlog, kill_eve
 
 
 async def _kill(fleet: Fleet, outcomes: Counted, every_s: float) -> None:
-    await _until(lambda: outcomes.n_decided > 0)  # both are at work
+    try:
+        async with asyncio.timeout(START_LIMIT_S):
+            await _until(lambda: outcomes.n_decided > 0)
+    except TimeoutError:
+        said = "\n".join(member.output()[-2_000:] for member in fleet.members)
+        raise SystemExit(
+            f"no result after {START_LIMIT_S:.0f} s: a comparison would be worth nothing\n{said}"
+        ) from None
     await fleet.kill_in_turn(every_s)
 
 
@@ -178,7 +189,7 @@ async def _until(done: Callable[[], bool]) -> None:
 def main() -> None:
     """Run both, print a table, write the JSON file; exit code 1 if ours breaks its promise."""
     options = _options()
-    n_moments = round((options.seconds + COOL_DOWN_S) * MOMENTS_PER_S)
+    n_moments = round((WARM_UP_S + options.seconds + COOL_DOWN_S) * MOMENTS_PER_S)
     backlog = Backlog(n_moments=n_moments, n_streams=N_STREAMS, n_bytes=100, share_dropped=options.dropped)
     rows: list[Compared] = []
     print(ROW.format("", *COLUMNS, "kills"), flush=True)
