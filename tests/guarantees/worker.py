@@ -12,6 +12,7 @@ from tests.guarantees.ailments import ail
 from tests.guarantees.faulty_model import register
 from tests.guarantees.interruptions import interrupt
 from tests.guarantees.mutations import mutate
+from tests.guarantees.other_version import become
 from tests.guarantees.outages import refuse
 from tests.support.interferences import Interferences, Switches
 
@@ -25,6 +26,7 @@ def run(arguments: list[str]) -> None:
     interrupt(interferences.interruptions, switches)
     ail(interferences.ailments, switches)
     register(interferences.model, switches)
+    become(interferences.version)
     main(["worker", *arguments])
 
 

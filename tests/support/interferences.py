@@ -91,6 +91,10 @@ class Ailment(msgspec.Struct, frozen=True, kw_only=True):
     switch: str
 
 
+OtherVersion = Literal["", "next", "first"]
+"""The version that the worker is of: this one, the next minor one, or 0.1.0; see tests/guarantees/other_version.py."""
+
+
 class Interferences(msgspec.Struct, frozen=True, kw_only=True):
     """All that one worker process suffers. `mutations`: names in tests/guarantees/mutations.py.
 
@@ -102,6 +106,7 @@ class Interferences(msgspec.Struct, frozen=True, kw_only=True):
     ailments: tuple[Ailment, ...] = ()
     model: FaultyModelSettings = FaultyModelSettings()
     mutations: tuple[str, ...] = ()
+    version: OtherVersion = ""
     folder: str = ""
 
     def to_text(self) -> str:
