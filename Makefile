@@ -3,13 +3,14 @@
 
 PYTHON ?= python3
 TORCH ?=
+SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit format test-kafka guarantees corpus bench bench-faust soak lock
+.PHONY: help setup demo test check audit format test-kafka guarantees fuzz corpus bench bench-faust soak lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +47,9 @@ guarantees: setup ## Let faults strike workers and judge what came of it (JDK 17
 	@$(BIN)/pytest -q tests/guarantees --guarantees -m guarantees
 	@$(BIN)/python -m tests.guarantees --broker tansu --runs 5
 	@$(BIN)/python -m tests.guarantees --broker apache --runs 5
+
+fuzz: setup ## Fuzz decoders and codecs, SECONDS=60 each (Linux); KEEP=1 lets the corpus grow
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(KEEP),--keep)
 
 corpus: setup ## Build the corpus that the model is trained on (npm, flite, espeak-ng; 0.7 GB, 5 minutes)
 	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/corpus.txt; \
