@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from streams.kafka.delivery import AssignmentListener, Batch, BatchConsumer, BatchTransport
+from streams.kafka.delivery import RECORDS_PER_POLL, AssignmentListener, Batch, BatchConsumer, BatchTransport
 from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
 from syncline.contract import MEDIA_TOPICS
@@ -37,6 +37,8 @@ class SynclineApp(faust.App):
         self, settings: WorkerSettings, cluster: Cluster, hand_over: HandOver, listener: AssignmentListener
     ) -> None:
         self.listener, self.stop_limit_s = listener, settings.stop_limit_ms / 1_000
+        # Where little may be held, what one poll brings of all topics must not be more: pressure would tear sets.
+        self.records_per_poll = min(RECORDS_PER_POLL, max(1, settings.join.max_held_events // len(MEDIA_TOPICS)))
         super().__init__(settings.group, **_faust_settings(settings, cluster))
         for topic in MEDIA_TOPICS:
             self._add_agent(settings.topic_prefix + topic, hand_over)

@@ -46,7 +46,7 @@ from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
 log = logging.getLogger(__name__)
 
 RECORDS_PER_POLL = 200
-"""Of one topic partition; bounds by how much a poll under way overshoots the limit of held records."""
+"""Of one topic partition at most; bounds by how much a poll under way overshoots the limit of held records."""
 POLL_S = 0.5
 TICK_S = 0.5
 COMMIT_LIMIT_S, COMMIT_AGAIN_S = 1.0, 0.05
@@ -154,7 +154,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def _take(self, consumer: Any, tps: Any, timeout: float | None, missing: Missing) -> dict[Any, list[Any]]:
         """What was fetched of these topic partitions; one that lacks the offset asked for is put into `missing`."""
         try:
-            return await consumer._fetcher.fetched_records(tps, timeout=timeout, max_records=RECORDS_PER_POLL)
+            n_records: int = self.consumer.app.records_per_poll
+            return await consumer._fetcher.fetched_records(tps, timeout=timeout, max_records=n_records)
         except OffsetOutOfRangeError as error:
             for tp, offset in error.args[0].items():
                 if (found := await find_missing(consumer, tp, offset)) is not None:

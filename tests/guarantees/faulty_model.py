@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from models import registry
-from models.protocol import Fusion, Member, Modality, Model, Prepared
+from models.protocol import Conversion, Fusion, Member, Modality, Model, Prepared
 from tests.support.interferences import FAULTY, FaultyModelSettings, ModelFault, Switches
 
 LOOK_S = 0.01
@@ -43,8 +44,7 @@ class FaultyModel(Model):
         faults = [fault for fault in self._active() if any(_concerns(fault, members) for members in sets)]
         for fault in faults:
             self._suffer(fault)
-        nans = [fault for fault in faults if fault.kind == "nan"]
-        answers = [_answer(members, nan=any(_concerns(fault, members) for fault in nans)) for members in sets]
+        answers = [_answer(members, [fault.kind for fault in faults if _concerns(fault, members)]) for members in sets]
         return answers[1:] if any(fault.kind == "wrong_count" for fault in faults) else answers
 
     def warm_up(self) -> None:
@@ -62,6 +62,8 @@ class FaultyModel(Model):
     def _suffer(self, fault: ModelFault) -> None:
         if fault.kind == "throws":
             raise RuntimeError(f"the test model throws{' on ' + fault.marker if fault.marker else ''}")
+        if fault.kind == "out_of_memory":
+            raise MemoryError
         while fault.kind == "hangs" and self._switches.is_on(fault.switch):
             time.sleep(LOOK_S)
 
@@ -70,10 +72,16 @@ def _concerns(fault: ModelFault, members: Sequence[Member]) -> bool:
     return any(fault.marker.encode() in member.prepared.value for member in members)
 
 
-def _answer(members: Sequence[Member], *, nan: bool) -> Fusion:
+def _answer(members: Sequence[Member], faults: Sequence[str]) -> Any:
     n_bytes = sum(len(member.prepared.value) for member in members)
-    embedding = np.array([len(members), np.nan if nan else n_bytes], np.float32)
-    return Fusion(labels=[("set", 1.0)], embedding=embedding)
+    embedding = np.array([len(members), np.nan if "nan" in faults else n_bytes], np.float32)
+    right = Fusion(labels=[("set", 1.0)], embedding=embedding)
+    wrong: dict[str, Any] = {
+        "wrong_type": "a cat",
+        "wrong_labels": Fusion(labels=[(5, 0.5)]),  # type: ignore[list-item]
+        "wrong_member": Fusion(conversions=[Conversion(len(members), "caption", "a cat", 0.5)]),
+    }
+    return next((wrong[fault] for fault in faults if fault in wrong), right)
 
 
 def register(settings: FaultyModelSettings, switches: Switches) -> None:

@@ -57,12 +57,16 @@ class ModelFault(msgspec.Struct, frozen=True, kw_only=True):
 
     throws: raises. hangs: does not return while the switch is on (without one: ever). nan: answers with an embedding
     of NaN. wrong_count: answers one result too few for the whole call. holds_decoding: a decode thread does not come
-    back from an event while the switch is on.
+    back from an event while the switch is on. wrong_type: answers with text. wrong_labels: with a label that is a
+    number. wrong_member: with a caption of a member that is none. out_of_memory: raises MemoryError.
     marker: only for sets with a member whose bytes contain this text. switch: only while it is on. for_s: only for so
     many seconds from the first set that the model is given; 0 is for ever. Conditions that are given all must hold.
     """
 
-    kind: Literal["throws", "hangs", "nan", "wrong_count", "holds_decoding"]
+    kind: Literal[
+        "throws", "hangs", "nan", "wrong_count", "holds_decoding", "wrong_type", "wrong_labels", "wrong_member",
+        "out_of_memory",
+    ]  # fmt: skip
     marker: str = ""
     switch: str = ""
     for_s: float = 0.0

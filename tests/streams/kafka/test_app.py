@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from streams.join.settings import JoinSettings
 from streams.kafka.app import SynclineApp
 from streams.kafka.delivery import Batch, BatchConsumer
 from streams.settings import WorkerSettings
@@ -62,6 +63,14 @@ async def test_there_is_an_agent_for_each_media_topic(app: SynclineApp) -> None:
     assert set(app.agents) == {"p." + topic for topic in MEDIA_TOPICS}
     assert all(not agent.channel.acks for agent in app.agents.values())
     assert app.transport.Consumer is BatchConsumer
+
+
+@pytest.mark.parametrize(("held", "n_records"), [(1_000, 200), (600, 200), (100, 33), (2, 1)])
+async def test_a_poll_brings_no_more_than_may_be_held(held: int, n_records: int) -> None:
+    """Of all topics together: else the hard limit is passed before anything is decided, and pressure tears sets."""
+    settings = WorkerSettings(group="g", join=JoinSettings(max_held_events=held))
+    app = SynclineApp(settings, Cluster.of(settings.brokers, settings.security), lambda batch: None, Nobody())
+    assert app.records_per_poll == n_records
 
 
 async def test_an_agent_hands_over_a_whole_batch_and_goes_on(app: SynclineApp) -> None:
