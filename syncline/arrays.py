@@ -49,8 +49,9 @@ class Array(msgspec.Struct, frozen=True):
         if len(self.shape) > MAX_DIMENSIONS or any(size < 0 for size in self.shape):
             raise ContractError("bad_array", f"shape {self.shape[:16]}, takes at most {MAX_DIMENSIONS} sizes from 0")
         n_bytes = math.prod(self.shape) * known[0]
-        if n_bytes > MAX_ARRAY_BYTES:
-            raise ContractError("bad_array", f"{n_bytes} bytes, at most {MAX_ARRAY_BYTES} are taken")
+        # A size of 0 makes nothing of any others, which numpy does not take all the same.
+        if (n_at_most := math.prod(size or 1 for size in self.shape) * known[0]) > MAX_ARRAY_BYTES:
+            raise ContractError("bad_array", f"{n_at_most} bytes, at most {MAX_ARRAY_BYTES} are taken")
         if n_bytes != self.data.nbytes:
             raise ContractError(
                 "bad_array", f"shape {self.shape} of {self.dtype} is {n_bytes} bytes, data has {self.data.nbytes}"

@@ -73,3 +73,12 @@ def test_arrays_of_anything_else_are_not_written(values: np.ndarray) -> None:
     """Objects would need pickle; they are refused before they are sent."""
     with pytest.raises(ContractError, match="bad_array"):
         from_numpy(values)
+
+
+def test_a_size_of_nought_hides_no_huge_one() -> None:
+    """Their product is nought, so the data fit; numpy makes no such array, and raises its own error."""
+    array = Array("|u1", (2, 2**56, 0), memoryview(b""))
+    for use in (array.check, array.values, lambda: to_numpy(array)):
+        with pytest.raises(ContractError, match="bad_array"):
+            use()
+    assert to_numpy(Array("<f4", (3, 0), memoryview(b""))).shape == (3, 0)
