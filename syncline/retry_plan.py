@@ -8,11 +8,11 @@ async with LetterBox(cluster, prefix) as box:
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber
 
 from syncline.kafka import Cluster, broker_error, start_producer
 from syncline.letter_selection import Letter, Selection
@@ -84,37 +84,62 @@ async def send_retries(
     box: LetterBox, cluster: Cluster, prefix: str, plan: Plan, on_progress: Callable[[int], None] = lambda _: None
 ) -> Sent:
     """Send what the plan says, each to the partition that its key belongs in; on_progress: how many are done."""
-    sent = Sent()
-    if not plan.to_send:
-        return sent
-    producer = await start_producer(cluster, max_request_size=MAX_REQUEST_BYTES, linger_ms=5)
+    sent, left = Sent(), plan.to_send
+    while left:
+        outgoing = _Outgoing(cluster, prefix, box.n_partitions, sent, on_progress)
+        missing = await _send_some(box, plan.selection, left, outgoing)
+        sent.failed += [(planned, "it is no longer there") for planned in missing]
+        if len(outgoing.behind) == len(left):  # nothing moves any more
+            sent.failed += [(planned, f"broker {cluster}: refused behind another") for planned in left]
+            break
+        left = outgoing.behind
+    return sent
+
+
+async def _send_some(
+    box: LetterBox, selection: Selection, left: list[Planned], outgoing: _Outgoing
+) -> Iterable[Planned]:
+    """Send these with a producer of their own; those that are no longer there."""
+    wanted = {(planned.partition, planned.offset): planned for planned in left}
+    await outgoing.start()
     try:
-        outgoing = _Outgoing(producer, cluster, prefix, box.n_partitions, sent, on_progress)
-        wanted = {(planned.partition, planned.offset): planned for planned in plan.to_send}
-        async for letters in box.select(plan.selection):
+        async for letters in box.select(selection):
             for one in letters:
                 if (planned := wanted.pop((one.partition, one.offset), None)) is not None:
                     await outgoing.put(planned, one)
         await outgoing.settle(0, 0)
-        sent.failed += [(planned, "it is no longer there") for planned in wanted.values()]
     finally:
-        await producer.stop()
-    return sent
+        await outgoing.stop()
+    return wanted.values()
 
 
 class _Outgoing:
-    """Retries on their way to the broker, a bounded number of them."""
+    """Retries on their way to the broker, a bounded number of them.
+
+    An idempotent producer counts its batches. One that the broker refuses leaves a gap, behind which it refuses all
+    that follow in that partition: those are in `behind`, and need another producer.
+    """
 
     def __init__(
-        self, producer: Any, cluster: Cluster, prefix: str, n_partitions: int, sent: Sent,
-        on_progress: Callable[[int], None],
-    ) -> None:  # fmt: skip
-        self._producer, self._cluster, self._prefix, self._n_partitions = producer, cluster, prefix, n_partitions
+        self, cluster: Cluster, prefix: str, n_partitions: int, sent: Sent, on_progress: Callable[[int], None]
+    ) -> None:
+        self._cluster, self._prefix, self._n_partitions = cluster, prefix, n_partitions
         self._sent, self._on_progress = sent, on_progress
+        self._producer: Any = None
+        self.behind: list[Planned] = []
         self._waiting: deque[tuple[Any, Planned, int]] = deque()
         self._n_bytes = 0
 
+    async def start(self) -> None:
+        """Connect; raises `BrokerError`."""
+        self._producer = await start_producer(self._cluster, max_request_size=MAX_REQUEST_BYTES, linger_ms=5)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._producer.stop()
+
     async def put(self, planned: Planned, one: Letter) -> None:
+        """Send one; waits while too many are on their way."""
         record = retry(one.letter)
         partition = partition_for(record.key, self._n_partitions)
         try:
@@ -143,5 +168,8 @@ class _Outgoing:
                 self._on_progress(self._sent.n_sent + len(self._sent.failed))
 
     def _fail(self, planned: Planned, error: KafkaError) -> None:
+        if isinstance(error, OutOfOrderSequenceNumber):
+            self.behind.append(planned)
+            return
         self._sent.failed.append((planned, str(broker_error(self._cluster, error))))
         self._on_progress(self._sent.n_sent + len(self._sent.failed))

@@ -32,7 +32,7 @@ def letter(place: tuple[int, int] = (0, 0), append_ms: int = 1_000, **changes: A
 
 async def write_letters(brokers: str, prefix: str, *letters: tuple[int, Record]) -> None:
     """Write (partition, record) to `deadletter`, one after the other."""
-    async with AIOKafkaProducer(bootstrap_servers=brokers) as producer:
+    async with AIOKafkaProducer(bootstrap_servers=brokers, max_request_size=4_000_000) as producer:
         for partition, record in letters:
             await producer.send_and_wait(
                 prefix + "deadletter", record.value, record.key, partition, headers=record.headers
