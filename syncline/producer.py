@@ -105,6 +105,9 @@ class MediaProducer:
         self._send_log = send_log
         self._n_partitions: dict[str, int] = {}
         self._client: Any = None
+        self._sending = asyncio.Lock()
+        self._has_gap = False
+        """The broker refused a batch: an idempotent producer counts them, and can send none behind the gap."""
 
     async def __aenter__(self) -> Self:
         await require_rights(self._cluster, needs_of("producer"), self._prefix)
@@ -113,11 +116,7 @@ class MediaProducer:
         if len(set(self._n_partitions.values())) > 1:
             counts = ", ".join(f"{name} has {count}" for name, count in self._n_partitions.items())
             raise BrokerError(f"broker {self._cluster}: media topics differ in their number of partitions: {counts}")
-        self._client = await start_producer(
-            self._cluster,
-            max_request_size=self._max_event_bytes + _OVERHEAD_BYTES,
-            linger_ms=self._linger_ms,
-        )
+        self._client = await self._start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -164,13 +163,27 @@ class MediaProducer:
         """Wait until everything sent so far is on the broker or has failed."""
         await self._started().flush()
 
+    async def _start(self) -> Any:
+        size = self._max_event_bytes + _OVERHEAD_BYTES
+        return await start_producer(self._cluster, max_request_size=size, linger_ms=self._linger_ms)
+
+    async def _sound_client(self) -> Any:
+        """The client, another one where the last has a gap; the old one ends first, so that the order stays."""
+        client = self._started()
+        if self._has_gap:
+            await client.stop()
+            self._client = client = await self._start()
+            self._has_gap = False
+        return client
+
     def _started(self) -> Any:
         if self._client is None:
             raise BrokerError("the producer is not started: use it as `async with MediaProducer(…) as producer`")
         return self._client
 
     async def _enqueue(self, event: MediaEvent, payload: bytes) -> asyncio.Future[Delivery]:
-        client, key, headers = self._started(), event.stream.encode(), build_headers(event)
+        self._started()
+        key, headers = event.stream.encode(), build_headers(event)
         # Read back what will be sent: the worker reads with the same function, so it refuses nothing that goes out.
         parse_headers(event.topic, key, headers, event.time_ms)
         topic = self._prefix + event.topic
@@ -178,7 +191,9 @@ class MediaProducer:
         delivery: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
         try:
             partition = partition_for(key, self._n_partitions[topic])
-            sent = await client.send(topic, payload, key, partition, headers=headers)
+            async with self._sending:
+                client = await self._sound_client()
+                sent = await client.send(topic, payload, key, partition, headers=headers)
         except KafkaError as error:
             self._settled(event, 0, error)
             raise broker_error(self._cluster, error) from error
@@ -191,6 +206,7 @@ class MediaProducer:
 
     def _delivered(self, sent: Any, delivery: asyncio.Future[Delivery], event: MediaEvent, n_bytes: int) -> None:
         error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
+        self._has_gap |= isinstance(error, KafkaError) and not error.retriable
         if delivery.cancelled():
             pass  # nobody waits for it any more; it counts all the same
         elif error is not None:

@@ -11,6 +11,7 @@ from syncline import BrokerError, ContractError, MediaProducer, kafka
 from syncline.events import check_value, parse_headers
 from syncline.placement import check_placement
 from syncline.producer import ProducerProgress
+from syncline.topics import TopicPlan, create_topics
 from tests.support.brokers import TestBroker
 from tests.support.contract import TRACEPARENT
 from tests.support.topics import N_PARTITIONS, make_topics, read_records
@@ -153,3 +154,16 @@ async def test_a_progress_callback_that_raises_costs_no_delivery(broker: TestBro
         async with asyncio.timeout(10):
             await producer.send("s", "text", text="x", time_ms=0)
     assert reported == ["broken display"]
+
+
+@pytest.mark.apache
+async def test_a_record_that_the_topic_does_not_take_fails_alone(broker: TestBroker, topic_prefix: str) -> None:
+    """An idempotent producer counts its batches, and the broker takes none behind a gap: a new one takes its place."""
+    await create_topics(broker.address, TopicPlan(n_partitions=1, prefix=topic_prefix, max_message_bytes=100_000))
+    async with MediaProducer(broker.address, topic_prefix=topic_prefix) as producer:
+        await producer.send("chat", "text", text="before", time_ms=1)
+        with pytest.raises(BrokerError, match="MessageSizeTooLarge"):
+            await producer.send("chat", "text", text="x" * 200_000, time_ms=2)
+        waiting = [await producer.send_soon("chat", "text", text=f"line {i}", time_ms=3 + i) for i in range(20)]
+        assert [delivery.offset for delivery in await asyncio.gather(*waiting)] == list(range(1, 21))
+        assert (producer.progress.n_delivered, producer.progress.n_failed) == (21, 1)
