@@ -59,6 +59,7 @@ def _texts() -> Iterator[bytes]:
         ("hello, world: it's 3.14", "你好，世界", "東京タワーへ行く", "Größe e\u0301 \u202e")
     ):
         yield bytes([number]) + words.encode()
+    yield b"\1" + "你'好".encode()  # found by the fuzzer: one word over an apostrophe
     yield from (b"\0" + breach for breach in UTF8_BREACHES.values())
 
 
@@ -101,3 +102,5 @@ def _results() -> Iterator[bytes]:
 def _arrays() -> Iterator[bytes]:
     for dtype in (np.float32, np.float16, np.int64, np.uint8):
         yield msgspec.msgpack.encode(from_numpy(np.zeros((2, 3), dtype)))
+    # Found by the fuzzer: nought times anything fits no data, and numpy raised.
+    yield msgspec.msgpack.encode({"dtype": "|u1", "shape": [2, 2**62, 0], "data": b""})
