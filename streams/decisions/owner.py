@@ -20,7 +20,6 @@ from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
 from streams.decisions.flow import Flow, Reading
 from streams.decisions.holds import Holds
 from streams.decisions.intake import Intake
-from streams.decisions.load import Load
 from streams.decisions.outbox import Outbox
 from streams.decisions.proposer import Proposer
 from streams.decisions.records import Commands, Record, Task
@@ -28,6 +27,7 @@ from streams.decisions.recovery import ReadLog, recover
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.settled import SettledState
 from streams.decisions.snapshot_writer import SnapshotWriter, resolved_runs, snapshot_parts
+from streams.decisions.standing import Standing
 from streams.decisions.tally import Tally
 from streams.decisions.tenure import State, Tenure
 from streams.decisions.topic_ends import TopicEnds
@@ -71,6 +71,7 @@ class PartitionOwner:
         self._snapshots = SnapshotWriter(now_ms)
         self._reading = Reading(Flow(settings, rules), self._holds)
         self._ends = TopicEnds(self._holds)
+        self.standing = Standing(self._holds, self._carry_out, self._intake)
         # Until then nothing is acknowledged: beside committed offsets a log without decisions looks emptied.
         self._log_speaks = False
         self._resting = False
@@ -287,58 +288,15 @@ class PartitionOwner:
             return set()
         return self._intake.join.timer_topics() | self._carry_out.awaited_topics()
 
-    def n_awaited(self, topic: str) -> int:
-        """How many records of `topic` decisions in the log wait for, as after a crash."""
-        return self._carry_out.n_awaited(topic)
-
-    def n_unjudged(self, topic: str, start: int, stop: int) -> int:
-        """How many of the offsets in [start, stop), which have not been delivered, no decision in the log names."""
-        return stop - start - self._carry_out.n_awaited(topic, start, stop)
-
-    @property
-    def committed(self) -> dict[str, int]:
-        """Per topic the next offset to be read after a restart."""
-        return self._holds.acknowledged
-
     @property
     def state(self) -> State:
         """Whether this owner's claim is current."""
         return self._tenure.state
 
     @property
-    def held(self) -> Load:
-        """Everything that is not resolved."""
-        return self._holds.held
-
-    @property
-    def on_its_way(self) -> Load:
-        """What of it is proposed or decided, with all members here."""
-        return self._holds.on_its_way
-
-    @property
-    def positions(self) -> dict[str, int]:
-        """Per media topic the next offset to arrive."""
-        return self._holds.positions
-
-    @property
     def log_position(self) -> int:
         """The next offset of the decision log to be read."""
         return self._view.next_offset
-
-    @property
-    def join(self) -> PartitionJoin | None:
-        """The join, to look at; None while this owner's claim is not current."""
-        return self._intake.join
-
-    @property
-    def suspicious(self) -> bool:
-        """Whether the join's sets look shifted: its tolerance is too near the period of a lane."""
-        return self._intake.join is not None and self._intake.join.suspicious
-
-    @property
-    def n_to_carry_out(self) -> int:
-        """Decisions that are confirmed, and whose outputs are not all on the broker, though no record is missing."""
-        return self._carry_out.n_to_do
 
     @property
     def idle(self) -> bool:

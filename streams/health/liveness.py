@@ -114,6 +114,6 @@ def _reading(sources: Sources) -> Iterator[Sign]:
                 has_work, progress = behind and not driver.state, driver.owner.log_position
             else:
                 has_work = behind and topic in driver.reads and topic not in driver.decoding
-                progress = driver.owner.positions[topic]
+                progress = driver.owner.standing.positions[topic]
             why = f"{topic}, partition {partition}: there are records, and nothing has been read"
             yield Sign(f"{topic} {partition}", has_work, progress, why)

@@ -70,14 +70,14 @@ def _held(sources: Sources) -> Iterator[Reading]:
         yield Reading("held_records_limit", (limit,), join.max_held_events * factor)
         yield Reading("held_bytes_limit", (limit,), join.max_held_bytes * factor)
     for partition, driver in sources.hub.drivers.items():
-        held = driver.owner.held
+        held = driver.owner.standing.held
         yield Reading("held_records", (str(partition),), held.events)
         yield Reading("held_bytes", (str(partition),), held.n_bytes)
 
 
 def _join(sources: Sources) -> Iterator[Reading]:
     meter, owners = sources.meter, [driver.owner for driver in sources.hub.drivers.values()]
-    joins = [owner.join for owner in owners if owner.join is not None]
+    joins = [owner.standing.join for owner in owners if owner.standing.join is not None]
     streams = [stream for join in joins for stream in join.streams]
     wall_ms = time.time() * 1_000
     for topic, lag_ms in meter.event_lag_ms.items():
@@ -86,7 +86,11 @@ def _join(sources: Sources) -> Iterator[Reading]:
         yield Reading("watermark_lag_seconds", (_modality(topic),), (wall_ms - watermark_ms) / _MILLI)
     yield Reading("join_pending_sets", (), n_pending_sets(streams))
     yield Reading("join_pending_records", (), sum(join.n_undecided for join in joins))
-    yield Reading("join_pending_bytes", (), sum(owner.held.n_bytes - owner.on_its_way.n_bytes for owner in owners))
+    yield Reading(
+        "join_pending_bytes",
+        (),
+        sum(owner.standing.held.n_bytes - owner.standing.on_its_way.n_bytes for owner in owners),
+    )
     yield Reading("join_wait_seconds", (), meter.tally.waits_ms)
     n_suspect = meter.tally.n_suspect_pairs + sum(join.counters["suspect_pairs"] for join in joins)
     yield Reading("suspect_pairs_total", (), n_suspect)

@@ -100,8 +100,8 @@ class PartitionDriver:
         left: list[str] = []
         if not self.state:
             left = await self._handover.run(limit_s)
-        elif self.owner.n_to_carry_out:  # it has given up in the midst of its work
-            left = [f"{self.owner.n_to_carry_out} decisions were not carried out: {self.state}"]
+        elif self.owner.standing.n_to_carry_out:  # it has given up in the midst of its work
+            left = [f"{self.owner.standing.n_to_carry_out} decisions were not carried out: {self.state}"]
         return [f"partition {self._partition}: {what}" for what in left]
 
     @property
@@ -239,7 +239,7 @@ class PartitionDriver:
 
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
         """How far each topic is behind, decisions included; None where the broker has not said yet."""
-        positions = self.owner.positions | {DECISIONS: self.owner.log_position}
+        positions = self.owner.standing.positions | {DECISIONS: self.owner.log_position}
         now_ms = self._parts.now_ms()
         return {topic: lag.at(positions[topic], now_ms, wall_ms) for topic, lag in self._lags.items()}
 
@@ -261,7 +261,7 @@ class PartitionDriver:
                 self.owner.on_heartbeat(sent_ms)
             self.owner.tick(self._parts.now_ms())
             self._carry_out(self.owner.take_commands())
-            if self.owner.suspicious and not self._warned:
+            if self.owner.standing.suspicious and not self._warned:
                 self._warn_of_shifted_sets()
         except Exception as error:
             self._parts.on_broken(error)

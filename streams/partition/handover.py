@@ -54,7 +54,7 @@ class Handover:
     def _what_is_left(self) -> list[str]:
         if self._owner.state != "owning":
             return ["the decision log is another worker's"]
-        n_left = self._owner.n_to_carry_out
+        n_left = self._owner.standing.n_to_carry_out
         return [f"{n_left} decisions were not carried out" if n_left else "decisions were not confirmed by the log"]
 
     async def _until(self, done: Callable[[], bool], more_s: float) -> bool:

@@ -28,7 +28,7 @@ def test_each_outcome_has_its_count() -> None:
     tally = tally_of(driven)
     assert tally.taken == {IMAGE: 102, TEXT: 100, AUDIO: 99}
     assert tally.let_go == {"fused": 297, "unfused": 1}
-    assert driven.owner.held.events == 3
+    assert driven.owner.standing.held.events == 3
     assert tally.sets == {"complete": 99}
     assert tally.unfused == {(IMAGE, "late"): 1}
     assert tally.decisions == {("set", "complete"): 99, ("unfused", "late"): 1}
@@ -89,7 +89,7 @@ def test_the_end_of_an_assignment_hands_back_what_is_held() -> None:
     driven = Driven(NO_TIMERS).feed(media_of(image=[("s", 1_000), ("s", 2_000)])).settle()
     driven.owner.end()
     assert tally_of(driven).let_go == {"handed_back": 2}
-    assert driven.owner.held == (0, 0)
+    assert driven.owner.standing.held == (0, 0)
 
 
 def test_claims_void_batches_and_snapshots_are_counted() -> None:
@@ -122,8 +122,8 @@ def test_suspect_pairs_outlive_the_join_that_counted_them() -> None:
     images = [("s", 0 + 100 * n) for n in range(40) if n % 10 != 1]
     texts = [("s", 0 + 100 * n) for n in range(40)]
     driven = Driven(settings).feed(media_of(image=images, text=texts)).settle()
-    assert driven.owner.join is not None
-    n_live = driven.owner.join.counters["suspect_pairs"]
+    assert driven.owner.standing.join is not None
+    n_live = driven.owner.standing.join.counters["suspect_pairs"]
     assert n_live > 0
     driven.owner.end()
-    assert (driven.owner.join, tally_of(driven).n_suspect_pairs) == (None, n_live)
+    assert (driven.owner.standing.join, tally_of(driven).n_suspect_pairs) == (None, n_live)

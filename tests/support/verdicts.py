@@ -114,8 +114,8 @@ def _remembered(world: World) -> Iterator[str]:
     owner = worker.owner
     carry_out, join = owner._carry_out, owner._intake.join
     left = {
-        "held": owner.held.events,
-        "bytes": owner.held.n_bytes,
+        "held": owner.standing.held.events,
+        "bytes": owner.standing.held.n_bytes,
         "on their way": owner._holds.on_its_way.events,
         "records": sum(len(list(hold)) for hold in owner._holds.topics.values()),
         "awaited": len(carry_out._waiting),

@@ -53,7 +53,8 @@ class Driver:
 
     @property
     def owner(self) -> Any:
-        return SimpleNamespace(positions={"media.image": self.position}, log_position=self.log_position)
+        standing = SimpleNamespace(positions={"media.image": self.position})
+        return SimpleNamespace(standing=standing, log_position=self.log_position)
 
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
         return {topic: None if n is None else Lag(n, 1) for topic, n in self.n_behind.items()}

@@ -86,7 +86,7 @@ def test_what_became_of_records_adds_up(sources: Sources) -> None:
     scraped = scrape(sources)
     assert scraped.sum("records_total") == 210
     assert scraped.value("record_outcomes_total", outcome="fused") == 150
-    assert scraped.n_unexplained == driven.owner.held.events == 60
+    assert scraped.n_unexplained == driven.owner.standing.held.events == 60
     assert scraped.value("decisions_total", kind="set", reason="complete") == 50
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ class Fake:
     def __init__(self, *done: str) -> None:
         self.calls: list[str] = []
         self.done, self.over = set(done), False
-        self.state, self.n_to_carry_out, self.failing = "owning", 3, list[str]()
+        self.state, self.failing = "owning", list[str]()
+        self.standing = SimpleNamespace(n_to_carry_out=3)
 
     def rest(self) -> None:
         self.calls.append("rest")
@@ -84,7 +86,7 @@ async def test_a_topic_that_refuses_is_named() -> None:
 async def test_decisions_that_are_not_read_back_are_left_too() -> None:
     """They may be in the log: whoever comes next finds them there, or decides anew."""
     fake = Fake("sent", "written")
-    fake.n_to_carry_out = 0
+    fake.standing.n_to_carry_out = 0
     assert await handover_of(fake).run(0.05) == ["decisions were not confirmed by the log"]
 
 
