@@ -1,8 +1,10 @@
 # Syncline's commands. `make` alone lists them.
-# TORCH=cpu  makes `setup` take torch without CUDA (needs uv).   PYTHON=python3.12  picks the interpreter.
+# JOBS=1  runs one test at a time.   TORCH=cpu  makes `setup` take torch without CUDA (needs uv).   PYTHON=python3.12  picks the interpreter.
 
 PYTHON ?= python3
 TORCH ?=
+# Most tests wait for brokers and workers, not for a processor: more at once than there are cores.
+JOBS ?= 4
 SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,10 +27,10 @@ demo: setup ## Line up and fuse four sample streams, before your eyes
 	@$(BIN)/syncline demo
 
 test: setup ## Run all tests that need neither Java nor Docker, in random order
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 test-kafka: setup ## Run the Kafka tests on an Apache Kafka, as `test` does on Tansu (JDK 17, Maven; fetches 54 MB once)
-	@$(BIN)/pytest -m kafka --apache-kafka --no-tansu
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m kafka --apache-kafka --no-tansu
 
 check: setup ## Look for mistakes: ruff, its format, pyright, bandit (changes nothing)
 	@$(BIN)/ruff check .
