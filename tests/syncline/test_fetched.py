@@ -86,6 +86,7 @@ def test_a_batch_of_broken_records_is_said_to_be_broken_and_those_around_it_are_
         (gzip.compress(b""), "broken records"),
         (gzip.compress(b"\xff" * 50), "broken records"),
     ],
+    ids=["one too large", "many too large", "cut short", "another format", "nothing", "an empty one", "no records"],
 )
 def test_what_cannot_be_unpacked_is_said_for_each_of_its_offsets(packed: bytes, reason: str) -> None:
     """A record each, without key and value, whose headers say why; the contract's reader refuses them as unreadable."""
