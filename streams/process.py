@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S = 0.001
 """With decode threads at work, Python's default of 5 ms is what the event loop waits for its turn."""
-_TALKATIVE = ("faust", "mode", "aiokafka", "streams.kafka.delivery", "streams.kafka.app")
+_TALKATIVE = ("faust", "mode", "aiokafka", "streams.kafka.delivery", "streams.kafka.polling", "streams.kafka.app")
 """Loggers of Faust's services, those that we derive included, whose every start and stop is news to nobody."""
 
 

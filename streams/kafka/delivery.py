@@ -2,8 +2,8 @@
 
 Faust hands over one record at a time, through two tasks each, and commits what its gap logic makes of single
 acknowledgements. Here its consumer hands over what one poll brought of one topic partition as one message, and
-commits exactly the prefix that it was told. All that is relied on of Faust's and aiokafka's private parts is in this
-file and pinned by tests/streams/kafka/test_delivery.py, because a new version of either may move it.
+commits exactly the prefix that it was told. All that is relied on of Faust's and aiokafka's private parts is here and
+in `streams.kafka.polling`, pinned by tests/streams/kafka/test_delivery.py, because a new version of either may move it.
 
 What each part avoids (docs/design.md, section 6, has the whole table):
 
@@ -19,7 +19,7 @@ What each part avoids (docs/design.md, section 6, has the whole table):
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# ruff: noqa: SLF001, ARG002, ASYNC109 - private parts and signatures are Faust's and aiokafka's
+# ruff: noqa: ARG002, ASYNC109 - private parts and signatures are Faust's and aiokafka's
 
 from __future__ import annotations
 
@@ -29,34 +29,22 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from aiokafka.errors import (
-    CommitFailedError,
-    IllegalStateError,
-    KafkaError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-)
-from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGroupRequest
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.errors import IllegalStateError
+from aiokafka.structs import TopicPartition
 
 from streams.kafka.faust import driver
-from streams.kafka.missing import Beyond, Deleted, Start, find_missing
-from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
+from streams.kafka.missing import Beyond, Deleted, Start
+from streams.kafka.polling import BatchConsumerThread
 
 log = logging.getLogger(__name__)
 
 RECORDS_PER_POLL = 200
 """Of one topic partition at most; bounds by how much a poll under way overshoots the limit of held records."""
 POLL_S = 0.5
-TICK_S = 0.5
 COMMIT_LIMIT_S, COMMIT_AGAIN_S = 1.0, 0.05
 """For the commit with which an assignment ends, and between its attempts."""
 POLL_WHILE_HELD_S = 0.02
 """A topic that is let go again is only seen by the next poll, so polls are short while any is held."""
-
-
-Missing = dict[Any, Deleted | Beyond]
-"""By topic partition."""
 
 
 class Batch(NamedTuple):
@@ -82,124 +70,6 @@ class AssignmentListener(Protocol):
     async def on_revoked(self) -> None:
         """The assignment ends: nothing of it may act once this has returned; what it resolved is committed."""
         ...
-
-
-class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """aiokafka's consumer on Faust's consumer thread, polled fairly; it also notes heartbeats."""
-
-    heartbeat: tuple[int, float] = (-1, float("-inf"))
-    """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
-    is_member = False
-    """It has asked to be let into its group, and has not said good-bye."""
-    positions: dict[Any, int]
-    """Position of each topic partition after the last poll that took from it."""
-    n_ticks = 0
-    """Grows every `TICK_S` while the thread runs."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
-        return consumer
-
-    async def on_start(self) -> None:
-        """Start the consumer and look over its heartbeats, whose times aiokafka keeps to itself."""
-        self.positions = {}
-        await super().on_start()
-        self.add_future(self._tick())
-        coordinator = self._ensure_consumer()._coordinator
-        send = coordinator._send_req
-
-        async def observed_send(request: Any) -> Any:
-            sent_s = time.monotonic()
-            self.is_member |= isinstance(request, JoinGroupRequest)
-            response = await send(request)
-            if isinstance(request, HeartbeatRequest | SyncGroupRequest) and response.error_code == 0:
-                self.heartbeat = (coordinator.generation, sent_s)
-            return response
-
-        coordinator._send_req = observed_send
-
-    async def _tick(self) -> None:
-        while not self.should_stop:
-            self.n_ticks += 1
-            await asyncio.sleep(TICK_S)
-
-    async def on_thread_stop(self) -> None:
-        """Leave the group and disconnect, or give up after a while: the broker may be away.
-
-        A rebalance that is under way is waited for: its answer stands before the one to the good-bye.
-        """
-        await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()
-        limit_s = self.consumer.app.stop_limit_s
-        if self._consumer is not None and await stop_consumer(self._consumer, limit_s):
-            self.is_member = False
-
-    async def _fetch_records(
-        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
-    ) -> dict[Any, tuple[list[Any], int, Deleted | Beyond | None]]:
-        if not self.consumer.flow_active:
-            return {}
-        fetcher = consumer._fetcher
-        records: dict[Any, list[Any]] = {}
-        missing = await self._beyond_the_end(consumer, active_partitions)
-        with fetcher._subscriptions.fetch_context():
-            for tp in active_partitions & fetcher._records.keys():
-                records |= await self._take(consumer, {tp}, 0, missing)
-            if not records and not missing:
-                records = await self._take(consumer, active_partitions, timeout, missing)
-        moved = dict(self._moved(consumer, active_partitions))
-        moved |= {tp: found.offset for tp, found in missing.items() if isinstance(found, Beyond)}
-        return {tp: (records.get(tp, []), position, missing.get(tp)) for tp, position in moved.items()}
-
-    async def _take(self, consumer: Any, tps: Any, timeout: float | None, missing: Missing) -> dict[Any, list[Any]]:
-        """What was fetched of these topic partitions; one that lacks the offset asked for is put into `missing`."""
-        try:
-            n_records: int = self.consumer.app.records_per_poll
-            return await consumer._fetcher.fetched_records(tps, timeout=timeout, max_records=n_records)
-        except OffsetOutOfRangeError as error:
-            for tp, offset in error.args[0].items():
-                if (found := await find_missing(consumer, tp, offset)) is not None:
-                    missing[tp] = found
-        except NoOffsetForPartitionError:  # of an assignment that begins just now: `perform_seek` follows
-            pass
-        return {}
-
-    async def _beyond_the_end(self, consumer: Any, tps: Iterable[Any]) -> Missing:
-        # Tansu does not refuse a fetch beyond the end: it waits, and tells the high watermark.
-        found: Missing = {}
-        for tp, state in self._states(consumer, tps):
-            if state.highwater is not None and state.position > state.highwater:
-                missing = await find_missing(consumer, tp, state.position)
-                if missing is not None:
-                    found[tp] = missing
-        return found
-
-    def _moved(self, consumer: Any, tps: Iterable[Any]) -> Iterator[tuple[Any, int]]:
-        """Topic partitions whose position is not what it was after the last poll; a mark without records moves it."""
-        for tp, state in self._states(consumer, tps):
-            if self.positions.get(tp) != state.position:
-                self.positions[tp] = state.position
-                yield tp, state.position
-
-    def _states(self, consumer: Any, tps: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """aiokafka's state of each topic partition that is assigned and has a position."""
-        assignment = consumer._subscription.subscription.assignment
-        for tp in tps:
-            state = assignment.state_value(tp) if assignment is not None else None
-            if state is not None and state.has_valid_position:
-                yield tp, state
-
-    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
-        wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
-        try:
-            await self._ensure_consumer().commit(wanted)
-        except (CommitFailedError, IllegalStateError) as error:
-            log.info("offsets were not committed, the group has moved on: %s", error)
-        except KafkaError as error:  # Faust would end the worker
-            log.warning("offsets were not committed, trying again: %r", error)
-        else:
-            return True
-        return False
 
 
 class BatchConsumer(driver.Consumer):

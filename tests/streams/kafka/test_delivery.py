@@ -8,9 +8,10 @@ import inspect
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.kafka.delivery import RECORDS_PER_POLL, BatchConsumer, BatchConsumerThread
+from streams.kafka.delivery import RECORDS_PER_POLL, BatchConsumer
 from streams.kafka.faust import driver
 from streams.kafka.missing import Start
+from streams.kafka.polling import BatchConsumerThread
 from syncline.contract import MEDIA_TOPICS
 from tests.support.brokers import TestBroker
 from tests.support.delivering import Noting, committed
