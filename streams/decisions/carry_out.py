@@ -7,7 +7,6 @@ confirmed --> members here? --> fuse --> its turn in its stream? --> publish -->
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 
 from streams.decisions.entries import ResolvedRun
@@ -16,6 +15,7 @@ from streams.decisions.naming import Key, keys_of, moves_nothing, named_item
 from streams.decisions.records import NOT_NAMED, Commands, Held, Task
 from streams.decisions.recovery import MadeAnewError
 from streams.decisions.rules import ALL_RULES, Rules
+from streams.decisions.turns import Turns
 from streams.decisions.waiting import Waiting
 from streams.join.model import (
     ClosedDecision,
@@ -33,7 +33,7 @@ class CarryOut:
         self._holds, self._rules = holds, rules
         self._waiting = Waiting()
         self._unknown: dict[str, range] = {}
-        self._queues: dict[str, deque[Task]] = {}
+        self._turns = Turns(in_order=rules.publish_in_log_order)
         self._fuse: list[Task] = []
         self._publish: list[Task] = []
         self._proposals: list[Decision] = []
@@ -82,7 +82,7 @@ class CarryOut:
         task.done = any(resolved) or not self._published.isdisjoint(task.keys)
         task.n_missing -= sum(resolved)
         if isinstance(task.decision, SetDecision) and not task.done:
-            self._queues.setdefault(task.decision.stream, deque()).append(task)
+            self._turns.add(task.decision.stream, task)
         for index, key in enumerate(task.keys):
             if not resolved[index]:
                 self._attach_or_wait(task, key, index)
@@ -101,14 +101,11 @@ class CarryOut:
             self._lose(task, key, index)
 
     def _confirm_failed(self, decision: FailedDecision) -> None:
-        keys = list(decision.members)
-        for queue in self._queues.values():
-            for task in queue:
-                if task.keys == keys:
-                    task.failed = decision.reason
-                    task.lost = tuple(dict.fromkeys((*task.lost, *decision.lost)))
-                    self._when_ready(task)
-                    return
+        task = self._turns.find(list(decision.members))
+        if task is not None:
+            task.failed = decision.reason
+            task.lost = tuple(dict.fromkeys((*task.lost, *decision.lost)))
+            self._when_ready(task)
 
     # --- records ----------------------------------------------------------------------------------------------
 
@@ -224,27 +221,12 @@ class CarryOut:
         """The claim under which failures were proposed is void."""
         self._proposals = [
             FailedDecision(tuple(task.keys), task.failing, task.lost)
-            for queue in self._queues.values()
-            for task in queue
+            for task in self._turns
             if task.failing is not None and task.failed is None
         ]
 
     def _flush(self, stream: str) -> None:
-        queue = self._queues.get(stream)
-        while queue:
-            task = queue[0]
-            if not (task.ready and (task.fused or task.failed is not None)):
-                if self._rules.publish_in_log_order:
-                    return
-                self._flush_out_of_order(queue)
-                return
-            queue.popleft()
-            self._hand_over(task)
-        self._queues.pop(stream, None)
-
-    def _flush_out_of_order(self, queue: deque[Task]) -> None:
-        for task in [task for task in queue if task.ready and (task.fused or task.failed is not None)]:
-            queue.remove(task)
+        for task in self._turns.take(stream):
             self._hand_over(task)
 
     def _hand_over(self, task: Task) -> None:
@@ -285,12 +267,12 @@ class CarryOut:
     @property
     def busy(self) -> bool:
         """Whether anything goes on without further records; a set behind one that waits for a record does not."""
-        return self._n_publishing > 0 or any(queue[0].ready for queue in self._queues.values() if queue)
+        return self._n_publishing > 0 or self._turns.any_can_go_on
 
     @property
     def n_to_do(self) -> int:
         """How many tasks have all their members and are not published."""
-        return self._n_publishing + sum(task.ready for queue in self._queues.values() for task in queue)
+        return self._n_publishing + sum(task.ready for task in self._turns)
 
     def log_offsets(self) -> Iterator[int]:
         """Where the decisions stand in the log whose records have not come yet."""

@@ -12,8 +12,7 @@ monotonic clock. An owner belongs to one assignment: after a rebalance a new one
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Collection, Generator, Mapping, Sequence
 
 from streams.decisions.carry_out import CarryOut
 from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
@@ -26,7 +25,8 @@ from streams.decisions.records import Commands, Record, Task
 from streams.decisions.recovery import ReadLog, recover
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.settled import SettledState
-from streams.decisions.snapshot_writer import SnapshotWriter, resolved_runs, snapshot_parts
+from streams.decisions.snapshot_source import SnapshotSource
+from streams.decisions.snapshot_writer import SnapshotWriter
 from streams.decisions.standing import Standing
 from streams.decisions.tally import Tally
 from streams.decisions.tenure import State, Tenure
@@ -69,6 +69,7 @@ class PartitionOwner:
         self._outbox = Outbox(self._holds, rules)
         self._intake = Intake(settings, self._holds, self._carry_out, self._outbox, rules)
         self._snapshots = SnapshotWriter(now_ms)
+        self._source = SnapshotSource(self._settled, self._holds, self._carry_out, rules)
         self._reading = Reading(Flow(settings, rules), self._holds)
         self._ends = TopicEnds(self._holds)
         self.standing = Standing(self._holds, self._carry_out, self._intake)
@@ -108,7 +109,7 @@ class PartitionOwner:
         self._ends.start(now_ms)
         self._snapshots.reset()
         self._carry_out.propose_failures_again()
-        self._settled.forget_bounds(self._settled.replay_from(self._named(), self._view.next_offset)[0])
+        self._source.forget_bounds(self._view.next_offset)
         self._intake.start(self._settled, now_ms)
 
     def on_records(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
@@ -248,19 +249,10 @@ class PartitionOwner:
         self._proposer.send(self._tenure.claim(self._proposer.next_number))
 
     def _begin_snapshot(self, join: PartitionJoin) -> None:
-        replay_from = self._settled.replay_from(self._named(), self._view.next_offset)
-        self._settled.forget_bounds(replay_from[0], join.clocks)
-        clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else join.clocks
-        known = chain(self._holds.resolved(), self._carry_out.resolved_ahead())
-        resolved = resolved_runs(known) if self._rules.remember_what_is_resolved else ()
-        state = self._holds.resolved_below, clocks.export(), self._settled.bounds, resolved
         self._tally.n_claims += 1
         self._tally.n_snapshots += 1
-        self._snapshots.begin(snapshot_parts(*state, replay_from, self._view.claim_offset, self._proposer.next_number))
-
-    def _named(self) -> Iterator[int]:
-        """Where decisions stand in the log that name records at or above the acknowledged offsets."""
-        return chain(self._holds.log_offsets(), self._carry_out.log_offsets())
+        view, number = self._view, self._proposer.next_number
+        self._snapshots.begin(self._source.take(join.clocks, view.next_offset, view.claim_offset, number))
 
     def take_commands(self) -> Commands:
         """What is to be done now; each thing is handed out once."""

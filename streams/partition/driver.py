@@ -14,28 +14,23 @@ import logging
 from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
-from aiokafka.errors import KafkaError
-
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Commands
 from streams.decisions.recovery import MadeAnewError, NotRecoverableError
-from streams.decisions.versions import version_headers
 from streams.kafka.delivery import Batch
-from streams.kafka.log import Entries, LogReader
+from streams.kafka.log import Entries
 from streams.kafka.missing import Beyond
 from streams.partition.carry_out import Carrier
+from streams.partition.decision_log import DecisionLog
 from streams.partition.decoding import Decoding
 from streams.partition.handover import Handover
 from streams.partition.lag import Lag, TopicLag
 from streams.partition.notices import tell_deleted, tell_fresh
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import DECISIONS
-from syncline.errors import BrokerError, NewerVersionError
-from syncline.results import Record
+from syncline.errors import NewerVersionError
 
 log = logging.getLogger(__name__)
-
-RETRY_S = 0.2
 
 
 class PartitionDriver:
@@ -55,6 +50,7 @@ class PartitionDriver:
             tally=parts.meter.tally,
             fresh={topic for topic, start in assigned.starts.items() if start.committed is None},
         )
+        self.log = DecisionLog(parts, self._partition, self.owner)
         self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
         self._handover = Handover(self.owner, self._carrier, self.schedule, lambda: self._stopped)
         self._decoding = {
@@ -67,7 +63,6 @@ class PartitionDriver:
         self._not_held: frozenset[str] = frozenset()
         self.state = "claiming the decision log"
         """What it is doing, where it is not ready."""
-        self.append_failing = ""
 
     # --- from start to stop --------------------------------------------------------------------------------------
 
@@ -121,7 +116,7 @@ class PartitionDriver:
 
     def reasons(self) -> Iterator[str]:
         """Why this partition number does no work now."""
-        for what in (self.state, self.append_failing, *self._carrier.failing):
+        for what in (self.state, self.log.failing, *self._carrier.failing):
             if what:
                 yield f"partition {self._partition}: {what}"
         if not self.state and self.owner.state != "owning":
@@ -129,37 +124,19 @@ class PartitionDriver:
 
     async def _recover(self) -> None:
         started_ms = self._parts.now_ms()
-        append = self.owner.take_commands().append
-        if append is not None:
-            await self._append(append)
+        await self.log.claim()
         self.state = "recovering from the decision log"
-        while self.state:
-            try:
-                await self._read_log()
-                self.state = ""
-            except (NotRecoverableError, NewerVersionError) as error:
-                self._give_up(error)
-                return
-            except KafkaError as error:
-                log.warning("partition %d: cannot read the decision log, trying again: %r", self._partition, error)
-                await asyncio.sleep(RETRY_S)
+        try:
+            await self.log.recover(self._on_log)
+        except (NotRecoverableError, NewerVersionError) as error:
+            self._give_up(error)
+            return
+        self.state = ""
         self._parts.meter.recovery_ms.add(self._parts.now_ms() - started_ms)
         tell_fresh(self._partition, self.owner, self._parts.settings.topic_prefix, self._assigned.starts)
         self._reading = not self._closing
         self._apply_read()
         self.schedule()
-
-    async def _read_log(self) -> None:
-        topic = self._parts.settings.topic_prefix + DECISIONS
-        async with self._parts.recoveries, LogReader(self._parts.cluster, topic, self._partition) as reader:
-            start, end = await reader.bounds()
-            recovery = self.owner.recovery(start, end, self._parts.now_ms())
-            try:
-                request = next(recovery)
-                while True:
-                    request = recovery.send(await reader.read(request.start, request.stop))
-            except StopIteration:
-                self._parts.tail.follow(self._partition, end, self._on_log)
 
     # --- what happens --------------------------------------------------------------------------------------------
 
@@ -293,25 +270,7 @@ class PartitionDriver:
         self._not_held = not_held
 
     async def _append(self, append: Append) -> None:
-        topic = self._parts.settings.topic_prefix + DECISIONS
-        record = Record(DECISIONS, None, append.data, version_headers())
-        while True:
-            try:
-                await self._parts.producer.send(topic, self._partition, [record])
-            except (KafkaError, BrokerError) as error:
-                if not self.append_failing:
-                    log.warning("partition %d: appending decisions fails, trying again: %r", self._partition, error)
-                self.append_failing = f"appending decisions fails: {error!r}"
-                await asyncio.sleep(RETRY_S)
-                self.owner.on_appended(append.number, ok=False, now_ms=self._parts.now_ms())
-                again = self.owner.take_commands() if self.state else None
-                if again is None or again.append is None:
-                    break
-                append = again.append
-            else:
-                self.append_failing = ""
-                self.owner.on_appended(append.number, ok=True, now_ms=self._parts.now_ms())
-                break
+        await self.log.append(append)
         self.schedule()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from streams.decisions.entries import Batch, LogRecord, decode_entry
 from streams.kafka.log import Entries
 from streams.kafka.publish import Producer
+from streams.partition.decision_log import DecisionLog
 from streams.partition.driver import PartitionDriver
 from syncline.contract import DECISIONS, FUSED
 from tests.support.interferences import Interruption, Point, Switches
@@ -73,18 +74,18 @@ def _watch_producer(reach: Reach) -> None:
 
 
 def _watch_driver(reach: Reach) -> None:
-    on_log, read_log = PartitionDriver._on_log, PartitionDriver._read_log
+    on_log, read_log = PartitionDriver._on_log, DecisionLog._read
 
     def watched_on_log(self: PartitionDriver, entries: Entries) -> None:
         if self.owner.state == "owning" and _has_decisions(entries):
             reach("appended")
         on_log(self, entries)
 
-    async def watched_read_log(self: PartitionDriver) -> None:
+    async def watched_read_log(self: DecisionLog) -> int:
         reach("recovering")
-        await read_log(self)
+        return await read_log(self)
 
-    PartitionDriver._on_log, PartitionDriver._read_log = watched_on_log, watched_read_log
+    PartitionDriver._on_log, DecisionLog._read = watched_on_log, watched_read_log
 
 
 def _has_decisions(records: Sequence[LogRecord]) -> bool:

@@ -119,7 +119,7 @@ def _remembered(world: World) -> Iterator[str]:
         "on their way": owner._holds.on_its_way.events,
         "records": sum(len(list(hold)) for hold in owner._holds.topics.values()),
         "awaited": len(carry_out._waiting),
-        "queues": len(carry_out._queues),
+        "sets that have not been published": len(list(carry_out._turns)),
         "undecided": join.n_undecided if join is not None else 0,
         "streams": len(join._streams) if join is not None else 0,
     }

@@ -1,0 +1,66 @@
+"""Laws of `streams.decisions.turns`: the sets of a stream are published in the order of the log."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.decisions.naming import keys_of
+from streams.decisions.records import Task
+from streams.decisions.turns import Turns
+from streams.join.model import SetDecision
+from tests.support.joining import item
+
+
+def task(offset: int, *, fused: bool = True, here: bool = True) -> Task:
+    """A set of one picture, with its member or still waiting for it."""
+    decision = SetDecision("s", "earliest", "complete", "complete", 0, (item("image", 0, offset),))
+    made = Task(decision, keys_of(decision), offset)
+    made.fused, made.n_missing = fused, 0 if here else 1
+    return made
+
+
+@pytest.mark.parametrize("first", [task(0, fused=False), task(0, here=False)], ids=["not fused", "a member to come"])
+def test_a_set_waits_for_the_one_before_it(first: Task) -> None:
+    """Though it is fused itself; once the first is done both go, in order, and never again."""
+    turns, second = Turns(in_order=True), task(1)
+    turns.add("s", first)
+    turns.add("s", second)
+    assert turns.take("s") == []
+    first.fused, first.n_missing = True, 0
+    assert turns.take("s") == [first, second]
+    assert turns.take("s") == []
+    assert list(turns) == []
+
+
+def test_streams_do_not_wait_for_each_other() -> None:
+    """Each has an order of its own."""
+    turns, here, other = Turns(in_order=True), task(0), task(1, fused=False)
+    turns.add("s", here)
+    turns.add("t", other)
+    assert (turns.take("t"), turns.take("s")) == ([], [here])
+
+
+def test_a_failed_set_has_its_turn_without_the_model() -> None:
+    """It is published as dead letters in its place."""
+    turns, failed = Turns(in_order=True), task(0, fused=False)
+    turns.add("s", failed)
+    failed.failed = "model"
+    assert turns.take("s") == [failed]
+
+
+def test_sets_behind_one_that_waits_for_a_record_cannot_go_on() -> None:
+    """Nothing comes of them without reading on."""
+    turns = Turns(in_order=True)
+    turns.add("s", task(0, here=False))
+    turns.add("s", task(1))
+    assert not turns.any_can_go_on
+    turns.add("t", task(2, fused=False))
+    assert turns.any_can_go_on
+
+
+def test_a_set_is_found_by_its_members() -> None:
+    """Of whatever stream it is."""
+    turns, one = Turns(in_order=True), task(5)
+    turns.add("s", one)
+    assert turns.find(one.keys) is one
+    assert turns.find(task(6).keys) is None
