@@ -90,8 +90,12 @@ def recover(
         low = start
         snapshots = _snapshots(entries, whole=low == 0)
         usable = [parts for parts in snapshots if _is_at_or_below(parts[0].at, committed)]
-        if usable and usable[-1][0].replay_from >= low:
-            return _fold_from(usable[-1], entries, rules, log_end)._replace(newest_at=_newest_at(snapshots))
+        # Each is enough by itself; the newest says most. Where the log was cut above what that one asks for, an older
+        # one serves: retention of a media topic lets what a snapshot asks for grow from one worker to the next.
+        wanted = usable[-1:] if low > log_start else usable
+        whole = [parts for parts in wanted if parts[0].replay_from >= low]
+        if whole:
+            return _fold_from(whole[-1], entries, rules, log_end)._replace(newest_at=_newest_at(snapshots))
     recovered = _from_the_start(committed, entries, log_start, log_end, rules, fresh)
     return recovered._replace(newest_at=_newest_at(snapshots))
 

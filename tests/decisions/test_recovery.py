@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.decisions.recovery import NotRecoverableError
+from streams.decisions.entries import Claim, LogRecord, SnapshotPart, encode_entry
+from streams.decisions.recovery import NotRecoverableError, recover
 from streams.join.settings import JoinSettings
 from tests.support.driven import TOPICS, Driven
 from tests.support.worlds import Media, media_of
@@ -68,3 +69,18 @@ def test_offsets_without_records_are_not_committed_beside_a_log_without_decision
     first = Driven(SETTINGS).feed({topic: [None] * 5 for topic in TOPICS}).settle()
     assert first.committed == dict.fromkeys(TOPICS, 0)
     assert first.successor().owner.state == "owning"
+
+
+def test_an_older_snapshot_serves_where_the_newest_asks_for_what_was_cut() -> None:
+    """Between the two, retention of a media topic let a worker forget what the one after it asked for again."""
+
+    def snapshot(claim: int, replay_from: int) -> SnapshotPart:
+        return SnapshotPart(claim, 1, 0, 1, {"media.text": 0}, replay_from, -1, None, [], {"s": replay_from})
+
+    entries = [Claim("a", 1, 0, 0), snapshot(25, 27), Claim("b", 2, 0, 0), snapshot(27, 6)]
+    log = [LogRecord(25 + n, encode_entry(entry)) for n, entry in enumerate(entries)]
+    reading = recover({"media.text": 0}, log_start=25, log_end=29)
+    next(reading)
+    with pytest.raises(StopIteration) as ended:
+        reading.send(log)
+    assert [part.bounds for part in ended.value.value.snapshot] == [{"s": 27}]
