@@ -17,6 +17,9 @@ from streams.settings import WorkerSettings
 from syncline.contract import MEDIA_TOPICS
 from syncline.kafka import Cluster
 
+REQUEST_TIMEOUT_S = 30.0
+"""Kafka's default. Faust waits 90 s: so long a worker stood still whose request to join was never answered."""
+
 HandOver = Callable[[Batch], None]
 
 
@@ -73,6 +76,7 @@ def _faust_settings(settings: WorkerSettings, cluster: Cluster) -> Mapping[str, 
         "broker_heartbeat_interval": settings.heartbeat_ms / 1000,
         "broker_session_timeout": settings.session_timeout_ms / 1000,
         "broker_rebalance_timeout": settings.session_timeout_ms / 1000,  # how long a rejoin waits for the others
+        "broker_request_timeout": max(REQUEST_TIMEOUT_S, 2 * settings.session_timeout_ms / 1000),
         "broker_max_poll_interval": 10**6,  # a worker that waits for its model or its results must not be thrown out
         "consumer_auto_offset_reset": "none",  # nothing is skipped by a policy: streams/kafka/missing.py
         "consumer_max_fetch_size": settings.max_fetch_bytes,

@@ -9,7 +9,7 @@ import msgpack
 
 from streams.decisions import proposer, versions
 from streams.decisions.entries import Entry, SnapshotPart, encode_entry
-from streams.partition import driver
+from streams.partition import decision_log
 from syncline import results
 from tests.support.interferences import OtherVersion
 
@@ -34,7 +34,7 @@ def _become_next() -> None:
 
 def _become_first() -> None:
     """0.1.0: the log without a version header, snapshots without what is resolved."""
-    driver.version_headers = list
+    decision_log.version_headers = list  # type: ignore[assignment]
     proposer.encode_entry = _as_the_first_version_wrote
 
 

@@ -22,6 +22,7 @@ from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
 LIMIT_S = 90.0
+MAX_EVENT_BYTES = 1_000
 
 
 async def allow(kafka: SecuredKafka, prefix: str, role: Role, needs: Sequence[Need], group: str = "") -> None:
@@ -57,8 +58,9 @@ async def test_with_exactly_these_rights_everything_works(secured_kafka: Secured
         assert ran.code == 0, ran.err
 
     worker = WorkerProcess(
-        secured_kafka, topic_prefix, brokers=address, lanes="text", **secured_kafka.settings("SASL", "worker")
-    )
+        secured_kafka, topic_prefix, brokers=address, lanes="text", max_event_bytes=MAX_EVENT_BYTES,
+        **secured_kafka.settings("SASL", "worker"),
+    )  # fmt: skip
     producing = MediaProducer(address, topic_prefix=topic_prefix, security=secured_kafka.security("SASL", "producer"))
     consuming = ResultConsumer(
         address, topic_prefix=topic_prefix, group_id=topic_prefix + "readers",
@@ -68,7 +70,7 @@ async def test_with_exactly_these_rights_everything_works(secured_kafka: Secured
         await worker.until_ready()
         for number in range(10):
             await producer.send("lobby", "text", text=f"moment {number}", time_ms=1_000_000 + number * 1_000)
-        sent = await producer.send("lobby", "text", b"\xff", time_ms=1_020_000)
+        sent = await producer.send("lobby", "text", text="x" * (MAX_EVENT_BYTES + 1), time_ms=1_020_000)
         for _ in range(10):
             received = await results.receive(LIMIT_S)
             assert received is not None, worker.log()[-3_000:]
@@ -78,8 +80,11 @@ async def test_with_exactly_these_rights_everything_works(secured_kafka: Secured
         assert "no idempotent producer" not in worker.log()  # since Kafka 3.0 `Write` is enough
     group = ["--group", topic_prefix + "workers"]
     for command in (
-        ["verify", "--finished", "--lanes", "text", *group],
+        ["verify", "--finished", "--lanes", "text", "--max-event-bytes", str(MAX_EVENT_BYTES), *group],
         ["explain", "media.text", str(sent.partition), "0", *group],
+        ["deadletter", "list"],
+        ["deadletter", "show", str(sent.partition), "0"],
+        ["deadletter", "retry", "--yes"],
     ):
         ran = await run_command_beside(*command, *place, *operator)
         assert ran.code == 0, ran.out + ran.err

@@ -44,6 +44,7 @@ async def app() -> SynclineApp:
         ("broker_rebalance_timeout", 9.0),
         ("broker_heartbeat_interval", 1.0),
         ("consumer_auto_offset_reset", "none"),
+        ("broker_request_timeout", 30.0),
     ],
 )
 async def test_a_setting_of_faust(app: SynclineApp, setting: str, value: object) -> None:
