@@ -170,6 +170,7 @@ class Worker:
             recoveries=asyncio.Semaphore(RECOVERIES_AT_ONCE),
             now_ms=now_ms,
             heartbeat=heartbeat,
+            generation=lambda: app.batches.generation,
             hold=lambda epoch, topic, p, held: app.batches.hold(epoch, faust_driver.TP(prefix + topic, p), held),
             resolve=lambda epoch, topic, p, at: app.batches.resolve(epoch, faust_driver.TP(prefix + topic, p), at),
             fetched_high_water=lambda topic, p: app.batches.fetched_high_water(faust_driver.TP(prefix + topic, p)),

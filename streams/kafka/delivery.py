@@ -93,6 +93,11 @@ class BatchConsumer(driver.Consumer):
         return self._thread.heartbeat
 
     @property
+    def generation(self) -> int:
+        """The generation of the group in which this process is; -1 before the first, and once it was forgotten."""
+        return self._thread.generation
+
+    @property
     def n_ticks(self) -> int:
         """Grows while the consumer's thread runs, from which heartbeats and records come."""
         return self._thread.n_ticks

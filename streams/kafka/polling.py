@@ -71,6 +71,12 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
         coordinator._send_req = observed_send
 
+    @property
+    def generation(self) -> int:
+        """The generation of the group in which this process is; -1 before the first, and once it was forgotten."""
+        generation: int = self._ensure_consumer()._coordinator.generation
+        return generation
+
     async def _tick(self) -> None:
         while not self.should_stop:
             self.n_ticks += 1

@@ -89,7 +89,8 @@ class PartitionDriver:
     async def hand_over(self, limit_s: float) -> list[str]:
         """Carry out what is decided and have the log say where things stand; what could not be done, in words.
 
-        `stop` it then. One that has not recovered has decided nothing.
+        `stop` it then. One that has not recovered has decided nothing, and of one that the group has forgotten nothing
+        is expected: whoever has the partition finds in the log what is left.
         """
         self.stop_reading()
         left: list[str] = []
@@ -97,6 +98,9 @@ class PartitionDriver:
             left = await self._handover.run(limit_s)
         elif self.owner.standing.n_to_carry_out:  # it has given up in the midst of its work
             left = [f"{self.owner.standing.n_to_carry_out} decisions were not carried out: {self.state}"]
+        if left and self._parts.generation() != self._assigned.generation:
+            log.info("partition %d: the session is over, left to the next: %s", self._partition, "; ".join(left))
+            left = []
         return [f"partition {self._partition}: {what}" for what in left]
 
     @property

@@ -27,6 +27,7 @@ class Parts:
 
     `fuse`: None for the null model, which has nothing to say. `recoveries` bounds how many logs are read at once.
     `now_ms`: monotonic. `heartbeat`: (generation, when the last heartbeat that succeeded in it was sent).
+    `generation`: in which this process is now; another one than an assignment's once the group has forgotten it.
     `hold(epoch, topic, partition, held)`, `resolve(epoch, topic, partition, next_offset)`: to the consumer.
     `fetched_high_water(topic, partition)`: as the last fetch said.
     `meter`: what all of them are measured with.
@@ -44,6 +45,7 @@ class Parts:
     recoveries: asyncio.Semaphore
     now_ms: Callable[[], int]
     heartbeat: Callable[[], tuple[int, int]]
+    generation: Callable[[], int]
     hold: Callable[[int, str, int, bool], None]
     resolve: Callable[[int, str, int, int], None]
     fetched_high_water: Callable[[str, int], int]

@@ -160,6 +160,28 @@ async def test_while_a_decode_thread_is_stuck(broker: TestBroker, topic_prefix: 
         assert outcomes.violations(sent) == []
 
 
+async def test_when_it_comes_back_after_its_session(broker: TestBroker, topic_prefix: str) -> None:
+    """Another has its partitions, and finds in the log what is left: nothing is expected of the one that was away."""
+    await make_topics(broker.address, topic_prefix, N_PARTITIONS)
+    async with (
+        WorkerProcess(broker, topic_prefix) as first,
+        WorkerProcess(broker, topic_prefix) as second,
+        Reader(broker.address, topic_prefix, N_PARTITIONS) as reader,
+    ):
+        second.kill()
+        await first.until_ready()
+        sent = await send(broker.address, topic_prefix, moments(2_000, missing=0.1, n_bytes=500), N_PARTITIONS)
+        await reader.read_until(lambda seen: len(seen.fused) > 100, LIMIT_S)
+        first.signal(signal.SIGSTOP)
+        await first.until_stopped()
+        second.start()
+        await reader.read_until(lambda seen: not seen.undecided(sent), LIMIT_S)
+        first.signal(signal.SIGTERM)
+        await ends(first, 0, 10.0, signal.SIGCONT)
+        await reader.read_rest()
+        assert reader.outcomes.violations(sent) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_nothing_comes_twice_however_often_one_of_two_is_stopped(broker: TestBroker, topic_prefix: str) -> None:

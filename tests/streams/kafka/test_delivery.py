@@ -148,7 +148,7 @@ async def test_heartbeats_are_seen_with_their_generation(broker: TestBroker, top
     async with Noting(broker, topic_prefix) as noting:
         await noting.until(lambda: bool(noting.assignments))
         generation, joined_s = noting.app.batches.heartbeat
-        assert generation == noting.assignments[-1][1]
+        assert generation == noting.app.batches.generation == noting.assignments[-1][1]
         await noting.until(lambda: noting.app.batches.heartbeat[1] > joined_s + 0.2)
 
 

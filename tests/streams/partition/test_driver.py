@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -41,6 +42,33 @@ def no_memory_for_bad(modality: str, data: bytes, content_type: str, language: s
     return Prepared(None)
 
 
+def driver_with(generation: int = 1, **parts: Any) -> PartitionDriver:
+    """A driver that generation 1 assigned, of a process that is in `generation` now."""
+    nothing: Any = Mock()
+    given: dict[str, Any] = {
+        "settings": WorkerSettings(), "model_info": ModelInfo("null", "1"), "pool": nothing, "producer": nothing,
+        "tail": nothing, "decoder": Decoder(JoinSettings(), 4, no_memory_for_bad, 100), "fuse": None,
+        "recoveries": asyncio.Semaphore(1), "cluster": nothing, "now_ms": lambda: 0, "heartbeat": lambda: (1, 0),
+        "generation": lambda: generation, "hold": nothing, "resolve": nothing, "fetched_high_water": nothing,
+        "on_broken": nothing,
+    }  # fmt: skip
+    starts = dict.fromkeys(MEDIA_TOPICS, Start(None, 0))
+    return PartitionDriver(
+        Parts(**{**given, **parts}), Assigned(epoch=1, generation=1, partition=HERE, starts=starts, worker="w")
+    )
+
+
+@pytest.mark.parametrize(("generation", "n_left"), [(1, 1), (-1, 0), (2, 0)], ids=["member", "forgotten", "rejoined"])
+async def test_of_a_worker_that_the_group_has_forgotten_nothing_is_expected(
+    generation: int, n_left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has its partition finds in the log what is left; of a member it is said."""
+    driver = driver_with(generation)
+    driver.state = "nobody can help"
+    monkeypatch.setattr(driver.owner, "standing", SimpleNamespace(n_to_carry_out=3))
+    assert len(await driver.hand_over(1.0)) == n_left
+
+
 async def test_records_that_could_not_be_decoded_end_the_worker_and_are_never_passed_over(
     pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,17 +79,7 @@ async def test_records_that_could_not_be_decoded_end_the_worker_and_are_never_pa
         broken.append(error)
         ended.set()
 
-    nothing: Any = Mock()
-    parts = Parts(
-        settings=WorkerSettings(), model_info=ModelInfo("null", "1"), pool=pool, producer=nothing, tail=nothing,
-        decoder=Decoder(JoinSettings(), 4, no_memory_for_bad, 100), fuse=None, recoveries=asyncio.Semaphore(1),
-        cluster=nothing, now_ms=lambda: 0, heartbeat=lambda: (1, 0), hold=nothing, resolve=nothing,
-        fetched_high_water=nothing, on_broken=on_broken,
-    )  # fmt: skip
-    assigned = Assigned(
-        epoch=1, generation=1, partition=HERE, starts=dict.fromkeys(MEDIA_TOPICS, Start(None, 0)), worker="w"
-    )
-    driver = PartitionDriver(parts, assigned)
+    driver = driver_with(pool=pool, on_broken=on_broken)
     taken, positions = list[int](), list[int]()
 
     def on_records(topic: str, records: list[Record], now_ms: int) -> None:
