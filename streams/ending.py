@@ -46,7 +46,7 @@ class Ending:
             await self._carry_out(app)
         self._sources.hub.stop()
         hanging = await self._deadline.wait([app.stop()], LEAVE_UNTIL)
-        if not hanging and not app.batches.is_member:
+        if not hanging and self._has_left(app):
             self._to_do.remove(LEAVE)
         hanging += await self._deadline.wait([end_tasks([joining])], DISCONNECT_UNTIL)
         self.hangs |= bool(hanging)
@@ -56,6 +56,15 @@ class Ending:
         self._to_do.remove(CARRY_OUT)  # what of it was not possible, the hub says
         if await app.batches.commit_all(self._deadline.left_s(LEAVE_UNTIL)):
             self._to_do.remove(COMMIT)
+
+    def _has_left(self, app: SynclineApp) -> bool:
+        if not app.batches.is_member:
+            return True
+        if self._sources.hub.n_assignments:
+            return False
+        # It has asked to be let in and was not answered: a group can only be left under the name that the answer gives.
+        log.info("stopped while it joined the group: the others may wait for its session's end")
+        return True
 
     async def disconnect(self, starting: asyncio.Task[Any], pool: ThreadPoolExecutor) -> None:
         """Close everything at once; whoever does not come to an end is left to the end of the process."""
