@@ -30,9 +30,9 @@ from streams.partition.hub import Hub
 from streams.partition.parts import Fuse, Parts
 from streams.settings import WorkerSettings
 from streams.stopping import DISCONNECT_UNTIL, Deadline
+from syncline.cluster import Cluster
 from syncline.contract import DECISIONS
 from syncline.errors import BrokerError, SettingsError
-from syncline.kafka import Cluster
 from syncline.results import ModelInfo
 
 log = logging.getLogger(__name__)

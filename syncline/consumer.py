@@ -19,10 +19,11 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from syncline import contract as c
 from syncline.acls import Need, needs_of
+from syncline.cluster import Cluster
 from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
 from syncline.fetched import read_any_batch
-from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, quiet, require_rights, require_topics, start_error
+from syncline.kafka import FETCH_MAX_WAIT_MS, broker_error, quiet, require_rights, require_topics, start_error
 from syncline.results import (
     ConvertedText,
     FusedResult,

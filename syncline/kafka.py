@@ -1,12 +1,11 @@
-"""What all clients of Kafka share: where the cluster is and how to get in, starting, and errors that say what to do."""
+"""What all clients of Kafka share: starting and stopping them, and errors that say what to do."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -20,10 +19,10 @@ from aiokafka.errors import (
 )
 
 from syncline.acls import Need
+from syncline.cluster import Cluster, warn_once
 from syncline.errors import BrokerError
 from syncline.probe import find_refusal
 from syncline.rights import missing_rights, rights_error
-from syncline.security import SecuritySettings, check_addresses
 
 FETCH_MAX_WAIT_MS = 15
 """For so long a broker holds a fetch that finds nothing. The embedded broker wakes such a fetch late: 130 ms after a
@@ -31,60 +30,6 @@ record came where it may wait the usual 500 ms, 14 ms at 100, less than 5 ms at 
 
 log = logging.getLogger(__name__)
 _NOT_IDEMPOTENT = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion, ClusterAuthorizationFailedError)
-_warned: set[str] = set()
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A Kafka cluster as its clients reach it: bootstrap addresses, and arguments that each of them is given.
-
-    Make one with `Cluster.of` and hand it on: files and passwords are read once. It prints as its addresses.
-    """
-
-    brokers: str
-    security: SecuritySettings = field(repr=False)
-    options: Mapping[str, Any] = field(repr=False)
-
-    @classmethod
-    def of(
-        cls, brokers: str, security: SecuritySettings | None = None, options: Mapping[str, Any] | None = None
-    ) -> Cluster:
-        """Read what `security` names, and warn of what it leaves open; raises `SettingsError`.
-
-        brokers: `host:port,host:port`. options: further arguments of aiokafka's clients, which go before `security`.
-        """
-        check_addresses(brokers)
-        security = security or SecuritySettings()
-        for warning in security.warnings():
-            _warn_once(f"broker {brokers}: {warning}")
-        if security.uses_sasl:
-            logging.getLogger("aiokafka.conn").addFilter(_hide_passwords)
-        return cls(brokers, security, {**security.client_options(), **(options or {})})
-
-    def client_options(self) -> dict[str, Any]:
-        """Arguments for any client of aiokafka's."""
-        return {"bootstrap_servers": self.brokers, **self.options}
-
-    def __str__(self) -> str:
-        return self.brokers
-
-
-def as_cluster(brokers: str | Cluster) -> Cluster:
-    """Plain addresses as a cluster without protection."""
-    return brokers if isinstance(brokers, Cluster) else Cluster.of(brokers)
-
-
-def _hide_passwords(record: logging.LogRecord) -> bool:
-    # At level debug aiokafka logs every request, and one of SASL PLAIN is user and password as they are.
-    if isinstance(record.args, tuple):
-        record.args = tuple("***" if type(arg).__name__.startswith("SaslAuth") else arg for arg in record.args)
-    return True
-
-
-def _warn_once(text: str) -> None:
-    if text not in _warned:
-        _warned.add(text)
-        log.warning("%s", text)
 
 
 async def start_producer(cluster: Cluster, **options: Any) -> Any:
@@ -96,7 +41,7 @@ async def start_producer(cluster: Cluster, **options: Any) -> Any:
     try:
         return await _start(cluster, enable_idempotence=True, **options)
     except _NOT_IDEMPOTENT as error:
-        _warn_once(f"broker {cluster}: no idempotent producer ({error}); a send that is repeated may appear twice")
+        warn_once(f"broker {cluster}: no idempotent producer ({error}); a send that is repeated may appear twice")
     except KafkaError as error:
         raise await start_error(cluster, error) from error
     try:

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 from syncline import contract as c
+from syncline.cluster import Cluster
 from syncline.deadletters import decode_dead_letter
 from syncline.errors import BrokerError, ContractError
-from syncline.kafka import Cluster
 from syncline.letter_selection import Letter, Selection
 from syncline.retrying import retried_ids
 from syncline.topic_reader import Span, TopicReader

@@ -13,7 +13,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.errors import (
@@ -23,11 +23,9 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from syncline.cluster import Cluster
 from syncline.errors import AccessError, BrokerError
 from syncline.security import SecuritySettings
-
-if TYPE_CHECKING:
-    from syncline.kafka import Cluster
 
 LIMIT_S = 5.0
 """For each address; a broker that does not answer by then is away, and says nothing about settings."""

@@ -18,9 +18,10 @@ from aiokafka.errors import KafkaError
 
 from syncline import contract as c
 from syncline.acls import needs_of
+from syncline.cluster import Cluster
 from syncline.errors import BrokerError, ContractError, SettingsError
 from syncline.events import MediaEvent, build_headers, check_value, parse_headers
-from syncline.kafka import Cluster, broker_error, require_rights, require_topics, start_producer
+from syncline.kafka import broker_error, require_rights, require_topics, start_producer
 from syncline.media import check_modality, sniff_content_type
 from syncline.placement import partition_for
 from syncline.security import SecuritySettings

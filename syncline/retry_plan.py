@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber
 
-from syncline.kafka import Cluster, broker_error, start_producer
+from syncline.cluster import Cluster
+from syncline.kafka import broker_error, start_producer
 from syncline.letter_selection import Letter, Selection
 from syncline.letterbox import LetterBox, Sought
 from syncline.placement import partition_for

@@ -8,7 +8,7 @@ aiokafka does not ask for `authorized operations`; the two requests are here, in
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
@@ -16,10 +16,8 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 from syncline.acls import Need, commands
+from syncline.cluster import Cluster
 from syncline.errors import BrokerError
-
-if TYPE_CHECKING:
-    from syncline.kafka import Cluster
 
 _BITS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 """Kafka's codes of operations, which are the bits of an answer."""

@@ -10,7 +10,7 @@ machine could read them with `ps`, and a configuration file is copied and commit
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 
@@ -81,19 +81,6 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
     def uses_sasl(self) -> bool:
         """Whether this client has a user and a password."""
         return self.security_protocol in ("SASL_PLAINTEXT", "SASL_SSL")
-
-    def client_options(self) -> dict[str, Any]:
-        """Arguments for any client of aiokafka's; reads the files. Raises `SettingsError`."""
-        options: dict[str, Any] = {"security_protocol": self.security_protocol}
-        if self.uses_tls:
-            from syncline.tls import client_context
-
-            options["ssl_context"] = client_context(self)
-        if self.uses_sasl:
-            options["sasl_mechanism"] = self.sasl_mechanism
-            options["sasl_plain_username"] = self.sasl_username
-            options["sasl_plain_password"] = self.read_secret("sasl_password").reveal()
-        return options
 
     def read_secret(self, name: str) -> Secret:
         """The password `name`, from its file where one is named; empty where there is none."""

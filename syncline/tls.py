@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
 
 from syncline.errors import SettingsError
-
-if TYPE_CHECKING:
-    from syncline.security import SecuritySettings
+from syncline.security import SecuritySettings
 
 
 def client_context(settings: SecuritySettings) -> ssl.SSLContext:

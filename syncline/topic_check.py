@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from syncline.cluster import Cluster
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX, MEDIA_TOPICS, RESULT_TOPICS
-from syncline.kafka import Cluster
 from syncline.topics import DEADLETTER_EXTRA_BYTES, DECISIONS_EXTRA_MS, TopicState, read_topics
 
 RETENTION_MS = "retention.ms"

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from syncline.cluster import Cluster
 from syncline.contract import ALL_TOPICS, MEDIA_TOPICS
 from syncline.errors import BrokerError
 from syncline.fetched import read_any_batch
-from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, broker_error, require_topics, stop_consumer
+from syncline.kafka import FETCH_MAX_WAIT_MS, broker_error, require_topics, stop_consumer
 
 STALL_S = 60.0
 """Without a record or an answer for so long, reading is given up."""

@@ -17,9 +17,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
+from syncline.cluster import Cluster, as_cluster
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX
 from syncline.errors import BrokerError, SettingsError
-from syncline.kafka import Cluster, as_cluster, quiet, start_error
+from syncline.kafka import quiet, start_error
 
 DAY_MS = 24 * 60 * 60 * 1000
 DECISIONS_EXTRA_MS = 7 * DAY_MS

@@ -11,10 +11,11 @@ from aiokafka.structs import RecordMetadata
 
 from streams.demo.ledger import Ledger
 from streams.demo.scenario import Planned, Scenario
+from syncline.cluster import Cluster
 from syncline.consumer import READABLE_TOPICS, ResultConsumer
 from syncline.contract import media_topic
 from syncline.events import MediaEvent, build_headers
-from syncline.kafka import Cluster, start_producer
+from syncline.kafka import start_producer
 from syncline.placement import partition_for
 from syncline.producer import Delivery, EventFields, MediaProducer
 from syncline.security import SecuritySettings

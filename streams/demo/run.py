@@ -22,7 +22,7 @@ from streams.demo.samples import SAMPLES_DIR, load_samples
 from streams.demo.scenario import Scenario, plan_demo
 from streams.demo.view import View
 from syncline.broker import EmbeddedBroker
-from syncline.kafka import Cluster
+from syncline.cluster import Cluster
 from syncline.security import SecuritySettings
 from syncline.topics import TopicPlan, create_topics
 

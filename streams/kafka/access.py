@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from syncline.kafka import Cluster
+from syncline.cluster import Cluster
 from syncline.probe import find_refusal
 
 log = logging.getLogger(__name__)

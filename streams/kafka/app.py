@@ -14,8 +14,8 @@ from typing import Any
 from streams.kafka.delivery import RECORDS_PER_POLL, AssignmentListener, Batch, BatchConsumer, BatchTransport
 from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
+from syncline.cluster import Cluster
 from syncline.contract import MEDIA_TOPICS
-from syncline.kafka import Cluster
 
 REQUEST_TIMEOUT_S = 30.0
 """Kafka's default. Faust waits 90 s: so long a worker stood still whose request to join was never answered."""

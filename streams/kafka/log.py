@@ -16,7 +16,8 @@ from aiokafka.errors import KafkaError
 
 from streams.decisions.entries import LogRecord
 from streams.decisions.versions import HEADER
-from syncline.kafka import FETCH_MAX_WAIT_MS, Cluster, stop_consumer
+from syncline.cluster import Cluster
+from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,10 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 
 from streams.decisions.records import Task
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
+from syncline.cluster import Cluster
 from syncline.contract import DEADLETTER
 from syncline.deadletters import shrink_dead_letter
-from syncline.kafka import Cluster, start_producer
+from syncline.kafka import start_producer
 from syncline.results import Record
 
 log = logging.getLogger(__name__)

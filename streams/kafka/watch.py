@@ -14,9 +14,10 @@ from streams.partition.driver import PartitionDriver
 from streams.partition.hub import Hub
 from streams.partition.parts import Parts
 from syncline.acls import needs_of
+from syncline.cluster import Cluster
 from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS
 from syncline.errors import AccessError, BrokerError
-from syncline.kafka import Cluster, require_rights, stop_consumer
+from syncline.kafka import require_rights, stop_consumer
 from syncline.topics import read_topics
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from streams.kafka.publish import Producer
 from streams.metrics.meter import Meter
 from streams.partition.decode import Decoder
 from streams.settings import WorkerSettings
-from syncline.kafka import Cluster
+from syncline.cluster import Cluster
 from syncline.results import ModelInfo
 
 Fuse = Callable[[Sequence[Member]], Coroutine[Any, Any, Fusion]]

@@ -17,10 +17,10 @@ from streams.verify.log import fold
 from streams.verify.report import Place
 from streams.verify.units import places_in, places_of_result
 from streams.verify.wire import MediaReader, read_entry, read_published
+from syncline.cluster import Cluster
 from syncline.contract import DEADLETTER, DECISIONS, H_DETAIL, MEDIA_TOPICS, RESULT_TOPICS
 from syncline.errors import BrokerError, ContractError, SettingsError
 from syncline.events import MediaEvent, parse_headers
-from syncline.kafka import Cluster
 from syncline.topic_reader import Span, TopicReader
 
 Counts = Literal["valid", "void", "unknown"]

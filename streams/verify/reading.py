@@ -12,8 +12,8 @@ from typing import Any
 
 from streams.verify.history import CommitSample, History, PartitionHistory, Published
 from streams.verify.wire import MediaReader, read_entry, read_published
+from syncline.cluster import Cluster, as_cluster
 from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS, RESULT_TOPICS
-from syncline.kafka import Cluster, as_cluster
 from syncline.send_log import Send
 from syncline.topic_reader import Span, TopicReader
 

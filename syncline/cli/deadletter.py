@@ -15,9 +15,9 @@ import typer
 from syncline.cli import deadletter_text as text
 from syncline.cli.progress import show_progress
 from syncline.cli.security_options import Brokers, TopicPrefix, with_security
+from syncline.cluster import Cluster
 from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX
 from syncline.errors import BrokerError, SettingsError
-from syncline.kafka import Cluster
 from syncline.letter_selection import Letter, Selection, Tally, parse_when
 from syncline.letterbox import LetterBox
 from syncline.retry_plan import Plan, Sent, make_plan, send_retries

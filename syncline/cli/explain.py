@@ -10,7 +10,7 @@ import typer
 
 from streams.settings import WorkerSettings
 from syncline.cli.worker_options import with_worker_settings
-from syncline.kafka import Cluster
+from syncline.cluster import Cluster
 
 app = typer.Typer(add_completion=False)
 

@@ -9,9 +9,9 @@ import typer
 
 from syncline.acls import Role, commands, needs_of
 from syncline.cli.security_options import Brokers, TopicPrefix, with_security
+from syncline.cluster import Cluster
 from syncline.contract import ALL_TOPICS, DEFAULT_BROKERS, DEFAULT_GROUP, DEFAULT_PREFIX
 from syncline.errors import BrokerError
-from syncline.kafka import Cluster
 from syncline.security import SecuritySettings
 from syncline.topic_check import TopicReport, check_topics
 from syncline.topics import DAY_MS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_RETENTION_MS, TopicPlan, create_topics

@@ -14,7 +14,7 @@ import typer
 from streams.settings import WorkerSettings
 from syncline.cli.progress import show_progress
 from syncline.cli.worker_options import with_worker_settings
-from syncline.kafka import Cluster
+from syncline.cluster import Cluster
 from syncline.send_log import Send, read_send_log
 
 if TYPE_CHECKING:

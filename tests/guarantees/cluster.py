@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from syncline.kafka import as_cluster
+from syncline.cluster import as_cluster
 from syncline.topics import admin_client
 from tests.support.apache_kafka import ApacheKafka
 

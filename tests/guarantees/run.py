@@ -8,7 +8,7 @@ import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
-from syncline.kafka import as_cluster
+from syncline.cluster import as_cluster
 from syncline.topics import TopicPlan, admin_client, create_topics
 from tests.guarantees.faults import is_gentle
 from tests.guarantees.injector import inject_all

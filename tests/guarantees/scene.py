@@ -12,9 +12,9 @@ from streams.decisions.entries import Entry, decode_entry
 from streams.join.settings import JoinSettings
 from streams.kafka.log import LogReader
 from streams.verify import Report, check, read_history
+from syncline.cluster import as_cluster
 from syncline.contract import CONTENT_TYPES, DECISIONS, MODALITIES
 from syncline.events import MediaEvent, build_headers
-from syncline.kafka import as_cluster
 from syncline.send_log import Send
 from tests.guarantees.media import Media
 from tests.guarantees.pool import flags_of, interferences

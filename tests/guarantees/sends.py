@@ -11,7 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from syncline.kafka import as_cluster, start_producer
+from syncline.cluster import as_cluster
+from syncline.kafka import start_producer
 from syncline.send_log import Send, SendOutcome, outcome_of
 from tests.guarantees.media import Media
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from syncline import kafka
+from syncline import cluster
 from syncline.consumer import ResultConsumer
 from syncline.producer import MediaProducer
 from syncline.secret import Secret
@@ -133,7 +133,7 @@ async def test_the_clients_log_no_password(
 ) -> None:  # fmt: skip
     """Without our mask aiokafka's debug log shows it: so this test, and those above, can fail."""
     if not masked:
-        monkeypatch.setattr(kafka, "_hide_passwords", lambda record: True)
+        monkeypatch.setattr(cluster, "_hide_passwords", lambda record: True)
         logging.getLogger("aiokafka.conn").filters.clear()
     await make_topics(secured_kafka.address, topic_prefix)
     security = secured_kafka.security("SASL", **settings | {"ssl_key_password": Secret(KEY_PASSWORD)})

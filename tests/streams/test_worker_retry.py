@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from syncline.kafka import Cluster
+from syncline.cluster import Cluster
 from syncline.letter_selection import Selection
 from syncline.letterbox import LetterBox
 from syncline.retry_plan import make_plan, send_retries

@@ -13,7 +13,7 @@ from streams.kafka.app import SynclineApp
 from streams.kafka.delivery import Batch
 from streams.kafka.missing import Start
 from streams.settings import WorkerSettings
-from syncline.kafka import Cluster
+from syncline.cluster import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.worker_process import SESSION_TIMEOUT_MS
 

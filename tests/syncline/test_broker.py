@@ -15,8 +15,8 @@ import pytest
 
 from syncline import broker as broker_module
 from syncline.broker import EmbeddedBroker, find_binary
+from syncline.cluster import Cluster
 from syncline.errors import BrokerError, MissingExtraError, SettingsError
-from syncline.kafka import Cluster
 from syncline.topics import admin_client
 
 pytestmark = pytest.mark.kafka

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from syncline.cluster import Cluster
 from syncline.errors import AccessError, BrokerError
-from syncline.kafka import Cluster
 from syncline.probe import find_refusal
 from syncline.security import SecuritySettings
 from tests.support.brokers import TestBroker

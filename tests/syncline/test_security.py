@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from syncline.cluster import Cluster, security_options
 from syncline.config import load_settings
 from syncline.errors import SettingsError
-from syncline.kafka import Cluster
 from syncline.secret import Secret
 from syncline.security import SECURITY_HELP, SecuritySettings, check_addresses
 
@@ -68,7 +68,7 @@ def test_a_password_is_read_from_a_file(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     settings = SecuritySettings(security_protocol="SASL_PLAINTEXT", sasl_username="w", allow_sasl_without_tls=True,
                                 sasl_password_file=str(path))  # fmt: skip
-    assert settings.client_options()["sasl_plain_password"] == PASSWORD
+    assert security_options(settings)["sasl_plain_password"] == PASSWORD
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"hunter2\nmore\n", b"hunter2\xff"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from syncline.cluster import security_options
 from syncline.errors import SettingsError
 from syncline.secret import Secret
 from syncline.security import SecuritySettings
@@ -35,7 +36,7 @@ def certificate(authority: Authority, **changes: Any) -> dict[str, Any]:
 
 def context(**settings: Any) -> ssl.SSLContext:
     """The context that clients are given."""
-    return SecuritySettings(**settings).client_options()["ssl_context"]
+    return security_options(SecuritySettings(**settings))["ssl_context"]
 
 
 def test_a_context_checks_certificate_and_name_from_tls_1_2_on(authority: Authority) -> None:
@@ -52,7 +53,7 @@ def test_a_context_checks_certificate_and_name_from_tls_1_2_on(authority: Author
 def test_the_name_alone_may_be_left_unchecked(authority: Authority) -> None:
     """The certificate is checked all the same, and a warning is told."""
     settings = SecuritySettings(security_protocol="SSL", ssl_cafile=str(authority.file), ssl_check_hostname=False)
-    made = settings.client_options()["ssl_context"]
+    made = security_options(settings)["ssl_context"]
     assert (made.check_hostname, made.verify_mode) == (False, ssl.CERT_REQUIRED)
     assert "ssl_check_hostname" in settings.warnings()[0]
 

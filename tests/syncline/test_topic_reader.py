@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from syncline.cluster import Cluster
 from syncline.contract import DEADLETTER, UNFUSED
 from syncline.errors import BrokerError
-from syncline.kafka import Cluster
 from syncline.topic_reader import Span, TopicReader
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from aiokafka.admin import NewTopic
 
+from syncline.cluster import Cluster
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, MEDIA_TOPICS
 from syncline.errors import BrokerError, SettingsError
-from syncline.kafka import Cluster
 from syncline.topic_check import Difference, check_topics
 from syncline.topics import DAY_MS, TopicPlan, admin_client, create_topics, read_topics
 from tests.support.brokers import TestBroker

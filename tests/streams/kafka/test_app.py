@@ -11,8 +11,8 @@ from streams.join.settings import JoinSettings
 from streams.kafka.app import SynclineApp
 from streams.kafka.delivery import Batch, BatchConsumer
 from streams.settings import WorkerSettings
+from syncline.cluster import Cluster
 from syncline.contract import MEDIA_TOPICS
-from syncline.kafka import Cluster
 
 
 class Nobody:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from streams.decisions.entries import LogRecord
 from streams.decisions.versions import HEADER, version_headers
 from streams.kafka.log import LogReader, LogTail, stop_consumer
-from syncline.kafka import Cluster
+from syncline.cluster import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 

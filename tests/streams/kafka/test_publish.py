@@ -15,8 +15,8 @@ from streams.decisions.records import Task
 from streams.join.model import RunDecision
 from streams.kafka import publish
 from streams.kafka.publish import Outbox, Producer
+from syncline.cluster import Cluster
 from syncline.errors import BrokerError
-from syncline.kafka import Cluster
 from syncline.results import Record
 from syncline.topics import TopicPlan, create_topics
 from tests.support.brokers import TestBroker

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from streams.kafka import watch
 from streams.kafka.watch import HighWaters, LagWatch, count_partitions, watch_partitions
-from syncline.kafka import Cluster
+from syncline.cluster import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 
