@@ -16,6 +16,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from syncline.cluster import Cluster, as_cluster
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX
@@ -124,25 +125,30 @@ async def _create(admin: Any, plan: TopicPlan, topics: list[str]) -> list[str]:
 
 
 async def _until_visible(admin: Any, names: Iterable[str]) -> None:
-    # Kafka answers before each of its nodes knows; a client that asks too early would find no leader.
+    # Kafka answers before each of its nodes knows; a client that asks one of those would find no topic, or no leader.
     deadline_s = asyncio.get_running_loop().time() + VISIBLE_TIMEOUT_S
-    while True:
-        ready = {topic["topic"] for topic in await _list_topics(admin) if _has_leaders(topic)}
-        missing = [name for name in names if name not in ready]
-        if not missing:
-            return
+    while missing := await _not_everywhere(admin, names):
         if asyncio.get_running_loop().time() > deadline_s:
             raise BrokerError(f"topics have no leader after {VISIBLE_TIMEOUT_S:.0f} s: {', '.join(missing)}")
         await asyncio.sleep(0.05)
+
+
+async def _not_everywhere(admin: Any, names: Iterable[str]) -> list[str]:
+    """The topics that some node does not know yet, or for which it knows no leader."""
+    nodes = [broker["node_id"] for broker in (await admin.describe_cluster())["brokers"]]
+    known = [{topic["topic"] for topic in await _list_topics(admin, node) if _has_leaders(topic)} for node in nodes]
+    return [name for name in names if not all(name in topics for topics in known)]
 
 
 def _has_leaders(topic: dict[str, Any]) -> bool:
     return bool(topic["partitions"]) and all(partition["leader"] >= 0 for partition in topic["partitions"])
 
 
-async def _list_topics(admin: Any) -> list[dict[str, Any]]:
+async def _list_topics(admin: Any, node: int | None = None) -> list[dict[str, Any]]:
+    """What one node knows; None: any of them."""
     # Asking for names would make them: Tansu creates what it is asked about, Kafka too where it may.
-    topics: list[dict[str, Any]] = await admin.describe_topics(None)
+    answer = await admin._send_request(MetadataRequest(None), node)  # noqa: SLF001 (its own question goes to any node)
+    topics: list[dict[str, Any]] = answer.to_object()["topics"]
     return [topic for topic in topics if topic["error_code"] == 0]
 
 
