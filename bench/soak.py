@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import subprocess
 import sys
 import time
@@ -30,6 +31,8 @@ from syncline.topics import TopicPlan, create_topics
 
 N_PARTITIONS = 4
 SHARE_DROPPED = 0.02
+ENOUGH = 1.001
+"""Which events are dropped is drawn: with this, never fewer are sent than were asked for."""
 SESSION_TIMEOUT_MS = 6_000
 PROGRESS_S = 10.0
 MEMORY_S = 1.0
@@ -167,7 +170,7 @@ def main() -> None:
     """Soak, print the tables, write the JSON file."""
     options = _options()
     n_streams = max(1, round(options.events_per_s * PERIOD_MS / 1_000 / len(MODALITIES) / (1 - SHARE_DROPPED)))
-    n_moments = round(options.events / len(MODALITIES) / (1 - SHARE_DROPPED))
+    n_moments = math.ceil(ENOUGH * options.events / len(MODALITIES) / (1 - SHARE_DROPPED))
     backlog = Backlog(n_moments=n_moments, n_streams=n_streams, n_bytes=100, share_dropped=SHARE_DROPPED)
     prefix = f"soak{time.time_ns() // 1_000_000}."
     with with_broker(options.brokers) as brokers:
