@@ -9,6 +9,7 @@ topic_prefix  "t3f9a1c20.": tests on one broker do not meet.
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -32,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # As under `make test &` in a script; the processes that tests start would not hear Ctrl-C either.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "guarantees: belongs to `make guarantees`; runs with --guarantees")
     if config.getoption("--apache-kafka"):
         fetch_jars()

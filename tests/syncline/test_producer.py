@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from syncline import BrokerError, ContractError, MediaProducer, kafka
+from syncline import BrokerError, ContractError, MediaProducer, cluster
 from syncline.events import check_value, parse_headers
 from syncline.placement import check_placement
 from syncline.producer import ProducerProgress
@@ -107,7 +107,7 @@ async def test_a_broker_without_idempotence_is_warned_of_once(
     own_broker: TestBroker, topic_prefix: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tansu answers InitProducerId with an error: one warning, and no error in anybody's log."""
-    monkeypatch.setattr(kafka, "_warned", set())  # a broker of another test may have had this port
+    monkeypatch.setattr(cluster, "_warned", set())  # a broker of another test may have had this port
     await make_topics(own_broker.address, topic_prefix)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
