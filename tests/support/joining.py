@@ -52,11 +52,15 @@ def run_timeline(settings: JoinSettings, rows: Iterable[tuple[str, int] | tuple[
 
 
 def pass_time(join: PartitionJoin, now_ms: int, high_water: dict[str, int]) -> list[JoinDecision]:
-    """Decide at `now_ms`, with a broker that answers at once what is asked."""
+    """Decide at `now_ms`, with a broker that answers at once what is asked, and what is asked after that."""
     decisions = join.decide(now_ms)
-    for topic in join.timer_topics():
-        join.high_water(topic, high_water.get(topic, 0), now_ms, now_ms)
-    return decisions + join.decide(now_ms)
+    asked: set[str] = set()
+    while topics := join.timer_topics() - asked:
+        asked |= topics
+        for topic in topics:
+            join.high_water(topic, high_water.get(topic, 0), now_ms, now_ms)
+        decisions += join.decide(now_ms)
+    return decisions
 
 
 def run_out(join: PartitionJoin, now_ms: int, high_water: dict[str, int]) -> list[JoinDecision]:
