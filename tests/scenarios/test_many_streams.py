@@ -18,7 +18,7 @@ TTL_MS = 2_000
 N_WAVES, SETTLED = 6, 3
 """The allocator's level is reached after some waves."""
 N_STREAMS = 20_000
-"""A wave's; remembered, those of the last three waves would take about 90 MB."""
+"""A wave's; remembered, those of the last three waves took 260 MB."""
 MAX_GROWTH_MB = 40
 LIMIT_S = 120.0
 
