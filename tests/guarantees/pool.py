@@ -134,7 +134,7 @@ class Pool:
         return sorted(self.workers.keys() - self._borrowed)
 
     async def terminate(self, worker: WorkerProcess, *, excused: bool = False) -> None:
-        """End one with SIGTERM; it complains of an exit code other than 0, unless a broker is away."""
+        """End one with SIGTERM; it complains of an exit code other than 0, unless something may have held it up."""
         async with asyncio.timeout(STOP_LIMIT_S):
             while worker.running and not (await worker.ask("/livez"))[0]:  # noqa: ASYNC110 (a file has no event)
                 await asyncio.sleep(LOOK_S)  # before it answers, it hears no signal either
