@@ -8,7 +8,7 @@ from itertools import chain
 from streams.decisions.carry_out import CarryOut
 from streams.decisions.entries import Claim, SnapshotPart
 from streams.decisions.holds import Holds
-from streams.decisions.rules import ALL_RULES, Rules
+from streams.decisions.rules import Rules
 from streams.decisions.settled import SettledState
 from streams.decisions.snapshot_writer import resolved_runs, snapshot_parts
 from streams.join.clocks import Clocks
@@ -17,7 +17,7 @@ from streams.join.clocks import Clocks
 class SnapshotSource:
     """Takes snapshots of the state of one owner."""
 
-    def __init__(self, settled: SettledState, holds: Holds, carry_out: CarryOut, rules: Rules = ALL_RULES) -> None:
+    def __init__(self, settled: SettledState, holds: Holds, carry_out: CarryOut, rules: Rules) -> None:
         self._settled, self._holds, self._carry_out, self._rules = settled, holds, carry_out, rules
 
     def take(self, newest: Clocks, log_end: int, claim_offset: int, first_number: int) -> list[SnapshotPart]:
@@ -25,7 +25,7 @@ class SnapshotSource:
 
         `newest`: the clocks of the join, ahead of those at the acknowledged offsets.
         """
-        replay_from = self.replay_from(log_end)
+        replay_from = self._replay_from(log_end)
         self._settled.forget_bounds(replay_from[0], newest)
         clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else newest
         known = chain(self._holds.resolved(), self._carry_out.resolved_ahead())
@@ -35,9 +35,9 @@ class SnapshotSource:
 
     def forget_bounds(self, log_end: int) -> None:
         """Drop what no reader of the log will ask for."""
-        self._settled.forget_bounds(self.replay_from(log_end)[0])
+        self._settled.forget_bounds(self._replay_from(log_end)[0])
 
-    def replay_from(self, log_end: int) -> tuple[int, int, Claim | None]:
+    def _replay_from(self, log_end: int) -> tuple[int, int, Claim | None]:
         """Where a reader begins, and the claim that was current there."""
         return self._settled.replay_from(self._named(), log_end)
 

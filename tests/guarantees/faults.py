@@ -68,11 +68,6 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     topic: str = FUSED
     lasts_s: float = 4.0
 
-    @property
-    def stops_a_broker(self) -> bool:
-        """Whether a broker is away for a while."""
-        return self.kind in ("broker_restart", "leader", "coordinator")
-
     def __str__(self) -> str:
         where = {"kill_at": self.point, "freeze_at": self.point, "outage": self.topic, "answers_lost": self.topic}
         return self.kind + (f":{where[self.kind]}" if self.kind in where else "")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 
 from tests.guarantees import broker_faults, worker_faults
 from tests.guarantees.faults import Fault, Kind
 from tests.guarantees.stage import Stage
 
+BACK_S = 10.0
+"""For so long after a broker is back, workers may still be on their way to it: connections, leaders, the group."""
 PROGRESS_LIMIT_S = 60.0
 """A fault strikes after so long even if less was decided: a run that stands still must come to its end."""
 
@@ -18,7 +21,13 @@ async def inject_all(stage: Stage) -> None:
     async with asyncio.TaskGroup() as striking:
         for fault in stage.plan.faults:
             await stage.progress.until(lambda at=fault.at: stage.progress.n_decided >= at, PROGRESS_LIMIT_S)
-            striking.create_task(_ACTIONS[fault.kind](stage, fault))
+            striking.create_task(_strike(stage, fault))
+
+
+async def _strike(stage: Stage, fault: Fault) -> None:
+    hinders = fault.kind in _AFTERMATH_S
+    with stage.pool.hindrances.one(_AFTERMATH_S[fault.kind]) if hinders else nullcontext():
+        await _ACTIONS[fault.kind](stage, fault)
 
 
 _ACTIONS: dict[Kind, Callable[[Stage, Fault], Awaitable[None]]] = {
@@ -36,3 +45,12 @@ _ACTIONS: dict[Kind, Callable[[Stage, Fault], Awaitable[None]]] = {
     "leader": broker_faults.leader,
     "coordinator": broker_faults.coordinator,
 }
+
+_AFTERMATH_S: dict[Kind, float] = {
+    "outage": 0.0,
+    "answers_lost": 0.0,
+    "broker_restart": BACK_S,
+    "leader": BACK_S,
+    "coordinator": BACK_S,
+}
+"""The faults that may hold up a worker that is told to stop, and for how long they are felt once they are over."""

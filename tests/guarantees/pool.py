@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
@@ -12,6 +13,7 @@ import msgspec
 
 from streams.join.settings import JoinSettings
 from syncline.contract import DECISIONS, RESULT_TOPICS
+from tests.guarantees.hindrances import Hindrances
 from tests.support.brokers import TestBroker
 from tests.support.interferences import Interferences, Interruption, Outage, Point
 from tests.support.worker_process import WorkerProcess
@@ -72,6 +74,7 @@ class Pool:
         """Those that are supposed to run."""
         self.all: dict[int, WorkerProcess] = {}
         """Those that ever ran."""
+        self.hindrances = Hindrances()
         self.complaints: list[str] = []
         """Workers that did not end as they should have."""
 
@@ -133,13 +136,14 @@ class Pool:
     def _lendable(self) -> list[int]:
         return sorted(self.workers.keys() - self._borrowed)
 
-    async def terminate(self, worker: WorkerProcess, *, excused: bool = False) -> None:
+    async def terminate(self, worker: WorkerProcess) -> None:
         """End one with SIGTERM; it complains of an exit code other than 0, unless something may have held it up."""
+        told_s = time.monotonic()
         async with asyncio.timeout(STOP_LIMIT_S):
             while worker.running and not (await worker.ask("/livez"))[0]:  # noqa: ASYNC110 (a file has no event)
                 await asyncio.sleep(LOOK_S)  # before it answers, it hears no signal either
         code, _ = await worker.terminate(STOP_LIMIT_S)
-        if code != 0 and not excused:
+        if code != 0 and not self.hindrances.felt_since(told_s):
             self.complaints.append(f"a worker that was told to stop ended with code {code}")
 
     def remove(self, worker: WorkerProcess) -> None:

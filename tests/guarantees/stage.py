@@ -47,12 +47,6 @@ class Stage:
         return self.prefix + GROUP
 
     @property
-    def stop_may_be_held_up(self) -> bool:
-        """Whether a worker that stops may be held up, by a broker that is away or a topic that takes nothing."""
-        held_up = ("outage", "answers_lost")
-        return any(fault.stops_a_broker or fault.kind in held_up for fault in self.plan.faults)
-
-    @property
     def cluster(self) -> ApacheKafka:
         """The brokers, where they are Apache Kafka's."""
         assert isinstance(self.broker, Apache)

@@ -72,7 +72,7 @@ async def _stand_still(stage: Stage, worker: WorkerProcess) -> None:
 async def terminate(stage: Stage, fault: Fault) -> None:
     """SIGTERM, and a new start."""
     async with stage.pool.borrow(fault.victim) as worker:
-        await stage.pool.terminate(worker, excused=stage.stop_may_be_held_up)
+        await stage.pool.terminate(worker)
         worker.start()
 
 
@@ -89,7 +89,7 @@ async def remove(stage: Stage, fault: Fault) -> None:
         if len(stage.pool.workers) == 1:
             await stage.pool.add()
         stage.pool.remove(worker)
-        await stage.pool.terminate(worker, excused=stage.stop_may_be_held_up)
+        await stage.pool.terminate(worker)
 
 
 async def replay(stage: Stage, fault: Fault) -> None:

@@ -42,6 +42,7 @@ STALE_S = 2.0
 UNSEEN = {"tansu": 60, "apache": 0}
 """Tansu counts each partition's last batch as one record until some of it was fetched; so many records at most."""
 SETTLE_S = 3.0
+MAX_WAVES = 5
 MAX_GROWTH_MB = 40
 """Over the level at which reading is held; the backlog is of 50 MB, and twice that in Python's objects."""
 LIMIT_S = 120.0
@@ -107,9 +108,7 @@ async def test_overload_is_told_honestly_and_leaves_nothing_behind(broker: TestB
         await worker.until_ready()
         await producing.send(CALM_PER_S, 2)  # warms everything up
         began = await look(worker, producing)
-        await producing.send(CALM_PER_S, CALM_S)
-        await reader.read_until(lambda seen: not seen.undecided(producing.sent), LIMIT_S)
-        calm = await look(worker, producing)
+        calm = await calm_wave(worker, producing, reader)
         loading = asyncio.create_task(producing.send(LOAD_PER_S, LOAD_S))
         while not loading.done() or reader.outcomes.undecided(producing.sent):
             await reader.read_some()
@@ -117,10 +116,9 @@ async def test_overload_is_told_honestly_and_leaves_nothing_behind(broker: TestB
             assert time.monotonic() - calm.at_s < LIMIT_S, looks[-1]
         await loading
         gone = await look(worker, producing)
-        await producing.send(CALM_PER_S, CALM_S)
-        await reader.read_until(lambda seen: not seen.undecided(producing.sent), LIMIT_S)
         await worker.until_ready()
-        after = await look(worker, producing)
+        before_ms, peak_ms = latency_ms(began, calm), latency_ms(calm, gone)
+        after_ms = await until_latency_below(2 * before_ms + 50, gone, worker, producing, reader)
         outcomes = await reader.read_rest()
     assert outcomes.violations(producing.sent) == []
     assert outcomes.n_torn(producing.sent) == 0
@@ -128,14 +126,36 @@ async def test_overload_is_told_honestly_and_leaves_nothing_behind(broker: TestB
     _check_lag(looks, UNSEEN[broker.kind])
     level_mb, peak_mb = memory_mb(looks)
     assert peak_mb - level_mb < MAX_GROWTH_MB
-    before_ms, peak_ms, after_ms = latency_ms(began, calm), latency_ms(calm, gone), latency_ms(gone, after)
     log.info(
         "%s: e2e %.0f ms before, %.0f under load, %.0f after; lag up to %.0f; RSS %.0f, %.0f, %.0f MB; held %.0f",
         broker.kind, before_ms, peak_ms, after_ms, max(one.lag for one in looks), calm.rss_mb, level_mb, peak_mb,
         max(one.scraped.sum("held_records") for one in looks),
     )  # fmt: skip
     assert peak_ms > 10 * before_ms, "there was no overload"
-    assert after_ms < 2 * before_ms + 50
+
+
+async def calm_wave(worker: WorkerProcess, producing: Producing, reader: Reader) -> Look:
+    """What is seen once so much as a worker does with ease was sent, and all of it has its outcome."""
+    await producing.send(CALM_PER_S, CALM_S)
+    await reader.read_until(lambda seen: not seen.undecided(producing.sent), LIMIT_S)
+    return await look(worker, producing)
+
+
+async def until_latency_below(
+    limit_ms: float, gone: Look, worker: WorkerProcess, producing: Producing, reader: Reader
+) -> float:
+    """Mean latency of the first calm wave after the backlog that is below the limit.
+
+    More than one wave, because other tests share the broker and the cores: what one of them holds up for a second
+    counts against a whole wave. A latency that does not come back fails all of them.
+    """
+    seen_ms, last = list[float](), gone
+    while not seen_ms or seen_ms[-1] >= limit_ms:
+        assert len(seen_ms) < MAX_WAVES, f"mean latency of each calm wave {seen_ms}, not below {limit_ms:.0f} ms"
+        wave = await calm_wave(worker, producing, reader)
+        seen_ms.append(latency_ms(last, wave))
+        last = wave
+    return seen_ms[-1]
 
 
 async def look(worker: WorkerProcess, producing: Producing) -> Look:
