@@ -23,7 +23,15 @@ from syncline.cluster import Cluster
 from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
 from syncline.fetched import read_any_batch
-from syncline.kafka import FETCH_MAX_WAIT_MS, broker_error, quiet, require_rights, require_topics, start_error
+from syncline.kafka import (
+    FETCH_MAX_WAIT_MS,
+    broker_error,
+    quiet,
+    require_rights,
+    require_topics,
+    start_error,
+    stop_consumer,
+)
 from syncline.results import (
     ConvertedText,
     FusedResult,
@@ -39,6 +47,8 @@ Result = FusedResult | ConvertedText | Unfused | DeadLetter
 READABLE_TOPICS = (c.FUSED, c.CONVERTED_TEXT, c.UNFUSED, c.DEADLETTER)
 DEFAULT_REMEMBERED_IDS = 100_000
 COMMIT_INTERVAL_S = 5.0
+LEAVE_LIMIT_S = 10.0
+"""For so long a broker may take to let a consumer leave its group."""
 _MAX_RECORDS = 500
 log = logging.getLogger(__name__)
 
@@ -122,7 +132,7 @@ class ResultConsumer:
                 # Else the end is looked up at the first read, and what came between is skipped.
                 await client.seek_to_end()
         except BaseException as error:
-            await client.stop()
+            await stop_consumer(client)
             if isinstance(error, KafkaError):
                 raise await start_error(self._cluster, error) from error
             raise
@@ -140,7 +150,7 @@ class ResultConsumer:
             await self._commit()
         finally:
             client, self._client = self._client, None
-            await client.stop()
+            await stop_consumer(client, LEAVE_LIMIT_S)
 
     def __aiter__(self) -> Self:
         return self

@@ -51,8 +51,8 @@ class HighWaters:
     async def run(self) -> None:
         """Ask for ever; raises `KafkaError` where the first connection fails."""
         consumer: Any = AIOKafkaConsumer(**self._cluster.client_options(), request_timeout_ms=5_000)
-        await consumer.start()
         try:
+            await consumer.start()
             while True:
                 await asyncio.sleep(self.every_s)
                 await self._ask(consumer)

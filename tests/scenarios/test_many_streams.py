@@ -18,8 +18,9 @@ TTL_MS = 2_000
 N_WAVES, SETTLED = 6, 3
 """The allocator's level is reached after some waves."""
 N_STREAMS = 20_000
-"""A wave's; remembered, those of the last three waves took 260 MB."""
-MAX_GROWTH_MB = 40
+"""Of a wave."""
+MAX_GROWTH_MB = 100
+"""In the last three waves. Where streams were remembered they took 260; a busy machine has shown 51 (the allocator)."""
 LIMIT_S = 120.0
 
 

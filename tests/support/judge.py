@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from syncline.contract import DEADLETTER, FUSED, MODALITIES, UNFUSED
 from syncline.deadletters import decode_dead_letter
+from syncline.kafka import stop_consumer
 from syncline.results import FusedResult, decode_fused, decode_unfused
 from tests.support.moments import Sent
 
@@ -111,7 +112,7 @@ class Reader:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def read_until(self, done: Callable[[Outcomes], bool], limit_s: float) -> Outcomes:
         """Read until `done` says so; fails with what is there after `limit_s`."""

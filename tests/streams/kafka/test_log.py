@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.decisions.entries import LogRecord
 from streams.decisions.versions import HEADER, version_headers
-from streams.kafka.log import LogReader, LogTail, stop_consumer
+from streams.kafka.log import LogReader, LogTail
 from syncline.cluster import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
@@ -112,22 +112,3 @@ async def test_a_partition_that_was_left_is_heard_no_more(broker: TestBroker, to
     await append(broker, topic, 1, [b"c"])
     await kept.until(1)
     assert left.entries == [LogRecord(0, b"a")]
-
-
-async def test_stopping_a_consumer_never_raises_and_never_hangs() -> None:
-    """aiokafka's own `stop` does both while its broker is away."""
-
-    class Hangs:
-        async def stop(self) -> None:
-            await asyncio.Event().wait()
-
-    class Cancels:
-        async def stop(self) -> None:
-            raise asyncio.CancelledError
-
-    class Fails:
-        async def stop(self) -> None:
-            raise OSError("gone")
-
-    for consumer in (Hangs(), Cancels(), Fails()):
-        await asyncio.wait_for(stop_consumer(consumer, limit_s=0.01), 5)
