@@ -43,7 +43,7 @@ UNSEEN = {"tansu": 60, "apache": 0}
 """Tansu counts each partition's last batch as one record until some of it was fetched; so many records at most."""
 SETTLE_S = 3.0
 MAX_WAVES = 5
-MAX_GROWTH_MB = 40
+MAX_GROWTH_MB = 60
 """Over the level at which reading is held; the backlog is of 50 MB, and twice that in Python's objects."""
 LIMIT_S = 120.0
 

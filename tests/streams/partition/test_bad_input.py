@@ -63,9 +63,9 @@ def outcomes(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
         sent = case.place(Place("lobby", START_MS, "1"))
         partition = (partition_for(sent.key or b"", N_PARTITIONS) + sent.misplaced) % N_PARTITIONS
         record = raw(key=sent.key, value=sent.value, headers=sent.headers)
-        begun_s = time.perf_counter()
+        begun_s = time.process_time()
         (decoded,) = decoder.decode(sent.topic, partition, [record])
-        assert time.perf_counter() - begun_s < MAX_S, case.name
+        assert time.process_time() - begun_s < MAX_S, case.name
         yield case, decoded.rejected.reason if decoded.rejected else FUSED
 
 
@@ -97,10 +97,10 @@ def test_every_reason_that_a_record_can_have_is_met() -> None:
 def test_ten_megabytes_of_accents_take_no_time() -> None:
     """Normalising n marks in a row takes n^2 steps: they are counted before."""
     settings = TextSettings(max_bytes=2 * TEN_MB, max_characters=TEN_MB)
-    begun_s = time.perf_counter()
+    begun_s = time.process_time()
     with pytest.raises(MediaError, match="text_too_many_marks"):
         load_text(ten_megabytes_of_marks(), "text/plain", settings)
-    assert time.perf_counter() - begun_s < MAX_S
+    assert time.process_time() - begun_s < MAX_S
 
 
 def test_the_corpus_is_the_same_for_the_same_seed_and_no_case_stands_twice() -> None:
