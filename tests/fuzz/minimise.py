@@ -6,9 +6,11 @@ passes through, without its numbers, because the way inside a library cannot be 
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -49,10 +51,20 @@ def steps_of(target: Callable[[bytes], None], data: bytes) -> set[Step]:
             before[id(frame)] = frame.f_lineno
         return trace
 
-    old = sys.gettrace()
+    with _tracing(trace):
+        target(data)
+    return steps
+
+
+@contextmanager
+def _tracing(trace: Callable[[FrameType, str, Any], Any]) -> Generator[None]:
+    """Without the garbage collector, which would close somebody else's generators meanwhile."""
+    collects, old = gc.isenabled(), sys.gettrace()
+    gc.disable()
     sys.settrace(trace)
     try:
-        target(data)
+        yield
     finally:
         sys.settrace(old)
-    return steps
+        if collects:
+            gc.enable()

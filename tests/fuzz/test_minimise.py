@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncline.kafka import quiet
 from tests.fuzz.minimise import smallest, steps_of
 from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS, wav
@@ -26,6 +27,15 @@ def test_what_is_kept_reaches_all_that_was_reached() -> None:
     assert set().union(*(steps_of(wav, data) for data in kept)) == set().union(
         *(steps_of(wav, data) for data in inputs)
     )
+
+
+def test_what_is_collected_meanwhile_is_no_step() -> None:
+    """A generator of ours that somebody left in a cycle is closed whenever the collector comes."""
+    left = [quiet()]
+    left[0].__enter__()
+    left.append(left)  # type: ignore[arg-type]
+    del left
+    assert steps_of(lambda _: [[] for _ in range(10_000)] and None, b"") == set()
 
 
 def test_every_target_takes_steps_of_ours() -> None:
