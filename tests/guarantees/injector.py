@@ -8,10 +8,9 @@ from contextlib import nullcontext
 
 from tests.guarantees import broker_faults, worker_faults
 from tests.guarantees.faults import Fault, Kind
+from tests.guarantees.hindrances import BACK_S
 from tests.guarantees.stage import Stage
 
-BACK_S = 10.0
-"""For so long after a broker is back, workers may still be on their way to it: connections, leaders, the group."""
 PROGRESS_LIMIT_S = 60.0
 """A fault strikes after so long even if less was decided: a run that stands still must come to its end."""
 
@@ -53,4 +52,4 @@ _AFTERMATH_S: dict[Kind, float] = {
     "leader": BACK_S,
     "coordinator": BACK_S,
 }
-"""The faults that may hold up a worker that is told to stop, and for how long they are felt once they are over."""
+"""The faults that may hold up any worker that is told to stop, and for how long they are felt once they are over."""

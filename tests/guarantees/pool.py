@@ -143,7 +143,7 @@ class Pool:
             while worker.running and not (await worker.ask("/livez"))[0]:  # noqa: ASYNC110 (a file has no event)
                 await asyncio.sleep(LOOK_S)  # before it answers, it hears no signal either
         code, _ = await worker.terminate(STOP_LIMIT_S)
-        if code != 0 and not self.hindrances.felt_since(told_s):
+        if code != 0 and not self.hindrances.felt_since(told_s, worker):
             self.complaints.append(f"a worker that was told to stop ended with code {code}")
 
     def remove(self, worker: WorkerProcess) -> None:

@@ -38,3 +38,13 @@ def test_the_aftermath_is_felt_too() -> None:
         pass
     assert hindrances.felt_since(time.monotonic() + 30.0)
     assert not hindrances.felt_since(time.monotonic() + 61.0)
+
+
+def test_what_holds_up_one_worker_excuses_no_other() -> None:
+    """A worker that stood still is excused, the others are not."""
+    hindrances = Hindrances()
+    with hindrances.one(aftermath_s=60.0, whom="first"):
+        assert hindrances.felt_since(time.monotonic(), "first")
+        assert not hindrances.felt_since(time.monotonic(), "second")
+    assert hindrances.felt_since(time.monotonic() + 30.0, "first")
+    assert not hindrances.felt_since(time.monotonic() - 30.0, "second")

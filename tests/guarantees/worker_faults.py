@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tests.guarantees import pool
 from tests.guarantees.faults import Fault
+from tests.guarantees.hindrances import BACK_S
 from tests.guarantees.stage import Stage
 from tests.support.worker_process import WorkerProcess
 
@@ -62,11 +63,13 @@ async def _come_to(stage: Stage, worker: WorkerProcess, fault: Fault, switch: st
 
 
 async def _stand_still(stage: Stage, worker: WorkerProcess) -> None:
-    worker.signal(signal.SIGSTOP)
-    try:
-        await asyncio.sleep(stage.frozen_s)
-    finally:
-        worker.signal(signal.SIGCONT)
+    # Told to stop before the group has taken it in again, it cannot write where things stand, and says so.
+    with stage.pool.hindrances.one(BACK_S, worker):
+        worker.signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(stage.frozen_s)
+        finally:
+            worker.signal(signal.SIGCONT)
 
 
 async def terminate(stage: Stage, fault: Fault) -> None:

@@ -43,6 +43,8 @@ UNSEEN = {"tansu": 60, "apache": 0}
 """Tansu counts each partition's last batch as one record until some of it was fetched; so many records at most."""
 SETTLE_S = 3.0
 MAX_WAVES = 5
+OVERLOAD_MS = 4_000
+"""Less than the mean wait of 3,000 sets of which 100 a second are done and 300 a second come."""
 MAX_GROWTH_MB = 60
 """Over the level at which reading is held; the backlog is of 50 MB, and twice that in Python's objects."""
 LIMIT_S = 120.0
@@ -118,7 +120,8 @@ async def test_overload_is_told_honestly_and_leaves_nothing_behind(broker: TestB
         gone = await look(worker, producing)
         await worker.until_ready()
         before_ms, peak_ms = latency_ms(began, calm), latency_ms(calm, gone)
-        after_ms = await until_latency_below(2 * before_ms + 50, gone, worker, producing, reader)
+        normal_ms = min(2 * before_ms + 50, OVERLOAD_MS / 4)
+        after_ms = await until_latency_below(normal_ms, gone, worker, producing, reader)
         outcomes = await reader.read_rest()
     assert outcomes.violations(producing.sent) == []
     assert outcomes.n_torn(producing.sent) == 0
@@ -131,7 +134,7 @@ async def test_overload_is_told_honestly_and_leaves_nothing_behind(broker: TestB
         broker.kind, before_ms, peak_ms, after_ms, max(one.lag for one in looks), calm.rss_mb, level_mb, peak_mb,
         max(one.scraped.sum("held_records") for one in looks),
     )  # fmt: skip
-    assert peak_ms > 10 * before_ms, "there was no overload"
+    assert peak_ms > OVERLOAD_MS, "there was no overload"
 
 
 async def calm_wave(worker: WorkerProcess, producing: Producing, reader: Reader) -> Look:
