@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from syncline.contract import DEADLETTER, FUSED, UNFUSED
 from syncline.fetched import read_any_batch
+from syncline.kafka import stop_consumer
 from syncline.topics import TopicPlan, create_topics
 from tests.scenarios.test_trickle import rss_mb
 from tests.support.bad_input.corpus import bad_input
@@ -56,7 +57,7 @@ class Reader:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def read(self, n_bad: int, marks: Iterable[int] = ()) -> None:
         """Return when `n_bad` bad records, and all that was sent with them, have ended; memory at each of `marks`."""

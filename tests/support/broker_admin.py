@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiokafka.structs import OffsetAndMetadata
 
+from syncline.kafka import stop_consumer
 from tests.support.brokers import TestBroker
 
 
@@ -65,7 +66,7 @@ async def commit(broker: TestBroker, group: str, topic: str, offset: int, partit
         consumer.assign([tp])
         await consumer.commit({tp: OffsetAndMetadata(offset, "")})
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def committed_offsets(broker: TestBroker, group: str, topic: str, n_partitions: int) -> list[int | None]:
@@ -75,4 +76,4 @@ async def committed_offsets(broker: TestBroker, group: str, topic: str, n_partit
     try:
         return [await consumer.committed(TopicPartition(topic, partition)) for partition in range(n_partitions)]
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)

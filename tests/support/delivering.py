@@ -14,6 +14,7 @@ from streams.kafka.delivery import Batch
 from streams.kafka.missing import Start
 from streams.settings import WorkerSettings
 from syncline.cluster import Cluster
+from syncline.kafka import stop_consumer
 from tests.support.brokers import TestBroker
 from tests.support.worker_process import SESSION_TIMEOUT_MS
 
@@ -94,4 +95,4 @@ async def committed(brokers: str, group: str, topic: str, partition: int) -> int
     try:
         return await consumer.committed(TopicPartition(topic, partition))
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
