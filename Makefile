@@ -39,7 +39,7 @@ check: setup ## Look for mistakes: ruff, its format, pyright, bandit (changes no
 	@$(BIN)/bandit -q -c pyproject.toml -r syncline streams processors models bench examples deploy
 
 audit: setup ## Ask for advisories on what is locked (by hand: a new one shall not redden main)
-	@$(BIN)/python deploy/audit.py requirements/dev.txt requirements/corpus.txt
+	@$(BIN)/python deploy/audit.py requirements/dev.txt
 
 format: setup ## Mend what ruff can mend, and format
 	@$(BIN)/ruff check --fix .
@@ -54,8 +54,6 @@ fuzz: setup ## Fuzz decoders and codecs, SECONDS=60 each (Linux); KEEP=1 lets th
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(KEEP),--keep)
 
 corpus: setup ## Build the corpus that the model is trained on (npm, flite, espeak-ng; 0.7 GB, 5 minutes)
-	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/corpus.txt; \
-	else $(BIN)/python -m pip install --quiet --require-hashes -r requirements/corpus.txt; fi
 	@$(BIN)/python -m models.corpus
 
 bench: setup ## Measure the join, alone and against Kafka Streams and Quix (JDK 17, Maven; 6 minutes)

@@ -1,6 +1,6 @@
 """Asks pip-audit for advisories on lock files, and takes no answer for an answer.
 
-    python deploy/audit.py requirements/dev.txt requirements/corpus.txt
+    python deploy/audit.py requirements/dev.txt
 
 Exit code 0 only if every package was looked up and none has an advisory. pip-audit by itself ends with 0 where the
 index knows no package at all, as behind a mirror that has no advisories.

@@ -15,5 +15,4 @@ lock() {
     fi
 }
 lock requirements/service.txt --extra cli --extra broker --extra service
-lock requirements/dev.txt --extra cli --extra broker --extra service --group dev --constraint requirements/service.txt
-lock requirements/corpus.txt --extra corpus --constraint requirements/service.txt
+lock requirements/dev.txt --all-extras --group dev --constraint requirements/service.txt

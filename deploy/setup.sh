@@ -23,8 +23,8 @@ if command -v uv >/dev/null 2>&1; then
     [ -x "$venv/bin/python" ] || uv venv --quiet --python "$python" "$venv"
     if [ "$torch" = cpu ]; then
         # The small build is another file than the one whose hash is locked, and needs no CUDA libraries.
-        awk '/^(nvidia|cuda|triton)[-=]/ { skip = 1 } /^torch==/ { print $1; skip = 1 }
-             /^[a-z]/ && !/^(nvidia|cuda|triton)[-=]/ && !/^torch==/ { skip = 0 } !skip' "$lock" >"$venv/cpu.txt"
+        awk '/^(nvidia|cuda|triton)[-=]/ { skip = 1 } /^(torch|torchvision)==/ { print $1; skip = 1 }
+             /^[a-z]/ && !/^(nvidia|cuda|triton)[-=]/ && !/^(torch|torchvision)==/ { skip = 0 } !skip' "$lock" >"$venv/cpu.txt"
         uv pip sync --python "$venv/bin/python" --torch-backend cpu "$venv/cpu.txt"
     else
         uv pip sync --python "$venv/bin/python" --require-hashes "$lock"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.protocol import Fusion, Member, Modality, Model, Prepared
+from models.interface import Fusion, Member, Modality, Model, Prepared
 
 _NOTHING = Prepared(None)
 

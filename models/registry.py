@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from models.interface import Model
 from models.null import NullModel
-from models.protocol import Model
 from syncline.errors import MissingExtraError, SettingsError
 
 SHIPPED_DIR = Path(__file__).parent

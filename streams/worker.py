@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from models import registry
-from models.protocol import Model
+from models.interface import Model
 from streams.ending import Ending
 from streams.health.state import Health
 from streams.kafka.access import AccessWatch

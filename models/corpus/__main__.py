@@ -15,7 +15,7 @@ from models.corpus.concepts import derive_concepts, draw_texts
 from models.corpus.packages import STYLES, fetch_packages
 from models.corpus.pictures import render_pictures
 from models.corpus.speech import ESPEAK, FLITE, check_speakers, speak_all
-from models.splits import SPLITS_DIR, concepts, voices
+from models.protocol import PROTOCOL_DIR, concepts, voices
 from syncline.errors import SettingsError, SynclineError
 
 TEXT_SEED = 1
@@ -27,7 +27,7 @@ def build(corpus_dir: Path) -> None:
     fetch_packages(corpus_dir / "npm")
     check_speakers()
     if derive_concepts(corpus_dir / "npm") != concepts():
-        raise SettingsError("models/splits/concepts.json", "other concepts", "those that the packages give (--splits)")
+        raise SettingsError("models/protocol/concepts.json", "other concepts", "those of the packages (--splits)")
     render_pictures(corpus_dir / "npm", corpus_dir / "pictures", concepts(), list(STYLES))
     speak_all(corpus_dir / "speech", concepts(), [*FLITE, *ESPEAK, *voices("test")])
     arrays_dir = corpus_dir / "arrays"
@@ -43,7 +43,7 @@ def write_splits(corpus_dir: Path) -> None:
     fetch_packages(corpus_dir / "npm")
     derived = derive_concepts(corpus_dir / "npm")
     for name, value in (("concepts", derived), ("texts", draw_texts(derived, TEXT_SEED))):
-        (SPLITS_DIR / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+        (PROTOCOL_DIR / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from PIL import Image
 from models.corpus.progress import Progress
 from models.corpus.speech import SECOND
 from models.features import AUDIO, scale_log_mel
-from models.splits import Concept, styles, voices
+from models.protocol import Concept, styles, voices
 from processors.audio import load_log_mel
 
 PIXELS = 64

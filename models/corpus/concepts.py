@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.corpus.packages import STYLES, read_style, read_words
-from models.splits import Concept, Texts
+from models.protocol import Concept, Texts
 
 LEFT_OUT_GROUPS = (None, 2, 8, 9)  # regional letters, skin tones and hair, symbols, flags
 MIN_SHARED, MAX_SHARED = 3, 30

@@ -23,7 +23,7 @@ from PIL import Image
 from models.corpus import CORPUS_DIR
 from models.corpus.pictures import find_svg, render_svg
 from models.corpus.speech import speak
-from models.splits import Concept, concepts, texts
+from models.protocol import Concept, concepts, texts
 
 N_SAMPLES = 72
 SEED = 11

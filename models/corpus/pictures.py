@@ -7,7 +7,7 @@ from pathlib import Path
 from models.corpus.concepts import StyleIndex, icon_names, open_styles
 from models.corpus.packages import read_words
 from models.corpus.progress import Progress
-from models.splits import Concept
+from models.protocol import Concept
 from syncline.errors import MissingExtraError
 
 PICTURE_SIZE = 96

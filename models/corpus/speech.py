@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.corpus.progress import Progress
-from models.splits import Concept
+from models.protocol import Concept
 from syncline.errors import MissingExtraError, SettingsError
 
 FLITE = {

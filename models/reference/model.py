@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.features import AUDIO, IMAGE, scale_log_mel
-from models.protocol import Conversion, Fusion, Member, Modality, Model, Prepared
+from models.interface import Conversion, Fusion, Member, Modality, Model, Prepared
 from models.reference.checkpoint import TOKENIZER, checked_bytes, open_network, read_manifest
 from models.reference.network import LANES, Evidence
 from processors.audio import load_log_mel

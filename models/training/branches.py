@@ -16,8 +16,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from models.protocol import Concept, Texts
 from models.reference.network import Branch, Dimensions
-from models.splits import Concept, Texts
 from models.training.budget import Budget
 from models.training.data import open_corpus
 from models.training.encode import TASKS, accuracy_alone

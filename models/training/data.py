@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from models.features import IMAGE
-from models.splits import Concept, Texts
+from models.protocol import Concept, Texts
 from models.training.pictures import PictureSource
 from models.training.speech import SpeechSource
 from models.training.words import TextSource, pad_tokens

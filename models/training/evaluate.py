@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from models.protocol import Member, Model, Prepared
-from models.splits import Concept, Texts
+from models.interface import Member, Model, Prepared
+from models.protocol import Concept, Texts
 from models.training.bootstrap import interval
 from syncline.errors import SettingsError
 

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
+from models.protocol import Concept, Texts
 from models.reference.checkpoint import Manifest, save_checkpoint
 from models.reference.network import Dimensions, ReferenceNetwork
-from models.splits import Concept, Texts
 from models.training.branches import Job, train_branches
 from models.training.budget import Budget
 from models.training.data import TrainingData, open_corpus

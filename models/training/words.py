@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
-from models.splits import Concept
+from models.protocol import Concept
 
 N_VOCAB = 3000
 TWO_TAGS_SHARE = 0.3

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from models.protocol import Conversion, Fusion
+from models.interface import Conversion, Fusion
 from syncline.arrays import from_numpy
 from syncline.errors import ContractError
 from syncline.results import ConversionKind

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from models.protocol import Fusion, Member, Model
+from models.interface import Fusion, Member, Model
 from streams.batching import Batcher
 from streams.clock import Clock, SystemClock
 from streams.model.answers import check_answer

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from models.protocol import Fusion, Member
+from models.interface import Fusion, Member
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Task
 from streams.kafka.publish import Outbox

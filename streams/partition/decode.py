@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Lock, get_ident
 from typing import Any
 
-from models.protocol import Prepared
+from models.interface import Prepared
 from streams.decisions.records import Record, Rejected
 from streams.histogram import Histogram
 from streams.join.model import Item

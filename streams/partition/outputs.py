@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from models.protocol import Fusion
+from models.interface import Fusion
 from streams.decisions.records import Held, Task
 from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
 from streams.partition.decode import Payload

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.protocol import Fusion, Member
+from models.interface import Fusion, Member
 from streams.kafka.log import LogTail
 from streams.kafka.missing import Start
 from streams.kafka.publish import Producer

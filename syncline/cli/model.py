@@ -27,13 +27,13 @@ def train(
     ] = "",
 ) -> None:
     """Train a model of the reference kind; progress on stderr and in OUT/train.log."""
-    from models import splits
+    from models import protocol
     from models.training.settings import TrainSettings, parse_steps
     from models.training.trainer import train as run
 
     folder = out or Path("runs") / name
     settings = TrainSettings(seed=seed, minutes=minutes, steps=parse_steps(steps) if steps else None)
-    run(name, folder, corpus, splits.concepts(), splits.texts(), settings)
+    run(name, folder, corpus, protocol.concepts(), protocol.texts(), settings)
     typer.echo(f"written: {folder}; next: syncline model evaluate {folder}")
 
 
@@ -47,18 +47,18 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say how often the model finds the concept, for each lane, pair and all three."""
-    from models import splits
+    from models import protocol
     from models.training import evaluate as evaluation
     from syncline.errors import SettingsError
 
-    if split not in splits.SPLITS[1:]:
-        raise SettingsError("--split", split, ", ".join(splits.SPLITS[1:]))
-    style, voice = next(iter(splits.styles(split))), next(iter(splits.voices(split)))
-    texts = evaluation.texts_of(splits.texts(), language)
+    if split not in protocol.SPLITS[1:]:
+        raise SettingsError("--split", split, ", ".join(protocol.SPLITS[1:]))
+    style, voice = next(iter(protocol.styles(split))), next(iter(protocol.voices(split)))
+    texts = evaluation.texts_of(protocol.texts(), language)
     opened = registry.load(model)
-    media = evaluation.read_media(opened, corpus, splits.concepts(), texts, style, voice)
+    media = evaluation.read_media(opened, corpus, protocol.concepts(), texts, style, voice)
     about = {"split": split, "style": style, "voice": voice, "language": language}
-    report = evaluation.evaluate(opened, media, splits.concepts(), about)
+    report = evaluation.evaluate(opened, media, protocol.concepts(), about)
     data = msgspec.json.format(msgspec.json.encode(report), indent=1)
     if out is not None:
         out.write_bytes(data + b"\n")

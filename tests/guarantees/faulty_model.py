@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from models import registry
-from models.protocol import Conversion, Fusion, Member, Modality, Model, Prepared
+from models.interface import Conversion, Fusion, Member, Modality, Model, Prepared
 from tests.support.interferences import FAULTY, FaultyModelSettings, ModelFault, Switches
 
 LOOK_S = 0.01

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from models.protocol import concepts, styles, texts, voices
 from models.reference.checkpoint import TOKENIZER, WEIGHTS, read_manifest
 from models.registry import SHIPPED_DIR
-from models.splits import concepts, styles, texts, voices
 from models.training.evaluate import KINDS, Report, table
 
 FOLDER = SHIPPED_DIR / "reference"

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from models.protocol import Fusion, Member
+from models.interface import Fusion, Member
 from models.reference.model import ReferenceModel
 from syncline.errors import MediaError
 from tests.support.tiny_corpus import LABELS, png, wav

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models import registry
-from models.protocol import Fusion, Member
+from models.interface import Fusion, Member
 from syncline.errors import SettingsError
 
 

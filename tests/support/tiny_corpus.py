@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from models.splits import Concept, Texts
+from models.protocol import Concept, Texts
 
 N_CONCEPTS, N_PHONES = 12, 7
 LABELS = ["cat", "dog", "sun", "moon", "tree", "fish", "car", "boat", "hat", "shoe", "key", "cup"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.protocol import Conversion, Fusion
+from models.interface import Conversion, Fusion
 from streams.model.answers import MAX_ANSWER_BYTES, check_answer
 from syncline.arrays import from_numpy
 from syncline.results import decode_converted, decode_fused, encode_converted, encode_fused

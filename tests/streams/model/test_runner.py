@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from models.protocol import Conversion, Fusion, Member, Model, Prepared
+from models.interface import Conversion, Fusion, Member, Model, Prepared
 from streams.model.batch_settings import BatchSettings
 from streams.model.runner import ModelRunner, RunnerSettings
 from syncline.errors import NoAnswerError, SetFailedError, SettingsError, SynclineError

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from models.features import AUDIO, IMAGE
-from models.protocol import Prepared
+from models.interface import Prepared
 from processors.audio import load_log_mel
 from processors.image import load_pixels
 from processors.limits import REASONS as MEDIA_REASONS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from models.protocol import Fusion, Member
+from models.interface import Fusion, Member
 from streams.decisions.records import Task
 from streams.join.settings import JoinSettings
 from streams.metrics.meter import Meter

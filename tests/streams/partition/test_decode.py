@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from models.protocol import Prepared
+from models.interface import Prepared
 from streams.join.settings import JoinSettings
 from streams.partition.decode import HELD_BYTES, Decoder
 from syncline.errors import MediaError

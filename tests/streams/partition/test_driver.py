@@ -11,7 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from models.protocol import Prepared
+from models.interface import Prepared
 from streams.decisions.records import Record
 from streams.join.settings import JoinSettings
 from streams.kafka.delivery import Batch

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.protocol import Conversion, Fusion, Prepared
+from models.interface import Conversion, Fusion, Prepared
 from streams.decisions.records import Held, Record, Rejected, Task
 from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 from streams.partition.decode import Payload

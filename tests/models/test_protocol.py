@@ -9,7 +9,7 @@ from itertools import combinations
 import pytest
 
 from models.corpus.concepts import MAX_SHARED, MIN_SHARED, draw_texts, fair_tags, fair_tags_zh
-from models.splits import SPLITS, concepts, styles, texts, voices
+from models.protocol import SPLITS, concepts, styles, texts, voices
 
 
 @pytest.mark.parametrize("families", [styles, voices])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-SPLITS_DIR = Path(__file__).parent
+PROTOCOL_DIR = Path(__file__).parent
 SPLITS = ("train", "validation", "test")
 
 
@@ -45,13 +45,13 @@ class Texts(msgspec.Struct, frozen=True):
 @cache
 def concepts() -> list[Concept]:
     """All concepts, in the order of the model's outputs."""
-    return msgspec.json.decode((SPLITS_DIR / "concepts.json").read_bytes(), type=list[Concept])
+    return msgspec.json.decode((PROTOCOL_DIR / "concepts.json").read_bytes(), type=list[Concept])
 
 
 @cache
 def texts() -> Texts:
     """The texts that evaluation uses."""
-    return msgspec.json.decode((SPLITS_DIR / "texts.json").read_bytes(), type=Texts)
+    return msgspec.json.decode((PROTOCOL_DIR / "texts.json").read_bytes(), type=Texts)
 
 
 def styles(split: str) -> dict[str, str]:
@@ -66,4 +66,4 @@ def voices(split: str) -> dict[str, str]:
 
 @cache
 def _families(file_name: str) -> dict[str, dict[str, str]]:
-    return msgspec.json.decode((SPLITS_DIR / file_name).read_bytes(), type=dict[str, dict[str, str]])
+    return msgspec.json.decode((PROTOCOL_DIR / file_name).read_bytes(), type=dict[str, dict[str, str]])

@@ -8,9 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+
+from syncline.errors import MediaError
 
 Modality = str
 """`image`, `text` or `audio`."""
@@ -76,3 +78,63 @@ class Model(ABC):
 
     def warm_up(self) -> None:  # noqa: B027  (a model may do without)
         """Called once on the model's thread before the worker is ready."""
+
+
+class TimedWord(NamedTuple):
+    """A word of a transcript and when it is said, in milliseconds from the start of the clip; `score` in [0, 1]."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What an event says, as text: `score` in [0, 1], the `language` (BCP 47, "" if not known), words with times."""
+
+    text: str
+    score: float
+    language: str = ""
+    words: tuple[TimedWord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What an event says, as sound: float32 (n_samples,) in [-1, 1] at `sample_rate_hz`."""
+
+    samples: np.ndarray[Any, Any]
+    sample_rate_hz: int
+    language: str = ""
+
+
+ConverterKind = Literal["caption", "transcript", "speech"]
+"""What a converter makes: a picture's caption, speech's transcript, a text's speech."""
+
+
+class Converter(ABC):
+    """A model that turns one event into another form. `name` and `version` stand in every conversion.
+
+    modality: of the events that it takes. kind: what it makes of them; `transcript` and `caption` are `Text`, `speech`
+    is `Speech`.
+    """
+
+    name: str
+    version: str
+    kind: ConverterKind
+    modality: Modality
+
+    @abstractmethod
+    def prepare(self, data: bytes, content_type: str, language: str | None) -> Prepared:
+        """Media bytes to what `run` wants; called on several threads at once; raises `MediaError`."""
+
+    @abstractmethod
+    def run(self, items: Sequence[Prepared]) -> Sequence[Text | Speech | MediaError]:
+        """Convert each item, in order; called on one thread at a time.
+
+        A `MediaError` in place of an answer says why that one item has none; one that is raised fails the batch, which
+        is halved until the item that cannot be answered stands alone.
+        """
+
+    def warm_up(self) -> None:  # noqa: B027  (a converter may do without)
+        """Called once on the converter's thread before the worker is ready."""
