@@ -24,7 +24,7 @@ from streams.kafka.log import LogTail
 from streams.kafka.publish import Producer
 from streams.kafka.watch import HighWaters, LagWatch, wait_for_topics, watch_partitions
 from streams.metrics.sources import Sources
-from streams.model.runner import ModelRunner
+from streams.model.fusing import ModelRunner
 from streams.partition.decode import Decoder
 from streams.partition.hub import Hub
 from streams.partition.parts import Fuse, Parts

@@ -11,7 +11,7 @@ from streams.kafka.publish import Producer
 from streams.kafka.watch import LagWatch
 from streams.metrics.busy import BusyShare
 from streams.metrics.meter import Meter
-from streams.model.runner import ModelRunner
+from streams.model.fusing import ModelRunner
 from streams.partition.decode import Decoder
 from streams.partition.hub import Hub
 from streams.settings import WorkerSettings

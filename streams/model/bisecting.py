@@ -85,7 +85,7 @@ class Bisector(Generic[T, R]):
         try:
             results = await self._run([entry.item for entry in part])
             if len(results) != len(part):
-                raise ValueError(f"the model gave {len(results)} results for {len(part)} sets")
+                raise ValueError(f"the model gave {len(results)} results for {len(part)} items")
         except Exception as error:
             self._stats.n_failed_runs += 1
             return error

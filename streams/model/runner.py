@@ -1,6 +1,6 @@
-"""Runs a model for many callers: batcher in front, one thread per device behind.
+"""Runs a model for many callers: batcher in front, one thread behind.
 
-await fuse(members) -> Batcher -> ModelThread -> Model.run -> check_answer -> Fusion
+await ask(item, cost) -> Batcher -> ModelThread: run, check -> answer
 """
 
 from __future__ import annotations
@@ -8,20 +8,33 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from models.interface import Fusion, Member, Model
 from streams.batching import Batcher
 from streams.clock import Clock, SystemClock
-from streams.model.answers import check_answer
 from streams.model.batch_settings import BatchSettings
 from streams.model.batch_stats import BatchStats
 from streams.model.thread import ModelThread
 from syncline.errors import SettingsError, SynclineError
 
-MemberSet = Sequence[Member]
+
+class Runnable(Protocol):
+    """What is run: a model or a converter."""
+
+    def run(self, items: Sequence[Any], /) -> Sequence[Any]:
+        """Answer each item, in order."""
+        ...
+
+    def warm_up(self) -> None:
+        """Called once before the first `run`."""
+        ...
+
+
+M = TypeVar("M", bound=Runnable)
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,23 +69,34 @@ class RunnerHealth:
     down_s: float
 
 
-class ModelRunner:
-    """One model on one device."""
+class Runner(Generic[M, T, R]):
+    """One model on one thread. `check` makes of what the model said of an item the answer to its caller, or raises
+    ValueError or TypeError where nobody could use it; it runs on the model's thread too.
+
+    niceness: how far the thread stands back for others where the system can tell threads apart (Linux), 0 to 19.
+    """
 
     def __init__(
-        self, load: Callable[[], Model], settings: RunnerSettings | None = None, clock: Clock | None = None
+        self,
+        load: Callable[[], M],
+        check: Callable[[Any, T], R],
+        settings: RunnerSettings | None = None,
+        clock: Clock | None = None,
+        *,
+        name: str = "model",
+        niceness: int = 0,
     ) -> None:
-        self._load = load
+        self._load, self._check = load, check
         self._settings = settings or RunnerSettings()
         self._clock = clock or SystemClock()
-        self._thread = ModelThread(clock=self._clock)
-        self._batcher: Batcher[MemberSet, Fusion] = Batcher(self._run, self._probe, self._settings.batch, self._clock)
-        self._model: Model | None = None
-        self._answered: MemberSet | None = None
+        self._thread = ModelThread(name, self._clock, niceness)
+        self._batcher: Batcher[T, R] = Batcher(self._run, self._probe, self._settings.batch, self._clock)
+        self._model: M | None = None
+        self._answered: T | None = None
 
     @property
-    def model(self) -> Model:
-        """The model, for its name, version and `prepare`. Raises `SynclineError` before `start` is done."""
+    def model(self) -> M:
+        """What is run, for its name, version and `prepare`. Raises `SynclineError` before `start` is done."""
         if self._model is None:
             raise SynclineError("the model is not loaded yet")
         return self._model
@@ -84,12 +108,12 @@ class ModelRunner:
 
     @property
     def n_queued(self) -> int:
-        """Sets that wait for the device."""
+        """Items that wait for the device."""
         return self._batcher.n_queued
 
     @property
     def n_running(self) -> int:
-        """Sets of the batch that is on the device."""
+        """Items of the batch that is on the device."""
         return self._batcher.n_running
 
     @property
@@ -103,13 +127,13 @@ class ModelRunner:
         self._model = await self._thread.call(self._load_and_warm_up)
         self._batcher.start()
 
-    async def fuse(self, members: MemberSet) -> Fusion:
-        """The model's answer to one set; waits its turn, and while the model fails on everything.
+    async def ask(self, item: T, cost: int) -> R:
+        """The answer to one item; waits its turn, and while the model fails on everything.
 
-        Raises `SetFailedError` where the model fails on this set alone (dead letter), `NoAnswerError` where the
+        Raises `SetFailedError` where the model fails on this item alone (dead letter), `NoAnswerError` where the
         runner was stopped before the model answered (nothing is known: acknowledge nothing).
         """
-        return await self._batcher.submit(members, sum(member.prepared.cost for member in members))
+        return await self._batcher.submit(item, cost)
 
     def health(self) -> RunnerHealth:
         """How the model and its thread do at this moment."""
@@ -142,7 +166,7 @@ class ModelRunner:
             return f"a batch has been running for {busy_s:.0f} s"
         return ""
 
-    def _load_and_warm_up(self) -> Model:
+    def _load_and_warm_up(self) -> M:
         model = self._load()
         torch = _torch()
         if torch is not None and self._settings.n_torch_threads:
@@ -150,16 +174,25 @@ class ModelRunner:
         _without_gradients(model.warm_up)
         return model
 
-    async def _run(self, sets: list[MemberSet]) -> list[Fusion | Exception]:
-        fusions = await self._thread.call(lambda: _without_gradients(lambda: self.model.run(sets)))
-        if len(fusions) != len(sets):
-            raise ValueError(f"the model gave {len(fusions)} results for {len(sets)} sets")
-        answers = [_answer_or_error(fusion, len(members)) for fusion, members in zip(fusions, sets, strict=True)]
-        for members, answer in zip(sets, answers, strict=True):
+    async def _run(self, items: list[T]) -> list[R | Exception]:
+        answers = await self._thread.call(lambda: _without_gradients(lambda: self._run_and_check(items)))
+        for item, answer in zip(items, answers, strict=True):
             if not isinstance(answer, Exception):
-                self._answered = members
+                self._answered = item
                 break
         return answers
+
+    def _run_and_check(self, items: list[T]) -> list[R | Exception]:
+        said = self.model.run(items)
+        if len(said) != len(items):
+            raise ValueError(f"the model gave {len(said)} results for {len(items)} items")
+        return [self._answer_or_error(one, item) for one, item in zip(said, items, strict=True)]
+
+    def _answer_or_error(self, said: object, item: T) -> R | Exception:
+        try:
+            return self._check(said, item)
+        except (ValueError, TypeError) as error:
+            return error
 
     async def _probe(self) -> None:
         """Ask again what the model has answered before; before its first answer, warm it up again."""
@@ -169,13 +202,6 @@ class ModelRunner:
         (answer,) = await self._run([self._answered])
         if isinstance(answer, Exception):
             raise answer
-
-
-def _answer_or_error(fusion: object, n_members: int) -> Fusion | Exception:
-    try:
-        return check_answer(fusion, n_members)
-    except (ValueError, TypeError) as error:
-        return error
 
 
 def _torch() -> Any:

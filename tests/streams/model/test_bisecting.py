@@ -78,7 +78,7 @@ async def test_a_wrong_number_of_results_is_an_error(
     device.extra = extra
     answers = await asyncio.gather(*map(batcher.submit, (1, 2, 3)), return_exceptions=True)
     assert [str(answer) for answer in answers] == [
-        f"model_failed: ValueError: the model gave {1 + extra} results for 1 sets"
+        f"model_failed: ValueError: the model gave {1 + extra} results for 1 items"
     ] * 3
 
 

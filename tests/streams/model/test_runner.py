@@ -14,7 +14,8 @@ import pytest
 
 from models.interface import Conversion, Fusion, Member, Model, Prepared
 from streams.model.batch_settings import BatchSettings
-from streams.model.runner import ModelRunner, RunnerSettings
+from streams.model.fusing import ModelRunner
+from streams.model.runner import RunnerSettings
 from syncline.errors import NoAnswerError, SetFailedError, SettingsError, SynclineError
 from tests.support.clock import HandClock, settle
 
