@@ -1,4 +1,4 @@
-"""Finds a converter by its spec: `transcript`, `transcript=whisper:FOLDER`, `speech=flite:slt`."""
+"""Finds a converter by its spec: `transcript`, `transcript=whisper:FOLDER`, `speech=python:my/voice.py:MyVoice`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import NamedTuple, cast
 
 from models.interface import Converter
+from models.own import find_class
+from syncline.converted import MODALITY_OF
 from syncline.errors import MissingExtraError, SettingsError
 
 
@@ -30,6 +32,9 @@ ENGINES: dict[str, dict[str, Engine]] = {
 }
 """Kind -> engine -> how it is opened. The first engine of a kind is what the kind's name alone means."""
 
+OWN = "python"
+"""The engine that is a class of one's own (models/own.py)."""
+
 
 class Spec(NamedTuple):
     """What to convert to, with which engine, and where that finds its model ("": the engine's own choice)."""
@@ -46,13 +51,17 @@ def parse_spec(text: str) -> Spec:
         raise SettingsError("convert", text, f"kinds: {', '.join(ENGINES)}")
     engine, _, where = how.partition(":")
     engine = engine or next(iter(ENGINES[kind]))
+    if engine == OWN:
+        return Spec(kind, engine, where)
     if engine not in ENGINES[kind]:
-        raise SettingsError("convert", text, f"{kind}=ENGINE with one of {', '.join(ENGINES[kind])}")
+        raise SettingsError("convert", text, f"{kind}=ENGINE with one of {', '.join(ENGINES[kind])}, {OWN}")
     return Spec(kind, engine, where or ENGINES[kind][engine].where)
 
 
 def open_converter(spec: Spec) -> Converter:
     """Open a converter; raises SettingsError for a model that cannot be used, MissingExtraError for a missing extra."""
+    if spec.engine == OWN:
+        return _checked(find_class("convert", spec.where, Converter)(), spec)
     engine = ENGINES[spec.kind][spec.engine]
     module_name, _, function = engine.factory.partition(":")
     try:
@@ -60,3 +69,11 @@ def open_converter(spec: Spec) -> Converter:
     except ImportError as error:
         raise MissingExtraError(f"{spec.kind}={spec.engine} ({error.name})", engine.extra) from error
     return cast("Converter", factory(spec.where))
+
+
+def _checked(converter: Converter, spec: Spec) -> Converter:
+    made = (converter.kind, converter.modality)
+    if made != (spec.kind, MODALITY_OF[spec.kind]):
+        takes = f"a converter of {MODALITY_OF[spec.kind]} to {spec.kind}; this one makes {made[0]} of {made[1]}"
+        raise SettingsError("convert", spec.where, takes)
+    return converter

@@ -75,5 +75,6 @@ class Ending:
         works = [end_tasks([starting]), *(close() for close in reversed(self.closers))]
         hanging = await self._deadline.wait(works, DISCONNECT_UNTIL)
         decodes = sources.decoder is not None and sources.decoder.oldest_start_s is not None
-        runs = sources.runner is not None and sources.runner.health().busy_s > 0
+        runners = [*sources.conversions.runners, *([] if sources.runner is None else [sources.runner])]
+        runs = any(runner.health().busy_s > 0 for runner in runners)
         self.hangs |= bool(hanging) or decodes or runs

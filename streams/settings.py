@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from models.converters import Spec, parse_spec
 from streams.health.readiness import LagLimits
 from streams.join.settings import JoinSettings
 from streams.model.batch_settings import BatchSettings
@@ -23,6 +24,7 @@ _AT_LEAST = {
     "stop_limit_ms": 100,
     "n_torch_threads": 0,
     "max_run_ms": 1,
+    "convert_max_run_ms": 1,
     "max_stall_ms": 1,
     "not_live_exit_ms": 0,
     "ready_max_lag_records": 0,
@@ -38,7 +40,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     that is told to stop is gone, whatever hangs. `ready_max_lag_*`: not ready while a topic's partition is further
     behind; by default no limit, because readiness paces updates, which a backlog must not stop.
     `max_stall_ms`, `not_live_exit_ms`: when a worker is not live, and when it ends for that (docs/operations.md).
-    `batch_*`: limits of the model's batcher (streams/batching.py).
+    `batch_*`: limits of the model's batcher (streams/batching.py). `convert`: what single events are converted to, each
+    `KIND[=ENGINE[:WHERE]]` (models/converters.py); `convert_max_*`: limits of each converter's batches.
     Raises `SettingsError` with the setting, what it got and what it takes.
     """
 
@@ -66,6 +69,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     batch_max_items: int = 32
     batch_max_cost: int = 16_000_000
     batch_max_wait_ms: int = 0
+    convert: tuple[str, ...] = ()
+    convert_max_items: int = 8
+    convert_max_cost: int = 60_000
+    convert_max_run_ms: int = 600_000
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -82,7 +89,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("heartbeat_ms", self.heartbeat_ms, "at most a third of session_timeout_ms")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise SettingsError("log_level", self.log_level, "debug, info, warning, error")
-        _ = self.runner  # checks its own part
+        kinds = [spec.kind for spec in self.converters]
+        if len(set(kinds)) < len(kinds):
+            raise SettingsError("convert", ",".join(self.convert), "each kind once")
+        _ = self.runner, self.converter_runner  # check their own part
 
     @property
     def lag_limits(self) -> LagLimits:
@@ -90,15 +100,25 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return LagLimits(self.ready_max_lag_records, self.ready_max_lag_ms)
 
     @property
+    def converters(self) -> list[Spec]:
+        """What single events are converted to, and by what."""
+        return [parse_spec(text) for text in self.convert]
+
+    @property
     def runner(self) -> RunnerSettings:
         """How the model is run."""
-        try:
-            batch = BatchSettings(
-                max_items=self.batch_max_items,
-                max_cost=self.batch_max_cost,
-                max_wait_ms=self.batch_max_wait_ms,
-                max_queued=4 * self.batch_max_items,
-            )
-        except SettingsError as error:
-            raise SettingsError(f"batch_{error.name}", error.got, error.takes) from error
+        batch = _batch("batch", self.batch_max_items, self.batch_max_cost, self.batch_max_wait_ms)
         return RunnerSettings(n_torch_threads=self.n_torch_threads, max_run_ms=self.max_run_ms, batch=batch)
+
+    @property
+    def converter_runner(self) -> RunnerSettings:
+        """How each converter is run."""
+        batch = _batch("convert", self.convert_max_items, self.convert_max_cost, 0)
+        return RunnerSettings(n_torch_threads=self.n_torch_threads, max_run_ms=self.convert_max_run_ms, batch=batch)
+
+
+def _batch(prefix: str, max_items: int, max_cost: int, max_wait_ms: int) -> BatchSettings:
+    try:
+        return BatchSettings(max_items=max_items, max_cost=max_cost, max_wait_ms=max_wait_ms, max_queued=4 * max_items)
+    except SettingsError as error:
+        raise SettingsError(f"{prefix}_{error.name}", error.got, error.takes) from error

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from models import registry
 from models.interface import Model
 from streams.ending import Ending
 from streams.health.state import Health
@@ -23,8 +22,8 @@ from streams.kafka.faust import driver as faust_driver
 from streams.kafka.log import LogTail
 from streams.kafka.publish import Producer
 from streams.kafka.watch import HighWaters, LagWatch, wait_for_topics, watch_partitions
+from streams.loading import load_converters, load_model
 from streams.metrics.sources import Sources
-from streams.model.fusing import ModelRunner
 from streams.partition.decode import Decoder
 from streams.partition.hub import Hub
 from streams.partition.parts import Fuse, Parts
@@ -39,8 +38,6 @@ log = logging.getLogger(__name__)
 
 RECOVERIES_AT_ONCE = 4
 CHECK_S = 0.5
-NULL = "null"
-"""The model without an opinion: its sets need no turn on the model's thread."""
 
 
 def now_ms() -> int:
@@ -102,7 +99,8 @@ class Worker:
     async def _start(self) -> SynclineApp:
         """Everything up to the application, which is not started yet."""
         settings, topic, closers = self._settings, self._settings.topic_prefix + DECISIONS, self.ending.closers
-        model, fuse = await self._load_model()
+        model, fuse = await load_model(self._sources, closers)
+        await load_converters(self._sources, closers)
         n_partitions = await wait_for_topics(
             self._cluster, settings.topic_prefix, settings.group, self._say_why_it_waits
         )
@@ -122,15 +120,6 @@ class Worker:
         background = self._start_background(app, parts, n_partitions, tail)
         closers.append(lambda: self._end(background))
         return app
-
-    async def _load_model(self) -> tuple[Model, Fuse | None]:
-        self._sources.starting = f"loading model {self._settings.model}"
-        if self._settings.model == NULL:
-            return registry.load(NULL), None
-        self._sources.runner = runner = ModelRunner(lambda: registry.load(self._settings.model), self._settings.runner)
-        self.ending.closers.append(runner.close)
-        await runner.start()
-        return runner.model, runner.fuse
 
     def _say_why_it_waits(self, trouble: str) -> None:
         if trouble != self._sources.starting:
@@ -175,6 +164,7 @@ class Worker:
             resolve=lambda epoch, topic, p, at: app.batches.resolve(epoch, faust_driver.TP(prefix + topic, p), at),
             fetched_high_water=lambda topic, p: app.batches.fetched_high_water(faust_driver.TP(prefix + topic, p)),
             on_broken=self._on_broken,
+            conversions=self._sources.conversions,
             meter=self._sources.meter,
         )
 

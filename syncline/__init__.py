@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from syncline.arrays import Array
     from syncline.consumer import ConsumerProgress, Received, ResultConsumer
+    from syncline.converted import ConvertedAudio, ConvertedText
     from syncline.deadletters import DeadLetter
     from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError, SynclineError
     from syncline.events import MediaEvent
     from syncline.producer import Delivery, MediaProducer, ProducerProgress
-    from syncline.results import ConvertedText, FusedResult, Member, Unfused
+    from syncline.results import FusedResult, Member, Unfused
     from syncline.secret import Secret
     from syncline.security import SecuritySettings
 
@@ -26,6 +27,7 @@ __all__ = [
     "BrokerError",
     "ConsumerProgress",
     "ContractError",
+    "ConvertedAudio",
     "ConvertedText",
     "DeadLetter",
     "Delivery",
@@ -47,11 +49,12 @@ __all__ = [
 _HOME = {
     "arrays": ("Array",),
     "consumer": ("ConsumerProgress", "Received", "ResultConsumer"),
+    "converted": ("ConvertedAudio", "ConvertedText"),
     "deadletters": ("DeadLetter",),
     "errors": ("BrokerError", "ContractError", "NewerVersionError", "SettingsError", "SynclineError"),
     "events": ("MediaEvent",),
     "producer": ("Delivery", "MediaProducer", "ProducerProgress"),
-    "results": ("ConvertedText", "FusedResult", "Member", "Unfused"),
+    "results": ("FusedResult", "Member", "Unfused"),
     "secret": ("Secret",),
     "security": ("SecuritySettings",),
 }

@@ -20,6 +20,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from syncline import contract as c
 from syncline.acls import Need, needs_of
 from syncline.cluster import Cluster
+from syncline.converted import ConvertedAudio, ConvertedText, decode_converted, decode_converted_audio
 from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
 from syncline.fetched import read_any_batch
@@ -32,20 +33,18 @@ from syncline.kafka import (
     start_error,
     stop_consumer,
 )
-from syncline.results import (
-    ConvertedText,
-    FusedResult,
-    Unfused,
-    check_version,
-    decode_converted,
-    decode_fused,
-    decode_unfused,
-)
+from syncline.results import FusedResult, Unfused, check_version, decode_fused, decode_unfused
 from syncline.security import SecuritySettings
 
-Result = FusedResult | ConvertedText | Unfused | DeadLetter
-READABLE_TOPICS = (c.FUSED, c.CONVERTED_TEXT, c.UNFUSED, c.DEADLETTER)
+Result = FusedResult | ConvertedText | ConvertedAudio | Unfused | DeadLetter
+READABLE_TOPICS = (c.FUSED, c.CONVERTED_TEXT, c.CONVERTED_AUDIO, c.UNFUSED, c.DEADLETTER)
 DEFAULT_REMEMBERED_IDS = 100_000
+_DECODE: dict[str, Callable[[bytes], Result]] = {
+    c.FUSED: decode_fused,
+    c.CONVERTED_TEXT: decode_converted,
+    c.CONVERTED_AUDIO: decode_converted_audio,
+    c.UNFUSED: decode_unfused,
+}
 COMMIT_INTERVAL_S = 5.0
 LEAVE_LIMIT_S = 10.0
 """For so long a broker may take to let a consumer leave its group."""
@@ -255,10 +254,7 @@ class ResultConsumer:
 def _decode(topic: str, record: Any) -> Result:
     if topic == c.DEADLETTER:
         return decode_dead_letter(record.key, record.value, record.headers)
-    value: bytes = record.value or b""
-    if topic == c.FUSED:
-        return decode_fused(value)
-    return decode_converted(value) if topic == c.CONVERTED_TEXT else decode_unfused(value)
+    return _DECODE[topic](record.value or b"")
 
 
 def _check_settings(topics: Sequence[str], start: str, remember_ids: int) -> None:

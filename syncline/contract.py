@@ -49,7 +49,7 @@ H_TRACESTATE = "tracestate"
 H_DATAREF = "ce_dataref"
 H_RETRIES = "ce_retries"
 H_RETRY_OF = "ce_retryof"
-# Headers that only unfused and dead-letter records have.
+# Headers that only what the service writes has: unfused and dead-letter records, and (the set's id) conversions.
 H_REASON = "ce_reason"
 H_DETAIL = "ce_detail"
 H_LATE_BY_MS = "ce_latebyms"
@@ -67,6 +67,7 @@ MEDIA_TYPES = {modality: f"syncline.media.{modality}.v{VERSION}" for modality in
 
 FUSED_TYPE = f"syncline.results.fused.v{VERSION}"
 CONVERTED_TEXT_TYPE = f"syncline.converted.text.v{VERSION}"
+CONVERTED_AUDIO_TYPE = f"syncline.converted.audio.v{VERSION}"
 UNFUSED_TYPE = f"syncline.unfused.v{VERSION}"
 DEADLETTER_TYPE = f"syncline.deadletter.v{VERSION}"
 

@@ -75,7 +75,7 @@ class SetFailedError(SynclineError):
     """The model fails on this one set while it answers others; `reason` is the dead-letter reason."""
 
     def __init__(self, detail: str) -> None:
-        self.reason = "model_failed"
+        self.reason, self.detail = "model_failed", detail
         super().__init__(f"{self.reason}: {detail}")
 
 

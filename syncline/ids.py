@@ -48,7 +48,7 @@ def result_id(stream: str, strategy: str, members: Iterable[tuple[str, int, str,
 
 
 def conversion_id(stream: str, lane: str, time_ms: int, source: str, event_id: str, kind: str) -> str:
-    """Id of a conversion (`kind` is `caption` or `transcript`) of one event, 32 hex digits.
+    """Id of a conversion (`kind` is `caption`, `transcript` or `speech`) of one event, 32 hex digits.
 
     The set that the event is in has no part in it: a shared event is converted once.
     """

@@ -1,4 +1,5 @@
-"""What the service writes: fused results, converted text, unfused records. Dead letters: `syncline.deadletters`.
+"""What the service writes: fused results and unfused records. Conversions: `syncline.converted`, dead letters:
+`syncline.deadletters`.
 
 Values are MessagePack maps (any MessagePack library reads them), headers are CloudEvents, ids are deterministic
 (`syncline.ids`): a repeat after a crash has the id of the first. Fields are only ever added, with a default.
@@ -20,7 +21,6 @@ from syncline.timestamps import format_time
 Outcome = Literal["complete", "partial"]
 SetReason = Literal["complete", "watermark", "timeout", "pressure"]
 UnfusedReason = Literal["late", "unmatched", "duplicate", "unexpected"]
-ConversionKind = Literal["caption", "transcript"]
 
 
 class Record(NamedTuple):
@@ -80,27 +80,6 @@ class FusedResult(msgspec.Struct, frozen=True, kw_only=True):
     timings_ms: dict[str, float] = {}
 
 
-class ConvertedText(msgspec.Struct, frozen=True, kw_only=True):
-    """What one event of a fused set says, as text: a picture's caption, speech's transcript; `score` in [0, 1]."""
-
-    id: str
-    stream: str
-    lane: str
-    modality: str
-    source: str
-    event_id: str
-    topic: str
-    partition: int
-    offset: int
-    time_ms: int
-    kind: ConversionKind
-    text: str
-    score: float
-    duration_ms: int = 0
-    language: str = ""
-    model: ModelInfo | None = None
-
-
 class Unfused(msgspec.Struct, frozen=True, kw_only=True):
     """An event that is in no set, and why. Its payload stays in its topic at (partition, offset)."""
 
@@ -124,7 +103,6 @@ _SOURCE = c.RESULT_SOURCE.encode()
 _CONTENT_TYPE = c.MSGPACK_TYPE.encode()
 _ENCODER = msgspec.msgpack.Encoder()
 _FUSED = msgspec.msgpack.Decoder(FusedResult)
-_CONVERTED = msgspec.msgpack.Decoder(ConvertedText)
 _UNFUSED = msgspec.msgpack.Decoder(Unfused)
 _VERSIONED = re.compile(r"syncline\..+\.v([1-9][0-9]{0,3})")
 _T = TypeVar("_T")
@@ -159,12 +137,6 @@ def encode_fused(result: FusedResult, traceparent: str = "", tracestate: str = "
     return Record(c.FUSED, result.stream.encode(), _ENCODER.encode(result), headers)
 
 
-def encode_converted(text: ConvertedText, traceparent: str = "", tracestate: str = "") -> Record:
-    """A conversion as the record to send to `converted.text`."""
-    headers = result_headers(text.id, c.CONVERTED_TEXT_TYPE, text.stream, text.time_ms, traceparent, tracestate)
-    return Record(c.CONVERTED_TEXT, text.stream.encode(), _ENCODER.encode(text), headers)
-
-
 def check_version(headers: Iterable[tuple[str, bytes | None]]) -> None:
     """Raise `NewerVersionError` where the headers of a result say that it is of a version that is not known here."""
     kind = next(((value or b"").decode(errors="replace") for name, value in headers if name == c.H_TYPE), "")
@@ -175,20 +147,15 @@ def check_version(headers: Iterable[tuple[str, bytes | None]]) -> None:
 
 def decode_fused(value: bytes) -> FusedResult:
     """A value of `results.fused`; raises `ContractError("bad_result")`. `embedding` keeps `value` alive."""
-    result = _decode(_FUSED, value)
+    result = decode_value(_FUSED, value)
     if result.embedding is not None:
         result.embedding.check()
     return result
 
 
-def decode_converted(value: bytes) -> ConvertedText:
-    """A value of `converted.text`; raises `ContractError("bad_result")`."""
-    return _decode(_CONVERTED, value)
-
-
 def decode_unfused(value: bytes) -> Unfused:
     """A value of `unfused`; raises `ContractError("bad_result")`."""
-    return _decode(_UNFUSED, value)
+    return decode_value(_UNFUSED, value)
 
 
 def encode_map(value: Any) -> bytes:
@@ -196,7 +163,8 @@ def encode_map(value: Any) -> bytes:
     return _ENCODER.encode(value)
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[_T], value: bytes) -> _T:
+def decode_value(decoder: msgspec.msgpack.Decoder[_T], value: bytes) -> _T:
+    """A value of a result topic; raises `ContractError("bad_result")`."""
     try:
         return decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

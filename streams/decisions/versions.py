@@ -14,8 +14,11 @@ import re
 from syncline.errors import NewerVersionError
 
 HEADER = "syncline_log_version"
-MAJOR, MINOR = 1, 1
-"""What this code writes. It reads every minor version of `MAJOR` and of the majors before it."""
+MAJOR, MINOR = 1, 2
+"""What this code writes. It reads every minor version of `MAJOR` and of the majors before it.
+
+1.2 differs from 1.1 in results alone: conversions say more, and there are ones in sound.
+"""
 
 _VERSION = re.compile(rb"([1-9][0-9]{0,3})\.([0-9]{1,4})")
 

@@ -7,7 +7,8 @@ from statistics import median, quantiles
 
 from streams.demo.scenario import Planned
 from syncline.consumer import Received
-from syncline.results import ConvertedText, FusedResult, Unfused
+from syncline.converted import ConvertedText
+from syncline.results import FusedResult, Unfused
 
 Origin = tuple[str, int, int]
 """(unprefixed topic, partition, offset) of a record."""

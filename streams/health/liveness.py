@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from streams.health.readiness import STALE_AFTER_MS
 from streams.health.stuck import Stuck
 from streams.metrics.sources import Sources
+from streams.model.runner import Runner
 from syncline.contract import DECISIONS
 
 LOOK_EVERY_MS = 500
@@ -60,6 +61,9 @@ def ended(sources: Sources) -> Iterator[tuple[str, str]]:
     """What has ended, or hangs in its thread, as (name, reason)."""
     if sources.runner is not None and (why := sources.runner.health().not_live):
         yield "model", why
+    for converter in sources.conversions.runners:
+        if why := converter.health().not_live:
+            yield f"convert {converter.kind}", f"{converter.kind}: {why}"
     if sources.starting:
         return
     if sources.tail is not None and (sources.tail.task is None or sources.tail.task.done()):
@@ -71,22 +75,21 @@ def ended(sources: Sources) -> Iterator[tuple[str, str]]:
 
 def signs_of_life(sources: Sources) -> Iterator[Sign]:
     """What must go on."""
-    yield from _model(sources)
+    if sources.runner is not None:
+        yield _batcher("batcher", "sets wait for the model", sources.runner, sources.settings.batch_max_wait_ms)
+    for converter in sources.conversions.runners:
+        yield _batcher(f"convert {converter.kind}", f"events wait for {converter.kind}", converter)
     if not sources.starting:
         yield from _decoding(sources)
         yield from _reading(sources)
 
 
-def _model(sources: Sources) -> Iterator[Sign]:
-    runner = sources.runner
-    if runner is None:
-        return
+def _batcher(name: str, what_waits: str, runner: Runner[Any, Any, Any], patience_ms: int = 0) -> Sign:
     health = runner.health()
     # On the device it may take its time: that has a limit of its own, max_run_ms. A model that is down is probed.
     waits = runner.n_queued + runner.n_running > 0 and not health.busy_s and not health.down_s
     progress = runner.stats.n_batches, runner.stats.runs_ms.n
-    why = "sets wait for the model, and the batcher has sent it none"
-    yield Sign("batcher", waits, progress, why, sources.settings.batch_max_wait_ms)
+    return Sign(name, waits, progress, f"{what_waits}, and the batcher has sent it none", patience_ms)
 
 
 def _decoding(sources: Sources) -> Iterator[Sign]:

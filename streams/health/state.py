@@ -63,6 +63,9 @@ class Health:
         yield from sources.hub.reasons()
         if sources.runner is not None and (why := sources.runner.health().not_ready):
             yield why
+        for converter in sources.conversions.runners:
+            if why := converter.health().not_ready:
+                yield f"{converter.kind}: {why}"
         if sources.tail is not None and sources.tail.failing:
             yield f"the decision log cannot be read: {sources.tail.failing}"
         if sources.access is not None and sources.access.refused:

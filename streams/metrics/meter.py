@@ -39,7 +39,7 @@ class Meter:
             self.event_lag_ms[topic] = _wall_ms() - item.time_ms
 
     def published(self, tasks: Sequence[Task]) -> None:
-        """Everything of these tasks is on the broker."""
+        """The results of these tasks are on the broker, whatever is still being converted."""
         now_ms = _wall_ms()
         for task in tasks:
             decision = task.decision

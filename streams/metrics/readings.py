@@ -37,7 +37,7 @@ class Reading(NamedTuple):
 
 def read_all(sources: Sources) -> Iterator[Reading]:
     """Every value that there is now."""
-    for read in (_reading, _held, _join, _decisions, _model, _outcomes, _output, _worker):
+    for read in (_reading, _held, _join, _decisions, _model, _conversions, _outcomes, _output, _worker):
         yield from read(sources)
 
 
@@ -124,6 +124,19 @@ def _model(sources: Sources) -> Iterator[Reading]:
     yield Reading("device_busy_seconds_total", (), runner.busy_s)
     yield Reading("device_busy_ratio", (), sources.busy.share)
     yield Reading("model_down_seconds", (), runner.health().down_s)
+
+
+def _conversions(sources: Sources) -> Iterator[Reading]:
+    conversions = sources.conversions
+    for runner in conversions.runners:
+        kind = runner.kind
+        for outcome in ("made", "refused"):
+            yield Reading("conversions_total", (kind, outcome), conversions.made[kind, outcome])
+        yield Reading("conversion_seconds", (kind,), conversions.took_ms[kind])
+        yield Reading("converter_batch_seconds", (kind,), runner.stats.runs_ms)
+        yield Reading("converter_queue_depth", (kind,), runner.n_queued)
+        yield Reading("converter_busy_seconds_total", (kind,), runner.busy_s)
+        yield Reading("converter_down_seconds", (kind,), runner.health().down_s)
 
 
 def _outcomes(sources: Sources) -> Iterator[Reading]:

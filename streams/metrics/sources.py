@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from streams.convert.conversions import Conversions
 from streams.kafka.access import AccessWatch
 from streams.kafka.log import LogTail
 from streams.kafka.publish import Producer
@@ -38,6 +39,7 @@ class Sources:
     decoder: Decoder | None = None
     producer: Producer | None = None
     runner: ModelRunner | None = None
+    conversions: Conversions = field(default_factory=Conversions)
     model: ModelInfo | None = None
     tail: LogTail | None = None
     lag_watch: LagWatch | None = None

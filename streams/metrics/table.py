@@ -85,6 +85,18 @@ MODEL = (
     _metric("model_down_seconds", "gauge", "For how long the model has failed on everything; 0 while it answers."),
 )
 
+CONVERSION = (
+    _metric("conversions_total", "counter", "Events that were converted, or refused with a reason.", "kind",
+            "outcome"),
+    _metric("conversion_seconds", "histogram", "From the event's outcome to its conversion: decoding, waiting, "
+            "running.", "kind"),
+    _metric("converter_batch_seconds", "histogram", "One call of a converter.", "kind"),
+    _metric("converter_queue_depth", "gauge", "Events that wait for a converter.", "kind"),
+    _metric("converter_busy_seconds_total", "counter", "Time in which a converter ran; its rate is its load.", "kind"),
+    _metric("converter_down_seconds", "gauge", "For how long a converter has failed on everything; 0 while it "
+            "answers.", "kind"),
+)  # fmt: skip
+
 OUTPUT = (
     _metric("sets_total", "counter", "Sets whose results, or whose members as dead letters, are on the broker.",
             "outcome"),
@@ -113,5 +125,5 @@ WORKER = (
     _metric("model", "info", "The model at work.", "name", "version"),
 )  # fmt: skip
 
-TABLE: tuple[Metric, ...] = (*READING, *JOIN, *DECISIONS, *MODEL, *OUTPUT, *WORKER)
+TABLE: tuple[Metric, ...] = (*READING, *JOIN, *DECISIONS, *MODEL, *CONVERSION, *OUTPUT, *WORKER)
 """In the order in which /metrics shows them."""

@@ -11,12 +11,12 @@ import numpy as np
 
 from models.interface import Conversion, Fusion
 from syncline.arrays import from_numpy
+from syncline.converted import TextKind
 from syncline.errors import ContractError
-from syncline.results import ConversionKind
 
 MAX_ANSWER_BYTES = 512 * 1024
 """Of one set's embedding, labels and texts: with the members a result stays below the 1 MiB that topics take."""
-_KINDS: tuple[str, ...] = get_args(ConversionKind)
+_KINDS: tuple[str, ...] = get_args(TextKind)
 
 
 def check_answer(fusion: object, n_members: int) -> Fusion:

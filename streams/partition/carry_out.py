@@ -1,15 +1,22 @@
-"""Carries out the confirmed decisions of one partition number: fuse, then publish; tells the owner what came of it."""
+"""Carries out the confirmed decisions of one partition number: fuse, publish, convert; tells the owner what came of it.
+
+A set is published when its turn has come, its conversions when they are made: a slow converter holds up no set. All
+of it must be on the broker before the set's records are resolved.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from models.interface import Fusion, Member
+from streams.convert.conversions import Wanted
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Task
-from streams.kafka.publish import Outbox
+from streams.kafka.outbox import Outbox, Pending
 from streams.partition.outputs import Outputs
 from streams.partition.parts import Fuse, Parts
 from syncline.errors import NoAnswerError, SetFailedError
@@ -30,9 +37,14 @@ class Carrier:
     def __init__(self, parts: Parts, partition: int, owner: PartitionOwner, schedule: Schedule, spawn: Spawn) -> None:
         self._partition, self._owner, self._schedule, self._spawn = partition, owner, schedule, spawn
         self._model, self._meter = parts.fuse, parts.meter
-        self._outputs = Outputs(partition, parts.settings.join.size_ms, parts.model_info)
-        prefix = parts.settings.topic_prefix
-        self._outbox = Outbox(parts.producer, prefix, partition, self._on_published, parts.on_broken)
+        self._conversions = parts.conversions
+        size_ms, prefix = parts.settings.join.size_ms, parts.settings.topic_prefix
+        self._outputs = Outputs(partition, size_ms, parts.model_info, self._conversions.kinds)
+        self._outbox = Outbox(
+            parts.producer, prefix, partition, self._meter.published, self._on_published, parts.on_broken
+        )
+        self.n_converting = 0
+        """Tasks of which something is being converted."""
         self._answers: dict[Task, Fusion] = {}
         self._closed = self._finishing = False
 
@@ -80,13 +92,30 @@ class Carrier:
         self._schedule()
 
     def publish(self, tasks: Iterable[Task]) -> None:
-        """Hand what these tasks publish to the producer, in this order."""
+        """Hand what these tasks publish to the producer, in this order, and begin with their conversions."""
         for task in () if self._finishing else tasks:
-            self._outbox.put(task, self._outputs.of(task, self._answers.pop(task, None)))
+            records = self._outputs.of(task, self._answers.pop(task, None))
+            wanted = self._conversions.of(task, partial(self._outputs.set_id, task))
+            pending = self._outbox.put(task, records, n_later=len(wanted))
+            if wanted:
+                self._spawn(self._convert(pending, wanted))
+
+    async def _convert(self, pending: Pending, wanted: Sequence[Wanted]) -> None:
+        self.n_converting += 1
+        try:
+            await asyncio.gather(*(self._convert_one(pending, one) for one in wanted))
+        except NoAnswerError:
+            return  # the service stops; whoever takes over converts it
+        finally:
+            self.n_converting -= 1
+
+    async def _convert_one(self, pending: Pending, wanted: Wanted) -> None:
+        record = await self._conversions.make(wanted, self._partition)
+        if not self._finishing and not self._closed:
+            self._outbox.add(pending, record)
 
     def _on_published(self, tasks: list[Task]) -> None:
         if not self._closed:
-            self._meter.published(tasks)
             self._owner.on_published(tasks)
             self._schedule()
 

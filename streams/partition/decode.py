@@ -41,12 +41,13 @@ class Payload:
     """What is kept of a record until its outcome is on the broker.
 
     `raw` is aiokafka's record, needed for a dead letter; `event` is there if its headers are valid, `prepared` if
-    its media are too.
+    its media are too. `is_converted`: its conversions are made, or being made.
     """
 
     raw: Any
     event: MediaEvent | None = None
     prepared: Prepared | None = None
+    is_converted: bool = False
 
 
 class Decoder:

@@ -5,17 +5,21 @@
          --> a snapshot that names what is resolved
 
 Only what has been handed to the producer counts: a set that the model has not answered is left to the successor, which
-reads in the log what belongs to it.
+reads in the log what belongs to it. So is one whose conversions are not made, which is then published twice: slow
+converters are waited for as long as there is time, and no longer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
 from streams.decisions.owner import PartitionOwner
 from streams.partition.carry_out import Carrier
+
+log = logging.getLogger(__name__)
 
 LOOK_S = 0.005
 SETTLE_S = 1.0
@@ -55,6 +59,9 @@ class Handover:
         if self._owner.state != "owning":
             return ["the decision log is another worker's"]
         n_left = self._owner.standing.n_to_carry_out
+        if 0 < n_left <= self._carrier.n_converting:
+            log.info("%d results are out and their conversions are not made: who comes next says both again", n_left)
+            return []
         return [f"{n_left} decisions were not carried out" if n_left else "decisions were not confirmed by the log"]
 
     async def _until(self, done: Callable[[], bool], more_s: float) -> bool:

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from models.interface import Fusion
+from models.interface import Fusion, Text
+from streams.convert.records import converted_record
 from streams.decisions.records import Held, Task
 from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
 from streams.partition.decode import Payload
 from syncline.arrays import from_numpy
 from syncline.deadletters import encode_dead_letter, encode_unfused
-from syncline.ids import conversion_id, record_id, result_id
-from syncline.results import (
-    ConvertedText,
-    FusedResult,
-    Member,
-    ModelInfo,
-    Record,
-    Unfused,
-    UnfusedReason,
-    encode_converted,
-    encode_fused,
-)
+from syncline.ids import record_id, result_id
+from syncline.results import FusedResult, Member, ModelInfo, Record, Unfused, UnfusedReason, encode_fused
 
 
 class Outputs:
-    """Builds the records to publish for the tasks of one partition number."""
+    """Builds the records to publish for the tasks of one partition number.
 
-    def __init__(self, partition: int, size_ms: int, model: ModelInfo) -> None:
+    `converted_elsewhere`: kinds of conversion that the worker's converters make.
+    """
+
+    def __init__(
+        self, partition: int, size_ms: int, model: ModelInfo, converted_elsewhere: Collection[str] = ()
+    ) -> None:
         self._partition, self._size_ms, self._model = partition, size_ms, model
+        self._converted_elsewhere = converted_elsewhere
 
     def of(self, task: Task, fusion: Fusion | None) -> list[Record]:
         """Every record that `task` publishes; `fusion` is there for a set that was fused."""
@@ -38,7 +35,7 @@ class Outputs:
         if isinstance(decision, SetDecision):
             if fusion is not None and task.failed is None:
                 return self._fused(decision, task, fusion)
-            return self._failed(decision, task)
+            return self._failed(task)
         (held,) = task.records
         if held is None:
             return []  # the record was deleted before its outcome was published: nothing is left to send
@@ -51,7 +48,6 @@ class Outputs:
     def _fused(self, decision: SetDecision, task: Task, fusion: Fusion) -> list[Record]:
         newest_ms, traceparent, tracestate = 0, "", ""
         members: list[Member] = []
-        parts: list[tuple[str, int, str, str]] = []
         for item, payload in _members(decision, task):
             event = payload.event
             members.append(
@@ -60,13 +56,12 @@ class Outputs:
                     item.time_ms, event.duration_ms, payload.prepared.words, event.retries,
                 )
             )  # fmt: skip
-            parts.append((item.lane, event.time_ms, event.source, event.id))
             newest_ms = max(newest_ms, item.append_ms)
             if event.traceparent and not traceparent:
                 traceparent, tracestate = event.traceparent, event.tracestate
         start_ms, end_ms = self._covered(decision)
         result = FusedResult(
-            id=result_id(decision.stream, decision.strategy, parts),
+            id=self.set_id(task),
             stream=decision.stream,
             start_ms=start_ms,
             end_ms=end_ms,
@@ -79,43 +74,36 @@ class Outputs:
             model=self._model,
             timings_ms={"since_append": float(max(0, int(time.time() * 1000) - newest_ms))},
         )
-        return [encode_fused(result, traceparent, tracestate), *self._conversions(decision, task, fusion)]
+        conversions = self._conversions(decision, task, fusion, result.id)
+        return [encode_fused(result, traceparent, tracestate), *conversions]
+
+    @staticmethod
+    def set_id(task: Task) -> str:
+        """The id of the set's fused result. Nobody knows the source and id of a member that is lost: the id is then
+        that of the ones that are left."""
+        decision = task.decision
+        if not isinstance(decision, SetDecision):
+            return ""
+        events = [(item.lane, payload.event) for item, payload in _members(decision, task) if payload.event]
+        parts = [(lane, event.time_ms, event.source, event.id) for lane, event in events]
+        return result_id(decision.stream, decision.strategy, parts)
 
     def _covered(self, decision: SetDecision) -> tuple[int, int]:
         if decision.strategy == "tumbling":
             return decision.start_ms, decision.start_ms + self._size_ms
         return min(item.time_ms for item in decision.members), max(item.end_ms for item in decision.members)
 
-    def _conversions(self, decision: SetDecision, task: Task, fusion: Fusion) -> Iterator[Record]:
+    def _conversions(self, decision: SetDecision, task: Task, fusion: Fusion, set_id: str) -> Iterator[Record]:
+        """What the model said of single members; a converter that makes the same kind knows better."""
         members = list(_members(decision, task)) if fusion.conversions else []
         for said in fusion.conversions:
-            item, payload = members[said.member]
-            event = payload.event
-            text = ConvertedText(
-                id=conversion_id(event.stream, item.lane, event.time_ms, event.source, event.id, said.kind),
-                stream=event.stream,
-                lane=item.lane,
-                modality=event.modality,
-                source=event.source,
-                event_id=event.id,
-                topic=item.topic,
-                partition=self._partition,
-                offset=item.offset,
-                time_ms=item.time_ms,
-                kind=said.kind,  # pyright: ignore[reportArgumentType]
-                text=said.text,
-                score=said.score,
-                duration_ms=event.duration_ms,
-                language=event.language,
-                model=self._model,
-            )
-            yield encode_converted(text, event.traceparent, event.tracestate)
+            if said.kind not in self._converted_elsewhere:
+                item, payload = members[said.member]
+                text = Text(said.text, said.score)
+                yield converted_record(payload.event, item, self._partition, said.kind, text, self._model, set_id)
 
-    def _failed(self, decision: SetDecision, task: Task) -> list[Record]:
-        # Nobody knows the source and id of a member that is lost: the id is then that of the ones that are left.
-        events = [(item.lane, payload.event) for item, payload in _members(decision, task) if payload.event]
-        parts = [(lane, event.time_ms, event.source, event.id) for lane, event in events]
-        set_id = result_id(decision.stream, decision.strategy, parts)
+    def _failed(self, task: Task) -> list[Record]:
+        set_id = self.set_id(task)
         return [
             self._dead_letter(held, task.failed or "model_failed", set_id) for held in task.records if held is not None
         ]

@@ -10,11 +10,11 @@ from streams.join.settings import JoinSettings
 from streams.verify.alone import PAYLOAD_REASONS
 from streams.verify.fact import Fact
 from streams.verify.facts import Facts
-from streams.verify.history import Converted, Fused, Single
+from streams.verify.history import Fused, Single
 from streams.verify.log import FoldedLog, Placed
 from streams.verify.report import Place
 from syncline.contract import DEADLETTER, FUSED, UNFUSED
-from syncline.ids import conversion_id, id_hash, record_id, result_id
+from syncline.ids import id_hash, record_id, result_id
 
 Places = tuple[Place, ...]
 
@@ -116,17 +116,6 @@ class Accounts:
             return False
         reasons = self._decided.failed.get(members_of(decision), set())
         return bool(reasons) and (single.reason in reasons or single.reason in PAYLOAD_REASONS)
-
-    def wrong_converted(self, text: Converted, fact: Fact) -> str:
-        """How a conversion differs from the member of a set that it is of."""
-        item = fact.item
-        if item is None or not any(isinstance(placed.decision, SetDecision) for placed in fact.decisions):
-            return "" if self._may_be_of_the_cut_log((fact.place,)) else "its record is in no set"
-        if (text.stream, text.lane, text.time_ms) != (item.stream, item.lane, item.time_ms):
-            return f"its record is {item.stream} {item.lane} at {item.time_ms}"
-        event_ms = text.time_ms - self._settings.offset_ms.get(text.lane, 0)
-        parts = (text.stream, text.lane, event_ms, text.source, text.event_id, text.kind)
-        return "" if text.id == conversion_id(*parts) else f"its id must be {conversion_id(*parts)}"
 
     def _may_be_of_the_cut_log(self, places: Places) -> bool:
         if places in self._decided.unsure:

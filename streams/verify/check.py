@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from streams.join.clocks import NEVER_MS
 from streams.join.model import (
@@ -17,6 +17,7 @@ from streams.join.model import (
 from streams.join.settings import JoinSettings
 from streams.verify.accounts import Decided
 from streams.verify.alone import Alone
+from streams.verify.conversions import Conversions
 from streams.verify.endings import Endings
 from streams.verify.fact import Fact
 from streams.verify.facts import Facts
@@ -39,8 +40,9 @@ def check(
     *,
     finished: bool = True,
     max_event_bytes: int = MAX_EVENT_BYTES,
+    convert: Collection[str] = (),
 ) -> Report:
-    """Judge everything that a history says; `settings` and `max_event_bytes` are those of its workers.
+    """Judge everything that a history says; `settings`, `max_event_bytes`, `convert` (kinds) are those of its workers.
 
     finished: all that was sent must have come to its outcome. False: the system runs, and records may be pending,
     unless their offset is committed. Raises `NewerVersionError` where a newer version wrote the decision log.
@@ -49,7 +51,9 @@ def check(
     sends = _by_partition(history.sends, report)
     judge = RecordJudge(settings, history.n_partitions, max_event_bytes)
     for partition in history.partitions:
-        _check_partition(partition, history.commits, judge, report, finished=finished)
+        facts, results = _check_partition(partition, history.commits, judge, report, finished=finished)
+        conversions = Conversions(partition, facts, settings, convert, report)
+        conversions.judge(results.converted, history.commits, finished=finished)
         judge_sends(partition, sends.get(partition.partition, ()), report)
     return report
 
@@ -66,7 +70,7 @@ def _by_partition(sends: Sequence[Send], report: Report) -> Mapping[int, list[Se
 
 def _check_partition(
     history: PartitionHistory, commits: Sequence[CommitSample], judge: RecordJudge, report: Report, *, finished: bool
-) -> None:
+) -> tuple[Facts, Results]:
     settings = judge.settings
     folded = fold(history.log, history.span(DECISIONS).start)
     facts = Facts(history, folded, judge)
@@ -78,6 +82,7 @@ def _check_partition(
     results = Results(history, facts, decided, settings, report)
     results.judge()
     Endings(history, facts, results.carried, commits, settings, report).judge(finished=finished)
+    return facts, results
 
 
 def _judge_decisions(

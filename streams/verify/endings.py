@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 
 from streams.join.model import SetDecision
 from streams.join.settings import JoinSettings
 from streams.verify.accounts import Carried, topic_of
+from streams.verify.commits import Commits
 from streams.verify.fact import Fact
 from streams.verify.facts import Facts
 from streams.verify.history import CommitSample, PartitionHistory
@@ -34,7 +34,7 @@ class Endings:
     ) -> None:
         self._history, self._facts, self._carried, self._report = history, facts, carried, report
         self._shared_but = settings.pivot if settings.strategy == "nearest" and settings.share else None
-        self._commits = {topic: _Commits(topic, history.partition, commits) for topic in history.spans}
+        self._commits = {topic: Commits(topic, history.partition, commits) for topic in history.spans}
 
     def judge(self, *, finished: bool) -> None:
         """Judge all records; a record without outcome is pending where `finished` is False."""
@@ -104,24 +104,6 @@ class Endings:
                 results=tuple((topic, offset) for topic, offset, _ in fact.published),
             )
         )
-
-
-class _Commits:
-    """One topic's committed offsets over the samples: which was the first above an offset."""
-
-    def __init__(self, topic: str, partition: int, samples: Sequence[CommitSample]) -> None:
-        self._offsets: list[int] = []
-        self._samples: list[CommitSample] = []
-        for sample in samples:
-            committed = sample.committed.get((topic, partition), 0)
-            if not self._offsets or committed > self._offsets[-1]:
-                self._offsets.append(committed)
-                self._samples.append(sample)
-
-    def first_above(self, offset: int) -> CommitSample | None:
-        """The first sample that committed past `offset`."""
-        at = bisect_right(self._offsets, offset)
-        return self._samples[at] if at < len(self._samples) else None
 
 
 def _outcome(topic: str, ident: str) -> str:

@@ -77,7 +77,7 @@ class Single(msgspec.Struct, frozen=True, gc=False):
 
 
 class Converted(msgspec.Struct, frozen=True, gc=False):
-    """One record of `converted.*`: the member of a fused set that it says as text."""
+    """One record of `converted.*`: the event that it says in another form, and the set that the event is in, or ""."""
 
     offset: int
     id: str
@@ -89,7 +89,8 @@ class Converted(msgspec.Struct, frozen=True, gc=False):
     partition: int
     origin_offset: int
     time_ms: int
-    kind: Literal["caption", "transcript"]
+    kind: Literal["caption", "transcript", "speech"]
+    set_id: str = ""
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):

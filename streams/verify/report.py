@@ -13,6 +13,7 @@ Place = tuple[str, int]
 KINDS = {
     "no outcome": "a record that came to no outcome",
     "two outcomes": "a record that came to more than one outcome",
+    "no conversion": "a record without a conversion that the workers were told to make",
     "wrong decision": "a decision that the join would not make from the same logs",
     "illegal decision": "a decision by timeout or pressure outside the rules",
     "void effect": "something published that no valid decision accounts for",

@@ -24,6 +24,8 @@ class Results:
         self._history, self._facts, self._decided, self._report = history, facts, decided, report
         self._accounts = Accounts(facts, decided, settings, history.partition)
         self.carried = Carried(decided)
+        self.converted: list[tuple[str, Converted]] = []
+        """Conversions of records that are there, by topic; they are judged in streams/verify/conversions.py."""
 
     def judge(self) -> None:
         """Judge everything that was published."""
@@ -40,7 +42,7 @@ class Results:
                     if isinstance(record, Single):
                         by_place[topic, (record.topic, record.origin_offset)].append(record)
                     else:
-                        self._converted(topic, record)
+                        self.converted.append((topic, record))
             self._report.count("published", topic, len(records))
         firsts = [first for results in by_id.values() for first in self._fused(results)]
         self._order(sorted(firsts, key=lambda result: result.offset))
@@ -114,7 +116,7 @@ class Results:
                 )  # fmt: skip
             newest[result.stream] = order, result
 
-    # --- unfused, dead letters, conversions ------------------------------------------------------------------------
+    # --- unfused, dead letters ------------------------------------------------------------------------------------
 
     def _singles(self, topic: str, fact: Fact | None, singles: list[Single]) -> None:
         if fact is None:
@@ -141,12 +143,6 @@ class Results:
         if fact.may_be_decided and single.set_id:
             return any(topic == FUSED for topic, _, _ in fact.published)
         return any(members in self.carried.sets for members in self._decided.failed_of.get(fact.place, ()))
-
-    def _converted(self, topic: str, text: Converted) -> None:
-        fact = self._facts.by_place.get((text.topic, text.origin_offset))
-        why = self._accounts.wrong_converted(text, fact) if fact is not None else ""
-        if why and fact is not None:
-            self._add("void effect", f"{text.kind} of {say([fact.place])}: {why}", topic, text.offset, (fact.place,))
 
     def _void(self, places: tuple[Place, ...]) -> str:
         void = self._decided.void.get(places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from streams.join.settings import JoinSettings
 from streams.verify.check import check
@@ -27,6 +27,7 @@ def smallest(
     *,
     finished: bool = True,
     max_event_bytes: int = MAX_EVENT_BYTES,
+    convert: Collection[str] = (),
     limit_s: float = LIMIT_S,
 ) -> History:
     """A part of the history, small or smallest, in which `check` finds this violation and none that it did not find.
@@ -36,7 +37,7 @@ def smallest(
     """
 
     def findings(part: History) -> set[Finding]:
-        report = check(part, settings, finished=finished, max_event_bytes=max_event_bytes)
+        report = check(part, settings, finished=finished, max_event_bytes=max_event_bytes, convert=convert)
         return {(found.kind, found.sentence) for found in report.violations}
 
     return _Shrinking(history, violation, findings, time.monotonic() + limit_s).run()

@@ -40,7 +40,8 @@ class _ConvertedValue(msgspec.Struct, gc=False):
     partition: int
     offset: int
     time_ms: int
-    kind: Literal["caption", "transcript"]
+    kind: Literal["caption", "transcript", "speech"]
+    set_id: str = ""
 
 
 _FUSED = msgspec.msgpack.Decoder(_FusedValue)
@@ -111,5 +112,5 @@ def _converted(raw: Any) -> Converted:
     value = _CONVERTED.decode(raw.value or b"")
     return Converted(
         raw.offset, value.id, value.stream, value.lane, value.source, value.event_id, value.topic, value.partition,
-        value.offset, value.time_ms, value.kind,
+        value.offset, value.time_ms, value.kind, value.set_id,
     )  # fmt: skip

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from syncline.consumer import Received
+from syncline.converted import ConvertedAudio, ConvertedText
 from syncline.deadletters import DeadLetter
-from syncline.results import ConvertedText, FusedResult, Unfused
+from syncline.results import FusedResult, Unfused
 from syncline.timestamps import format_time
 
 MAX_LABELS = 3
@@ -26,10 +27,8 @@ def human_line(received: Received) -> str:
     result = received.result
     if isinstance(result, FusedResult):
         line = _fused(result)
-    elif isinstance(result, ConvertedText):
-        line = (
-            f"{_clock(result.time_ms)}  {result.stream}  {result.lane} {result.kind}  {result.score:.2f}  {result.text}"
-        )
+    elif isinstance(result, ConvertedText | ConvertedAudio):
+        line = _converted(result)
     elif isinstance(result, Unfused):
         line = _unfused(result)
     else:
@@ -45,14 +44,27 @@ def _fused(result: FusedResult) -> str:
     return f"{_clock(result.start_ms)}  {result.stream}  {result.outcome}{reason}  {lanes}{missing}  {labels}".rstrip()
 
 
+def _converted(result: ConvertedText | ConvertedAudio) -> str:
+    if result.reason:
+        said = f"none: {result.reason}  {_short(result.detail)}"
+    elif isinstance(result, ConvertedText):
+        said = f"{result.score:.2f}  {result.text}"
+    else:
+        said = f"{result.sound_ms} ms  {result.content_type}, {len(result.data)} bytes"
+    return f"{_clock(result.time_ms)}  {result.stream}  {result.lane} {result.kind}  {said}"
+
+
 def _unfused(result: Unfused) -> str:
     by = f" by {result.late_by_ms} ms" if result.late_by_ms else ""
     return f"{_clock(result.time_ms)}  {result.stream}  {result.reason}{by}  {result.lane}  {result.id}"
 
 
 def _dead_letter(result: DeadLetter) -> str:
-    detail = result.detail if len(result.detail) <= MAX_TEXT else result.detail[: MAX_TEXT - 1] + "…"
-    return f"{result.topic}/{result.partition}/{result.offset}  {result.reason}  {detail}"
+    return f"{result.topic}/{result.partition}/{result.offset}  {result.reason}  {_short(result.detail)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
 def _clock(time_ms: int) -> str:

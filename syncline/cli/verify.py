@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_worker_settings("brokers", "security", "group", "topic_prefix", "max_event_bytes", "join")
+@with_worker_settings("brokers", "security", "group", "topic_prefix", "max_event_bytes", "join", "convert")
 def verify(
     *,
     settings: WorkerSettings,
@@ -44,8 +44,8 @@ def verify(
 ) -> None:
     """Read all topics back and judge them: outcomes, decisions, repeats, order, commits, sends.
 
-    Give the join settings that the workers had: decisions are judged by them. Nothing is written, and no group is
-    joined. Exit code 0 without violation, 1 with one, 2 for wrong usage.
+    Give the settings that the workers had: decisions are judged by them, and conversions looked for. Nothing is
+    written, and no group is joined. Exit code 0 without violation, 1 with one, 2 for wrong usage.
     """
     sends = [send for path in send_log or () for send in read_send_log(path)]
     history = asyncio.run(_read(settings, sends))
@@ -83,7 +83,11 @@ async def _read(settings: WorkerSettings, sends: list[Send]) -> History:
 def _check(history: History, settings: WorkerSettings, finished: bool) -> Report:
     from streams.verify import check
 
-    return check(history, settings.join, finished=finished, max_event_bytes=settings.max_event_bytes)
+    return check(history, settings.join, finished=finished, **_of_workers(settings))
+
+
+def _of_workers(settings: WorkerSettings) -> dict[str, Any]:
+    return {"max_event_bytes": settings.max_event_bytes, "convert": [spec.kind for spec in settings.converters]}
 
 
 def _smallest(history: History, report: Report, settings: WorkerSettings, finished: bool) -> dict[str, list[str]]:
@@ -95,7 +99,7 @@ def _smallest(history: History, report: Report, settings: WorkerSettings, finish
         firsts.setdefault(violation.kind, violation)
     found: dict[str, list[str]] = {}
     for kind, violation in firsts.items():
-        part = smallest(history, violation, settings.join, finished=finished, max_event_bytes=settings.max_event_bytes)
+        part = smallest(history, violation, settings.join, finished=finished, **_of_workers(settings))
         found[kind] = [str(violation), *show(part)]
     return found
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from streams.demo.ledger import Ledger
 from streams.demo.scenario import Planned
 from syncline.consumer import Received
-from syncline.results import ConvertedText, FusedResult, Member, Unfused
+from syncline.converted import ConvertedText
+from syncline.results import FusedResult, Member, Unfused
 
 PLACES = {"image": 0, "text": 1, "audio": 2}
 

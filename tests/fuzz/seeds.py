@@ -17,7 +17,7 @@ from tests.fuzz.targets import _NAMES, CUT
 from tests.support.bad_input.files import small_files
 from tests.support.bad_input.texts import UTF8_BREACHES
 from tests.support.batches import GZIP, HEAD_BYTES, batch_of
-from tests.support.contract import example_converted, example_event, example_fused, example_unfused
+from tests.support.contract import example_converted, example_event, example_fused, example_speech, example_unfused
 from tests.support.letters import dead_record
 
 _CHUNKS = b"IHDR IDAT PLTE IEND acTL fcTL fdAT tRNS iCCP VP8L VP8X ANIM ANMF ALPH".split()
@@ -93,7 +93,12 @@ def _decisions() -> Iterator[bytes]:
 
 
 def _results() -> Iterator[bytes]:
-    for number, result in enumerate((example_fused(), example_converted(), example_unfused())):
+    for number, result in (
+        (0, example_fused()),
+        (1, example_converted()),
+        (2, example_unfused()),
+        (4, example_speech()),
+    ):
         yield bytes([number]) + encode_map(result)
     letter = dead_record()
     yield b"\3" + CUT.join((letter.key or b"", letter.value, *_fields(letter.headers)))

@@ -28,11 +28,12 @@ from streams.decisions.entries import LogRecord, decode_entry, encode_entry
 from streams.decisions.versions import version_headers
 from syncline import contract as c
 from syncline.arrays import Array, to_numpy
+from syncline.converted import decode_converted, decode_converted_audio
 from syncline.deadletters import decode_dead_letter
 from syncline.errors import ContractError, MediaError, NewerVersionError
 from syncline.events import build_headers, check_value, parse_headers
 from syncline.fetched import _Reader
-from syncline.results import decode_converted, decode_fused, decode_unfused
+from syncline.results import decode_fused, decode_unfused
 from tests.support.batches import HEAD_BYTES, batch_of, resealed
 
 IMAGE = ImageSettings(size=32, max_pixels=1_000_000)
@@ -156,9 +157,15 @@ def decisions(data: bytes) -> None:
 
 def results(data: bytes) -> None:
     """The first byte chooses the topic, the rest is the value; for dead letters, key, value and headers."""
-    decode: tuple[Callable[[bytes], Any], ...] = (decode_fused, decode_converted, decode_unfused, _dead_letter)
+    decode: tuple[Callable[[bytes], Any], ...] = (
+        decode_fused,
+        decode_converted,
+        decode_unfused,
+        _dead_letter,
+        decode_converted_audio,
+    )
     try:
-        found = decode[data[0] % 4 if data else 0](data[1:])
+        found = decode[data[0] % len(decode) if data else 0](data[1:])
         embedding = getattr(found, "embedding", None)
         if embedding is not None:
             assert to_numpy(embedding).size == len(embedding.values())

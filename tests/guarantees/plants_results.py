@@ -12,12 +12,10 @@ from streams.join.model import (
     UnfusedDecision,
 )
 from streams.verify import CommitSample
-from streams.verify.history import Converted, Fused, FusedMember, Single, Unreadable
-from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED, RESULT_TOPICS, UNFUSED
-from syncline.ids import conversion_id
-from tests.guarantees.plants import late_in, plant
+from streams.verify.history import Fused, Single, Unreadable
+from syncline.contract import DEADLETTER, FUSED, RESULT_TOPICS, UNFUSED
+from tests.guarantees.plants import plant
 from tests.support.drafts import Draft, places_of
-from tests.support.histories import SOURCE
 
 replace = msgspec.structs.replace
 
@@ -112,26 +110,3 @@ def a_commit_passes_an_open_record(draft: Draft) -> None:
     others = {(UNFUSED, 0): draft.partition.spans[UNFUSED].end, (DEADLETTER, 0): draft.partition.spans[DEADLETTER].end}
     committed = {(topic, 0): offset + 1}
     draft.history.commits.insert(0, CommitSample(committed=committed, ends=before | others))
-
-
-def converted(member: FusedMember, stream: str = "s1") -> Converted:
-    """What a model says of one event as text."""
-    name = conversion_id(stream, member.lane, member.time_ms, member.source, member.event_id, "caption")
-    place = member.topic, member.partition, member.offset
-    return Converted(0, name, stream, member.lane, member.source, member.event_id, *place, member.time_ms, "caption")
-
-
-@plant("void effect")
-def a_conversion_of_a_record_in_no_set(draft: Draft) -> None:
-    """Only members of fused sets are converted."""
-    item = late_in(draft).item
-    member = FusedMember(item.lane, SOURCE, "x", item.topic, 0, item.offset, item.time_ms)
-    draft.publish(CONVERTED_TEXT, converted(member, item.stream))
-
-
-@plant("void effect")
-def a_conversion_has_another_id(draft: Draft) -> None:
-    """Its id does not follow from the event."""
-    decision = draft.sets()[2]
-    text = converted(draft.fused_of(decision).members[0], decision.stream)
-    draft.publish(CONVERTED_TEXT, replace(text, id="0" * 32))

@@ -8,13 +8,15 @@ from streams.join.model import FailedDecision
 from streams.verify import KINDS
 from streams.verify.history import Single
 from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED
-from tests.guarantees import plants_endings, plants_forced, plants_join, plants_results
+from tests.guarantees import plants_conversions, plants_endings, plants_forced, plants_join, plants_results
 from tests.guarantees.plants import PLANTS
-from tests.guarantees.plants_results import converted
+from tests.guarantees.plants_conversions import audio_of, converted, transcribe
 from tests.support.drafts import SETTINGS, Draft, places_of
 
-MODULES = (plants_endings, plants_forced, plants_join, plants_results)
+MODULES = (plants_conversions, plants_endings, plants_forced, plants_join, plants_results)
 """Importing them fills `PLANTS`."""
+MAY_COME = ("no outcome", "no conversion")
+"""What may still come while the system runs."""
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
@@ -40,9 +42,9 @@ def test_what_is_planted_is_found(name: str) -> None:
     assert set(report.n_by_kind) <= {plant.kind} | plant.also, report.violations
 
 
-@pytest.mark.parametrize("name", [name for name, plant in PLANTS.items() if plant.kind != "no outcome"])
+@pytest.mark.parametrize("name", [name for name, plant in PLANTS.items() if plant.kind not in MAY_COME])
 def test_what_is_planted_is_found_while_the_system_runs(name: str) -> None:
-    """Only a missing outcome may still come."""
+    """All but what may still come."""
     plant = PLANTS[name]
     draft = Draft(plant.into)
     plant.plant(draft)
@@ -77,9 +79,23 @@ def test_a_failed_set_without_result_needs_all_its_dead_letters() -> None:
     assert report.n_by_kind == {"no outcome": 1}
 
 
-def test_a_conversion_of_a_member_is_fine() -> None:
-    """Its id follows from the member, whatever set that is in; a repeat is the same."""
+@pytest.mark.parametrize("named", [False, True])
+def test_a_conversion_of_a_member_is_fine(named: bool) -> None:
+    """Its id follows from the member; it may name the set, and a repeat is the same."""
     draft = Draft("earliest")
+    item, set_id = audio_of(draft)
     for _ in range(2):
-        draft.publish(CONVERTED_TEXT, converted(draft.fused_of(draft.sets()[2]).members[0]))
-    assert draft.check().violations == []
+        draft.publish(CONVERTED_TEXT, converted(draft, item, set_id=set_id if named else ""))
+    report = draft.check()
+    assert report.violations == []
+    assert report.counts["repeats"][CONVERTED_TEXT] == 1
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_where_all_is_converted_nothing_is_wrong(kind: str) -> None:
+    """Sets and unfused events alike; dead letters and duplicates are not converted."""
+    draft = Draft(kind)
+    transcribe(draft)
+    report = draft.check()
+    assert report.violations == []
+    assert report.counts["conversions"]["transcript"] > 5

@@ -12,9 +12,10 @@ from streams.decisions.versions import version_headers
 from streams.verify import CommitSample, read_history, watch_commits
 from streams.verify.history import Converted, Fused, Single, Unreadable
 from syncline.contract import CONVERTED_TEXT, DEADLETTER, DECISIONS, FUSED, H_TYPE, UNFUSED
+from syncline.converted import encode_converted
 from syncline.deadletters import encode_dead_letter, encode_unfused
 from syncline.errors import BrokerError, NewerVersionError
-from syncline.results import encode_converted, encode_fused
+from syncline.results import encode_fused
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_converted, example_fused, example_unfused
 from tests.support.moments import moments, send

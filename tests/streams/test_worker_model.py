@@ -11,7 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from syncline.arrays import to_numpy
 from syncline.contract import CONVERTED_TEXT, FUSED
-from syncline.results import decode_converted, decode_fused
+from syncline.converted import decode_converted
+from syncline.results import decode_fused
 from tests.support.brokers import TestBroker
 from tests.support.judge import Reader
 from tests.support.moments import Sample, moments, send

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from syncline.arrays import from_numpy
 from syncline.contract import CONTENT_TYPES, MAX_DURATION_MS, MAX_RETRIES, MODALITIES
+from syncline.converted import ConvertedAudio, ConvertedText
 from syncline.events import MediaEvent
-from syncline.results import ConvertedText, FusedResult, Member, ModelInfo, Unfused
+from syncline.results import FusedResult, Member, ModelInfo, Unfused
 from syncline.timestamps import MAX_TIME_MS
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -76,6 +77,16 @@ def example_converted() -> ConvertedText:
         partition=1, offset=7, time_ms=1_000, kind="caption", text="a cat", score=0.5,
         model=ModelInfo("reference", "1"),
     )  # fmt: skip
+
+
+def example_speech(**changes: object) -> ConvertedAudio:
+    """What a text sounds like."""
+    fields: dict[str, object] = {
+        "id": "c2", "stream": "lobby", "lane": "text", "modality": "text", "source": "urn:text", "event_id": "e2",
+        "topic": "media.text", "partition": 1, "offset": 8, "time_ms": 1_000, "kind": "speech", "set_id": "f1",
+        "content_type": "audio/flac", "sample_rate_hz": 16_000, "sound_ms": 750, "data": b"fLaC",
+    }  # fmt: skip
+    return ConvertedAudio(**(fields | changes))  # type: ignore[arg-type]
 
 
 def example_unfused() -> Unfused:

@@ -41,10 +41,12 @@ class Draft:
         world = recorded_run("timers" if "timers" in kind else "logs", preset, seed, settings=self.settings)
         self.history: History = deepcopy(world.history())
         self.partition = self.history.partitions[0]
+        self.convert: tuple[str, ...] = ()
+        """What the workers were told to convert to."""
 
     def check(self, *, finished: bool = True) -> Report:
         """What the checker says of it."""
-        return check(self.history, self.settings, finished=finished)
+        return check(self.history, self.settings, finished=finished, convert=self.convert)
 
     # --- the log ---------------------------------------------------------------------------------------------------
 

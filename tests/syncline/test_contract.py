@@ -9,7 +9,8 @@ import pytest
 
 from syncline import contract
 from syncline.arrays import DTYPES
-from syncline.results import ConvertedText, FusedResult, Member, Unfused
+from syncline.converted import ConvertedText
+from syncline.results import FusedResult, Member, Unfused
 
 TEXT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
 HEADERS = {value for name, value in vars(contract).items() if name.startswith("H_")}

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from syncline import contract
 from syncline.arrays import from_numpy
+from syncline.converted import decode_converted, decode_converted_audio, encode_converted
 from syncline.errors import ContractError
-from syncline.results import decode_converted, decode_fused, decode_unfused, encode_converted, encode_fused, encode_map
-from tests.support.contract import TRACEPARENT, example_converted, example_fused, example_unfused
+from syncline.results import decode_fused, decode_unfused, encode_fused, encode_map
+from tests.support.contract import TRACEPARENT, example_converted, example_fused, example_speech, example_unfused
 
 DECODERS = [decode_fused, decode_converted, decode_unfused]
 
@@ -36,7 +37,16 @@ def test_fused_results_come_back(labels: list[Any], embedding: list[float], timi
 def test_other_results_come_back() -> None:
     """Decoding undoes encoding for conversions and unfused events."""
     assert decode_converted(encode_converted(example_converted()).value) == example_converted()
+    assert decode_converted_audio(encode_converted(example_speech()).value) == example_speech()
     assert decode_unfused(encode_map(example_unfused())) == example_unfused()
+
+
+def test_speech_without_a_sound_says_why() -> None:
+    """Nobody can play nothing."""
+    refused = example_speech(data=b"", reason="language")
+    assert decode_converted_audio(encode_converted(refused).value) == refused
+    with pytest.raises(ContractError, match="bad_result"):
+        decode_converted_audio(encode_converted(example_speech(data=b"")).value)
 
 
 def test_plain_msgpack_reads_a_fused_result() -> None:

@@ -132,6 +132,24 @@ RESULTS: dict[str, dict[str, Any]] = {
         "event_id": "e", "topic": "media.audio", "partition": 1, "offset": 7, "time_ms": 1000, "kind": "transcript",
         "text": "a cat", "score": 0.5, "duration_ms": 0, "language": "", "model": {"name": "reference", "version": "1"},
     },
+    "transcript with words": {
+        "id": "c-words", "stream": "lobby", "lane": "audio", "modality": "audio", "source": "urn:x", "event_id": "e",
+        "topic": "media.audio", "partition": 1, "offset": 7, "time_ms": 1000, "kind": "transcript", "text": "a cat",
+        "score": 0.5, "duration_ms": 0, "language": "en", "model": None, "set_id": "f1", "reason": "", "detail": "",
+        "words": [["a", 0, 100, 0.5], ["cat", 100, 400, 0.75]],
+    },
+    "transcript refused": {
+        "id": "c-refused", "stream": "lobby", "lane": "audio", "modality": "audio", "source": "urn:x",
+        "event_id": "e", "topic": "media.audio", "partition": 1, "offset": 7, "time_ms": 1000, "kind": "transcript",
+        "text": "", "score": 0.0, "duration_ms": 0, "language": "", "model": None, "set_id": "",
+        "reason": "audio_header", "detail": "not a clip", "words": [],
+    },
+    "speech": {
+        "id": "c-speech", "stream": "lobby", "lane": "text", "modality": "text", "source": "urn:chat", "event_id": "e",
+        "topic": "media.text", "partition": 1, "offset": 7, "time_ms": 1000, "duration_ms": 0, "language": "en",
+        "model": {"name": "flite", "version": "slt"}, "set_id": "f1", "reason": "", "detail": "", "kind": "speech",
+        "content_type": "audio/flac", "sample_rate_hz": 16000, "sound_ms": 500, "data": b"fLaC",
+    },
     "unfused late": {
         "id": "media.text/1/9", "stream": "lobby", "lane": "text", "modality": "text", "source": "urn:chat",
         "event_id": "line-9", "topic": "media.text", "partition": 1, "offset": 9, "time_ms": 900, "reason": "late",
@@ -139,6 +157,9 @@ RESULTS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 """What version 1 reads of the results."""
+
+SINCE = {"transcript with words": "1.2", "transcript refused": "1.2", "speech": "1.2"}
+"""Records that older versions did not write."""
 
 TYPES = {
     "media image": b"syncline.media.image.v1",
@@ -148,6 +169,9 @@ TYPES = {
     "fused complete": b"syncline.results.fused.v1",
     "caption": b"syncline.converted.text.v1",
     "transcript": b"syncline.converted.text.v1",
+    "transcript with words": b"syncline.converted.text.v1",
+    "transcript refused": b"syncline.converted.text.v1",
+    "speech": b"syncline.converted.audio.v1",
     "unfused late": b"syncline.unfused.v1",
     "dead letter null": b"syncline.deadletter.v1",
     "dead letter of a set": b"syncline.deadletter.v1",

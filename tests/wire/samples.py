@@ -18,18 +18,10 @@ from streams.join.model import (
 )
 from syncline.arrays import from_numpy
 from syncline.contract import DECISIONS, media_topic
+from syncline.converted import ConvertedAudio, ConvertedText, encode_converted
 from syncline.deadletters import encode_dead_letter, encode_unfused
 from syncline.events import MediaEvent, build_headers
-from syncline.results import (
-    ConvertedText,
-    FusedResult,
-    Member,
-    ModelInfo,
-    Record,
-    Unfused,
-    encode_converted,
-    encode_fused,
-)
+from syncline.results import FusedResult, Member, ModelInfo, Record, Unfused, encode_fused
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 IMAGE = Item("lobby", "image", "media.image", 7, 1_772_366_400_250, 1_772_366_400_290, 11, 1_772_366_400_300)
@@ -83,6 +75,21 @@ def results() -> dict[str, Record]:
     complete = FusedResult(
         id="f2", stream="大厅", start_ms=1, end_ms=2, outcome="complete", reason="watermark", missing=(), members=()
     )
+    speech = ConvertedAudio(
+        id="c-speech", stream="lobby", lane="text", modality="text", source="urn:chat", event_id="e",
+        topic="media.text", partition=1, offset=7, time_ms=1_000, language="en", model=ModelInfo("flite", "slt"),
+        set_id="f1", kind="speech", content_type="audio/flac", sample_rate_hz=16_000, sound_ms=500, data=b"fLaC",
+    )  # fmt: skip
+    refused = ConvertedText(
+        id="c-refused", stream="lobby", lane="audio", modality="audio", source="urn:x", event_id="e",
+        topic="media.audio", partition=1, offset=7, time_ms=1_000, kind="transcript", text="", score=0.0,
+        reason="audio_header", detail="not a clip",
+    )  # fmt: skip
+    words = ConvertedText(
+        id="c-words", stream="lobby", lane="audio", modality="audio", source="urn:x", event_id="e",
+        topic="media.audio", partition=1, offset=7, time_ms=1_000, kind="transcript", text="a cat", score=0.5,
+        language="en", words=(("a", 0, 100, 0.5), ("cat", 100, 400, 0.75)), set_id="f1",
+    )  # fmt: skip
     caption, transcript = (
         ConvertedText(
             id=f"c-{kind}", stream="lobby", lane=lane, modality=lane, source="urn:x", event_id="e",
@@ -96,6 +103,9 @@ def results() -> dict[str, Record]:
         "fused complete": encode_fused(complete),
         "caption": encode_converted(caption),
         "transcript": encode_converted(transcript),
+        "transcript with words": encode_converted(words),
+        "transcript refused": encode_converted(refused),
+        "speech": encode_converted(speech),
     }
 
 

@@ -22,6 +22,8 @@ join_pending_bytes join_wait_seconds suspect_pairs_total source_changes_total
 decisions_total{kind,reason} redone_total void_batches_total claims_total{owner} snapshots_total recovery_seconds
 batch_size batches_total{reason} batch_wait_seconds batch_seconds{stage} batch_failures_total inference_queue_depth
 inference_inflight device_busy_seconds_total device_busy_ratio model_down_seconds
+conversions_total{kind,outcome} conversion_seconds{kind} converter_batch_seconds{kind} converter_queue_depth{kind}
+converter_busy_seconds_total{kind} converter_down_seconds{kind}
 sets_total{outcome} late_total{modality} dropped_total{reason} dlq_total{reason} published_total{topic}
 publish_seconds{topic} publish_errors_total{topic} e2e_latency_seconds pipeline_latency_seconds
 live ready loop_stall_seconds heartbeat_age_seconds assignments_total assigned_partitions

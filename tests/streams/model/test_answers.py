@@ -10,7 +10,8 @@ import pytest
 from models.interface import Conversion, Fusion
 from streams.model.answers import MAX_ANSWER_BYTES, check_answer
 from syncline.arrays import from_numpy
-from syncline.results import decode_converted, decode_fused, encode_converted, encode_fused
+from syncline.converted import decode_converted, encode_converted
+from syncline.results import decode_fused, encode_fused
 from tests.support.contract import example_converted, example_fused
 
 N_MEMBERS = 2

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from models.interface import Fusion, Member
+from streams.convert.conversions import Conversions
+from streams.convert.runner import ConverterRunner
 from streams.decisions.records import Task
 from streams.join.settings import JoinSettings
 from streams.metrics.meter import Meter
 from streams.partition.carry_out import Carrier
 from streams.settings import WorkerSettings
+from syncline.converted import decode_converted
 from syncline.errors import NoAnswerError, SetFailedError
 from syncline.results import ModelInfo, Record, decode_fused
 from tests.streams.partition.test_outputs import held, set_task
+from tests.support.converters import Spelling
 
 
 class Owner:
@@ -45,7 +50,7 @@ def _nothing_breaks(error: BaseException) -> None:
 class World:
     """A carrier with a producer that takes everything, and a model given by the test."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, conversions: Conversions | None = None) -> None:
         self.owner, self.sent, self.looked = Owner(), list[bytes](), asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         settings = WorkerSettings(join=JoinSettings())
@@ -56,6 +61,7 @@ class World:
             model_info=ModelInfo("m", "1"),
             producer=producer,
             meter=self.meter,
+            conversions=conversions or Conversions(),
             on_broken=_nothing_breaks,
         )
         owner: Any = self.owner
@@ -63,7 +69,15 @@ class World:
 
     async def _send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
         self.sent += [record.value for record in records]
+        self.looked.set()
         return len(records)
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait for something that the carrier does."""
+        async with asyncio.timeout(10):
+            while not done():
+                self.looked.clear()
+                await asyncio.wait_for(self.looked.wait(), 10)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -136,6 +150,47 @@ async def test_after_close_the_owner_hears_nothing() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert world.owner.published == []
+
+
+async def test_a_slow_converter_holds_up_no_result() -> None:
+    """Results go out in their turn; a set's records are done with when its conversions are out too."""
+    spelling = Spelling()
+    spelling.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        conversions = Conversions([ConverterRunner("transcript", lambda: spelling, pool)])
+        await conversions.start()
+        world, tasks = World(None, conversions), [set_task(held("audio", 1)), set_task(held("image", 2))]
+        world.carrier.fuse(tasks)
+        world.carrier.publish(tasks)
+        await world.until(lambda: len(world.sent) == 2)
+        assert [decode_fused(value).members[0].lane for value in world.sent] == ["audio", "image"]
+        assert (world.owner.published, world.carrier.n_converting) == ([tasks[1]], 1)
+        assert world.meter.e2e_ms.n == 2
+        spelling.gate.set()
+        await world.until(lambda: len(world.owner.published) == 2)
+        assert decode_converted(world.sent[2]).set_id == decode_fused(world.sent[0]).id
+        assert world.carrier.n_converting == 0
+        world.carrier.close()
+        await conversions.close()
+
+
+async def test_after_handing_over_no_conversion_is_published() -> None:
+    """The successor makes it."""
+    spelling = Spelling()
+    spelling.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        conversions = Conversions([ConverterRunner("transcript", lambda: spelling, pool)])
+        await conversions.start()
+        world, task = World(None, conversions), set_task(held("audio", 1))
+        world.carrier.fuse([task])
+        world.carrier.publish([task])
+        await world.until(lambda: len(world.sent) == 1)
+        world.carrier.finish()
+        spelling.gate.set()
+        await world.settle()
+        assert (len(world.sent), world.owner.published, world.carrier.sending) == (1, [], False)
+        world.carrier.close()
+        await conversions.close()
 
 
 @pytest.mark.parametrize("n_lanes", [1, 2, 3])

@@ -19,7 +19,7 @@ class Fake:
         self.calls: list[str] = []
         self.done, self.over = set(done), False
         self.state, self.failing = "owning", list[str]()
-        self.standing = SimpleNamespace(n_to_carry_out=3)
+        self.standing, self.n_converting = SimpleNamespace(n_to_carry_out=3), 0
 
     def rest(self) -> None:
         self.calls.append("rest")
@@ -74,6 +74,16 @@ async def test_what_cannot_be_done_in_time_is_said_and_the_rest_is_done(done: tu
     fake = Fake(*done)
     assert await handover_of(fake).run(0.05) == left
     assert fake.calls == ["rest", "finish", "snapshot"]
+
+
+async def test_conversions_that_are_not_made_are_left_without_a_word() -> None:
+    """The results are out; whoever comes next converts, and says them once more. That is no failure."""
+    fake = Fake("sent", "written")
+    fake.n_converting = 3
+    assert await handover_of(fake).run(0.05) == []
+    fake.n_converting = 2
+    fake.calls.clear()
+    assert await handover_of(fake).run(0.05) == ["3 decisions were not carried out"]
 
 
 async def test_a_topic_that_refuses_is_named() -> None:

@@ -13,9 +13,10 @@ from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecisio
 from streams.partition.decode import Payload
 from streams.partition.outputs import Outputs
 from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED, UNFUSED
+from syncline.converted import decode_converted
 from syncline.deadletters import decode_dead_letter
 from syncline.ids import result_id
-from syncline.results import ModelInfo, decode_converted, decode_fused, decode_unfused
+from syncline.results import ModelInfo, decode_fused, decode_unfused
 from tests.support.moments import START_MS
 from tests.support.raw import event, raw
 

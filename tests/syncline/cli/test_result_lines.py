@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from syncline.cli.result_lines import human_line, json_line
 from syncline.consumer import Received, Result
 from syncline.deadletters import DeadLetter
-from tests.support.contract import example_converted, example_fused, example_unfused
+from tests.support.contract import example_converted, example_fused, example_speech, example_unfused
 
 LETTER = DeadLetter(
     id="media.image/0/1", reason="bad_time", detail="got 'x'", topic="media.image", partition=0, offset=1, key=b"k",
     data=b"\xff",
 )  # fmt: skip
 COMPLETE = example_fused(outcome="complete", reason="complete", missing=())
-RESULTS = [example_fused(), example_converted(), example_unfused(), LETTER]
+REFUSED = example_speech(data=b"", reason="language", detail="got 'zh'")
+RESULTS = [example_fused(), example_converted(), example_speech(), example_unfused(), LETTER]
 
 
 def received(result: Result) -> Received:
@@ -36,10 +37,13 @@ def test_every_result_is_one_line_either_way(result: Result) -> None:
     ("result", "line"),
     [
         (COMPLETE, "00:00:01.000  lobby  complete  image+text  cat 0.75, dog 0.25"),
+        (example_converted(), "00:00:01.000  lobby  image caption  0.50  a cat"),
+        (example_speech(), "00:00:01.000  lobby  text speech  750 ms  audio/flac, 4 bytes"),
+        (REFUSED, "00:00:01.000  lobby  text speech  none: language  got 'zh'"),
         (example_unfused(), "00:00:00.900  lobby  late by 100 ms  text  media.text/1/9"),
         (LETTER, "media.image/0/1  bad_time  got 'x'"),
     ],
-    ids=["fused", "unfused", "deadletter"],
+    ids=["fused", "caption", "speech", "refused", "unfused", "deadletter"],
 )
 def test_lines_for_people(result: Result, line: str) -> None:
     """When, which stream, what became of it, and what was found."""

@@ -1,0 +1,112 @@
+"""Which events are converted, and by which of a worker's converters; and the records that come of it.
+
+An event is converted once, by each converter that takes its modality: as a member of the first fused set that is
+carried out with it, or where it is in no set (late, unmatched, unexpected). Dead letters are not converted, they may
+come again; nor are duplicates, whose first copy was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from streams.convert.answers import Refused
+from streams.convert.records import converted_record
+from streams.convert.runner import ConverterRunner
+from streams.decisions.records import Held, Task
+from streams.histogram import LATENCY_BOUNDS_MS, Histogram
+from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
+from streams.partition.decode import Payload
+from syncline.events import MediaEvent
+from syncline.results import ModelInfo, Record
+
+
+class Wanted(NamedTuple):
+    """A conversion to make: of which event, by which converter, and the set that the event is in, or ""."""
+
+    item: Item
+    payload: Payload
+    runner: ConverterRunner
+    set_id: str
+
+
+class Conversions:
+    """The converters of one worker; `pool` decodes for them. Without any, nothing is converted."""
+
+    def __init__(self, runners: Sequence[ConverterRunner] = (), pool: ThreadPoolExecutor | None = None) -> None:
+        self.runners, self._pool = tuple(runners), pool
+        self.made = Counter[tuple[str, str]]()
+        """By kind and outcome (`made`, `refused`), how many events were converted, or were not."""
+        self.took_ms = {runner.kind: Histogram(LATENCY_BOUNDS_MS) for runner in runners}
+        """By kind, from the moment that an event's outcome was published: decoding, waiting and running."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What is made here."""
+        return frozenset(runner.kind for runner in self.runners)
+
+    async def start(self) -> None:
+        """Open all converters and warm them up; raises what they raise."""
+        for runner in self.runners:
+            await runner.start()
+
+    async def close(self) -> None:
+        """Stop at once; who still waits gets `NoAnswerError`."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        await asyncio.gather(*(runner.close() for runner in self.runners))
+
+    def of(self, task: Task, set_id: Callable[[], str]) -> list[Wanted]:
+        """What a task that is published now wants converted; each event is named once, whatever sets share it."""
+        if not self.runners:
+            return []
+        wanted: list[Wanted] = []
+        name = set_id()
+        for item, payload in _converted_of(task):
+            if payload.event is None or payload.is_converted:
+                continue
+            payload.is_converted = True
+            takes = [runner for runner in self.runners if runner.model.modality == payload.event.modality]
+            wanted += [Wanted(item, payload, runner, name) for runner in takes]
+        return wanted
+
+    async def make(self, wanted: Wanted, partition: int) -> Record:
+        """The record to publish, of what was made or of why there is nothing; raises `NoAnswerError`."""
+        event, value = _event(wanted.payload), wanted.payload.raw.value
+        kind, started_s = wanted.runner.kind, time.monotonic()
+        answer = await wanted.runner.convert(value, event.content_type, event.language or None)
+        self.took_ms[kind].add((time.monotonic() - started_s) * 1_000)
+        self.made[kind, "refused" if isinstance(answer, Refused) else "made"] += 1
+        model = wanted.runner.model
+        return converted_record(
+            event, wanted.item, partition, kind, answer, ModelInfo(model.name, model.version),
+            wanted.set_id,
+        )  # fmt: skip
+
+
+def _converted_of(task: Task) -> Iterator[tuple[Item, Payload]]:
+    decision, held = task.decision, task.records
+    if isinstance(decision, SetDecision):
+        if task.failed is None:
+            yield from ((item, _payload(one)) for item, one in zip(decision.members, held, strict=True) if one)
+    elif isinstance(decision, UnfusedDecision | RunDecision):
+        unfused = isinstance(decision, UnfusedDecision) or decision.outcome == "unfused"
+        one = held[0]
+        if unfused and decision.reason != "duplicate" and one is not None and one.item is not None:
+            yield one.item, _payload(one)
+
+
+def _payload(held: Held) -> Payload:
+    if held.record is None:
+        raise ValueError(f"{held.topic} offset {held.offset} was resolved before it was converted")
+    return held.record.payload
+
+
+def _event(payload: Payload) -> MediaEvent:
+    if payload.event is None:
+        raise ValueError("an event without valid headers is not converted")
+    return payload.event
