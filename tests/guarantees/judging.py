@@ -21,7 +21,7 @@ async def judge(stage: Stage, commits: Sequence[CommitSample]) -> tuple[History,
     """Read a run's topics back and judge them, with what was noted beside them."""
     address, sends = stage.broker.address, stage.sender.log
     history = await read_history(address, topic_prefix=stage.prefix, sends=sends, commits=commits)
-    return history, check(history, stage.plan.join)
+    return history, check(history, stage.plan.join, convert=stage.plan.convert)
 
 
 def result_of(stage: Stage, history: History, report: Report, problems: Sequence[str], seconds: float) -> RunResult:
@@ -58,7 +58,7 @@ def judge_saved(folder: Path) -> tuple[bool, list[str]]:
     """Judge a kept history once more; whether all is well, and the report: table, smallest histories, violations."""
     plan = msgspec.json.decode((folder / PLAN).read_bytes(), type=Plan)
     history: History = pickle.loads((folder / HISTORY).read_bytes())  # noqa: S301 (our own file)
-    report = check(history, plan.join)
+    report = check(history, plan.join, convert=plan.convert)
     return report.ok, list(_tell(history, report, plan))
 
 
@@ -67,7 +67,7 @@ def _tell(history: History, report: Report, plan: Plan) -> Iterator[str]:
     firsts = {violation.kind: violation for violation in reversed(report.violations)}
     for violation in firsts.values():
         yield f"\n{violation}\nThe smallest history that shows it:"
-        yield from show(smallest(history, violation, plan.join))
+        yield from show(smallest(history, violation, plan.join, convert=plan.convert))
     yield ""
     yield from map(str, report.violations)
 

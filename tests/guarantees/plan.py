@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import msgspec
 
@@ -15,10 +16,15 @@ N_RECORDS = 2_600
 RECORDS_PER_S = 200
 """Thirteen seconds of sending: the faults have something to strike at."""
 TOLERANCE_MS = 45
+CONVERTERS = {"transcript": "SlowSpelling", "speech": "Humming"}
+"""By kind, the class in tests/support/converters.py."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `gives_up`: the producer of media calls sends failed that take long, instead of waiting."""
+    """One run. `gives_up`: the producer of media calls sends failed that take long, instead of waiting.
+
+    `convert`: kinds that the workers make of single events.
+    """
 
     seed: int
     broker_kind: str
@@ -28,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     n_streams: int
     gives_up: bool
     faults: tuple[Fault, ...]
+    convert: tuple[str, ...] = ()
     n_records: int = N_RECORDS
     per_s: int = RECORDS_PER_S
 
@@ -45,7 +52,13 @@ def draw_plan(seed: int, broker_kind: str) -> Plan:
         n_streams=random_.randint(6, 12),
         gives_up=random_.random() < 0.25,
         faults=draw_faults(seed, broker_kind, N_RECORDS, random_),
+        convert=("transcript", "speech") if seed % 2 else (),
     )
+
+
+def convert_flag(kinds: Sequence[str]) -> str:
+    """`--convert` of a worker that makes these kinds."""
+    return ",".join(f"{kind}=python:tests/support/converters.py:{CONVERTERS[kind]}" for kind in kinds)
 
 
 def _draw_join(random_: random.Random) -> JoinSettings:

@@ -70,12 +70,27 @@ class Humming(Converter):
 
 
 class SlowSpelling(Spelling):
-    """In a worker of its own: takes `SYNCLINE_TEST_CONVERT_MS` a batch, and none while the file named so is there."""
+    """In a worker of its own: takes `CONVERT_MS` a batch, and waits while the file `CONVERT_GATE` is there."""
 
     def run(self, items: Sequence[Prepared]) -> Sequence[Text | Speech | MediaError]:
         """As `Spelling`, later."""
-        time.sleep(float(os.environ.get("CONVERT_MS", "0")) / 1_000)
+        time.sleep(float(os.environ.get("CONVERT_MS", "20")) / 1_000)
         gate = os.environ.get("CONVERT_GATE", "")
         while gate and Path(gate).exists():
             time.sleep(0.005)
         return super().run(items)
+
+
+class Gate:
+    """The file before which `SlowSpelling` waits."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def shut(self) -> None:
+        """Nothing is transcribed from now on."""
+        self.path.touch()
+
+    def open(self) -> None:
+        """Go on."""
+        self.path.unlink()

@@ -9,7 +9,7 @@ import pytest
 
 from syncline import contract
 from syncline.arrays import DTYPES
-from syncline.converted import ConvertedText
+from syncline.converted import ConvertedAudio, ConvertedText
 from syncline.results import FusedResult, Member, Unfused
 
 TEXT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
@@ -29,7 +29,9 @@ def test_every_name_is_documented(name: str) -> None:
     assert name in TEXT
 
 
-@pytest.mark.parametrize("kind", [FusedResult, ConvertedText, Unfused, Member], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [FusedResult, ConvertedText, ConvertedAudio, Unfused, Member], ids=lambda kind: kind.__name__
+)
 def test_every_field_is_documented(kind: type) -> None:
     """Each field of each value stands in the page."""
     assert [name for name in kind.__struct_fields__ if f"`{name}`" not in TEXT] == []  # type: ignore[attr-defined]

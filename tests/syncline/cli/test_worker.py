@@ -45,6 +45,14 @@ def test_show_config_says_where_each_value_came_from(tmp_path: Path) -> None:
         (["--tolerance-ms", "abc"], "tolerance_ms (flag --tolerance-ms): got 'abc', takes an integer"),
         (["--strategy", "latest"], "strategy (flag --strategy): got 'latest', takes earliest, nearest, tumbling"),
         (["--lanes", "left:video"], "lanes (flag --lanes): got 'left:video'"),
+        (["--convert", "poem"], "convert (flag --convert): got 'poem', takes kinds: transcript, speech"),
+        (["--convert", "speech=sing"], "takes speech=ENGINE with one of reference, piper, flite, python"),
+        (["--convert", "speech,speech=piper"], "takes each kind once"),
+        (["--convert", "speech=python:none.py:Voice"], "convert: got 'none.py', takes a Python file that is there"),
+        (
+            ["--convert-max-items", "0"],
+            "convert_max_items (flag --convert-max-items): got 0, takes an integer",
+        ),
         (["--model", "nosuch"], "model: got 'nosuch', takes null"),
     ],
 )
