@@ -10,10 +10,9 @@ from models import registry
 from models.converters import open_converter
 from models.interface import Model
 from streams.convert.conversions import Conversions
-from streams.convert.runner import NICENESS, ConverterRunner
+from streams.convert.runner import ConverterRunner
 from streams.metrics.sources import Sources
 from streams.model.fusing import ModelRunner
-from streams.model.thread import stand_back
 from streams.partition.parts import Fuse
 
 NULL = "null"
@@ -38,12 +37,12 @@ async def load_converters(sources: Sources, closers: Closers) -> None:
     settings = sources.settings
     if not settings.converters:
         return
-    pool = ThreadPoolExecutor(1, thread_name_prefix="prepare", initializer=lambda: stand_back(NICENESS))
+    pool = ThreadPoolExecutor(1, thread_name_prefix="prepare")
     runners = [
         ConverterRunner(spec.kind, partial(open_converter, spec), pool, settings.converter_runner)
         for spec in settings.converters
     ]
     sources.starting = f"loading {', '.join(settings.convert)}"
-    sources.conversions = Conversions(runners, pool)
+    sources.conversions = Conversions(runners, pool, settings.convert_streams)
     closers.append(sources.conversions.close)
     await sources.conversions.start()

@@ -41,7 +41,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     behind; by default no limit, because readiness paces updates, which a backlog must not stop.
     `max_stall_ms`, `not_live_exit_ms`: when a worker is not live, and when it ends for that (docs/operations.md).
     `batch_*`: limits of the model's batcher (streams/batching.py). `convert`: what single events are converted to, each
-    `KIND[=ENGINE[:WHERE]]` (models/converters.py); `convert_max_*`: limits of each converter's batches.
+    `KIND[=ENGINE[:WHERE]]` (models/converters.py), in streams that fit a pattern of `convert_streams` (all without
+    any); `convert_max_*`: limits of each converter's batches.
     Raises `SettingsError` with the setting, what it got and what it takes.
     """
 
@@ -70,6 +71,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     batch_max_cost: int = 16_000_000
     batch_max_wait_ms: int = 0
     convert: tuple[str, ...] = ()
+    convert_streams: tuple[str, ...] = ()
     convert_max_items: int = 8
     convert_max_cost: int = 60_000
     convert_max_run_ms: int = 600_000

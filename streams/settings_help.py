@@ -28,6 +28,7 @@ HELP = {
     "batch_max_cost": "Cost of one batch: pixels + audio ms + tokens.",
     "batch_max_wait_ms": "How long a batch waits for more sets, ms.",
     "convert": "What single events become: transcript, speech, or KIND=ENGINE:WHERE, with commas between.",
+    "convert_streams": "Only streams that fit one of these patterns are converted: lobby-*,hall; all without any.",
     "convert_max_items": "Events in one batch for a converter.",
     "convert_max_cost": "Sound in one batch for a converter, ms.",
     "convert_max_run_ms": "A converter's batch that runs for longer hangs: the worker is not live, ms.",

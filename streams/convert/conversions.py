@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from streams.convert.answers import Refused
@@ -35,10 +36,18 @@ class Wanted(NamedTuple):
 
 
 class Conversions:
-    """The converters of one worker; `pool` decodes for them. Without any, nothing is converted."""
+    """The converters of one worker; `pool` decodes for them. Without any, nothing is converted.
 
-    def __init__(self, runners: Sequence[ConverterRunner] = (), pool: ThreadPoolExecutor | None = None) -> None:
-        self.runners, self._pool = tuple(runners), pool
+    streams: patterns (`lobby-*`) of the names of the streams that are converted; all of them without any.
+    """
+
+    def __init__(
+        self,
+        runners: Sequence[ConverterRunner] = (),
+        pool: ThreadPoolExecutor | None = None,
+        streams: Sequence[str] = (),
+    ) -> None:
+        self.runners, self._pool, self._streams = tuple(runners), pool, tuple(streams)
         self.made = Counter[tuple[str, str]]()
         """By kind and outcome (`made`, `refused`), how many events were converted, or were not."""
         self.took_ms = {runner.kind: Histogram(LATENCY_BOUNDS_MS) for runner in runners}
@@ -67,7 +76,7 @@ class Conversions:
         wanted: list[Wanted] = []
         name = set_id()
         for item, payload in _converted_of(task):
-            if payload.event is None or payload.is_converted:
+            if payload.event is None or payload.is_converted or not matches(payload.event.stream, self._streams):
                 continue
             payload.is_converted = True
             takes = [runner for runner in self.runners if runner.model.modality == payload.event.modality]
@@ -86,6 +95,11 @@ class Conversions:
             event, wanted.item, partition, kind, answer, ModelInfo(model.name, model.version),
             wanted.set_id,
         )  # fmt: skip
+
+
+def matches(stream: str, patterns: Sequence[str]) -> bool:
+    """Whether a stream's name fits one of the patterns; without any it does."""
+    return not patterns or any(fnmatchcase(stream, pattern) for pattern in patterns)
 
 
 def _converted_of(task: Task) -> Iterator[tuple[Item, Payload]]:

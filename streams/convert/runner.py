@@ -1,4 +1,4 @@
-"""Runs one converter for many callers, on a thread that stands back for the fusion."""
+"""Runs one converter for many callers, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ from syncline.errors import MediaError, SetFailedError
 
 log = logging.getLogger(__name__)
 
-NICENESS = 10
-"""A conversion may come later, a fused set may not."""
-
 
 class ConverterRunner(Runner[Converter, Prepared, Answer]):
     """One converter on a thread of its own; at most as many events are prepared at once as its batcher queues."""
@@ -30,9 +27,7 @@ class ConverterRunner(Runner[Converter, Prepared, Answer]):
         settings: RunnerSettings | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(
-            load, lambda said, _: check_conversion(said), settings, clock, name=f"convert-{kind}", niceness=NICENESS
-        )
+        super().__init__(load, lambda said, _: check_conversion(said), settings, clock, name=f"convert-{kind}")
         self.kind, self._pool = kind, pool
         self._room = asyncio.Semaphore((settings or RunnerSettings()).batch.max_queued)
 

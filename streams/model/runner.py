@@ -72,8 +72,6 @@ class RunnerHealth:
 class Runner(Generic[M, T, R]):
     """One model on one thread. `check` makes of what the model said of an item the answer to its caller, or raises
     ValueError or TypeError where nobody could use it; it runs on the model's thread too.
-
-    niceness: how far the thread stands back for others where the system can tell threads apart (Linux), 0 to 19.
     """
 
     def __init__(
@@ -84,12 +82,11 @@ class Runner(Generic[M, T, R]):
         clock: Clock | None = None,
         *,
         name: str = "model",
-        niceness: int = 0,
     ) -> None:
         self._load, self._check = load, check
         self._settings = settings or RunnerSettings()
         self._clock = clock or SystemClock()
-        self._thread = ModelThread(name, self._clock, niceness)
+        self._thread = ModelThread(name, self._clock)
         self._batcher: Batcher[T, R] = Batcher(self._run, self._probe, self._settings.batch, self._clock)
         self._model: M | None = None
         self._answered: T | None = None

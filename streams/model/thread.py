@@ -7,9 +7,7 @@ daemon: a model that hangs must not keep the process from ending.
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -28,8 +26,7 @@ class ModelThreadError(SynclineError):
 class ModelThread:
     """Runs calls one after the other on one thread; each caller awaits its own."""
 
-    def __init__(self, name: str = "model", clock: Clock | None = None, niceness: int = 0) -> None:
-        self._niceness = niceness
+    def __init__(self, name: str = "model", clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Deliver] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -84,7 +81,6 @@ class ModelThread:
         return not self.is_alive
 
     def _work(self) -> None:
-        stand_back(self._niceness)
         while (call := self._calls.get()) is not None:
             work, deliver = call
             self._began_s = self._clock.now_s()
@@ -96,13 +92,6 @@ class ModelThread:
             self._began_s = None
             deliver(result, error)
             del work, deliver, call, result, error  # an idle thread holds no batch and no traceback
-
-
-def stand_back(niceness: int) -> None:
-    """Let other threads of this process go before the calling one, and those that it starts (Linux; else nothing)."""
-    if niceness and sys.platform == "linux":
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + niceness))
 
 
 def _catchable(error: BaseException) -> Exception:

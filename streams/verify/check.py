@@ -41,8 +41,9 @@ def check(
     finished: bool = True,
     max_event_bytes: int = MAX_EVENT_BYTES,
     convert: Collection[str] = (),
+    convert_streams: Sequence[str] = (),
 ) -> Report:
-    """Judge everything that a history says; `settings`, `max_event_bytes`, `convert` (kinds) are those of its workers.
+    """Judge everything that a history says; the other arguments are settings of its workers, `convert` by kinds.
 
     finished: all that was sent must have come to its outcome. False: the system runs, and records may be pending,
     unless their offset is committed. Raises `NewerVersionError` where a newer version wrote the decision log.
@@ -52,7 +53,7 @@ def check(
     judge = RecordJudge(settings, history.n_partitions, max_event_bytes)
     for partition in history.partitions:
         facts, results = _check_partition(partition, history.commits, judge, report, finished=finished)
-        conversions = Conversions(partition, facts, settings, convert, report)
+        conversions = Conversions(partition, facts, settings, convert, convert_streams, report)
         conversions.judge(results.converted, history.commits, finished=finished)
         judge_sends(partition, sends.get(partition.partition, ()), report)
     return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from streams.convert.conversions import matches
 from streams.join.model import SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from streams.verify.commits import Commits
@@ -21,7 +22,7 @@ from syncline.ids import conversion_id
 class Conversions:
     """Judges `converted.*` of one partition number, when everything else has been judged.
 
-    kinds: what the workers were told to make of every event of its modality.
+    kinds: what the workers were told to make of every event of its modality, in streams that fit `streams`.
     """
 
     def __init__(
@@ -30,10 +31,12 @@ class Conversions:
         facts: Facts,
         settings: JoinSettings,
         kinds: Collection[str],
+        streams: Sequence[str],
         report: Report,
     ) -> None:
         self._history, self._facts, self._settings, self._report = history, facts, settings, report
         self._kinds = {topic: [kind for kind in kinds if media_topic(MODALITY_OF[kind]) == topic] for topic in _MEDIA}
+        self._streams = streams
         self._first: dict[tuple[str, int, str], int] = {}
 
     def judge(
@@ -77,7 +80,7 @@ class Conversions:
     def _wanted(self, fact: Fact) -> Iterator[str]:
         """What must have been made of a record, by what became of it."""
         ended = any(topic == FUSED or (topic == UNFUSED and said != "duplicate") for topic, _, said in fact.published)
-        if fact.present and ended:
+        if fact.present and ended and fact.item is not None and matches(fact.item.stream, self._streams):
             yield from self._kinds.get(fact.place[0], ())
 
     def _judge_wanted(self, fact: Fact, kind: str, commits: Commits, *, finished: bool) -> None:

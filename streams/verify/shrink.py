@@ -28,6 +28,7 @@ def smallest(
     finished: bool = True,
     max_event_bytes: int = MAX_EVENT_BYTES,
     convert: Collection[str] = (),
+    convert_streams: Sequence[str] = (),
     limit_s: float = LIMIT_S,
 ) -> History:
     """A part of the history, small or smallest, in which `check` finds this violation and none that it did not find.
@@ -37,7 +38,14 @@ def smallest(
     """
 
     def findings(part: History) -> set[Finding]:
-        report = check(part, settings, finished=finished, max_event_bytes=max_event_bytes, convert=convert)
+        report = check(
+            part,
+            settings,
+            finished=finished,
+            max_event_bytes=max_event_bytes,
+            convert=convert,
+            convert_streams=convert_streams,
+        )
         return {(found.kind, found.sentence) for found in report.violations}
 
     return _Shrinking(history, violation, findings, time.monotonic() + limit_s).run()

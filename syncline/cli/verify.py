@@ -24,7 +24,9 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_worker_settings("brokers", "security", "group", "topic_prefix", "max_event_bytes", "join", "convert")
+@with_worker_settings(
+    "brokers", "security", "group", "topic_prefix", "max_event_bytes", "join", "convert", "convert_streams"
+)
 def verify(
     *,
     settings: WorkerSettings,
@@ -87,7 +89,11 @@ def _check(history: History, settings: WorkerSettings, finished: bool) -> Report
 
 
 def _of_workers(settings: WorkerSettings) -> dict[str, Any]:
-    return {"max_event_bytes": settings.max_event_bytes, "convert": [spec.kind for spec in settings.converters]}
+    return {
+        "max_event_bytes": settings.max_event_bytes,
+        "convert": [spec.kind for spec in settings.converters],
+        "convert_streams": settings.convert_streams,
+    }
 
 
 def _smallest(history: History, report: Report, settings: WorkerSettings, finished: bool) -> dict[str, list[str]]:

@@ -53,6 +53,15 @@ def test_an_event_is_converted_once_whatever_sets_share_it(conversions: Conversi
     assert wanted_of(conversions, set_task(shared, held("image", 2))) == []
 
 
+@pytest.mark.parametrize(("streams", "n_wanted"), [((), 1), (("s",), 1), (("lobby-*", "s*"), 1), (("lobby-*",), 0)])
+def test_only_streams_that_were_asked_for_are_converted(
+    conversions: Conversions, streams: tuple[str, ...], n_wanted: int
+) -> None:
+    """By patterns of their names."""
+    some = Conversions(conversions.runners, streams=streams)
+    assert len(some.of(set_task(held("audio", 3)), lambda: "s9")) == n_wanted
+
+
 def test_a_set_that_failed_is_not_converted(conversions: Conversions) -> None:
     """Its members are dead letters, and may come again."""
     task = set_task(held("audio", 3))

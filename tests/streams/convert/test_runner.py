@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +10,7 @@ import pytest
 
 from models.interface import Text
 from streams.convert.answers import Refused
-from streams.convert.runner import NICENESS, ConverterRunner
+from streams.convert.runner import ConverterRunner
 from streams.model.batch_settings import BatchSettings
 from streams.model.runner import RunnerSettings
 from syncline.errors import NoAnswerError
@@ -113,14 +110,3 @@ async def test_who_waits_when_it_is_closed_has_no_answer(runner: ConverterRunner
     await runner.close()
     with pytest.raises(NoAnswerError):
         await asking
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the threads of a process apart")
-async def test_it_stands_back_for_the_fusion(runner: ConverterRunner, spelling: Spelling) -> None:
-    """Its thread is nicer than the others."""
-    found: list[int] = []
-    spelling.run = lambda items: [  # type: ignore[method-assign]
-        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())) or Text("", 0.0) for _ in items
-    ]
-    await runner.convert(b"x", "audio/wav", None)
-    assert found == [min(19, os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) + NICENESS)]

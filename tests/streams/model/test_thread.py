@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import threading
 
 import pytest
@@ -43,15 +41,3 @@ async def test_a_thread_that_has_ended_takes_no_calls() -> None:
     assert thread.stop()
     with pytest.raises(ModelThreadError, match="has ended"):
         await thread.call(lambda: 1)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the threads of a process apart")
-async def test_a_thread_that_stands_back_is_nice_and_no_other_is() -> None:
-    """A converter must not take the processor from the fusion; what it starts stands back too."""
-    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    thread = ModelThread("nice", niceness=7)
-    thread.start()
-    nice = await thread.call(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-    assert nice == min(19, before + 7)
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
-    assert thread.stop()
