@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from statistics import median, quantiles
 
+from streams.demo.said import Origin, Said
 from streams.demo.scenario import Planned
 from syncline.consumer import Received
-from syncline.converted import ConvertedText
+from syncline.converted import ConvertedAudio, ConvertedText
 from syncline.results import FusedResult, Unfused
-
-Origin = tuple[str, int, int]
-"""(unprefixed topic, partition, offset) of a record."""
 
 
 class Ledger:
     """Every record that was sent, by where it is, and its outcomes as they are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, said: Said | None = None) -> None:
+        self.said = said or Said()
         self.sent: dict[Origin, Planned] = {}
         self.outcomes: dict[Origin, list[str]] = defaultdict(list)
         self.latencies_ms: dict[str, list[float]] = defaultdict(list)
@@ -43,6 +42,10 @@ class Ledger:
         result = received.result
         if isinstance(result, FusedResult):
             self._note_fused(result, now_s)
+        elif isinstance(result, ConvertedText | ConvertedAudio) and self.said.takes(result):
+            self.said.note(result)
+        elif isinstance(result, ConvertedAudio):
+            return
         elif isinstance(result, ConvertedText):
             origin = (result.topic, result.partition, result.offset)
             self._right_alone[origin] = result.text == self._label(origin)
@@ -72,8 +75,9 @@ class Ledger:
 
     @property
     def n_open(self) -> int:
-        """Records that were sent and have no outcome yet."""
-        return sum(origin not in self.outcomes for origin in self.sent)
+        """Records that were sent and have no outcome yet, and conversions that are to come."""
+        n_undecided = sum(origin not in self.outcomes for origin in self.sent)
+        return n_undecided + sum(1 for _ in self.said.missing(self.sent))
 
     @property
     def n_complete(self) -> int:
@@ -100,6 +104,7 @@ class Ledger:
             if outcomes != [planned.expected]:
                 where = f"{origin[0]}/{origin[1]}/{origin[2]}"
                 found.append(f"{where} ({planned.id}): expected {planned.expected}, got {outcomes or 'nothing'}")
+        found += self.said.missing(self.sent)
         strangers = [origin for origin in self.outcomes if origin not in self.sent]
         return found + [f"{origin}: an outcome of a record that was never sent" for origin in strangers]
 
@@ -126,5 +131,6 @@ class Ledger:
             "latency_ms": self.latency_ms(),
             "latency_p50_ms_by_stream": self.latency_ms_by_stream(),
             "accuracy": self.accuracy(),
+            "conversions": self.said.summary(self.sent),
             "problems": problems,
         }

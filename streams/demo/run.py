@@ -8,16 +8,18 @@ import json
 import logging
 import tempfile
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
+from models.converters import parse_spec
 from streams.demo.ledger import Ledger
 from streams.demo.processes import DemoError, workers
 from streams.demo.replay import Replay
+from streams.demo.said import STREAM, Said
 from streams.demo.samples import SAMPLES_DIR, load_samples
 from streams.demo.scenario import Scenario, plan_demo
 from streams.demo.view import View
@@ -32,12 +34,16 @@ OUTCOME_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
-    """What a person can choose; `rate` is moments a second of each stream, `brokers` empty is the embedded one."""
+    """What a person can choose; `rate` is moments a second of each stream, `brokers` empty is the embedded one.
+
+    `convert`: what is made of the events of one stream, as a worker's setting of that name.
+    """
 
     seconds: int = 20
     workers: int = 2
     rate: float = 3.0
     model: str = "reference"
+    convert: tuple[str, ...] = ()
     brokers: str = ""
     security: SecuritySettings = field(default_factory=SecuritySettings)
     json_file: Path | None = None
@@ -49,7 +55,7 @@ async def run_demo(options: DemoOptions, console: Console) -> int:
     scenario = plan_demo(
         samples, SAMPLES_DIR, seconds=options.seconds, rate=options.rate, with_broken=options.model != "null"
     )
-    ledger = Ledger()
+    ledger = Ledger(Said(parse_spec(text).kind for text in options.convert))
     async with _broker(options.brokers, console) as brokers:
         prefix = f"syncline.demo-{uuid.uuid4().hex[:8]}."
         await create_topics(Cluster.of(brokers, options.security), TopicPlan(n_partitions=N_PARTITIONS, prefix=prefix))
@@ -77,10 +83,11 @@ async def _broker(brokers: str, console: Console) -> AsyncGenerator[str]:
 async def _play(
     options: DemoOptions, console: Console, scenario: Scenario, ledger: Ledger, brokers: str, prefix: str
 ) -> None:
-    console.print(f"starting {options.workers} workers with model {options.model} …", highlight=False)
+    also = f", {' and '.join(options.convert)} of stream {STREAM}" if options.convert else ""
+    console.print(f"starting {options.workers} workers with model {options.model}{also} …", highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "syncline.toml"
-        config.write_text(scenario.worker_toml)
+        config.write_text(converting(options.convert) + scenario.worker_toml)
         async with workers(options.workers, brokers, options.security, prefix, options.model, config):
             console.print(f"{len(scenario.records)} records of 4 streams, {options.seconds} s", highlight=False)
             view = View(ledger, console)
@@ -118,6 +125,11 @@ async def _until_settled(ledger: Ledger, view: View, reading: asyncio.Task[None]
     await asyncio.sleep(0.5)  # conversions and repeats that follow the last outcome count too
 
 
+def converting(convert: Sequence[str]) -> str:
+    """The lines of syncline.toml that have workers convert one stream."""
+    return f"convert = {json.dumps(list(convert))}\nconvert_streams = [{json.dumps(STREAM)}]\n" if convert else ""
+
+
 def print_summary(ledger: Ledger, console: Console) -> None:
     """The account as text: what was sent, what became of it, how fast, how right, and what is wrong."""
     summary, problems = ledger.summary(), ledger.problems()
@@ -135,6 +147,9 @@ def print_summary(ledger: Ledger, console: Console) -> None:
         console.print(f"  p50 by stream: {by_stream} ms (dock waits for notes out of order)", highlight=False)
     shares = ", ".join(f"{name} {share:.0%}" for name, share in ledger.accuracy().items())
     console.print(f"best label right in complete sets: {shares or '–'}", highlight=False)
+    for kind, found in ledger.said.summary(ledger.sent).items():
+        facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items())
+        console.print(f"{kind} of {STREAM}: {facts}", highlight=False)
     for problem in problems[:20]:
         console.print(f"  wrong: {problem}", style="red", highlight=False, markup=False)
     verdict = "every record has exactly the outcome that was planned" if not problems else f"{len(problems)} are wrong"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
 from streams.demo.ledger import Ledger
+from streams.demo.said import STREAM
 from streams.demo.scenario import STREAMS
+from syncline.converted import ConvertedText
 
 
 class View:
@@ -30,7 +32,7 @@ class View:
         now_s = time.monotonic()
         if self._live is not None and now_s - self._printed_s >= 0.1:
             self._printed_s = now_s
-            self._live.update(Group(self._numbers(), self._streams(), self._results()), refresh=True)
+            self._live.update(Group(*self._parts()), refresh=True)
         elif self._live is None and now_s - self._printed_s >= 1.0:
             self._printed_s = now_s
             self._console.print(self._line(), highlight=False)
@@ -38,7 +40,7 @@ class View:
     def close(self) -> None:
         """Leave the last picture on the screen."""
         if self._live is not None:
-            self._live.update(Group(self._numbers(), self._streams(), self._results()), refresh=True)
+            self._live.update(Group(*self._parts()), refresh=True)
             self._live.stop()
             self._live = None
 
@@ -50,6 +52,23 @@ class View:
             f"complete {ledger.n_sets['complete']}, partial {ledger.n_sets['partial']}"
             + (f", p50 {latency['p50']} ms, p95 {latency['p95']} ms" if latency else "")
         )
+
+    def _parts(self) -> list[RenderableType]:
+        said = [self._said()] if self._ledger.said.kinds else []
+        return [self._numbers(), self._streams(), self._results(), *said]
+
+    def _said(self) -> Table:
+        table = Table(expand=True, title=f"what {STREAM} says")
+        for title in ("kind", "of", "what", "in a set"):
+            table.add_column(title)
+        for said in reversed(self._ledger.said.recent):
+            what = said.text if isinstance(said, ConvertedText) else f"{said.sound_ms / 1_000:.1f} s of speech"
+            event = self._ledger.sent.get((said.topic, said.partition, said.offset))
+            of = (event.text or event.label) if event is not None else said.lane
+            table.add_row(
+                said.kind, of, f"none: {said.reason}" if said.reason else what, "yes" if said.set_id else "no"
+            )
+        return table
 
     def _numbers(self) -> Panel:
         ledger, latency = self._ledger, self._ledger.latency_ms()

