@@ -18,9 +18,7 @@ from syncline.security import SecuritySettings
 
 app = typer.Typer(add_completion=False)
 DEFAULT_FOLDER = Path("syncline-index")
-IndexFolder = Annotated[
-    Path, typer.Option("--index", envvar="SYNCLINE_INDEX", file_okay=False, help="Folder of the index.")
-]
+IndexFolder = Annotated[Path, typer.Option("--index", file_okay=False, help="Folder of the index.")]
 
 
 @app.command()
@@ -45,17 +43,19 @@ def index(
     with Index.create(folder, topic_prefix) as opened:
         group = group or f"{topic_prefix}index-{opened.id}"
         results = ResultConsumer(brokers, (FUSED,), topic_prefix=topic_prefix, group_id=group, security=security)
-        counts = asyncio.run(_index(results, opened, once, f"{topic_prefix}{FUSED} into {folder}, group {group}"))
-    if as_json:
-        typer.echo(msgspec.json.encode(counts))
-    else:
-        typer.echo(in_words(counts))
+        counts = Indexed()
+        try:
+            asyncio.run(_index(results, opened, counts, once, f"{topic_prefix}{FUSED} into {folder}, group {group}"))
+        except KeyboardInterrupt:
+            typer.echo(in_words(counts), err=True)
+            raise
+    typer.echo(msgspec.json.encode(counts) if as_json else in_words(counts))
 
 
-async def _index(results: ResultConsumer, opened: Index, once: bool, what: str) -> Indexed:
+async def _index(results: ResultConsumer, opened: Index, counts: Indexed, once: bool, what: str) -> None:
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
     async with results:
         say(f"indexing {what}")
-        return await index_results(results, opened, once=once, on_progress=Report(say))
+        await index_results(results, opened, counts, once=once, on_progress=Report(say))

@@ -46,12 +46,15 @@ class Indexed:
 async def index_results(
     results: ResultConsumer,
     index: Index,
+    counts: Indexed,
     *,
     once: bool = False,
     on_progress: Callable[[Indexed], None] | None = None,
-) -> Indexed:
-    """Index what an entered consumer reads, until it is closed; `once`: until what is there has been read."""
-    counts = Indexed()
+) -> None:
+    """Index what an entered consumer reads, until it is closed; `once`: until what is there has been read.
+
+    counts: goes up with each batch that is written. Raises what `receive_many` and `Index.add` raise.
+    """
     while True:
         batch = await results.receive_many(MAX_BATCH, END_WAIT_S if once else MAX_WAIT_S)
         if batch:
@@ -60,10 +63,10 @@ async def index_results(
             if on_progress is not None:
                 on_progress(counts)
         elif results.closed:
-            return counts
+            return
         if once and await results.at_end():
             await results.commit()  # repeats and what could not be read, after the last batch
-            return counts
+            return
 
 
 def write_batch(index: Index, batch: Iterable[Received], counts: Indexed) -> None:

@@ -25,7 +25,7 @@ def found(index: Index) -> list[str]:
     return sorted(hit.row.id for hit in index.search(REFERENCE, pack([1.0, 0.0])))
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """Stands for the end of the process."""
 
 
@@ -38,14 +38,16 @@ class CrashingIndex(Index):
         """Write, or not, and crash."""
         n_new = 0 if self.crash == "before" else super().add(entries)
         if self.crash:
-            raise Crash
+            raise CrashError
         return n_new
 
 
 async def run_once(broker: TestBroker, prefix: str, index: Index) -> Indexed:
     consumer = ResultConsumer(broker.address, topic_prefix=prefix, group_id=f"{prefix}index")
     async with consumer as results:
-        return await index_results(results, index, once=True)
+        counts = Indexed()
+        await index_results(results, index, counts, once=True)
+        return counts
 
 
 async def test_once_reads_all_that_is_there_and_counts(broker: TestBroker, topic_prefix: str, tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ async def test_a_crash_beside_a_write_loses_and_doubles_nothing(
     await write_records(broker.address, topic_prefix, [encode_fused(result_at(f"r{i}", 1, i)) for i in range(5)])
     with CrashingIndex.create(tmp_path, topic_prefix) as index:
         index.crash = crash
-        with pytest.raises(Crash):
+        with pytest.raises(CrashError):
             await run_once(broker, topic_prefix, index)
         index.crash = ""
         counts = await run_once(broker, topic_prefix, index)
