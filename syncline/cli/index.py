@@ -49,7 +49,7 @@ def index(
         except KeyboardInterrupt:
             typer.echo(in_words(counts), err=True)
             raise
-    typer.echo(msgspec.json.encode(counts) if as_json else in_words(counts))
+    typer.echo(msgspec.json.encode(counts).decode() if as_json else in_words(counts))
 
 
 async def _index(results: ResultConsumer, opened: Index, counts: Indexed, once: bool, what: str) -> None:

@@ -44,7 +44,7 @@ def connect(folder: Path, *, create: bool) -> Any:
 
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     try:
-        db = apsw.Connection(str(folder / FILE), flags=flags)
+        db: Any = apsw.Connection(str(folder / FILE), flags=flags)
         db.set_busy_timeout(BUSY_MS)
         db.pragma("journal_mode", "wal")
         db.pragma("synchronous", "full")  # a commit is on the disk, not only on its way
