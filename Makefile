@@ -12,7 +12,7 @@ STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit format test-kafka guarantees fuzz corpus bench bench-faust soak lock
+.PHONY: help setup demo test check audit format test-kafka guarantees fuzz corpus bench bench-faust bench-index soak lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench: setup ## Measure the join, alone and against Kafka Streams and Quix (JDK 
 
 bench-faust: setup ## Compare with a plain Faust agent, both under kill -9 (JDK 17, Maven; 5 minutes)
 	@$(BIN)/python -m bench.plain_faust
+
+bench-index: setup ## Measure the index of results: insert rate, size, query times (1 minute)
+	@$(BIN)/python -m bench.index
 
 EVENTS ?= 1000000
 EVENTS_PER_S ?= 1900

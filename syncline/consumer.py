@@ -108,7 +108,8 @@ class ResultConsumer:
         self._seen: dict[tuple[str, str], None] = {}  # keeps its order: the oldest goes first
         self._records: deque[Any] = deque()
         self._done: dict[Any, int] = {}
-        self._in_hand: Any = None
+        self._in_hand: list[Any] = []
+        self._ends: dict[Any, int] = {}
         self._committed_s = time.monotonic()
         self._client: Any = None
 
@@ -166,18 +167,53 @@ class ResultConsumer:
         Asking for the next one says that the one before is done. Raises `BrokerError`, and `NewerVersionError` at a
         result of a version that this client does not know, each time until it is replaced by one that does.
         """
+        found = await self.receive_many(1, timeout_s)
+        return found[0] if found else None
+
+    async def receive_many(self, max_results: int, timeout_s: float | None = None) -> list[Received]:
+        """Results as they come, until there are `max_results`, `timeout_s` have passed, or the consumer was closed.
+
+        As with `receive`, asking for more, or `commit`, says that those before are done: all of them, and none before
+        that. What was handed out when an error is raised comes first; the error is raised when more is asked for.
+        """
         self._finish()
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        found: list[Received] = []
         while True:
-            while self._records:
-                received = self._take(self._records.popleft())
-                if received is not None:
-                    return received
+            self._take_fetched(found, max_results)
+            if len(found) >= max_results:
+                return found
             if self._done and time.monotonic() - self._committed_s > COMMIT_INTERVAL_S:
                 await self._commit()
             left_s = 1.0 if deadline_s is None else min(1.0, deadline_s - time.monotonic())
             if left_s <= 0 or not await self._fetch(left_s):
-                return None
+                return found
+
+    async def commit(self) -> None:
+        """Say that all that was handed out is done, and tell the broker so now instead of within some seconds."""
+        self._finish()
+        await self._commit()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is not open: before it is entered, and after it was left."""
+        return self._client is None
+
+    async def at_end(self) -> bool:
+        """Whether all has been handed out that each partition held when this consumer first heard of its end.
+
+        Only partitions count that belong to this consumer: with a group its other members may be behind.
+        """
+        if self.closed or self._records:
+            return self.closed
+        for partition in self._client.assignment():
+            end = self._ends.get(partition, self._client.highwater(partition))
+            if end is None:
+                return False
+            self._ends[partition] = end
+            if await self._client.position(partition) < end:
+                return False
+        return True
 
     async def _fetch(self, wait_s: float) -> bool:
         """Fetch records, for `wait_s` at most; False once closed."""
@@ -193,25 +229,35 @@ class ResultConsumer:
             self._records.extend(records)
         return True
 
+    def _take_fetched(self, found: list[Received], max_results: int) -> None:
+        """Move what was fetched into `found`, until that has `max_results`."""
+        while self._records and len(found) < max_results:
+            try:
+                received = self._take(self._records.popleft())
+            except NewerVersionError:
+                if not found:
+                    raise
+                return  # what came before it goes out first
+            if received is not None:
+                found.append(received)
+
     def _take(self, record: Any) -> Received | None:
         """A record as what to hand out; None where it is a repeat or cannot be read."""
-        self._in_hand = record
         topic = record.topic[len(self._prefix) :]
         try:
             check_version(record.headers)
             result = _decode(topic, record)
         except NewerVersionError:
-            self._in_hand = None  # it is not done: whoever can read it finds it again
-            self._records.appendleft(record)
+            self._records.appendleft(record)  # it is not done: whoever can read it finds it again
             raise
         except ContractError as error:
             self.progress.n_unreadable += 1
             log.warning("%s/%d/%d cannot be read: %s", record.topic, record.partition, record.offset, error)
-            self._finish()
+            self._in_hand.append(record)
             return None
+        self._in_hand.append(record)
         if self._is_repeat(topic, result.id):
             self.progress.n_repeats += 1
-            self._finish()
             return None
         self.progress.n_received += 1
         self.progress.n_bytes += len(record.value or b"")
@@ -229,10 +275,10 @@ class ResultConsumer:
         return False
 
     def _finish(self) -> None:
-        """Note that the record in hand is done."""
-        record, self._in_hand = self._in_hand, None
-        if record is not None and self._group_id is not None:
-            self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        """Note that the records in hand are done."""
+        records, self._in_hand = self._in_hand, []
+        if self._group_id is not None:
+            self._done |= {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
 
     async def _commit(self) -> None:
         self._committed_s = time.monotonic()

@@ -33,6 +33,11 @@ def human_line(received: Received) -> str:
         line = _unfused(result)
     else:
         line = _dead_letter(result)
+    return printable(line)
+
+
+def printable(line: str) -> str:
+    """A line without control characters, which could do anything to a terminal."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
@@ -41,7 +46,7 @@ def _fused(result: FusedResult) -> str:
     missing = "".join(f" -{lane}" for lane in result.missing)
     reason = "" if result.reason == "complete" else f" ({result.reason})"
     labels = ", ".join(f"{label} {score:.2f}" for label, score in result.labels[:MAX_LABELS])
-    return f"{_clock(result.start_ms)}  {result.stream}  {result.outcome}{reason}  {lanes}{missing}  {labels}".rstrip()
+    return f"{clock(result.start_ms)}  {result.stream}  {result.outcome}{reason}  {lanes}{missing}  {labels}".rstrip()
 
 
 def _converted(result: ConvertedText | ConvertedAudio) -> str:
@@ -51,12 +56,12 @@ def _converted(result: ConvertedText | ConvertedAudio) -> str:
         said = f"{result.score:.2f}  {result.text}"
     else:
         said = f"{result.sound_ms} ms  {result.content_type}, {len(result.data)} bytes"
-    return f"{_clock(result.time_ms)}  {result.stream}  {result.lane} {result.kind}  {said}"
+    return f"{clock(result.time_ms)}  {result.stream}  {result.lane} {result.kind}  {said}"
 
 
 def _unfused(result: Unfused) -> str:
     by = f" by {result.late_by_ms} ms" if result.late_by_ms else ""
-    return f"{_clock(result.time_ms)}  {result.stream}  {result.reason}{by}  {result.lane}  {result.id}"
+    return f"{clock(result.time_ms)}  {result.stream}  {result.reason}{by}  {result.lane}  {result.id}"
 
 
 def _dead_letter(result: DeadLetter) -> str:
@@ -67,6 +72,6 @@ def _short(text: str) -> str:
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
-def _clock(time_ms: int) -> str:
+def clock(time_ms: int) -> str:
     """`12:00:00.250`, UTC."""
     return format_time(time_ms)[11:23]

@@ -18,6 +18,8 @@ COMMANDS = {
     "worker": "Run one worker of the service.",
     "produce": "Send the media that a manifest lists.",
     "consume": "Print results as they come.",
+    "index": "Keep a local vector index of results, to search in.",
+    "search": "Find moments by words, a picture or a sound.",
     "demo": "Line up and fuse four sample streams on this machine, before your eyes.",
     "model": "Train, evaluate or list models.",
     "verify": "Read all topics back and judge whether every record came to exactly one outcome.",
@@ -25,7 +27,7 @@ COMMANDS = {
     "deadletter": "List, show or send again the records that could not be used.",
 }
 """Every command with its line of help; its module is `syncline.cli.<name>`. One without a module is not listed."""
-SERVICE_COMMANDS = frozenset({"worker", "demo", "model", "verify", "explain"})
+SERVICE_COMMANDS = frozenset({"worker", "demo", "model", "verify", "explain", "search"})
 """Commands that need `streams`, `processors` and `models`, which the wheel does not hold."""
 
 

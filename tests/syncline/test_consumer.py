@@ -130,6 +130,53 @@ async def test_a_group_commits_what_it_finished(broker: TestBroker, topic_prefix
         assert await plain.committed(partition) == 2
 
 
+async def test_a_batch_is_done_as_a_whole_when_it_is_said_so(broker: TestBroker, topic_prefix: str) -> None:
+    """Of three in hand none is committed, repeats among them or not; `commit` commits all that was handed out."""
+    await make_topics(broker.address, topic_prefix)
+    await write_records(broker.address, topic_prefix, fused("a", "a", "b", "c", "d"))
+    group = f"{topic_prefix}group"
+    committed: list[int | None] = []
+    async with AIOKafkaConsumer(bootstrap_servers=broker.address, group_id=group) as plain:
+        async with ResultConsumer(broker.address, topic_prefix=topic_prefix, group_id=group) as results:
+            found = await results.receive_many(3, LIMIT_S)
+            partition = TopicPartition(f"{topic_prefix}results.fused", found[0].partition)
+            plain.assign([partition])
+            committed.append(await plain.committed(partition))
+            await results.commit()
+            committed.append(await plain.committed(partition))
+            assert ids(await results.receive_many(3, 0.5)) == ["d"]
+        committed.append(await plain.committed(partition))
+    assert ids(found) == ["a", "b", "c"]
+    assert committed == [None, 4, 4]
+
+
+async def test_a_batch_ends_before_a_result_of_a_newer_version(broker: TestBroker, topic_prefix: str) -> None:
+    """What came before it is handed out, the error is raised when more is asked for."""
+    await make_topics(broker.address, topic_prefix)
+    (old,) = fused("a")
+    newer = old._replace(headers=[("ce_type", b"syncline.results.fused.v2")])
+    await write_records(broker.address, topic_prefix, [old, newer])
+    async with ResultConsumer(broker.address, topic_prefix=topic_prefix) as results:
+        assert ids(await results.receive_many(9, 1.0)) == ["a"]
+        with pytest.raises(NewerVersionError):
+            await results.receive_many(9, LIMIT_S)
+
+
+async def test_the_end_is_told_once_all_was_handed_out(broker: TestBroker, topic_prefix: str) -> None:
+    """Not before; what is written later does not move it."""
+    await make_topics(broker.address, topic_prefix)
+    await write_records(broker.address, topic_prefix, fused("a", "b"))
+    async with ResultConsumer(broker.address, topic_prefix=topic_prefix) as results:
+        await take(results, 1)
+        assert not await results.at_end()
+        await take(results, 1)
+        while not await results.at_end():  # the other partitions' ends may not have been heard of
+            assert await results.receive(0.1) is None
+        await write_records(broker.address, topic_prefix, fused("c"))
+        assert await results.at_end()
+    assert await results.at_end()
+
+
 async def test_it_is_an_async_iterator(broker: TestBroker, topic_prefix: str) -> None:
     """`async for` gives results as they come."""
     await make_topics(broker.address, topic_prefix)

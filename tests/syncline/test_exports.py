@@ -13,7 +13,7 @@ import syncline
 
 PUBLIC = {
     "MediaProducer": {"flush", "send", "send_soon"},
-    "ResultConsumer": {"receive"},
+    "ResultConsumer": {"at_end", "commit", "receive", "receive_many"},
 }
 HEAVY = ["torch", "faust", "numpy", "typer", "rich", "aiokafka", "msgspec"]
 LIMIT_MS = 100

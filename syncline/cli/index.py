@@ -1,0 +1,61 @@
+"""`syncline index`: keep a local vector index of fused results, for `syncline search`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from syncline.cli.security_options import Brokers, TopicPrefix, with_security
+from syncline.consumer import ResultConsumer
+from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, FUSED
+from syncline.index.indexing import Indexed, Report, in_words, index_results
+from syncline.index.store import Index
+from syncline.security import SecuritySettings
+
+app = typer.Typer(add_completion=False)
+DEFAULT_FOLDER = Path("syncline-index")
+IndexFolder = Annotated[Path, typer.Option("--index", file_okay=False, help="Folder of the index.")]
+
+
+@app.command()
+@with_security
+def index(
+    *,
+    security: SecuritySettings,
+    folder: IndexFolder = DEFAULT_FOLDER,
+    brokers: Brokers = DEFAULT_BROKERS,
+    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
+    once: Annotated[bool, typer.Option("--once", help="End when all that is there has been read.")] = False,
+    group: Annotated[
+        str, typer.Option(help="Consumer group. Default: one of the index's own, so a new index reads all.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts at the end as one JSON object.")] = False,
+) -> None:
+    """Index fused results as they come, until Ctrl-C or, with --once, until all have been read.
+
+    It goes on where it stopped. Results are on the disk before their offsets are committed, and one that comes twice is
+    held once: ending it at any moment loses nothing.
+    """
+    with Index.create(folder, topic_prefix) as opened:
+        group = group or f"{topic_prefix}index-{opened.id}"
+        results = ResultConsumer(brokers, (FUSED,), topic_prefix=topic_prefix, group_id=group, security=security)
+        counts = Indexed()
+        try:
+            asyncio.run(_index(results, opened, counts, once, f"{topic_prefix}{FUSED} into {folder}, group {group}"))
+        except KeyboardInterrupt:
+            typer.echo(in_words(counts), err=True)
+            raise
+    typer.echo(msgspec.json.encode(counts).decode() if as_json else in_words(counts))
+
+
+async def _index(results: ResultConsumer, opened: Index, counts: Indexed, once: bool, what: str) -> None:
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    async with results:
+        say(f"indexing {what}")
+        await index_results(results, opened, counts, once=once, on_progress=Report(say))

@@ -1,0 +1,116 @@
+"""Brings fused results from Kafka into the index; a crash at any point loses nothing and doubles nothing.
+
+Results are written in batches, each a transaction on the disk, and only then committed to the broker. After a crash in
+between they come again, and have the same ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from syncline.consumer import Received, ResultConsumer
+from syncline.errors import ContractError
+from syncline.index.rows import Entry, make_entry
+from syncline.index.store import Index
+from syncline.results import FusedResult
+
+MAX_BATCH = 1_000
+MAX_WAIT_S = 1.0
+"""So long a batch waits for more: how old what can be found is at least."""
+END_WAIT_S = 0.2
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Indexed:
+    """Counts since the start. `n_known`: had been indexed before. `n_without`: results without embedding or model.
+
+    `n_unusable`: those whose embedding has no direction.
+    """
+
+    n_new: int = 0
+    n_known: int = 0
+    n_without: int = 0
+    n_unusable: int = 0
+
+    @property
+    def n_results(self) -> int:
+        """All results that were read."""
+        return self.n_new + self.n_known + self.n_without + self.n_unusable
+
+
+async def index_results(
+    results: ResultConsumer,
+    index: Index,
+    counts: Indexed,
+    *,
+    once: bool = False,
+    on_progress: Callable[[Indexed], None] | None = None,
+) -> None:
+    """Index what an entered consumer reads, until it is closed; `once`: until what is there has been read.
+
+    counts: goes up with each batch that is written. Raises what `receive_many` and `Index.add` raise.
+    """
+    while True:
+        batch = await results.receive_many(MAX_BATCH, END_WAIT_S if once else MAX_WAIT_S)
+        if batch:
+            await asyncio.to_thread(write_batch, index, batch, counts)
+            await results.commit()
+            if on_progress is not None:
+                on_progress(counts)
+        elif results.closed:
+            return
+        if once and await results.at_end():
+            await results.commit()  # repeats and what could not be read, after the last batch
+            return
+
+
+def write_batch(index: Index, batch: Iterable[Received], counts: Indexed) -> None:
+    """Write what can be indexed of a batch in one transaction, and count."""
+    entries: list[Entry] = []
+    n_without = n_unusable = 0
+    for received in batch:
+        if not isinstance(received.result, FusedResult):
+            continue
+        try:
+            entry = make_entry(received.result)
+        except ContractError as error:
+            n_unusable += 1
+            log.warning("%s/%d/%d is not indexed: %s", *received[1:4], error)
+            continue
+        if entry is None:
+            n_without += 1
+        else:
+            entries.append(entry)
+    n_new = index.add(entries)
+    counts.n_new += n_new
+    counts.n_known += len(entries) - n_new
+    counts.n_without += n_without
+    counts.n_unusable += n_unusable
+
+
+class Report:
+    """Calls `say` with a line of counts, at most once every `interval_s`."""
+
+    def __init__(self, say: Callable[[str], None], interval_s: float = 10.0) -> None:
+        self._say, self._interval_s = say, interval_s
+        self._next_s = time.monotonic() + interval_s
+
+    def __call__(self, counts: Indexed) -> None:
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + self._interval_s
+            self._say(in_words(counts))
+
+
+def in_words(counts: Indexed) -> str:
+    """`372 results indexed, 3 without embedding`: what is 0 is left out, but for the first."""
+    parts = {
+        "had been indexed before": counts.n_known,
+        "without embedding": counts.n_without,
+        "with an embedding that cannot be compared": counts.n_unusable,
+    }
+    return ", ".join([f"{counts.n_new} results indexed", *(f"{n} {what}" for what, n in parts.items() if n)])

@@ -1,0 +1,83 @@
+"""What the index keeps of a fused result, and why it may keep nothing of one."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import msgspec
+
+from syncline.arrays import Array
+from syncline.errors import ContractError
+from syncline.results import FusedResult, Member, ModelInfo, Outcome
+
+MAX_DIMENSIONS = 8_192
+"""What sqlite-vec takes of one vector."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A fused result as the index holds it: all but its embedding, reason, words and timings.
+
+    `start_ms`, `end_ms`: ms since 1970. `labels`: (label, score in [0, 1]), best first.
+    """
+
+    id: str
+    stream: str
+    start_ms: int
+    end_ms: int
+    outcome: Outcome
+    missing: tuple[str, ...]
+    labels: tuple[tuple[str, float], ...]
+    members: tuple[Member, ...]
+    model: ModelInfo
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A row and its embedding: little-endian float32, as sqlite-vec takes it."""
+
+    row: Row
+    embedding: bytes
+
+    @property
+    def n_dimensions(self) -> int:
+        """How many numbers the embedding has."""
+        return len(self.embedding) // 4
+
+
+def make_entry(result: FusedResult) -> Entry | None:
+    """What to index of a result; None where it has no embedding, or no model that could be compared by it.
+
+    Raises `ContractError("bad_result")` for an embedding that no angle can be measured to: not one row of numbers, not
+    finite, or all zeros.
+    """
+    if result.embedding is None or result.model is None:
+        return None
+    row = Row(
+        id=result.id,
+        stream=result.stream,
+        start_ms=result.start_ms,
+        end_ms=result.end_ms,
+        outcome=result.outcome,
+        missing=result.missing,
+        labels=result.labels,
+        members=tuple(msgspec.structs.replace(member, words=()) for member in result.members),
+        model=result.model,
+    )
+    return Entry(row, pack(_numbers(result.embedding)))
+
+
+def pack(numbers: list[float]) -> bytes:
+    """Numbers as the index keeps them; raises `ContractError("bad_result")` where they have no direction."""
+    if not 0 < len(numbers) <= MAX_DIMENSIONS:
+        raise ContractError("bad_result", f"embedding of {len(numbers)} numbers, takes 1 to {MAX_DIMENSIONS}")
+    norm = math.hypot(*numbers)
+    if not 0 < norm < math.inf:
+        raise ContractError("bad_result", f"embedding of norm {norm}, takes finite numbers that are not all 0")
+    # Only directions are compared: of length 1 they neither overflow in float32 nor vanish.
+    return struct.pack(f"<{len(numbers)}f", *(number / norm for number in numbers))
+
+
+def _numbers(array: Array) -> list[float]:
+    if len(array.shape) != 1:
+        raise ContractError("bad_result", f"embedding of shape {array.shape}, takes one row of numbers")
+    return [float(number) for number in array.values()]

@@ -1,0 +1,205 @@
+"""The index as a file: SQLite for what is known of each result, sqlite-vec beside it for the embeddings.
+
+    with Index.create(folder, topic_prefix) as index: index.add(entries)       # one transaction, on the disk
+    with Index.open(folder) as index: index.search(model, query, stream="lobby", limit=10)
+
+One writer and any number of readers at a time, also in other processes (SQLite's write-ahead log). Embeddings of
+different models cannot be compared, so each model, by name and version, has a table of vectors of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import msgspec
+
+from syncline.errors import SettingsError, SynclineError
+from syncline.index.database import FILE, checked, connect, make, transaction
+from syncline.index.rows import Entry, Row
+from syncline.results import ModelInfo
+
+MAX_LIMIT = 1_000
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Row)
+
+
+class Hit(NamedTuple):
+    """A result that was found: `score` is the cosine of the angle between its embedding and the query's, -1 to 1."""
+
+    score: float
+    row: Row
+
+
+class Held(NamedTuple):
+    """A model of which the index holds results, and how many."""
+
+    model: ModelInfo
+    n_dimensions: int
+    n_results: int
+
+    def __str__(self) -> str:
+        return f"{self.model.name} {self.model.version} ({self.n_results} results)"
+
+
+class Index:
+    """An open index; a context manager. Made by `create` or `open`."""
+
+    def __init__(self, connection: Any) -> None:
+        self._db = connection
+
+    @classmethod
+    def create(cls, folder: Path, topic_prefix: str) -> Self:
+        """Open the index of a deployment to write, and make it where there is none.
+
+        Raises `SettingsError` where the folder holds results of another `topic_prefix`: ids would meet.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError("--index", str(folder), f"a folder to write ({error.strerror})") from error
+        db = connect(folder, create=True)
+        with transaction(db):
+            if not db.pragma("user_version"):
+                make(db, topic_prefix)
+        index = cls(checked(db, folder))
+        if (held := index.topic_prefix) != topic_prefix:
+            index.close()
+            takes = f"{held!r}, whose results {folder} holds; or another --index"
+            raise SettingsError("--topic-prefix", topic_prefix, takes)
+        return index
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open an index to search. Raises `SettingsError` where there is none."""
+        if not (folder / FILE).is_file():
+            raise SettingsError("--index", str(folder), f"a folder with {FILE}, as `syncline index` makes it")
+        return cls(checked(connect(folder, create=False), folder))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @property
+    def id(self) -> str:
+        """Names this index among others: a consumer group that is its own."""
+        return self._about("id")
+
+    @property
+    def topic_prefix(self) -> str:
+        """The prefix of the topics whose results it holds."""
+        return self._about("topic_prefix")
+
+    def models(self) -> list[Held]:
+        """The models of which it holds results, the one with most first."""
+        rows = self._db.execute(
+            "select name, version, n_dimensions, count(*) as n_results from result join model on model.n = result.model"
+            " group by model.n order by n_results desc, name, version"
+        )
+        return [Held(ModelInfo(name, version), size, count) for name, version, size, count in rows]
+
+    def add(self, entries: Iterable[Entry]) -> int:
+        """Write all or nothing, to the disk; how many were new. One with the id of another takes its place.
+
+        Raises `SynclineError` for an embedding of another size than its model's others.
+        """
+        n_new = 0
+        with transaction(self._db):
+            for entry in entries:
+                n_new += self._put(entry, self._model(entry))
+        return n_new
+
+    def search(
+        self,
+        model: ModelInfo,
+        query: bytes,
+        *,
+        stream: str = "",
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        limit: int = 10,
+    ) -> list[Hit]:
+        """Results of one model by falling score, filtered before they are compared.
+
+        query: as `rows.pack` gives it. stream: "" is all. since_ms, until_ms: a moment begins at or after, and before.
+        Raises `SettingsError` where the index holds none of this model, or of another size, or for a wrong limit.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise SettingsError("--limit", limit, f"a whole number from 1 to {MAX_LIMIT}")
+        number = self._comparable(model, len(query) // 4)
+        filters = {"stream = ?": stream or None, "start_ms >= ?": since_ms, "start_ms < ?": until_ms}
+        given = {text: value for text, value in filters.items() if value is not None}
+        where = "".join(f" and {text}" for text in given)
+        rows = self._db.execute(
+            f"with near as (select rowid, distance from vectors_{number} where embedding match ? and k = ?{where})"  # noqa: S608  # nosec B608
+            " select near.distance, result.row from near join result on result.n = near.rowid order by near.distance",
+            (query, limit, *given.values()),
+        )
+        return [Hit(1 - distance, _DECODER.decode(row)) for distance, row in rows]
+
+    def _about(self, key: str) -> str:
+        return self._db.execute("select value from about where key = ?", (key,)).fetchall()[0][0]
+
+    def _find(self, model: ModelInfo) -> tuple[int, int] | None:
+        """Number and size of a model."""
+        rows = self._db.execute(
+            "select n, n_dimensions from model where name = ? and version = ?", (model.name, model.version)
+        ).fetchall()
+        return rows[0] if rows else None
+
+    def _comparable(self, model: ModelInfo, n_dimensions: int) -> int:
+        found = self._find(model)
+        name = f"{model.name} {model.version}"
+        if found is None:
+            held = ", ".join(map(str, self.models())) or "nothing"
+            raise SettingsError("--model", name, f"a model whose results the index holds, and it holds {held}")
+        if found[1] != n_dimensions:
+            raise SettingsError(
+                "--model", name, f"embeddings of {found[1]} numbers, as indexed; it gives {n_dimensions}"
+            )
+        return found[0]
+
+    def _model(self, entry: Entry) -> int:
+        """The number of an entry's model, with a table for its vectors."""
+        model, size = entry.row.model, entry.n_dimensions
+        found = self._find(model)
+        if found is None:
+            self._db.execute(
+                "insert into model (name, version, n_dimensions) values (?, ?, ?)", (model.name, model.version, size)
+            )
+            number: int = self._db.last_insert_rowid()
+            self._db.execute(
+                f"create virtual table vectors_{number} using vec0"
+                f"(embedding float[{size}] distance_metric=cosine, stream text, start_ms integer)"
+            )
+            return number
+        if found[1] != size:
+            raise SynclineError(
+                f"result {entry.row.id}: embedding of {size} numbers, others of {model.name} {model.version} have"
+                f" {found[1]}; two models may share name and version"
+            )
+        return found[0]
+
+    def _put(self, entry: Entry, model: int) -> bool:
+        row, body = entry.row, _ENCODER.encode(entry.row)
+        held = self._db.execute("select n, row from result where model = ? and id = ?", (model, row.id)).fetchall()
+        if held and held[0][1] == body:
+            return False
+        number = held[0][0] if held else None
+        if held:
+            self._db.execute(f"delete from vectors_{model} where rowid = ?", (number,))  # noqa: S608  # nosec B608
+        self._db.execute(
+            "insert or replace into result (n, model, id, row) values (?, ?, ?, ?)", (number, model, row.id, body)
+        )
+        self._db.execute(
+            f"insert into vectors_{model} (rowid, embedding, stream, start_ms) values (?, ?, ?, ?)",  # noqa: S608  # nosec B608
+            (number or self._db.last_insert_rowid(), entry.embedding, row.stream, row.start_ms),
+        )
+        return not held

@@ -1,0 +1,80 @@
+"""From media to a moment that was found: producer, worker, index and search together."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.demo.samples import SAMPLES_DIR, Sample, load_samples
+from syncline.consumer import ResultConsumer
+from syncline.producer import MediaProducer
+from tests.support.brokers import TestBroker
+from tests.support.command_line import run_command_beside
+from tests.support.topics import make_topics
+from tests.support.worker_process import WorkerProcess
+
+MOMENTS = {"harbour": ["speedboat", "pizza"], "gym": ["basketball", "violin"]}
+"""Stream -> what is seen, said and written there, a moment each."""
+STEP_MS = 2_000
+LIMIT_S = 240.0
+"""For each step: long, because a worker and two searches load torch, on cores that others may use."""
+
+
+async def produce(broker: TestBroker, prefix: str, samples: dict[str, Sample], start_ms: int) -> None:
+    """Send picture, speech and English word of each moment."""
+    async with MediaProducer(broker.address, topic_prefix=prefix) as producer:
+        for stream, labels in MOMENTS.items():
+            for number, label in enumerate(labels):
+                sample, time_ms = samples[label], start_ms + number * STEP_MS
+                for modality, name in (("image", sample.image), ("audio", sample.audio)):
+                    await producer.send(stream, modality, (SAMPLES_DIR / name).read_bytes(), time_ms=time_ms)
+                await producer.send(stream, "text", text=sample.text_en, time_ms=time_ms, language="en")
+
+
+async def until_fused(broker: TestBroker, prefix: str) -> None:
+    """Wait for a result of every moment."""
+    async with ResultConsumer(broker.address, topic_prefix=prefix) as results:
+        for _ in range(sum(map(len, MOMENTS.values()))):
+            assert await results.receive(LIMIT_S) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_moments_are_found_by_words_pictures_and_sound(
+    broker: TestBroker, topic_prefix: str, tmp_path: Path
+) -> None:
+    """The stream and the moment that show it come first, whatever it is searched by; a filter leaves others out."""
+    samples = {sample.label: sample for sample in load_samples().samples}
+    start_ms = int(time.time() * 1_000) - 60_000
+    await make_topics(broker.address, topic_prefix)
+    async with WorkerProcess(broker, topic_prefix, model="reference") as worker:
+        await worker.until_ready(LIMIT_S)
+        await produce(broker, topic_prefix, samples, start_ms)
+        await until_fused(broker, topic_prefix)
+    at = ["--index", str(tmp_path)]
+    ran = await run_command_beside("index", "--once", "--brokers", broker.address, "--topic-prefix", topic_prefix, *at)
+    assert (ran.code, ran.out) == (0, "4 results indexed\n"), ran.err
+
+    async def search(*arguments: str) -> list[dict[str, Any]]:
+        ran = await run_command_beside("search", *arguments, "--json", *at)
+        assert ran.code == 0, ran.err
+        return [json.loads(line) for line in ran.out.splitlines()]
+
+    boat, pizza, violin = samples["speedboat"], samples["pizza"], samples["violin"]
+    queries: list[tuple[list[str], str, int]] = [
+        ([boat.text_en], "harbour", 0),
+        ([boat.text_zh, "--lang", "zh"], "harbour", 0),
+        (["--image", str(SAMPLES_DIR / pizza.image)], "harbour", 1),
+        (["--audio", str(SAMPLES_DIR / violin.audio)], "gym", 1),
+        (["music", "--image", str(SAMPLES_DIR / violin.image)], "gym", 1),
+    ]
+    for arguments, stream, number in queries:
+        found = await search(*arguments)
+        assert (found[0]["stream"], found[0]["start_ms"]) == (stream, start_ms + number * STEP_MS), (arguments, found)
+        assert [hit["score"] for hit in found] == sorted((hit["score"] for hit in found), reverse=True)
+        assert {member["lane"] for member in found[0]["members"]} == {"image", "text", "audio"}
+    assert {hit["stream"] for hit in await search(boat.text_en, "--stream", "gym")} == {"gym"}
