@@ -71,7 +71,9 @@ def _lines(axes: Axes, title: str, points: Sequence[Point]) -> None:
     axes.set_xlabel("step", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
-    if len(names) > 1:
+    if len(names) > 3:  # beside the lines: they fill the place
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif len(names) > 1:
         axes.legend(fontsize=7, loc="best")
     if not points:
         axes.text(0.5, 0.5, "no points", transform=axes.transAxes, ha="center", va="center", color="grey")

@@ -78,7 +78,7 @@ class Display:
     """Draws what processes report, while it is entered, if stderr is a terminal (or a `console` is given)."""
 
     def __init__(self, console: Any = None) -> None:
-        self._bars, self.queue = _bars(console), None
+        self._bars, self.queue = _bars(console) if parallel.is_first() else None, None
         self._tasks: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._draw, daemon=True)
 

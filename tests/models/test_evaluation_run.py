@@ -85,7 +85,7 @@ def test_files_of_all_kinds_are_scored_and_broken_ones_named(strange: Path, tiny
     report = evaluate_manifest(strange, str(tiny_folder), [], "transcript", quiet)  # pyright: ignore
     assert report.tasks == ["labels", "retrieval"]
     assert [(b.line, b.field, b.reason) for b in report.broken] == [
-        (4, "image", "image_undecodable"),
+        (4, "image", "image_header"),
         (5, "image", "bad_content_type"),
         (6, "audio", "bad_content_type"),
         (6, "text", "text_control_character"),
@@ -155,7 +155,7 @@ def test_the_command_prints_tables_and_writes_json(strange: Path, tiny_folder: P
     )
     assert result.exit_code == 0
     assert "4 could not be used" in result.stdout
-    assert "line 4, 4, image: image_undecodable" in result.stdout
+    assert "line 4, 4, image: image_header" in result.stdout
     assert "| image+text+audio | 3 |" in result.stdout
     assert "2 lines in en" in result.stdout
     assert json.loads(out.read_text())["sections"][0]["retrieval"][0]["n"] == 3

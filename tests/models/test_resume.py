@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.reference.checkpoint import WEIGHTS
 from models.training.budget import Budget
 from models.training.loop import Phase
 from models.training.run import CHECKPOINTS, Identity, Run, begin, finish, occupy
@@ -153,45 +148,3 @@ def test_two_runs_in_one_folder_are_refused(tmp_path: Path, monkeypatch: pytest.
     with occupy(tmp_path, alone=True), pytest.raises(SettingsError, match="no other run is at work"):
         occupy(tmp_path, alone=True)
     occupy(tmp_path, alone=True).__exit__(None, None, None)
-
-
-def start(out: Path, corpus: Path) -> subprocess.Popen[str]:
-    """A process that trains on the tiny corpus."""
-    command = [sys.executable, "-m", "tests.support.train_tiny", str(out), str(corpus)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-
-
-def kill_at(process: subprocess.Popen[str], line: str) -> None:
-    """SIGKILL once a line of its log begins so, and wait until none of its own processes is left."""
-    assert process.stderr is not None
-    seen: list[str] = []
-    for said in process.stderr:
-        seen.append(said)
-        if line in said:
-            process.send_signal(signal.SIGKILL)
-            break
-    else:
-        raise AssertionError("".join(seen))
-    process.stderr.read()  # ends when the last of its processes has closed it: they follow their parent
-    assert process.wait() == -signal.SIGKILL
-    process.stderr.close()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_killed_run_ends_with_the_same_bytes(tmp_path: Path, tiny_corpus: Path) -> None:
-    """Killed with SIGKILL at a random step of a random phase: the weights are those of a whole run, byte for byte."""
-    whole = start(tmp_path / "whole", tiny_corpus)
-    _, said = whole.communicate()
-    assert whole.returncode == 0, said
-    cut = tmp_path / "cut"
-    phase = random.choice(["image", "audio", "fusion"])
-    kill_at(start(cut, tiny_corpus), f"{phase} step {random.randint(1, 6)},")
-    assert not (cut / WEIGHTS).exists()
-    last = start(cut, tiny_corpus)
-    _, said = last.communicate()
-    assert last.returncode == 0, said
-    assert "going on with tiny" in said
-    assert "goes on from its checkpoint" in said or "was done before" in said
-    assert (cut / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
-    assert not (cut / CHECKPOINTS).exists()

@@ -14,7 +14,8 @@ SETTINGS = TrainSettings(
     steps=Steps(7, 7, 7, 7), image_batch=4, audio_batch=4, text_batch=4, fusion_batch=8, learning_rate=1e-3
 )
 
-watch.LOG_EVERY_S = 0.0  # a line at every step, also in the processes that import this to begin
+if __name__ in ("__main__", "__mp_main__"):  # the program, and the processes that it starts: a line at every step
+    watch.LOG_EVERY_S = 0.0
 
 
 def main(out: str, corpus: str) -> None:
