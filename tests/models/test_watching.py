@@ -62,7 +62,7 @@ def test_patience_ends_and_the_best_is_kept() -> None:
     assert seen == [False, False, False, False]
     assert stopping.is_over
     stopping.give_best(module)
-    assert float(module.weight) == 0.5
+    assert module.weight.item() == 0.5
 
 
 def test_without_patience_nothing_is_kept() -> None:
