@@ -78,13 +78,14 @@ class Display:
     """Draws what processes report, while it is entered, if stderr is a terminal (or a `console` is given)."""
 
     def __init__(self, console: Any = None) -> None:
-        self._bars, self.queue = _bars(console) if parallel.is_first() else None, None
+        self._bars: Any = _bars(console) if parallel.is_first() else None
+        self.queue: Queue[Any] | None = None
         self._tasks: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._draw, daemon=True)
 
     def __enter__(self) -> Display:
         if self._bars is not None:
-            self.queue: Queue[Any] | None = multiprocessing.get_context("spawn").Queue()
+            self.queue = multiprocessing.get_context("spawn").Queue()
             report_to(self.queue)
             self._bars.start()
             self._thread.start()
