@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from models.reference.encoders import AudioEncoder, n_steps
 from models.reference.network import LANES, Branch, ReferenceNetwork
 from models.training.data import TrainingData, Validation
+from models.training.parallel import spread
 from models.training.settings import TrainSettings
 
 EASY, HARD = 0.3, 0.9
@@ -30,7 +31,7 @@ class BranchTask(ABC):
         """The loss over freshly drawn media; `spent` of the budget, 0 to 1, is gone."""
 
     def _find(self, features: Tensor, concept: Tensor, smoothing: float) -> Tensor:
-        return F.cross_entropy(self._branch.table(features), concept, label_smoothing=smoothing)
+        return F.cross_entropy(self._branch.table(features), concept.to(features.device), label_smoothing=smoothing)
 
 
 class ImageTask(BranchTask):
@@ -42,7 +43,7 @@ class ImageTask(BranchTask):
         pixels = self._data.pictures.draw(concept, EASY + (HARD - EASY) * spent).contiguous(
             memory_format=torch.channels_last
         )
-        loss = self._find(self._branch.encoder(pixels), concept, self._settings.label_smoothing)
+        loss = self._find(spread(self._branch.encoder, pixels), concept, self._settings.label_smoothing)
         self.last = {"image": float(loss.detach())}
         return loss
 
@@ -54,7 +55,7 @@ class TextTask(BranchTask):
         """Cross entropy."""
         with_text = torch.nonzero(self._data.texts.has_text)[:, 0]
         concept = with_text[torch.randint(len(with_text), (self._settings.text_batch,), generator=self._dice)]
-        loss = self._find(self._branch.encoder(self._data.texts.draw(concept)), concept, 0.0)
+        loss = self._find(spread(self._branch.encoder, self._data.texts.draw(concept)), concept, 0.0)
         self.last = {"text": float(loss.detach())}
         return loss
 
@@ -67,16 +68,16 @@ class AudioTask(BranchTask):
         encoder = self._branch.encoder
         assert isinstance(encoder, AudioEncoder)  # noqa: S101  # nosec B101  # for the type checker
         concept, log_mel, n_frames = self._data.speech.draw_alike(self._settings.audio_batch)
-        steps = encoder.steps(log_mel, n_frames)
+        steps = spread(encoder.steps, log_mel, n_frames)  # [B, n_channels, n_frames / 4]
         phones = [torch.tensor(self._data.phones[c]) for c in concept.tolist()]
         ctc = F.ctc_loss(
             encoder.phones(steps).permute(2, 0, 1).log_softmax(-1),  # [n_steps, B, 1 + n_phones]
-            torch.cat(phones),
+            torch.cat(phones).to(steps.device),
             n_steps(n_frames),
             torch.tensor([len(p) for p in phones]),
             zero_infinity=True,
         )
-        loss = self._find(encoder.pool(steps, n_frames), concept, self._settings.label_smoothing)
+        loss = self._find(encoder.pool(steps, n_frames.to(steps.device)), concept, self._settings.label_smoothing)
         self.last = {"audio": float(loss.detach()), "phones": float(ctc.detach())}
         return loss + self._settings.ctc_weight * ctc
 

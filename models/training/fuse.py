@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from models.reference.network import LANES, Evidence, ReferenceNetwork
 from models.training.data import TrainingData
+from models.training.parallel import spread
 from models.training.settings import TrainSettings
 
 SUBSETS = [[bool(n >> lane & 1) for lane in range(3)] for n in range(1, 8)]
@@ -40,10 +41,14 @@ class FusionTask:
         self._network.eval()  # the encoders as they will be used
         self._network.fusion.train()
         concept = torch.randint(len(self._has_text), (self._settings.fusion_batch,), generator=self._dice)
-        log_probabilities, _ = self._network.fuse(self._evidence(concept))
-        loss = F.nll_loss(log_probabilities, concept)
+        evidence = self._evidence(concept)
+        log_probabilities = spread(self._answer, evidence.features, evidence.modality, evidence.there)
+        loss = F.nll_loss(log_probabilities, concept.to(log_probabilities.device))
         self.last = float(loss.detach())
         return loss
+
+    def _answer(self, features: Tensor, modality: Tensor, there: Tensor) -> Tensor:
+        return self._network.fuse(Evidence(features, modality, there))[0]
 
     def _evidence(self, concept: Tensor) -> Evidence:
         n = len(concept)

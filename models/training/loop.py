@@ -1,44 +1,46 @@
-"""One phase of training: steps until the budget is spent, with a slow copy of the weights and a log."""
+"""One phase of training: steps until the budget is spent, with a slow copy of the weights; resumable, data-parallel."""
 
 from __future__ import annotations
 
 import copy
-import logging
-import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from models.training import parallel
 from models.training.budget import Budget
+from models.training.display import log_to
+from models.training.draws import Draws
+from models.training.run import Run
 from models.training.settings import TrainSettings
+from models.training.shared_layers import share_layers
+from models.training.snapshot import State
+from models.training.stopping import EarlyStopping
+from models.training.watch import Said, Watch
+from syncline.errors import SettingsError
 
-LOG_EVERY_S = 15.0
-LOOK_EVERY_S = 150.0
+__all__ = ["Phase", "log_to"]
+
 CLIP = 5.0
 """Gradients longer than this are shortened."""
 
-log = logging.getLogger("models.training")
-
-
-def log_to(path: Path) -> None:
-    """Send the lines of training to stderr and to the end of a file; said twice, it stays at one each."""
-    for handler in list(log.handlers):
-        log.removeHandler(handler)
-        handler.close()
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    for handler in (logging.StreamHandler(), logging.FileHandler(path, delay=True)):
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-        log.addHandler(handler)
-
 
 class Phase:
-    """Runs `loss` and steps the parameters of `trained` until `budget` is spent."""
+    """Runs `loss` and steps the parameters of `trained` until `budget` is spent.
 
-    def __init__(self, name: str, trained: nn.Module, budget: Budget, settings: TrainSettings) -> None:
+    run: where checkpoints, curves and TensorBoard logs go, and from where a stopped phase goes on; None: nowhere.
+    """
+
+    def __init__(
+        self, name: str, trained: nn.Module, budget: Budget, settings: TrainSettings, run: Run | None = None
+    ) -> None:
         self._name, self._trained, self._budget, self._settings = name, trained, budget, settings
+        self._folder = run
+        if parallel.world_size() > 1:
+            share_layers(trained)
+        trained.to(parallel.device())
         weights = [p for p in trained.parameters() if p.requires_grad and p.ndim > 1]
         others = [p for p in trained.parameters() if p.requires_grad and p.ndim <= 1]
         groups = [
@@ -47,43 +49,139 @@ class Phase:
         ]
         self._optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
         self.slow = copy.deepcopy(trained)
+        self._stopping = EarlyStopping(settings.patience)
+        self._watch = Watch(name, budget, run, self._stopping)
+        self._saved_s = budget.taken_s()
 
-    def run(self, loss: Callable[[float], Tensor], losses: Callable[[], str], look: Callable[[nn.Module], str]) -> None:
-        """Train, then give `trained` the slow copy's weights. `losses` and `look` are for the log."""
-        said_s = looked_s = 0.0
+    def run(
+        self,
+        loss: Callable[[float], Tensor],
+        losses: Callable[[], Said],
+        look: Callable[[nn.Module], Said],
+        drawn_from: object = None,
+    ) -> None:
+        """Train, then give `trained` the slow copy's weights; with patience, those of the best look.
+
+        loss: of a fresh batch, given the part of the budget that is spent. losses, look: for the log; as numbers by
+        name they are drawn too, and looks (more is better) decide early stopping. drawn_from: what holds the generators
+        and the state of `loss`, for checkpoints; default the object whose method `loss` is. A phase that a checkpoint
+        says is over trains no more.
+        """
+        draws = Draws(getattr(loss, "__self__", None) if drawn_from is None else drawn_from)
+        if self._resume(draws):
+            return
+        self._watch.open()
         self._trained.train()
-        while self._budget.spent() < 1:
-            self._step(loss(self._budget.spent()))
-            taken_s = self._budget.taken_s()
-            if taken_s - said_s >= LOG_EVERY_S:
-                said_s = taken_s
-                self._say(losses())
-            if taken_s - looked_s >= LOOK_EVERY_S:
-                looked_s = taken_s
-                self._say(f"validation {look(self.slow)}")
-        self._trained.load_state_dict(self.slow.state_dict())
-        self._trained.eval()
-        self._say(f"done, validation {look(self._trained)}")
+        backward_loss = parallel.distributed(self._trained, loss)
+        while (spent := self._spent()) < 1:
+            self._step(backward_loss(spent), spent, losses)
+            if parallel.is_first() and self._watch.look_due():
+                self._watch.look(look, self._seen())
+            if self._save_due():
+                self._save(draws, is_over=False)
+        self._end(look)
+        self._save(draws, is_over=True)
 
-    def _step(self, loss: Tensor) -> None:
+    def _spent(self) -> float:
+        """The part of the budget that is gone, by the first process's clock; 1 where patience is at its end."""
+        return parallel.from_first([1.0 if self._stopping.is_over else self._budget.spent()])[0]
+
+    def _step(self, loss: Tensor, spent: float, losses: Callable[[], Said]) -> None:
+        rate = self._budget.learning_rate(self._settings.learning_rate, spent)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._budget.learning_rate(self._settings.learning_rate)
+            group["lr"] = rate
         self._optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._trained.parameters(), CLIP)
         self._optimizer.step()
         self._budget.step += 1
-        # Early weights are worth little: the copy follows fast at first.
-        keep = min(self._settings.average, (1 + self._budget.step) / (10 + self._budget.step))
-        with torch.no_grad():
-            for mine, theirs in zip(self.slow.state_dict().values(), self._trained.state_dict().values(), strict=True):
-                if mine.is_floating_point():
-                    mine.lerp_(theirs, 1 - keep)
-                else:
-                    mine.copy_(theirs)
+        self._follow()
+        if parallel.is_first():
+            self._watch.step(loss, rate, losses)
 
-    def _say(self, text: str) -> None:
-        b, cpu_s = self._budget, time.process_time()
-        log.info(
-            "%s step %d, %.0f s (CPU %.0f s), %.0f s left: %s", self._name, b.step, b.taken_s(), cpu_s, b.left_s(), text
-        )
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the slow copy towards the weights; fast at first, for early weights are worth little."""
+        keep = min(self._settings.average, (1 + self._budget.step) / (10 + self._budget.step))
+        for mine, theirs in zip(self.slow.state_dict().values(), self._trained.state_dict().values(), strict=True):
+            if mine.is_floating_point():
+                mine.lerp_(theirs, 1 - keep)
+            else:
+                mine.copy_(theirs)
+
+    def _seen(self) -> nn.Module:
+        """The slow copy for a look, on the CPU, where validation is."""
+        return self.slow if parallel.device().type == "cpu" else copy.deepcopy(self.slow).cpu()
+
+    def _end(self, look: Callable[[nn.Module], Said]) -> None:
+        if parallel.is_first():
+            self._watch.look(look, self._seen())
+            self._stopping.give_best(self.slow)
+            self._watch.say("done, early" if self._stopping.is_over else "done")
+            self._watch.close()
+        parallel.same_everywhere(self.slow)
+        self._trained.load_state_dict(self.slow.state_dict())
+        self._trained.cpu().eval()
+
+    def _save_due(self) -> bool:
+        if self._folder is None:
+            return False
+        if self._folder.checkpoint_steps:
+            return self._budget.step % self._folder.checkpoint_steps == 0
+        return self._budget.taken_s() - self._saved_s >= self._folder.checkpoint_s
+
+    def _save(self, draws: Draws, *, is_over: bool) -> None:
+        self._saved_s = self._budget.taken_s()
+        if self._folder is None or not parallel.is_first():
+            return
+        state: State = {
+            "is_over": is_over,
+            "budget": {"step": self._budget.step, "taken_s": self._budget.taken_s()},
+            "trained": self._trained.state_dict(),
+            "draws": draws.state(),
+        }
+        if not is_over:
+            state |= {
+                "slow": self.slow.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "stopping": self._stopping.state(),
+                "watch": self._watch.state(),
+            }
+        self._folder.save(self._name, state)
+
+    def _resume(self, draws: Draws) -> bool:
+        """Set all as the last checkpoint has it, if there is one; whether the phase is over."""
+        state = self._folder.load(self._name) if self._folder is not None else None
+        if state is None:
+            return False
+        try:
+            self._restore(state, draws)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise SettingsError("checkpoint", self._name, f"one of this network, or --fresh ({error})") from error
+        return state["is_over"]
+
+    def _restore(self, state: State, draws: Draws) -> None:
+        self._trained.load_state_dict(state["trained"])
+        draws.restore(state["draws"])
+        self._budget.resume(**state["budget"])
+        if state["is_over"]:
+            self._trained.cpu().eval()
+            self._watch.say("was done before")
+            return
+        self.slow.load_state_dict(state["slow"])
+        self._load_optimizer(state["optimizer"])
+        self._stopping.restore(state["stopping"])
+        self._watch.restore(state["watch"])
+        self._saved_s = self._budget.taken_s()
+        self._watch.say("goes on from its checkpoint")
+
+    def _load_optimizer(self, state: State) -> None:
+        self._optimizer.load_state_dict(state)
+        for p, moments in self._optimizer.state.items():
+            for name, value in moments.items():
+                if _is_like(value, p):  # in memory as they were: other strides may add up in another order
+                    moments[name] = torch.empty_like(p).copy_(value)
+
+
+def _is_like(value: Any, parameter: Tensor) -> bool:
+    return isinstance(value, Tensor) and value.shape == parameter.shape

@@ -29,7 +29,8 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `minutes`: wall time of all parts, unless `steps` says how far to go. `fusion_share`, `text_share`: the parts of
     the time for the fusion, and for text before audio in the second process. `average`: how much of the slow copy of
-    the weights, which is the one that is kept, stays in each step.
+    the weights, which is the one that is kept, stays in each step. `patience`: how many looks at validation without a
+    better one end a part early, 0 none do.
     """
 
     seed: int = 1
@@ -48,12 +49,15 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     ctc_weight: float = 0.5
     dropout: float = 0.2
     average: float = 0.998
+    patience: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes <= 24 * 60:
             raise SettingsError("--minutes", self.minutes, "more than 0, at most 1440")
         if self.steps is not None and min(msgspec.structs.astuple(self.steps)) < 1:
             raise SettingsError("--steps", msgspec.structs.astuple(self.steps), "at least 1 of each")
+        if self.patience < 0:
+            raise SettingsError("--patience", self.patience, "an integer of at least 0")
         if self.seed < 0:
             raise SettingsError("--seed", self.seed, "an integer of at least 0")
 

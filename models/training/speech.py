@@ -16,6 +16,8 @@ ALIKE = 6
 class SpeechSource:
     """Packed log-mel clips, as `models.corpus.arrays.pack_speech` writes them, drawn and changed by a generator."""
 
+    RESUMED = ("_waiting",)
+
     def __init__(self, frames: Tensor, starts: Tensor, concept: Tensor, generator: torch.Generator) -> None:
         self._frames, self._starts, self._generator = frames, starts, generator
         n_concepts = int(concept.max()) + 1

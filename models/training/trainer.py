@@ -1,59 +1,100 @@
-"""Trains the reference model from the corpus to a folder: branches, fusion, trust, weights, log."""
+"""Trains the reference model from the corpus to a folder: branches, fusion, trust, weights, log, learning curve."""
 
 from __future__ import annotations
 
 import logging
 import time
+from contextlib import nullcontext
+from multiprocessing.queues import Queue
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
-from safetensors.torch import save_file
-from tokenizers import Tokenizer
 
 from models.protocol import Concept, Texts
 from models.reference.checkpoint import Manifest, save_checkpoint
 from models.reference.network import Dimensions, ReferenceNetwork
-from models.training.branches import Job, train_branches
+from models.training import parallel
+from models.training.branches import LOG, Job, train_branches
 from models.training.budget import Budget
+from models.training.curve import EXTRA_HINT, PICTURE, as_line, draw, read_curves
 from models.training.data import TrainingData, open_corpus
+from models.training.display import Display, log_to
 from models.training.encode import validation_features
 from models.training.fuse import FusionTask, calibrate, fusion_accuracy
-from models.training.loop import Phase, log_to
+from models.training.loop import Phase
+from models.training.run import CHECKPOINT_S, Run, begin, finish, identity_of, occupy
 from models.training.settings import TrainSettings
+from models.training.tensorboard import is_installed
 from models.training.words import train_tokenizer
 
 log = logging.getLogger("models.training")
 VERSION = "1"
-BRANCHES = "branches.safetensors"
 
 
 def train(
-    name: str, out: Path, corpus_dir: Path, concepts: list[Concept], texts: Texts, settings: TrainSettings
+    name: str,
+    out: Path,
+    corpus_dir: Path,
+    concepts: list[Concept],
+    texts: Texts,
+    settings: TrainSettings,
+    *,
+    resume: bool | None = None,
+    checkpoint_s: float = CHECKPOINT_S,
+    checkpoint_steps: int = 0,
 ) -> Manifest:
-    """Train and write `out`; its `train.log` grows meanwhile. Raises SettingsError where the corpus is not there."""
+    """Train and write `out`; its `train.log` grows meanwhile, and checkpoints from which a stopped run goes on.
+
+    resume: None goes on with an unfinished run of the same settings, True wants one, False begins anew.
+    checkpoint_s, checkpoint_steps: how often a checkpoint is written, by the clock or, where not 0, by steps. Raises
+    SettingsError where the corpus is not there, or the folder holds another unfinished run.
+    """
+    run = Run(out, checkpoint_s, checkpoint_steps, is_installed())
     out.mkdir(parents=True, exist_ok=True)
-    log_to(out / "train.log")
-    started_s = time.monotonic()
-    tokenizer = train_tokenizer(concepts)
-    torch.set_num_threads(1)
-    data = open_corpus(corpus_dir / "arrays", concepts, texts, tokenizer, settings.seed + 1)
-    dimensions = Dimensions(len(concepts), tokenizer.get_vocab_size(), data.n_phones)
-    log.info("training %s: %s", name, msgspec.json.encode(settings).decode())
-    job = Job(corpus_dir / "arrays", concepts, texts, tokenizer.to_str(), dimensions, settings, out / "train.log")
-    torch.manual_seed(settings.seed)
-    network = ReferenceNetwork(dimensions, settings.dropout)
-    for lane, weights in train_branches(job).items():
+    with occupy(out, alone=True) if parallel.is_first() else nullcontext():
+        log_to(out / LOG)
+        started_s = time.monotonic()
+        torch.set_num_threads(1)
+        tokenizer = train_tokenizer(concepts)
+        data = open_corpus(corpus_dir / "arrays", concepts, texts, tokenizer, settings.seed + 1)
+        dimensions = Dimensions(len(concepts), tokenizer.get_vocab_size(), data.n_phones)
+        if parallel.is_first():
+            _begin(name, run, corpus_dir, settings, resume)
+        job = Job(corpus_dir / "arrays", concepts, texts, tokenizer.to_str(), dimensions, settings, run)
+        with Display() as display:
+            network = _train_network(job, data, display.queue)
+        log_to(out / LOG)
+        log.info("trained in %.0f s", time.monotonic() - started_s)
+        manifest = _manifest(name, network, concepts, settings)
+        if parallel.is_first():
+            manifest = save_checkpoint(out, network, tokenizer.to_str(), manifest)
+            finish(run)
+        return manifest
+
+
+def _train_network(job: Job, data: TrainingData, queue: Queue[Any] | None) -> ReferenceNetwork:
+    log_to(job.run.out / LOG)
+    torch.manual_seed(job.settings.seed)
+    network = ReferenceNetwork(job.dimensions, job.settings.dropout)
+    for lane, weights in train_branches(job, queue).items():
         network.branches[lane].load_state_dict(weights)
-    branches = {key: tensor.contiguous() for key, tensor in network.branches.state_dict().items()}
-    save_file(branches, out / BRANCHES)  # most of the time went into them: kept, should what follows fail
-    _train_fusion(network, data, settings)
-    log.info("trained in %.0f s", time.monotonic() - started_s)
-    return _save(name, out, network, tokenizer, concepts, settings)
+    _train_fusion(network, data, job.settings, job.run)
+    return network
 
 
-def _train_fusion(network: ReferenceNetwork, data: TrainingData, settings: TrainSettings) -> None:
+def _begin(name: str, run: Run, corpus_dir: Path, settings: TrainSettings, resume: bool | None) -> None:
+    identity = identity_of(name, settings, corpus_dir / "arrays", str(torch.__version__))
+    goes_on = begin(run, identity, resume)
+    log.info("%s %s: %s", "going on with" if goes_on else "training", name, msgspec.json.encode(settings).decode())
+    if not run.tensorboard:
+        log.info("no TensorBoard logs; they need %s", EXTRA_HINT)
+
+
+def _train_fusion(network: ReferenceNetwork, data: TrainingData, settings: TrainSettings, run: Run) -> None:
     """First how far to trust each branch, then the Transformer on top, then all again, with the Transformer."""
+    torch.manual_seed(settings.seed)  # the same draws whether this process trained branches too or not
     network.requires_grad_(False)
     features, has_text = validation_features(network, data.validation), data.validation.has_text
     calibrate(network, features, has_text, slice(0, 3), with_fusion=False)
@@ -62,27 +103,28 @@ def _train_fusion(network: ReferenceNetwork, data: TrainingData, settings: Train
     budget = Budget(settings.seconds("fusion"), settings.steps.fusion if settings.steps else None)
     task = FusionTask(network, data, settings)  # encodes for a while: that is in the budget too
 
-    def look(module: torch.nn.Module) -> str:
+    def look(module: torch.nn.Module) -> dict[str, float]:
         assert isinstance(module, ReferenceNetwork)  # noqa: S101  # nosec B101  # for the type checker
-        accuracy = fusion_accuracy(module, features, has_text)
-        return " ".join(f"{kind} {value:.3f}" for kind, value in accuracy.items())
+        return fusion_accuracy(module, features, has_text)
 
-    Phase("fusion", network, budget, settings).run(task.loss, lambda: f"fusion {task.last:.3f}", look)
+    Phase("fusion", network, budget, settings, run).run(task.loss, lambda: {"fusion": task.last}, look)
+    _draw_curves(run)
     network.requires_grad_(False)
     calibrate(network, features, has_text, slice(0, 4))
-    log.info("trust %s, validation %s", [round(t, 3) for t in network.trust.tolist()], look(network))
+    log.info("trust %s, validation %s", [round(t, 3) for t in network.trust.tolist()], as_line(look(network)))
 
 
-def _save(
-    name: str,
-    out: Path,
-    network: ReferenceNetwork,
-    tokenizer: Tokenizer,
-    concepts: list[Concept],
-    settings: TrainSettings,
-) -> Manifest:
-    manifest = Manifest(
+def _draw_curves(run: Run) -> None:
+    if not parallel.is_first():
+        return
+    if draw(read_curves(run.out), run.out / PICTURE):
+        log.info("learning curve: %s", run.out / PICTURE)
+    else:
+        log.info("no picture of the learning curve; it needs %s", EXTRA_HINT)
+
+
+def _manifest(name: str, network: ReferenceNetwork, concepts: list[Concept], settings: TrainSettings) -> Manifest:
+    return Manifest(
         name, VERSION, network.dimensions, [c.label for c in concepts], [c.label_zh for c in concepts], {},
         msgspec.to_builtins(settings),
     )  # fmt: skip
-    return save_checkpoint(out, network, tokenizer.to_str(), manifest)

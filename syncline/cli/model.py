@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from models import registry
+from syncline.cli.model_evaluate import evaluate
 
 app = typer.Typer(no_args_is_help=True, help="Train, evaluate or list models.")
-
-Corpus = Annotated[Path, typer.Option(help="Folder of the corpus, as `make corpus` builds it.")]
+app.command()(evaluate)
 
 
 @app.command()
@@ -21,48 +20,49 @@ def train(
     seed: Annotated[int, typer.Option(help="Draws weights, batches and changes of media.")] = 1,
     minutes: Annotated[float, typer.Option(help="Wall time, on 2 cores.")] = 28.0,
     out: Annotated[Path | None, typer.Option(help="Folder to write. Default: runs/NAME.")] = None,
-    corpus: Corpus = Path("corpus"),
+    corpus: Annotated[Path, typer.Option(help="Folder of the corpus, as `make corpus` builds it.")] = Path("corpus"),
     steps: Annotated[
         str, typer.Option(help="IMAGE,TEXT,AUDIO,FUSION steps instead of the clock: repeats to the bit.")
     ] = "",
+    patience: Annotated[
+        int, typer.Option(help="End a part after so many looks at validation without a better one; 0: never.")
+    ] = 0,
+    resume: Annotated[
+        bool | None,
+        typer.Option(
+            "--resume/--fresh",
+            help="Insist on going on with the unfinished run in the folder, or throw it away. Default: go on with it "
+            "where there is one of the same settings.",
+        ),
+    ] = None,
+    checkpoint_minutes: Annotated[float, typer.Option(help="How often a checkpoint is written.")] = 2.0,
+    device: Annotated[str, typer.Option(help="cpu, or cuda: one GPU for each process of torchrun.")] = "cpu",
 ) -> None:
-    """Train a model of the reference kind; progress on stderr and in OUT/train.log."""
+    """Train a model of the reference kind; progress on stderr and in OUT/train.log.
+
+    A run that was stopped, also by kill -9, goes on from its last checkpoint when the same command is given again.
+    Data-parallel: torchrun --nproc-per-node N -m syncline model train ... See docs/training.md.
+    """
     from models import protocol
+    from models.training import parallel
     from models.training.settings import TrainSettings, parse_steps
     from models.training.trainer import train as run
-
-    folder = out or Path("runs") / name
-    settings = TrainSettings(seed=seed, minutes=minutes, steps=parse_steps(steps) if steps else None)
-    run(name, folder, corpus, protocol.concepts(), protocol.texts(), settings)
-    typer.echo(f"written: {folder}; next: syncline model evaluate {folder}")
-
-
-@app.command()
-def evaluate(
-    model: Annotated[str, typer.Argument(help="Name or folder.")] = "reference",
-    split: Annotated[str, typer.Option(help="validation to choose by; test once, at the end.")] = "validation",
-    language: Annotated[str, typer.Option(help="Language of the texts: en or zh.")] = "en",
-    corpus: Corpus = Path("corpus"),
-    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-) -> None:
-    """Say how often the model finds the concept, for each lane, pair and all three."""
-    from models import protocol
-    from models.training import evaluate as evaluation
     from syncline.errors import SettingsError
 
-    if split not in protocol.SPLITS[1:]:
-        raise SettingsError("--split", split, ", ".join(protocol.SPLITS[1:]))
-    style, voice = next(iter(protocol.styles(split))), next(iter(protocol.voices(split)))
-    texts = evaluation.texts_of(protocol.texts(), language)
-    opened = registry.load(model)
-    media = evaluation.read_media(opened, corpus, protocol.concepts(), texts, style, voice)
-    about = {"split": split, "style": style, "voice": voice, "language": language}
-    report = evaluation.evaluate(opened, media, protocol.concepts(), about)
-    data = msgspec.json.format(msgspec.json.encode(report), indent=1)
-    if out is not None:
-        out.write_bytes(data + b"\n")
-    typer.echo(data.decode() if as_json else evaluation.as_text(report))
+    if checkpoint_minutes < 0:
+        raise SettingsError("--checkpoint-minutes", checkpoint_minutes, "a number of at least 0")
+    folder = out or Path("runs") / name
+    settings = TrainSettings(seed=seed, minutes=minutes, steps=parse_steps(steps) if steps else None, patience=patience)
+    parallel.start(device)
+    try:
+        run(
+            name, folder, corpus, protocol.concepts(), protocol.texts(), settings, resume=resume,
+            checkpoint_s=checkpoint_minutes * 60,
+        )  # fmt: skip
+        if parallel.is_first():
+            typer.echo(f"written: {folder}; next: syncline model evaluate {folder}")
+    finally:
+        parallel.stop()
 
 
 @app.command("list")

@@ -1,0 +1,1 @@
+"""Scores models and converters on a manifest of anybody's files: labels, retrieval, transcripts."""

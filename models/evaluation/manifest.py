@@ -1,0 +1,95 @@
+"""Manifests of evaluation: one thing a line, with its media and what is right about it. Paths are relative to the file.
+
+{"id": "0017", "image": "photos/0017.jpg", "audio": "calls/0017.wav", "label": "red apple"}
+{"id": "0018", "audio": "calls/0018.wav", "transcript": "two red apples, please", "language": "en"}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from models.evaluation.words import words_of
+from syncline.errors import SettingsError
+
+LANES = ("image", "text", "audio")
+N_SHOWN = 5
+"""How many wrong lines an error names."""
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line. image, audio: paths. text: what is written about it. label: what it is. transcript: what is said.
+
+    language: BCP 47, of text, label and transcript. id: named where a file is broken; no two lines share one.
+    """
+
+    id: str
+    image: str | None = None
+    audio: str | None = None
+    text: str | None = None
+    label: str | None = None
+    transcript: str | None = None
+    language: str = ""
+
+    def lanes(self) -> list[str]:
+        """Which media it has."""
+        return [lane for lane in LANES if getattr(self, lane) is not None]
+
+
+class Row(NamedTuple):
+    """An entry and the number of its line."""
+
+    line: int
+    entry: Entry
+
+
+def read_manifest(path: Path) -> list[Row]:
+    """Read and check all lines. Raises SettingsError that names the wrong ones by number, or where there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("manifest", str(path), f"a file of JSON lines in UTF-8 ({error})") from error
+    rows: list[Row] = []
+    wrong: list[str] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = _read_line(line, path.parent)
+            if entry.id in seen:
+                raise ValueError(f"id {entry.id!r} stands in line {seen[entry.id]} too")
+            seen[entry.id] = number
+            rows.append(Row(number, entry))
+        except ValueError as error:
+            wrong.append(f"line {number}: {error}")
+    if wrong:
+        more = f"; and {len(wrong) - N_SHOWN} more lines" if len(wrong) > N_SHOWN else ""
+        takes = f"a line of JSON for each thing: {'; '.join(wrong[:N_SHOWN])}{more}"
+        raise SettingsError("manifest", str(path), takes)
+    if not rows:
+        raise SettingsError("manifest", str(path), "at least one line")
+    return rows
+
+
+def _read_line(line: str, folder: Path) -> Entry:
+    """Raises ValueError that says what is wrong (msgspec's errors are such)."""
+    try:
+        entry = msgspec.json.decode(line, type=Entry)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{error}; fields are {', '.join(Entry.__struct_fields__)}") from error
+    if not entry.lanes():
+        raise ValueError(f"has none of {', '.join(LANES)}")
+    for name in ("id", "image", "audio", "text", "label", "transcript"):
+        value = getattr(entry, name)
+        if value is not None and not value.strip():
+            raise ValueError(f"{name} is empty")
+    for name in ("image", "audio"):
+        value = getattr(entry, name)
+        if value is not None and not (folder / value).is_file():
+            raise ValueError(f"{name} {value!r} is no file (paths are relative to the manifest)")
+    if entry.transcript is not None and not words_of(entry.transcript):
+        raise ValueError(f"transcript {entry.transcript[:40]!r} has no word")
+    return entry

@@ -1,0 +1,140 @@
+"""Evaluates a model and a converter on a manifest: the tasks that its fields allow, all together and by language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from models import registry
+from models.converters import open_converter, parse_spec
+from models.evaluation.answers import Answers, ask
+from models.evaluation.labels import score_labels
+from models.evaluation.manifest import Row, read_manifest
+from models.evaluation.media import Broken
+from models.evaluation.report import Report, Section
+from models.evaluation.retrieval import score_retrieval
+from models.evaluation.transcripts import Heard, score_transcripts, transcribe
+from models.interface import Converter, Model
+from syncline.errors import MissingExtraError, SettingsError
+
+TASKS = ("labels", "retrieval", "transcript")
+NEEDS = {
+    "labels": "lines with a label and one of image, text, audio",
+    "retrieval": "at least two lines with the same two of image, text, audio",
+    "transcript": "lines with audio and transcript",
+}
+
+ShowProgress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""What is done, of how many; yields what takes how many are done (`syncline.cli.progress.show_progress`)."""
+
+
+def evaluate_manifest(
+    path: Path, model_name: str, wanted: Sequence[str], convert: str, show_progress: ShowProgress
+) -> Report:
+    """Score a manifest. wanted: tasks; none: all that its fields allow, and of these what is installed.
+
+    Raises SettingsError for a wrong manifest, task, model or converter, MissingExtraError for a wanted task that needs
+    an extra.
+    """
+    rows = read_manifest(path)
+    tasks = tasks_of(rows, wanted)
+    notes: list[str] = []
+    converter = _converter(tasks, convert, notes, insist=bool(wanted))
+    model = registry.load(model_name) if {"labels", "retrieval"} & set(tasks) else None
+    answers, heard, broken = _answer(path, rows, model, converter, show_progress)
+    sections = [
+        _section(
+            language, [row.line for row in rows if language in ("", row.entry.language)], tasks, model, answers, heard
+        )
+        for language in _languages(rows)
+    ]
+    if "retrieval" in tasks and not sections[0].retrieval and model is not None:
+        notes.append("retrieval was not scored: the model gave embeddings for fewer than two lines")
+    return Report(
+        str(path), len(rows), tasks, model.name if model else "", model.version if model else "",
+        f"{converter.name} {converter.version}" if converter else "", sections, broken, notes,
+    )  # fmt: skip
+
+
+def tasks_of(rows: Sequence[Row], wanted: Sequence[str]) -> list[str]:
+    """The tasks to do. Raises SettingsError for one that there is not, or that the manifest's fields do not allow."""
+    entries = [row.entry for row in rows]
+    pairs = [lanes for e in entries if len(lanes := e.lanes()) > 1]
+    allowed = {
+        "labels": any(e.label for e in entries),
+        "retrieval": any(sum({a, b} <= set(lanes) for lanes in pairs) > 1 for a, b in _PAIRS),
+        "transcript": any(e.audio and e.transcript for e in entries),
+    }
+    for task in wanted:
+        if task not in TASKS:
+            raise SettingsError("--task", task, ", ".join(TASKS))
+        if not allowed[task]:
+            raise SettingsError("--task", task, f"a manifest that has {NEEDS[task]}")
+    tasks = [task for task in TASKS if allowed[task] and (task in wanted or not wanted)]
+    if not tasks:
+        raise SettingsError("manifest", "none of this", "; or ".join(NEEDS.values()))
+    return tasks
+
+
+_PAIRS = (("image", "text"), ("image", "audio"), ("text", "audio"))
+
+
+def _converter(tasks: list[str], convert: str, notes: list[str], *, insist: bool) -> Converter | None:
+    """The converter that the tasks need; where nobody insists, a task that cannot be done is left out with a note."""
+    if "transcript" not in tasks:
+        return None
+    spec = parse_spec(convert)
+    if spec.kind != "transcript":
+        raise SettingsError("--convert", convert, "a spec of kind transcript, such as transcript=whisper:FOLDER")
+    try:
+        return open_converter(spec)
+    except (MissingExtraError, SettingsError) as error:
+        if insist or len(tasks) == 1:
+            raise
+        tasks.remove("transcript")
+        notes.append(f"transcripts were not scored: {error}")
+        return None
+
+
+def _answer(
+    path: Path, rows: list[Row], model: Model | None, converter: Converter | None, show_progress: ShowProgress
+) -> tuple[Answers | None, list[Heard], list[Broken]]:
+    answers, heard, broken = None, list[Heard](), list[Broken]()
+    if model is not None:
+        with show_progress(f"asking {model.name}", len(rows)) as advance:
+            answers = ask(model, rows, path.parent, advance)
+            broken += answers.broken
+    if converter is not None:
+        clips = [row for row in rows if row.entry.audio and row.entry.transcript]
+        with show_progress(f"transcribing with {converter.name}", len(clips)) as advance:
+            heard, silent = transcribe(converter, clips, path.parent, advance)
+            known = {(b.line, b.field, b.reason) for b in broken}
+            broken += [b for b in silent if (b.line, b.field, b.reason) not in known]
+    return answers, heard, sorted(broken, key=lambda b: b.line)
+
+
+def _languages(rows: Sequence[Row]) -> list[str]:
+    """All together (""), and each language where the lines name more than one."""
+    named = sorted({row.entry.language for row in rows} - {""})
+    return ["", *named] if len(named) > 1 else [""]
+
+
+def _section(
+    language: str,
+    lines: Sequence[int],
+    tasks: Sequence[str],
+    model: Model | None,
+    answers: Answers | None,
+    heard: Sequence[Heard],
+) -> Section:
+    mine = set(lines)
+    some = None if answers is None else answers.of([i for i, row in enumerate(answers.rows) if row.line in mine])
+    clips = [h for h in heard if h.row.line in mine]
+    return Section(
+        language,
+        len(lines),
+        score_labels(model, some) if some is not None and model is not None and "labels" in tasks else None,
+        score_retrieval(some) if some is not None and "retrieval" in tasks else None,
+        score_transcripts(clips) if clips else None,
+    )

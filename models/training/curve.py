@@ -1,0 +1,89 @@
+"""The learning curve: how loss and validation went, point by point, and a picture of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from models.training.snapshot import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FOLDER, PICTURE = "curves", "learning-curve.png"
+EXTRA_HINT = "pip install 'syncline[train]'"
+
+
+class Point(msgspec.Struct, frozen=True):
+    """What was seen after a step. `values`: name -> number; loss is the mean since the point before."""
+
+    step: int
+    taken_s: float
+    values: dict[str, float]
+
+
+class Curve(msgspec.Struct):
+    """The points of one phase: of the loss, and of looks at validation."""
+
+    phase: str
+    loss: list[Point] = []
+    validation: list[Point] = []
+
+    def write(self, out: Path) -> None:
+        """Write OUT/curves/PHASE.json."""
+        write_whole(out / FOLDER / f"{self.phase}.json", msgspec.json.format(msgspec.json.encode(self), indent=1))
+
+
+def read_curves(out: Path) -> list[Curve]:
+    """The curves that a run wrote, by name of the phase."""
+    return [msgspec.json.decode(path.read_bytes(), type=Curve) for path in sorted((out / FOLDER).glob("*.json"))]
+
+
+def draw(curves: Sequence[Curve], path: Path) -> bool:
+    """Draw a row a phase, loss left, validation right; False where matplotlib is missing or there is nothing."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return False
+    if not curves:
+        return False
+    figure = Figure(figsize=(10, 2.6 * len(curves) + 0.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes: Any = figure.subplots(len(curves), 2, squeeze=False)
+    for row, curve in zip(axes, curves, strict=True):
+        _lines(row[0], f"{curve.phase}: loss", curve.loss)
+        _lines(row[1], f"{curve.phase}: validation", curve.validation)
+    figure.savefig(path, dpi=110)
+    return True
+
+
+def _lines(axes: Axes, title: str, points: Sequence[Point]) -> None:
+    names = list(dict.fromkeys(name for point in points for name in point.values))
+    for name in names:
+        mine = [point for point in points if name in point.values]
+        steps = [point.step for point in mine]
+        axes.plot(steps, [point.values[name] for point in mine], marker="." if len(mine) < 40 else "", label=name)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("step", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
+    if len(names) > 3:  # beside the lines: they fill the place
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif len(names) > 1:
+        axes.legend(fontsize=7, loc="best")
+    if not points:
+        axes.text(0.5, 0.5, "no points", transform=axes.transAxes, ha="center", va="center", color="grey")
+
+
+def numbers(said: str | Mapping[str, float]) -> dict[str, float]:
+    """What of a line for the log are numbers to draw: nothing of a plain string."""
+    return {} if isinstance(said, str) else dict(said)
+
+
+def as_line(said: str | Mapping[str, float]) -> str:
+    """A line for the log: `image 0.412 text 0.300`."""
+    return said if isinstance(said, str) else " ".join(f"{name} {value:.3f}" for name, value in said.items())

@@ -1,0 +1,131 @@
+"""How far a run has come: on a terminal a bar a phase that moves, with the time left; elsewhere the log says it.
+
+Phases run in several processes: each sends what it has to say through a queue, and one thread draws it all.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import sys
+import threading
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from models.training import parallel
+
+log = logging.getLogger("models.training")
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a phase has come: the part of its budget that is spent, and what is left of the time."""
+
+    phase: str
+    step: int
+    spent: float
+    left_s: float
+    loss: float
+
+
+class _Reporting:
+    """Where this process sends progress; None: nowhere."""
+
+    queue: Queue[Any] | None = None
+
+
+class _ToQueue(logging.Handler):
+    """Lines for the terminal go through the queue too, so that they do not break the bars."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if _Reporting.queue is not None:
+            _Reporting.queue.put(self.format(record))
+
+
+def report_to(queue: Queue[Any] | None) -> None:
+    """Send this process's progress and log lines there from now on; None: lines go to stderr, progress nowhere."""
+    _Reporting.queue = queue
+
+
+def report(progress: Progress) -> None:
+    """Show how far a phase has come, where somebody looks."""
+    if _Reporting.queue is not None:
+        _Reporting.queue.put(progress)
+
+
+def log_to(path: Path) -> None:
+    """Send the lines of training to stderr and to the end of a file; said twice, it stays at one each.
+
+    Of several processes that train together the first one speaks.
+    """
+    for handler in list(log.handlers):
+        log.removeHandler(handler)
+        handler.close()
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not parallel.is_first():
+        log.addHandler(logging.NullHandler())
+        return
+    shown = logging.StreamHandler() if _Reporting.queue is None else _ToQueue()
+    for handler in (shown, logging.FileHandler(path, delay=True)):
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+
+
+class Display:
+    """Draws what processes report, while it is entered, if stderr is a terminal (or a `console` is given)."""
+
+    def __init__(self, console: Any = None) -> None:
+        self._bars: Any = _bars(console) if parallel.is_first() else None
+        self.queue: Queue[Any] | None = None
+        self._tasks: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._draw, daemon=True)
+
+    def __enter__(self) -> Display:
+        if self._bars is not None:
+            self.queue = multiprocessing.get_context("spawn").Queue()
+            report_to(self.queue)
+            self._bars.start()
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.queue is not None:
+            report_to(None)
+            self.queue.put(None)
+            self._thread.join()
+            self._bars.stop()
+
+    def _draw(self) -> None:
+        while self.queue is not None and (said := self.queue.get()) is not None:
+            if isinstance(said, Progress):
+                self._move(said)
+            else:
+                self._bars.console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+    def _move(self, said: Progress) -> None:
+        if said.phase not in self._tasks:
+            self._tasks[said.phase] = self._bars.add_task(said.phase, total=1.0, left="", step=0, loss=0.0)
+        left = f"{said.left_s / 60:.0f} min left" if said.left_s >= 90 else f"{said.left_s:.0f} s left"
+        self._bars.update(
+            self._tasks[said.phase], completed=said.spent, left=left if said.spent < 1 else "done", step=said.step,
+            loss=said.loss,
+        )  # fmt: skip
+
+
+def _bars(console: Any) -> Any:
+    """The bars, None where nobody would see them move."""
+    if console is None and not sys.stderr.isatty():
+        return None
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    except ImportError:
+        return None
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("step {task.fields[step]}"),
+        TextColumn("loss {task.fields[loss]:.3f}"), TextColumn("{task.fields[left]}"),
+    )  # fmt: skip
+    return Progress(*columns, console=console or Console(stderr=True), transient=True)

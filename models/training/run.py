@@ -1,0 +1,155 @@
+"""The folder of a training run: which run is unfinished there, its checkpoints, and who works in it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from contextlib import AbstractContextManager, nullcontext
+from multiprocessing import connection, parent_process
+from os import _exit
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from models.training import parallel
+from models.training.snapshot import State, pack, unpack, write_whole
+from syncline.errors import SettingsError
+
+CHECKPOINTS = "checkpoints"
+CHECKPOINT_S = 120.0
+RUN, LOCK = "run.json", "run.lock"
+ORPHANS_LIMIT_S = 20.0
+"""How long a new run waits for processes that a killed one left: they end as soon as they see it."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What a run must share with the one it goes on with. `corpus`: file name -> bytes, of the packed arrays."""
+
+    name: str
+    settings: dict[str, Any]
+    corpus: dict[str, int]
+    torch: str = ""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Where a run keeps its things and how often; can be sent to another process.
+
+    checkpoint_s, checkpoint_steps: a checkpoint after so many seconds, or steps where not 0. tensorboard: whether to
+    write its logs.
+    """
+
+    out: Path
+    checkpoint_s: float = CHECKPOINT_S
+    checkpoint_steps: int = 0
+    tensorboard: bool = False
+
+    def path(self, phase: str) -> Path:
+        """The checkpoint of a phase."""
+        return self.out / CHECKPOINTS / f"{phase}.safetensors"
+
+    def load(self, phase: str) -> State | None:
+        """The last checkpoint of a phase, None where there is none; in every process that of the first."""
+        path = self.path(phase)
+        data = path.read_bytes() if parallel.is_first() and path.exists() else None
+        data = parallel.bytes_from_first(data)
+        return None if data is None else unpack(data, path)
+
+    def save(self, phase: str, state: State) -> None:
+        """Write the checkpoint of a phase in the place of the last one; the first process alone does."""
+        if parallel.is_first():
+            write_whole(self.path(phase), pack(state))
+
+
+def begin(run: Run, identity: Identity, resume: bool | None) -> bool:
+    """Make the folder this run's; whether it goes on with an unfinished one.
+
+    resume: None goes on where there is something to go on with, True insists, False throws it away. Raises
+    SettingsError where the unfinished run is another one.
+    """
+    path = run.out / RUN
+    unfinished = path.exists()
+    if unfinished and resume is not False:
+        _check_same(path, identity)
+    elif resume:
+        raise SettingsError("--resume", str(run.out), "a folder with an unfinished run: there is none to go on with")
+    else:
+        shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
+    write_whole(path, msgspec.json.encode(identity))
+    return unfinished and resume is not False
+
+
+def finish(run: Run) -> None:
+    """Forget the checkpoints: the run has its weights."""
+    (run.out / RUN).unlink(missing_ok=True)
+    shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
+
+
+def _check_same(path: Path, mine: Identity) -> None:
+    try:
+        theirs = msgspec.json.decode(path.read_bytes(), type=Identity)
+    except msgspec.DecodeError as error:
+        raise SettingsError("--out", str(path), f"a whole {RUN}, or --fresh to begin anew ({error})") from error
+    differences = [f"{key} {old!r} there, {new!r} here" for key, old, new in _differences(theirs, mine) if old != new]
+    if differences:
+        raise SettingsError(
+            "--out",
+            str(path.parent),
+            f"the settings of the unfinished run in it, another folder, or --fresh to begin anew: "
+            f"{'; '.join(differences)}",
+        )
+
+
+def _differences(theirs: Identity, mine: Identity) -> list[tuple[str, Any, Any]]:
+    keys = list(dict.fromkeys([*theirs.settings, *mine.settings]))
+    return [
+        ("name", theirs.name, mine.name),
+        *((key, theirs.settings.get(key), mine.settings.get(key)) for key in keys),
+        ("bytes of the corpus", theirs.corpus, mine.corpus),
+        ("torch", theirs.torch, mine.torch),
+    ]
+
+
+def identity_of(name: str, settings: Any, arrays_dir: Path, torch_version: str) -> Identity:
+    """What a run is, to be told from others."""
+    corpus = {path.name: path.stat().st_size for path in sorted(arrays_dir.iterdir()) if path.is_file()}
+    return Identity(name, msgspec.to_builtins(settings), corpus, torch_version)
+
+
+def occupy(out: Path, *, alone: bool) -> AbstractContextManager[Any]:
+    """Hold the folder until the process ends or the value is closed; `alone`: nobody else may have it yet.
+
+    Raises SettingsError where another run works in it. Where there are no such locks (Windows) nothing is held.
+    """
+    if sys.platform == "win32":
+        return nullcontext()
+    import fcntl
+
+    file = (out / LOCK).open("w")
+    deadline_s = time.monotonic() + ORPHANS_LIMIT_S
+    while alone:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            if time.monotonic() > deadline_s:
+                file.close()
+                raise SettingsError("--out", str(out), "a folder in which no other run is at work") from None
+            time.sleep(0.1)
+    fcntl.flock(file, fcntl.LOCK_SH)
+    return file
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, also by kill -9: a resumed run wants the folder."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait(sentinel: int = parent.sentinel) -> None:
+        connection.wait([sentinel])
+        _exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

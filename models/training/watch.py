@@ -1,0 +1,107 @@
+"""What is seen of a phase while it trains: log, progress, TensorBoard, learning curve, looks at validation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+from models.training.budget import Budget, Rhythm
+from models.training.curve import Curve, Point, as_line, numbers
+from models.training.display import Progress, log, report
+from models.training.run import Run
+from models.training.snapshot import State
+from models.training.stopping import EarlyStopping
+from models.training.tensorboard import Board
+
+LOG_EVERY_S = 15.0
+LOOK_EVERY_S = 150.0
+REPORT_EVERY_S = 0.25
+N_LOSSES, N_LOOKS = 200, 20
+"""How many points of the curves a phase with a budget of steps has."""
+
+Said = str | Mapping[str, float]
+"""A line for the log; numbers, by name, are drawn and count for early stopping as well."""
+
+
+class Watch:
+    """Told of each step, does what is due after it. Looks are numbers of which more is better."""
+
+    def __init__(self, phase: str, budget: Budget, run: Run | None, stopping: EarlyStopping) -> None:
+        self._budget, self._run, self._stopping = budget, run, stopping
+        self._curve = Curve(phase)
+        self._points, self._looks = Rhythm(budget, LOG_EVERY_S, N_LOSSES), Rhythm(budget, LOOK_EVERY_S, N_LOOKS)
+        self._loss_sum, self._n_losses = 0.0, 0
+        self._logged_s = self._reported_s = -math.inf
+        self._board = Board(None, phase, 0)
+
+    def open(self) -> None:
+        """Begin, after what a checkpoint had was restored."""
+        self._board = Board(
+            self._run.out if self._run and self._run.tensorboard else None, self._curve.phase, self._budget.step
+        )
+
+    def step(self, loss: Tensor, rate: float, losses: Callable[[], Said]) -> None:
+        """A step was taken at a learning rate."""
+        self._loss_sum, self._n_losses = self._loss_sum + float(loss.detach()), self._n_losses + 1
+        if self._points.due():
+            mean = self._loss_sum / self._n_losses
+            self._loss_sum, self._n_losses = 0.0, 0
+            self._point(self._curve.loss, "loss", {"total": mean, **numbers(losses())})
+            self._board.add("schedule", {"learning_rate": rate}, self._budget.step)
+        taken_s = self._budget.taken_s()
+        if taken_s - self._logged_s >= LOG_EVERY_S:
+            self._logged_s = taken_s
+            self.say(as_line(losses()))
+        if taken_s - self._reported_s >= REPORT_EVERY_S:
+            self._reported_s = taken_s
+            self._report(float(loss.detach()))
+
+    def look_due(self) -> bool:
+        """Whether validation is to be looked at after this step; the last look is the phase's own."""
+        return self._looks.due() and self._budget.spent() < 1
+
+    def look(self, look: Callable[[nn.Module], Said], module: nn.Module) -> None:
+        """Look at validation, log and draw it."""
+        said = look(module)
+        self.say(f"validation {as_line(said)}")
+        values = numbers(said)
+        if values:
+            self._point(self._curve.validation, "validation", values)
+        self._stopping.see(values, module)
+
+    def close(self) -> None:
+        """The phase is over."""
+        self._report(self._curve.loss[-1].values["total"] if self._curve.loss else math.nan, over=True)
+        self._board.close()
+        if self._run:
+            self._curve.write(self._run.out)
+
+    def say(self, text: str) -> None:
+        """A line for the log."""
+        b, cpu_s, name = self._budget, time.process_time(), self._curve.phase
+        log.info("%s step %d, %.0f s (CPU %.0f s), %.0f s left: %s", name, b.step, b.taken_s(), cpu_s, b.left_s(), text)
+
+    def state(self) -> State:
+        """For a checkpoint."""
+        points = {name: [[p.step, p.taken_s, p.values] for p in getattr(self._curve, name)] for name in _CURVES}
+        return {"curves": points, "loss_sum": self._loss_sum, "n_losses": self._n_losses}
+
+    def restore(self, state: State) -> None:
+        """From a checkpoint."""
+        for name in _CURVES:
+            setattr(self._curve, name, [Point(*point) for point in state["curves"][name]])
+        self._loss_sum, self._n_losses = state["loss_sum"], state["n_losses"]
+
+    def _point(self, curve: list[Point], group: str, values: dict[str, float]) -> None:
+        curve.append(Point(self._budget.step, round(self._budget.taken_s(), 3), values))
+        self._board.add(group, values, self._budget.step)
+
+    def _report(self, loss: float, *, over: bool = False) -> None:
+        b = self._budget
+        report(Progress(self._curve.phase, b.step, 1.0 if over else b.spent(), b.left_s(), loss))
+
+
+_CURVES = ("loss", "validation")

@@ -1,0 +1,29 @@
+"""A program that trains on the tiny corpus, for tests that kill it: `python -m tests.support.train_tiny OUT CORPUS`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from models.training import parallel, watch
+from models.training.settings import Steps, TrainSettings
+from models.training.trainer import train
+from tests.support.tiny_corpus import tiny_concepts, tiny_texts
+
+SETTINGS = TrainSettings(
+    steps=Steps(7, 7, 7, 7), image_batch=4, audio_batch=4, text_batch=4, fusion_batch=8, learning_rate=1e-3
+)
+
+if __name__ in ("__main__", "__mp_main__"):  # the program, and the processes that it starts: a line at every step
+    watch.LOG_EVERY_S = 0.0
+
+
+def main(out: str, corpus: str) -> None:
+    """Train, with a checkpoint at every step; goes on where there is something to go on with."""
+    parallel.start()
+    train("tiny", Path(out), Path(corpus), tiny_concepts(), tiny_texts(), SETTINGS, checkpoint_steps=1)
+    parallel.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
