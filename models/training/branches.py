@@ -20,7 +20,7 @@ from models.protocol import Concept, Texts
 from models.reference.network import Branch, Dimensions
 from models.training.budget import Budget
 from models.training.data import open_corpus
-from models.training.encode import TASKS, accuracy_alone
+from models.training.encode import TASKS, BranchTask, accuracy_alone
 from models.training.loop import Phase, log_to
 from models.training.settings import TrainSettings
 
@@ -30,9 +30,11 @@ GROUPS = (("image",), ("text", "audio"))
 class Job(msgspec.Struct):
     """What a process is told; its parts can be sent to another process."""
 
-    arrays_dir: Path
+    corpus_dir: Path
     concepts: list[Concept]
     texts: Texts
+    words: list[str]
+    without: frozenset[str]
     tokenizer_json: str
     dimensions: Dimensions
     settings: TrainSettings
@@ -51,7 +53,7 @@ def train_lanes(job: Job, lanes: Sequence[str]) -> dict[str, dict[str, Tensor]]:
     log_to(job.log_path)
     torch.set_num_threads(1)
     tokenizer = Tokenizer.from_str(job.tokenizer_json)
-    data = open_corpus(job.arrays_dir, job.concepts, job.texts, tokenizer, job.settings.seed)
+    data = open_corpus(job.corpus_dir, job.concepts, job.texts, job.words, tokenizer, job.settings.seed, job.without)
     out: dict[str, dict[str, Tensor]] = {}
     for lane in lanes:
         torch.manual_seed(job.settings.seed)
@@ -64,9 +66,14 @@ def train_lanes(job: Job, lanes: Sequence[str]) -> dict[str, dict[str, Tensor]]:
             assert isinstance(module, Branch)  # noqa: S101  # nosec B101  # for the type checker
             return f"{accuracy_alone(module, lane, data.validation):.3f}"
 
-        def losses(task: object = task) -> str:
-            return " ".join(f"{name} {value:.3f}" for name, value in getattr(task, "last").items())  # noqa: B009
+        def losses(task: BranchTask = task) -> str:
+            return named(task.last)
 
         Phase(lane, branch, budget, job.settings).run(task.loss, losses, look)
         out[lane] = branch.state_dict()
     return out
+
+
+def named(losses: dict[str, float]) -> str:
+    """The parts of a loss, for the log."""
+    return " ".join(f"{name} {value:.3f}" for name, value in losses.items())

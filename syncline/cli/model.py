@@ -22,6 +22,7 @@ def train(
     minutes: Annotated[float, typer.Option(help="Wall time, on 2 cores.")] = 28.0,
     out: Annotated[Path | None, typer.Option(help="Folder to write. Default: runs/NAME.")] = None,
     corpus: Corpus = Path("corpus"),
+    held_out: Annotated[bool, typer.Option(help="Leave the protocol's 100 zero-shot concepts out.")] = False,
     steps: Annotated[
         str, typer.Option(help="IMAGE,TEXT,AUDIO,FUSION steps instead of the clock: repeats to the bit.")
     ] = "",
@@ -32,8 +33,10 @@ def train(
     from models.training.trainer import train as run
 
     folder = out or Path("runs") / name
-    settings = TrainSettings(seed=seed, minutes=minutes, steps=parse_steps(steps) if steps else None)
-    run(name, folder, corpus, protocol.concepts(), protocol.texts(), settings)
+    parsed = parse_steps(steps) if steps else None
+    settings = TrainSettings(seed=seed, minutes=minutes, steps=parsed, held_out=held_out)
+    without = frozenset(protocol.held_out().names if held_out else ())
+    run(name, folder, corpus, protocol.concepts(), protocol.texts(), protocol.words(), settings, without)
     typer.echo(f"written: {folder}; next: syncline model evaluate {folder}")
 
 

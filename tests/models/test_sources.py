@@ -11,13 +11,13 @@ import torch
 from models.features import IMAGE, scale_log_mel
 from models.training.data import TrainingData, open_corpus
 from models.training.words import pad_tokens, train_tokenizer
-from tests.support.tiny_corpus import N_CONCEPTS, tiny_concepts, tiny_texts
+from tests.support.tiny_corpus import N_CONCEPTS, WORDS, tiny_concepts, tiny_texts
 
 
 def opened(corpus: Path, seed: int = 0) -> TrainingData:
     """The tiny corpus, opened for training."""
     concepts = tiny_concepts()
-    return open_corpus(corpus / "arrays", concepts, tiny_texts(), train_tokenizer(concepts), seed)
+    return open_corpus(corpus, concepts, tiny_texts(), WORDS, train_tokenizer(concepts), seed)
 
 
 def test_pictures_stay_in_range_and_change(tiny_corpus: Path) -> None:
@@ -33,7 +33,7 @@ def test_pictures_stay_in_range_and_change(tiny_corpus: Path) -> None:
 
 def test_speech_stays_in_range_and_has_lengths(tiny_corpus: Path) -> None:
     """Log-mel stays in [-1, 1], is as long as the longest clip says, and no clip is empty."""
-    source = opened(tiny_corpus).speech
+    source = opened(tiny_corpus).labels.source
     log_mel, n_frames = source.draw(torch.arange(N_CONCEPTS))
     assert log_mel.shape == (N_CONCEPTS, 64, int(n_frames.max()))
     assert log_mel.min() >= -1
@@ -43,7 +43,7 @@ def test_speech_stays_in_range_and_has_lengths(tiny_corpus: Path) -> None:
 
 def test_speech_of_a_concept_is_its_own(tiny_corpus: Path) -> None:
     """`draw_alike` tells which concept each clip says: its phones and clips are those of the arrays."""
-    source = opened(tiny_corpus).speech
+    source = opened(tiny_corpus).labels.source
     for _ in range(7):
         concept, log_mel, n_frames = source.draw_alike(4)
         assert len(concept) == len(log_mel) == len(n_frames) == 4
@@ -56,8 +56,8 @@ def test_one_seed_one_stream_of_media(tiny_corpus: Path, modality: str) -> None:
     concept = torch.arange(N_CONCEPTS)
 
     def draw(seed: int) -> torch.Tensor:
-        drawn = getattr(opened(tiny_corpus, seed), modality).draw(concept)
-        return drawn[0] if modality == "speech" else drawn
+        data = opened(tiny_corpus, seed)
+        return data.labels.source.draw(concept)[0] if modality == "speech" else getattr(data, modality).draw(concept)
 
     assert torch.equal(draw(3), draw(3))
     assert not torch.equal(draw(3), draw(4))

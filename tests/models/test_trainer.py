@@ -11,7 +11,7 @@ from models.reference.model import ReferenceModel
 from models.training.settings import Steps, TrainSettings, parse_steps
 from models.training.trainer import train
 from syncline.errors import SettingsError
-from tests.support.tiny_corpus import LABELS, tiny_concepts, tiny_texts
+from tests.support.tiny_corpus import LABELS, WORDS, tiny_concepts, tiny_texts
 
 THREE = TrainSettings(steps=Steps(3, 3, 3, 3), image_batch=4, audio_batch=4, text_batch=4, fusion_batch=8)
 
@@ -21,7 +21,7 @@ def test_training_repeats_to_the_bit(tiny_corpus: Path, tmp_path: Path) -> None:
     """Three steps twice with one seed give the same weights, byte for byte, and a model that opens."""
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
-        train("tiny", folder, tiny_corpus, tiny_concepts(), tiny_texts(), THREE)
+        train("tiny", folder, tiny_corpus, tiny_concepts(), tiny_texts(), WORDS, THREE)
     first, second = ((folder / WEIGHTS).read_bytes() for folder in folders)
     assert first == second
     model = ReferenceModel(folders[0], device="cpu")
@@ -33,7 +33,7 @@ def test_training_repeats_to_the_bit(tiny_corpus: Path, tmp_path: Path) -> None:
 def test_missing_corpus_says_how_to_build_it(tmp_path: Path) -> None:
     """Without a corpus the error names `make corpus`, before any training."""
     with pytest.raises(SettingsError, match="a corpus that `make corpus` built"):
-        train("tiny", tmp_path / "out", tmp_path, tiny_concepts(), tiny_texts(), THREE)
+        train("tiny", tmp_path / "out", tmp_path, tiny_concepts(), tiny_texts(), WORDS, THREE)
 
 
 @pytest.mark.parametrize("text", ["", "1,2,3", "a,b,c,d", "1,2,3,4,5"])

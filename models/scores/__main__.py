@@ -1,0 +1,107 @@
+"""Runs the protocol: `python -m models.scores` (`make evaluate`). The only reader of the test split."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from models import registry
+from models.corpus import CORPUS_DIR
+from models.protocol import SPLITS, concepts
+from models.reference.checkpoint import Manifest, read_manifest
+from models.reference.model import ReferenceModel
+from models.scores.examine import Examination
+from models.scores.outcomes import Report
+from models.scores.sentences import SentenceEncoder
+from models.scores.tables import notes, parts
+from models.scores.zero_shot import zero_shot
+from models.training.specialists import PAIRS, specialist_folder
+from syncline.errors import SynclineError
+
+
+def examine(folder: Path, corpus_dir: Path, split: str) -> Report:
+    """All that the protocol asks of one model; of a zero-shot model, what it finds of the held-out concepts."""
+    manifest = read_manifest(folder)
+    model = ReferenceModel(folder)
+    about = (manifest.name, manifest.version, int(manifest.training.get("seed", 0)), split)
+    if manifest.training.get("held_out"):
+        return Report(*about, {"zero-shot": zero_shot(model, SentenceEncoder(), corpus_dir, concepts(), split)})
+    examination = Examination(model, corpus_dir, concepts(), split)
+    outcomes, n_among = examination.retrieval()
+    outcomes |= examination.fusion()
+    plain = ReferenceModel(folder, fuse=False)
+    for section in ("clean en", "clean zh", "degraded en"):
+        condition, language = section.split()
+        fused = [kind for kind in outcomes[section] if "+" in kind]
+        outcomes[f"sum {section}"] = examination.section(plain, condition, language, fused)
+    for pair in PAIRS:
+        if (specialist_folder(folder, pair) / registry.MANIFEST).exists():
+            specialist = ReferenceModel(specialist_folder(folder, pair))
+            found = examination.section(specialist, "clean", "en", [pair])
+            outcomes.setdefault("specialists", {}).update(found)
+    return Report(*about, outcomes, n_among)
+
+
+def find_models(names: Sequence[str], runs_dir: Path) -> list[Path]:
+    """The folders of the named models, or of the shipped one and all in `runs_dir`, zero-shot ones too."""
+    if names:
+        return [registry.find_folder(name) for name in names]
+    made = sorted(path.parent for path in runs_dir.glob(f"*/{registry.MANIFEST}"))
+    return [registry.find_folder("reference"), *(path for path in made if _of_the_protocol(read_manifest(path)))]
+
+
+def _of_the_protocol(manifest: Manifest) -> bool:
+    return "seed" in manifest.training and not manifest.training.get("trial")
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the outcomes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+
+
+def as_text(reports: Sequence[Report]) -> str:
+    """All tables of some seeds of one model."""
+    seeds = ", ".join(str(report.seed) for report in reports)
+    first = reports[0]
+    lines = [f"# {first.model} {first.version} on {first.split}, seed {seeds}", ""]
+    for title, made in parts(reports).items():
+        lines += [f"## {title}", "", made, ""]
+    return "\n".join([*lines, *notes(reports), ""])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; exit codes are those of `SynclineError`."""
+    parser = argparse.ArgumentParser(prog="python -m models.scores", description="Run the protocol.")
+    parser.add_argument("models", nargs="*", help="names or folders (default: the shipped model and all in --runs)")
+    parser.add_argument("--split", choices=SPLITS[1:], default="test", help="validation to choose by (default: test)")
+    parser.add_argument("--corpus", type=Path, default=CORPUS_DIR, help="folder of the corpus (default: corpus/)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of trained models (default: runs/)")
+    parser.add_argument("--out", type=Path, default=Path("runs/scores"), help="folder to write (default: runs/scores)")
+    given = parser.parse_args(arguments)
+    try:
+        by_kind: dict[bool, dict[int, Report]] = {False: {}, True: {}}
+        for folder in find_models(given.models, given.runs):
+            started_s = time.monotonic()
+            report = examine(folder, given.corpus, given.split)
+            held_out = "zero-shot" in report.outcomes
+            by_kind[held_out].setdefault(report.seed, report)  # the shipped one is the first of its seed
+            name = f"{'zero-shot' if held_out else 'fusion'}-{given.split}-{report.seed}.json"
+            write_report(by_kind[held_out][report.seed], given.out / name)
+            sys.stderr.write(f"{folder}: {time.monotonic() - started_s:.0f} s, {given.out / name}\n")
+    except SynclineError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    for reports in by_kind.values():
+        if reports:
+            sys.stdout.write(as_text(list(reports.values())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
