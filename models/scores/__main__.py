@@ -13,7 +13,7 @@ import msgspec
 from models import registry
 from models.corpus import CORPUS_DIR
 from models.protocol import SPLITS, concepts
-from models.reference.checkpoint import Manifest, read_manifest
+from models.reference.checkpoint import read_manifest
 from models.reference.model import ReferenceModel
 from models.scores.examine import Examination
 from models.scores.outcomes import Report
@@ -21,7 +21,7 @@ from models.scores.sentences import SentenceEncoder
 from models.scores.tables import notes, parts
 from models.scores.zero_shot import zero_shot
 from models.training.specialists import PAIRS, specialist_folder
-from syncline.errors import SynclineError
+from syncline.errors import SettingsError, SynclineError
 
 
 def examine(folder: Path, corpus_dir: Path, split: str) -> Report:
@@ -52,17 +52,21 @@ def find_models(names: Sequence[str], runs_dir: Path) -> list[Path]:
     if names:
         return [registry.find_folder(name) for name in names]
     made = sorted(path.parent for path in runs_dir.glob(f"*/{registry.MANIFEST}"))
-    return [registry.find_folder("reference"), *(path for path in made if _of_the_protocol(read_manifest(path)))]
-
-
-def _of_the_protocol(manifest: Manifest) -> bool:
-    return "seed" in manifest.training and not manifest.training.get("trial")
+    return [registry.find_folder("reference"), *(path for path in made if "seed" in read_manifest(path).training)]
 
 
 def write_report(report: Report, path: Path) -> None:
     """Write the outcomes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+
+
+def read_report(path: Path) -> Report:
+    """Read outcomes that were written. Raises SettingsError where they cannot be."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SettingsError("--read", str(path), f"a JSON file that this command wrote ({error})") from error
 
 
 def as_text(reports: Sequence[Report]) -> str:
@@ -83,24 +87,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--corpus", type=Path, default=CORPUS_DIR, help="folder of the corpus (default: corpus/)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of trained models (default: runs/)")
     parser.add_argument("--out", type=Path, default=Path("runs/scores"), help="folder to write (default: runs/scores)")
+    parser.add_argument("--read", type=Path, nargs="+", help="only make the tables of these JSON files, of any seeds")
     given = parser.parse_args(arguments)
     try:
-        by_kind: dict[bool, dict[int, Report]] = {False: {}, True: {}}
-        for folder in find_models(given.models, given.runs):
-            started_s = time.monotonic()
-            report = examine(folder, given.corpus, given.split)
-            held_out = "zero-shot" in report.outcomes
-            by_kind[held_out].setdefault(report.seed, report)  # the shipped one is the first of its seed
-            name = f"{'zero-shot' if held_out else 'fusion'}-{given.split}-{report.seed}.json"
-            write_report(by_kind[held_out][report.seed], given.out / name)
-            sys.stderr.write(f"{folder}: {time.monotonic() - started_s:.0f} s, {given.out / name}\n")
+        reports = [read_report(path) for path in given.read] if given.read else examine_all(given)
     except SynclineError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    for reports in by_kind.values():
-        if reports:
-            sys.stdout.write(as_text(list(reports.values())))
+    for held_out in (False, True):
+        alike = [report for report in reports if ("zero-shot" in report.outcomes) == held_out]
+        if alike:
+            sys.stdout.write(as_text(alike))
     return 0
+
+
+def examine_all(given: argparse.Namespace) -> list[Report]:
+    """Examine the models asked for, one of each seed and kind, and write what each answered."""
+    reports: dict[str, Report] = {}
+    for folder in find_models(given.models, given.runs):
+        manifest = read_manifest(folder)
+        kind = "zero-shot" if manifest.training.get("held_out") else "fusion"
+        name = f"{kind}-{given.split}-{manifest.training.get('seed', 0)}.json"
+        if name in reports:
+            sys.stderr.write(f"{folder}: left out, its seed was examined already\n")
+            continue
+        started_s = time.monotonic()
+        reports[name] = examine(folder, given.corpus, given.split)
+        write_report(reports[name], given.out / name)
+        sys.stderr.write(f"{folder}: {time.monotonic() - started_s:.0f} s, {given.out / name}\n")
+    return list(reports.values())
 
 
 if __name__ == "__main__":
