@@ -68,6 +68,8 @@ class Examination:
         for kind in ("label", "tag"):
             for language in LANGUAGES:
                 words = self.texts(kind, language)
+                if not any(words):
+                    continue
                 read = embeddings(self._answers("clean", "text", read_texts(self._model, words)))
                 made = retrieve({"image": lanes["image"], "text": read, "audio": lanes["audio"]}, words)
                 outcomes[f"find {kind} {language}"] = {name: found for name, (found, _) in made.items()}
