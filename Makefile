@@ -12,7 +12,7 @@ STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit format test-kafka guarantees fuzz corpus bench bench-faust bench-index soak lock
+.PHONY: help setup demo test check audit format test-kafka guarantees fuzz corpus evaluate train-all bench bench-faust bench-index soak lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,8 +53,15 @@ guarantees: setup ## Let faults strike workers and judge what came of it (JDK 17
 fuzz: setup ## Fuzz decoders and codecs, SECONDS=60 each (Linux); KEEP=1 lets the corpus grow
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(KEEP),--keep)
 
-corpus: setup ## Build the corpus that the model is trained on (npm, flite, espeak-ng; 0.7 GB, 5 minutes)
+corpus: setup ## Build the corpus that the model is trained on (npm, flite, espeak-ng; 1 GB, 7 minutes)
 	@$(BIN)/python -m models.corpus
+
+evaluate: setup ## Run the protocol for the shipped model and all in runs/: tables, and JSON in runs/scores
+	@$(BIN)/python -m models.scores
+
+SEEDS ?= 1 2 3
+train-all: setup ## Train all models from nothing, SEEDS="1 2 3", one after the other (2 cores; below 5 hours)
+	@$(BIN)/python -m models.training.everything --seeds $(SEEDS)
 
 bench: setup ## Measure the join, alone and against Kafka Streams and Quix (JDK 17, Maven; 6 minutes)
 	@$(BIN)/python -m bench.join_pure

@@ -10,12 +10,15 @@ from pathlib import Path
 import msgspec
 
 from models.corpus import CORPUS_DIR
-from models.corpus.arrays import pack_pictures, pack_speech, write_phones
+from models.corpus.altered import alter_texts
+from models.corpus.arrays import pack_pictures, pack_speech, write_phones, write_word_phones
 from models.corpus.concepts import derive_concepts, draw_texts
+from models.corpus.held_out import draw_held_out, draw_words, subgroups
 from models.corpus.packages import STYLES, fetch_packages
 from models.corpus.pictures import render_pictures
 from models.corpus.speech import ESPEAK, FLITE, check_speakers, speak_all
-from models.protocol import PROTOCOL_DIR, concepts, voices
+from models.corpus.words import pack_words, speak_words
+from models.protocol import PROTOCOL_DIR, HeldOut, concepts, conditions, voices, words
 from syncline.errors import SettingsError, SynclineError
 
 TEXT_SEED = 1
@@ -36,13 +39,25 @@ def build(corpus_dir: Path) -> None:
     for split in ("train", "validation"):
         pack_pictures(corpus_dir / "pictures", arrays_dir, split, concepts())
         pack_speech(corpus_dir / "speech", arrays_dir, split, concepts())
+    speak_words(corpus_dir / "words", words())
+    pack_words(corpus_dir / "words", corpus_dir / "words" / "speech.npz", len(words()))
+    write_word_phones(corpus_dir / "words", arrays_dir, words())
 
 
 def write_splits(corpus_dir: Path) -> None:
-    """Write `concepts.json` and `texts.json` anew from the packages. The model must be trained anew then."""
+    """Write the lists of concepts, words and texts anew from the packages. The models must be trained anew then."""
     fetch_packages(corpus_dir / "npm")
     derived = derive_concepts(corpus_dir / "npm")
-    for name, value in (("concepts", derived), ("texts", draw_texts(derived, TEXT_SEED))):
+    drawn = draw_texts(derived, TEXT_SEED)
+    names = draw_held_out(derived, subgroups(corpus_dir / "npm", derived), TEXT_SEED)
+    files = {
+        "concepts": derived,
+        "texts": drawn,
+        "held-out": HeldOut(TEXT_SEED, names),
+        "words": draw_words(corpus_dir / "npm", derived, names, TEXT_SEED),
+        "altered-texts": alter_texts(derived, drawn, conditions()),
+    }
+    for name, value in files.items():
         (PROTOCOL_DIR / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,11 +61,24 @@ def pack_speech(speech_dir: Path, out_dir: Path, split: str, concepts: list[Conc
 
 def write_phones(out_dir: Path, concepts: list[Concept]) -> None:
     """Write `phones.json`: for each concept the phones of its label, numbered from 1, by espeak-ng's rules."""
-    lines = [
-        subprocess.run(["espeak-ng", "-q", "-x", "--sep=_", c.label], capture_output=True, text=True, check=True).stdout
-        for c in concepts
-    ]
-    spoken = [[p for p in re.split(r"[_\s]+", re.sub(r"[',=%|]", "", line)) if p] for line in lines]
-    numbers = {phone: n for n, phone in enumerate(sorted({p for phones in spoken for p in phones}), 1)}
-    out = {"names": list(numbers), "phones": [[numbers[p] for p in phones] for phones in spoken]}
-    (out_dir / "phones.json").write_text(json.dumps(out))
+    spoken = [_phones(c.label) for c in concepts]
+    names = sorted({phone for phones in spoken for phone in phones})
+    (out_dir / "phones.json").write_text(json.dumps({"names": names, "phones": _numbered(spoken, names)}))
+
+
+def write_word_phones(words_dir: Path, arrays_dir: Path, words: Sequence[str]) -> None:
+    """Write `phones.json` of other words, with the numbers that the labels' phones have; phones of no label go."""
+    names: list[str] = json.loads((arrays_dir / "phones.json").read_text())["names"]
+    phones = _numbered([_phones(word) for word in words], names)
+    (words_dir / "phones.json").write_text(json.dumps({"names": names, "phones": phones}))
+
+
+def _numbered(spoken: list[list[str]], names: list[str]) -> list[list[int]]:
+    numbers = {phone: n for n, phone in enumerate(names, 1)}
+    return [[numbers[phone] for phone in phones if phone in numbers] for phones in spoken]
+
+
+def _phones(text: str) -> list[str]:
+    command = ["espeak-ng", "-q", "-x", "--sep=_", text]
+    line = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [phone for phone in re.split(r"[_\s]+", re.sub(r"[',=%|]", "", line)) if phone]

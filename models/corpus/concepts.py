@@ -74,15 +74,18 @@ def derive_concepts(packages_dir: Path) -> list[Concept]:
     tags_en = _shared([fair_tags(en["label"], en.get("tags", [])) for en, _ in kept.values()])
     tags_zh = _shared([fair_tags_zh(zh["label"], zh.get("tags", [])) for _, zh in kept.values()])
     return [
-        Concept(min(icon_names(en, indexes)), en["label"], zh["label"], en["emoji"], en["group"], fair_en, fair_zh)
+        Concept(
+            min(icon_names(en, indexes)), en["label"], zh["label"], en["emoji"], en["group"], fair_en, fair_zh,
+            _others(en, fair_en), _others(zh, fair_zh),
+        )
         for (en, zh), fair_en, fair_zh in zip(kept.values(), tags_en, tags_zh, strict=True)
-    ]
+    ]  # fmt: skip
 
 
 def fair_tags(label: str, tags: list[str]) -> list[str]:
     """The tags without any word of the label, nor a shorter or longer form of one (`grin` of `grinning`)."""
     label_words = re.findall(r"\w+", label.lower())
-    return [tag for tag in tags if not any(_kin(a, b) for a in re.findall(r"\w+", tag.lower()) for b in label_words)]
+    return [tag for tag in tags if not any(kin(a, b) for a in re.findall(r"\w+", tag.lower()) for b in label_words)]
 
 
 def fair_tags_zh(label: str, tags: list[str]) -> list[str]:
@@ -100,12 +103,16 @@ def draw_texts(concepts: list[Concept], seed: int) -> Texts:
     return Texts(seed, en, zh, [n for n in names if n not in en], [n for n in names if n not in zh])
 
 
-def _kin(a: str, b: str) -> bool:
+def kin(a: str, b: str) -> bool:
     """Whether two words are one, or forms of one: equal, or a common start of all but the last few letters."""
     short, long = sorted((a, b), key=len)
     if a == b or (len(short) >= 3 and long.startswith(short)):
         return True
     return len(short) >= 5 and a[: len(short) - 2] == b[: len(short) - 2]
+
+
+def _others(record: dict[str, Any], fair: list[str]) -> list[str]:
+    return sorted(set(record.get("tags", [])) - {*fair, record["label"]})
 
 
 def _shared(tags_of_each: list[list[str]]) -> list[list[str]]:

@@ -2,7 +2,9 @@
 
 `pictures.json` and `voices.json` map split -> style or voice -> family; a family is never in two splits.
 `concepts.json` lists the concepts with the texts that may stand for them; `texts.json` the one text that
-evaluation uses of each, drawn once by seed.
+evaluation uses of each, drawn once by seed. `held-out.json` names the concepts that a zero-shot model never meets,
+`words.json` what else is spoken for training. `conditions.json` says what is done to media and texts, and
+`altered-texts.json` holds the texts to which it was done.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ class Concept(msgspec.Struct, frozen=True):
 
     name: its file name. label, label_zh: what speech and results call it. emoji: the character.
     tags_en, tags_zh: texts about it that hold no word of its label and that 3 to 30 concepts share.
+    others_en, others_zh: its other tags, which are searched by and trained on, but never fused when it is evaluated.
     """
 
     name: str
@@ -30,6 +33,8 @@ class Concept(msgspec.Struct, frozen=True):
     group: int
     tags_en: list[str]
     tags_zh: list[str]
+    others_en: list[str] = []
+    others_zh: list[str] = []
 
 
 class Texts(msgspec.Struct, frozen=True):
@@ -40,6 +45,59 @@ class Texts(msgspec.Struct, frozen=True):
     zh: dict[str, str]
     without_en: list[str]
     without_zh: list[str]
+
+
+class HeldOut(msgspec.Struct, frozen=True):
+    """Names of the concepts that a zero-shot model never meets: no picture, no word, no speech of theirs."""
+
+    seed: int
+    names: list[str]
+
+
+class Conditions(msgspec.Struct, frozen=True):
+    """What is done to media and texts, by seed.
+
+    snr_db, sample_rate_hz: speech gets white noise as loud as itself at 0 dB, and a telephone's band. covered_share:
+    of a picture's pixels, by one rectangle. masked_share: of a text's characters, each of which becomes `mask`.
+    """
+
+    seed: int
+    snr_db: float
+    sample_rate_hz: int
+    covered_share: float
+    masked_share: float
+    mask: str
+
+
+class AlteredTexts(msgspec.Struct, frozen=True):
+    """Per language, concept name -> its text with typos, and another concept's text that is none of its own."""
+
+    typos: dict[str, dict[str, str]]
+    conflicting: dict[str, dict[str, str]]
+
+
+@cache
+def conditions() -> Conditions:
+    """What is done to media and texts."""
+    return msgspec.json.decode((PROTOCOL_DIR / "conditions.json").read_bytes(), type=Conditions)
+
+
+@cache
+def altered_texts() -> AlteredTexts:
+    """The texts with typos, and the conflicting ones."""
+    return msgspec.json.decode((PROTOCOL_DIR / "altered-texts.json").read_bytes(), type=AlteredTexts)
+
+
+@cache
+def held_out() -> HeldOut:
+    """The concepts for zero-shot."""
+    return msgspec.json.decode((PROTOCOL_DIR / "held-out.json").read_bytes(), type=HeldOut)
+
+
+@cache
+def words() -> list[str]:
+    """Words and phrases, no label among them, that are spoken for training: none has a form of a held-out word."""
+    return msgspec.json.decode((PROTOCOL_DIR / "words.json").read_bytes(), type=list[str])
 
 
 @cache

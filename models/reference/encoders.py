@@ -51,28 +51,56 @@ class ImageEncoder(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """A GRU both ways over token ids (B, n_tokens), 0 past the end, to (B, n_state)."""
+    """A convolution over five characters and a GRU both ways, (B, n_characters), 0 past the end, to (B, n_state).
+
+    Characters, not words: a word that was never seen still is spelled like others, and sounds like it is spelled.
+    """
 
     def __init__(self, n_vocab: int, n_embed: int, n_state: int, dropout: float) -> None:
         super().__init__()
         self.embed = nn.Embedding(n_vocab, n_embed, padding_idx=0)
-        self.gru = nn.GRU(n_embed, n_state // 2, batch_first=True, bidirectional=True)
+        self.near = nn.Conv1d(n_embed, n_state, 5, padding=2)
+        self.gru = nn.GRU(n_state, n_state // 2, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(n_state, n_state)
+        self.out = nn.Linear(2 * n_state, n_state)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Feature of each text: the mean over its tokens of what the GRU says at them."""
-        there = tokens > 0  # [B, n_tokens]
+        """Feature of each text: mean and maximum over its characters of what the GRU says at them."""
+        there = tokens > 0  # [B, n_characters]
+        near = F.relu(self.near(self.embed(tokens).transpose(1, 2))).transpose(1, 2)
         lengths = there.sum(1).clamp_min(1)
         packed = nn.utils.rnn.pack_padded_sequence(
-            self.dropout(self.embed(tokens)), lengths.cpu(), batch_first=True, enforce_sorted=False
+            self.dropout(near), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         states, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=len(tokens[0]))
-        return self.out(masked_mean(states, there))
+        return self.out(self.dropout(masked_mean_max(states, there)))
+
+
+class Speller(nn.Module):
+    """Convolutions over characters (B, n_characters), 0 past the end, to how a text sounds, (B, n_state).
+
+    What stands within some letters of each other, wherever in the text: as `AudioEncoder.listen` hears speech. Sounds
+    are matched piece by piece, so words that were never heard are matched too.
+    """
+
+    def __init__(self, n_vocab: int, n_embed: int, n_state: int, dropout: float) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(n_vocab, n_embed, padding_idx=0)
+        self.near = nn.Conv1d(n_embed, n_state, 5, padding=2)
+        self.block = ResidualBlock(nn.Conv1d, n_state)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(2 * n_state, n_state)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """How each text sounds."""
+        there = tokens > 0  # [B, n_characters]
+        mask = there.float()[:, None]
+        x = self.block(F.relu(self.near(self.embed(tokens).transpose(1, 2))) * mask, mask)
+        return self.out(self.dropout(masked_mean_max(x.transpose(1, 2), there)))
 
 
 class AudioEncoder(nn.Module):
-    """A conv net over log-mel (B, n_mels, n_frames) in [-1, 1] to (B, n_state).
+    """A conv net over log-mel (B, n_mels, n_frames) in [-1, 1] to what it means and how it sounds, (B, n_state) each.
 
     Past the end of a clip every layer sees 0, as it does past the end of the batch: a clip's answer does not depend
     on how long its neighbours are.
@@ -87,6 +115,7 @@ class AudioEncoder(nn.Module):
         self.phones = nn.Conv1d(n_channels, n_phones + 1, 1)  # training only: what is said at each step, 0 is nothing
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(N_VIEWS * n_channels, n_state)
+        self.sound = nn.Linear(2 * n_channels, n_state)
 
     def steps(self, log_mel: Tensor, n_frames: Tensor) -> Tensor:
         """What is said every 4 frames: (B, n_channels, n_frames / 4)."""
@@ -108,14 +137,26 @@ class AudioEncoder(nn.Module):
         views = torch.einsum("bvt,bct->bvc", weights, steps).flatten(1)  # [B, N_VIEWS * n_channels]
         return self.out(self.dropout(views))
 
-    def forward(self, log_mel: Tensor, n_frames: Tensor) -> Tensor:
-        """Feature of each clip."""
-        return self.pool(self.steps(log_mel, n_frames), n_frames)
+    def listen(self, steps: Tensor, n_frames: Tensor) -> Tensor:
+        """How each clip sounds, from its steps: close to how its spelling sounds, whatever it means."""
+        there = _there(n_steps(n_frames), steps.shape[2])[:, 0] > 0
+        return self.sound(self.dropout(masked_mean_max(steps.transpose(1, 2), there)))
+
+    def forward(self, log_mel: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Feature of each clip, and how it sounds."""
+        steps = self.steps(log_mel, n_frames)
+        return self.pool(steps, n_frames), self.listen(steps, n_frames)
 
 
 def n_steps(n_frames: Tensor) -> Tensor:
     """How many steps the conv net makes of `n_frames`: two halvings, each rounded up."""
     return (n_frames + 3) // 4
+
+
+def masked_mean_max(x: Tensor, there: Tensor) -> Tensor:
+    """Mean and maximum over dimension 1 of (B, N, D), where (B, N) is true: (B, 2 D); 0 where nowhere."""
+    highest = x.masked_fill(~there[:, :, None], -torch.inf).amax(1)
+    return torch.cat([masked_mean(x, there), highest.masked_fill(~there.any(1)[:, None], 0.0)], 1)
 
 
 def masked_mean(x: Tensor, there: Tensor) -> Tensor:

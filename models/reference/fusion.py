@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+SILENT = 0
+"""The modality without a sound: pictures (`network.LANES`)."""
+
 
 class Layer(nn.Module):
     """Attention and a feed-forward part, each normalised first and added to its input."""
@@ -31,26 +34,33 @@ class Layer(nn.Module):
 
 
 class FusionTransformer(nn.Module):
-    """Members' features (B, N, n_state) to one feature of the set (B, n_state)."""
+    """Members' features (B, N, 2, n_state), what they mean and how they sound, to one feature of the set (B, n_state).
+
+    A member is two places: its meaning, entered by its own modality's way, and its sound, which speech and the
+    spelling of a text share; so a word that nobody taught is heard and read alike. Pictures have no sound.
+    """
 
     def __init__(self, n_state: int, n_heads: int, n_layers: int, n_modalities: int, dropout: float) -> None:
         super().__init__()
-        self.modalities = nn.Embedding(n_modalities, n_state)
+        self.modalities = nn.Embedding(2 * n_modalities, n_state)  # of meanings, then of sounds
         self.asker = nn.Parameter(torch.zeros(n_state))  # a place of its own that gathers the answer
-        self.enter = nn.ModuleList(nn.Linear(n_state, n_state) for _ in range(n_modalities))
+        self.enter = nn.ModuleList(nn.Linear(n_state, n_state) for _ in range(n_modalities + 1))  # the last: sounds
         self.layers = nn.ModuleList(Layer(n_state, n_heads, dropout) for _ in range(n_layers))
         self.out = nn.Sequential(nn.LayerNorm(n_state), nn.Linear(n_state, n_state))
+        self.n_modalities = n_modalities
 
     def forward(self, features: Tensor, modality: Tensor, there: Tensor) -> Tensor:
         """The set's feature; `modality` and `there` are (B, N). A set with nobody there is an answer too."""
-        members = self._enter(F.layer_norm(features, features.shape[-1:]), modality) + self.modalities(modality)
-        x = torch.cat([self.asker.expand(len(members), 1, -1), members], 1)  # [B, 1 + N, n_state]
-        seen = F.pad(there, (1, 0), value=True)  # the asker is always there
+        meaning, sound = F.layer_norm(features, features.shape[-1:]).unbind(2)
+        meaning = self._enter(meaning, modality) + self.modalities(modality)
+        sound = self.enter[-1](sound) + self.modalities(modality + self.n_modalities)
+        x = torch.cat([self.asker.expand(len(meaning), 1, -1), meaning, sound], 1)  # [B, 1 + 2 N, n_state]
+        seen = F.pad(torch.cat([there, there & (modality != SILENT)], 1), (1, 0), value=True)  # the asker is there
         for layer in self.layers:
             x = layer(x, seen)
         return self.out(x[:, 0])
 
     def _enter(self, features: Tensor, modality: Tensor) -> Tensor:
         """Each modality's features into the shared space, by its own way in."""
-        ways = torch.stack([way(features) for way in self.enter], 2)  # [B, N, n_modalities, n_state]
+        ways = torch.stack([way(features) for way in self.enter[:-1]], 2)  # [B, N, n_modalities, n_state]
         return ways.gather(2, modality[:, :, None, None].expand(-1, -1, 1, features.shape[-1])).squeeze(2)

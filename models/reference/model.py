@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from models.features import AUDIO, IMAGE, scale_log_mel
 from models.interface import Conversion, Fusion, Member, Modality, Model, Prepared
@@ -23,7 +24,9 @@ from syncline.errors import MediaError
 N_LABELS = 5
 """How many labels an answer holds, best first."""
 
-MAX_TOKENS = 128
+MAX_TOKENS = 256
+"""Tokens are characters; texts are cut there."""
+
 AUDIO_CHUNK = 16
 """Clips of similar length run together, so that one long clip does not make silence of all others."""
 
@@ -34,16 +37,19 @@ CONVERSIONS = {"image": "caption", "audio": "transcript"}
 class ReferenceModel(Model):
     """CNN, GRU and conv net, fused by a Transformer. Opened from a folder that `syncline model train` wrote.
 
-    device: `auto` is CUDA where there is some, else the CPU. Raises SettingsError for a broken folder.
+    device: `auto` is CUDA where there is some, else the CPU. fuse: with False the answer is the calibrated sum of what
+    each modality says alone, which fusion is compared with. Raises SettingsError for a broken folder.
     """
 
-    def __init__(self, folder: Path, device: str = "auto") -> None:
+    def __init__(self, folder: Path, device: str = "auto", *, fuse: bool = True) -> None:
         manifest = read_manifest(folder)
         self.name, self.version, self.labels = manifest.name, manifest.version, manifest.labels
         checked_bytes(folder, TOKENIZER, manifest)
         self._tokens = Tokens(folder / TOKENIZER, MAX_TOKENS)
         self._device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self._network = open_network(folder, manifest).to(self._device)
+        if not fuse:
+            self._network.trust.copy_(F.pad(self._network.trust_alone, (0, 1)))
 
     def prepare(self, modality: Modality, data: bytes, content_type: str, language: str | None) -> Prepared:
         """image: uint8 (3, 40, 40); audio: float32 (64, n_frames); text: int32 (n_tokens,) with its words."""
@@ -66,7 +72,7 @@ class ReferenceModel(Model):
             return []
         members = [member for one in sets for member in one]
         modality = torch.tensor([LANES.index(m.modality) for m in members], dtype=torch.int64, device=self._device)
-        features = self._encode(members)  # [n_members, n_state]
+        features = self._encode(members)  # [n_members, 2, n_state]
         scores, embeddings = self._network.fuse(self._evidence(sets, features, modality))
         conversions = self._convert(members, features)
         best = scores.exp().topk(min(N_LABELS, len(self.labels)))
@@ -93,7 +99,7 @@ class ReferenceModel(Model):
 
     def _encode(self, members: Sequence[Member]) -> Tensor:
         """Feature of each member, each modality in batches of its own."""
-        out = torch.zeros(len(members), self._network.shared.directions.shape[1], device=self._device)
+        out = torch.zeros(len(members), 2, self._network.shared.directions.shape[1], device=self._device)
         encoders = {"image": self._encode_images, "text": self._encode_texts, "audio": self._encode_audio}
         for lane, encode in encoders.items():
             mine = [i for i, member in enumerate(members) if member.modality == lane]
@@ -126,7 +132,7 @@ class ReferenceModel(Model):
         sizes = torch.tensor([len(one) for one in sets], device=self._device)
         n_places = max(1, int(sizes.max()))
         there = torch.arange(n_places, device=self._device) < sizes[:, None]  # [B, N]
-        placed = torch.zeros(*there.shape, features.shape[1], device=self._device)
+        placed = torch.zeros(*there.shape, *features.shape[1:], device=self._device)
         placed[there] = features
         of = torch.zeros(there.shape, dtype=torch.int64, device=self._device)
         of[there] = modality

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from models.reference.encoders import AudioEncoder, ImageEncoder, TextEncoder, masked_mean
+from models.reference.encoders import AudioEncoder, ImageEncoder, Speller, TextEncoder, masked_mean
 from models.reference.fusion import FusionTransformer
 
 LANES = ("image", "text", "audio")
@@ -31,11 +31,22 @@ class Dimensions(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct):
-    """Features of the members of B sets, N places each: (B, N, n_state), modality (B, N), and what is there (B, N)."""
+    """The members of B sets, N places each: features (B, N, 2, n_state), modality (B, N), and what is there (B, N).
+
+    A feature is what the member means by itself and how it sounds (nought for pictures).
+    """
 
     features: Tensor
     modality: Tensor
     there: Tensor
+
+
+class Sharpness(nn.Module):
+    """How much cosines are stretched before a softmax; learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sharpness = nn.Parameter(torch.tensor(16.0))
 
 
 class ConceptTable(nn.Module):
@@ -52,7 +63,10 @@ class ConceptTable(nn.Module):
 
 
 class Branch(nn.Module):
-    """One modality by itself: its encoder and its own table of concepts. Branches are trained apart."""
+    """One modality by itself: its encoder and its own table of concepts. Branches are trained apart.
+
+    Speech has a speller too: how a text would sound, learned together with how speech does.
+    """
 
     def __init__(self, lane: str, dimensions: Dimensions, dropout: float) -> None:
         super().__init__()
@@ -64,6 +78,8 @@ class Branch(nn.Module):
             self.encoder = TextEncoder(d.n_vocab, d.n_embed, d.n_state, dropout)
         else:
             self.encoder = AudioEncoder(d.n_mels, d.n_state, d.n_audio_channels, d.n_phones, dropout)
+            self.speller = Speller(d.n_vocab, d.n_embed, d.n_state, dropout)
+            self.match = Sharpness()
 
 
 class ReferenceNetwork(nn.Module):
@@ -71,6 +87,8 @@ class ReferenceNetwork(nn.Module):
 
     trust: Tensor
     """(4,): how far to trust each modality, in the order of `LANES`, and the Transformer; set on validation data."""
+    trust_alone: Tensor
+    """(3,): how far to trust each modality where nothing but their sum answers: what the fusion is compared with."""
 
     def __init__(self, dimensions: Dimensions, dropout: float = 0.2) -> None:
         super().__init__()
@@ -79,14 +97,19 @@ class ReferenceNetwork(nn.Module):
         self.fusion = FusionTransformer(d.n_state, d.n_heads, d.n_layers, len(LANES), dropout)
         self.shared = ConceptTable(d.n_concepts, d.n_state)
         self.register_buffer("trust", torch.ones(len(LANES) + 1))
+        self.register_buffer("trust_alone", torch.ones(len(LANES)))
 
     def encode(self, lane: str, *media: Tensor) -> Tensor:
-        """Features (B, n_state) of one modality's media, as its encoder takes them."""
-        return self.branches[lane].encoder(*media)  # pyright: ignore[reportCallIssue]
+        """Features (B, 2, n_state) of one modality's media, as its encoder takes them."""
+        made = self.branches[lane].encoder(*media)  # pyright: ignore[reportCallIssue]
+        if lane == "audio":
+            return torch.stack(made, 1)
+        sound = self.branches["audio"].speller(*media) if lane == "text" else torch.zeros_like(made)  # pyright: ignore[reportCallIssue]
+        return torch.stack([made, sound], 1)
 
     def logits_alone(self, features: Tensor, lane: int) -> Tensor:
-        """What members (..., n_state) of one modality say by themselves: logits (..., n_concepts)."""
-        return self.branches[LANES[lane]].table(features)  # pyright: ignore[reportCallIssue]
+        """What members (..., 2, n_state) of one modality say by themselves: logits (..., n_concepts)."""
+        return self.branches[LANES[lane]].table(features[..., 0, :])  # pyright: ignore[reportCallIssue]
 
     def alone(self, features: Tensor, lane: int) -> Tensor:
         """The same as calibrated log-probabilities."""

@@ -37,9 +37,11 @@ LOG = "train.log"
 class Job(msgspec.Struct):
     """What a process is told; its parts can be sent to another process."""
 
-    arrays_dir: Path
+    corpus_dir: Path
     concepts: list[Concept]
     texts: Texts
+    words: list[str]
+    without: frozenset[str]
     tokenizer_json: str
     dimensions: Dimensions
     settings: TrainSettings
@@ -75,7 +77,7 @@ def train_lanes(job: Job, lanes: Sequence[str]) -> dict[str, dict[str, Tensor]]:
     log_to(job.run.out / LOG)
     torch.set_num_threads(1)
     tokenizer = Tokenizer.from_str(job.tokenizer_json)
-    data = open_corpus(job.arrays_dir, job.concepts, job.texts, tokenizer, job.settings.seed)
+    data = open_corpus(job.corpus_dir, job.concepts, job.texts, job.words, tokenizer, job.settings.seed, job.without)
     out: dict[str, dict[str, Tensor]] = {}
     for lane in lanes:
         torch.manual_seed(job.settings.seed)

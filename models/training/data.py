@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -34,51 +36,83 @@ class Validation(msgspec.Struct):
     has_text: Tensor
 
 
+class Spoken(msgspec.Struct):
+    """Clips with what is said in them: `source` numbers what is said; `phones` (from 1) and `spelled` are of each."""
+
+    source: SpeechSource
+    phones: list[list[int]]
+    spelled: list[list[int]]
+
+
 class TrainingData(msgspec.Struct):
-    """All that training reads. `phones`: of each concept, the phones of its label, numbered from 1."""
+    """All that training reads. `labels`: the concepts' labels, spoken; `words`: other words, spoken."""
 
     concepts: list[Concept]
     pictures: PictureSource
-    speech: SpeechSource
+    labels: Spoken
+    words: Spoken
     texts: TextSource
-    phones: list[list[int]]
     n_phones: int
     validation: Validation
 
 
 def open_corpus(
-    arrays_dir: Path, concepts: list[Concept], texts: Texts, tokenizer: Tokenizer, seed: int
+    corpus_dir: Path,
+    concepts: list[Concept],
+    texts: Texts,
+    words: Sequence[str],
+    tokenizer: Tokenizer,
+    seed: int,
+    without: frozenset[str] = frozenset(),
 ) -> TrainingData:
-    """Read the arrays that `models.corpus` packed. Raises SettingsError where they are missing or of other concepts."""
-    if not (arrays_dir / "phones.json").exists():
-        raise SettingsError("--corpus", str(arrays_dir.parent), "a corpus that `make corpus` built")
+    """Read the arrays that `models.corpus` packed, but for the concepts that are named in `without`.
+
+    Raises SettingsError where the arrays are missing or of other concepts.
+    """
+    arrays_dir = corpus_dir / "arrays"
+    if not (arrays_dir / "phones.json").exists() or not (corpus_dir / "words" / "phones.json").exists():
+        raise SettingsError("--corpus", str(corpus_dir), "a corpus that `make corpus` built")
     pictures = torch.from_numpy(np.load(arrays_dir / "pictures-train.npy"))
     if len(pictures) != len(concepts):
         raise SettingsError("--corpus", f"{len(pictures)} concepts", f"{len(concepts)} concepts: run `make corpus`")
+    kept = torch.tensor([i for i, c in enumerate(concepts) if c.name not in without])
+    mine = [concepts[i] for i in kept.tolist()]
+    dice = [torch.Generator().manual_seed(seed * 10 + n) for n in range(4)]  # one each: no source disturbs another
     phones = json.loads((arrays_dir / "phones.json").read_text())
-    dice = [torch.Generator().manual_seed(seed * 10 + n) for n in range(3)]  # one each: no source disturbs another
+    word_phones = json.loads((corpus_dir / "words" / "phones.json").read_text())["phones"]
+    spelled = [tokenizer.encode(c.label).ids for c in mine]
     return TrainingData(
-        concepts,
-        PictureSource(pictures, IMAGE.size, dice[0]),
-        _speech(arrays_dir, "train", dice[1]),
-        TextSource(concepts, tokenizer, dice[2]),
-        phones["phones"],
+        mine,
+        PictureSource(pictures[kept], IMAGE.size, dice[0]),
+        Spoken(_speech(arrays_dir / "speech-train.npz", kept, dice[1]), [phones["phones"][i] for i in kept], spelled),
+        Spoken(
+            _speech(corpus_dir / "words" / "speech.npz", torch.arange(len(words)), dice[3]),
+            word_phones,
+            [tokenizer.encode(word).ids for word in words],
+        ),
+        TextSource(mine, tokenizer, dice[2]),
         len(phones["names"]),
-        _open_validation(arrays_dir, concepts, texts, tokenizer),
+        _open_validation(arrays_dir, mine, kept, texts, tokenizer),
     )
 
 
-def _open_validation(arrays_dir: Path, concepts: list[Concept], texts: Texts, tokenizer: Tokenizer) -> Validation:
-    packed = torch.from_numpy(np.load(arrays_dir / "pictures-validation.npy"))[:, 0].float() / 255
+def _open_validation(
+    arrays_dir: Path, concepts: list[Concept], kept: Tensor, texts: Texts, tokenizer: Tokenizer
+) -> Validation:
+    packed = torch.from_numpy(np.load(arrays_dir / "pictures-validation.npy"))[kept, 0].float() / 255
     flat = packed[:, :3] * packed[:, 3:] + 1 - packed[:, 3:]  # on white, as preprocessing lays it
     pixels = F.interpolate(flat, IMAGE.size, mode="bicubic", antialias=True).clamp(0, 1) * 2 - 1
-    log_mel, n_frames = _speech(arrays_dir, "validation", torch.Generator()).gather(torch.arange(len(concepts)))
+    source = _speech(arrays_dir / "speech-validation.npz", kept, torch.Generator())
+    log_mel, n_frames = source.gather(source.clips[:, 0])
     has_text = torch.tensor([c.name in texts.en for c in concepts])
     tokens = pad_tokens([tokenizer.encode(texts.en.get(c.name, "")).ids for c in concepts])
     return Validation(pixels, log_mel, n_frames, tokens, has_text)
 
 
-def _speech(arrays_dir: Path, split: str, generator: torch.Generator) -> SpeechSource:
-    with np.load(arrays_dir / f"speech-{split}.npz") as packed:
-        frames, starts, concept = (torch.from_numpy(packed[key]) for key in ("frames", "starts", "concept"))
-    return SpeechSource(frames, starts, concept, generator)
+def _speech(path: Path, kept: Tensor, generator: torch.Generator) -> SpeechSource:
+    """The clips of what is `kept`, numbered anew in its order."""
+    with np.load(path) as packed:
+        arrays: dict[str, Any] = {key: torch.from_numpy(packed[key]) for key in ("frames", "starts", "concept")}
+    number = torch.full((int(arrays["concept"].max()) + 1,), -1)
+    number[kept] = torch.arange(len(kept))
+    return SpeechSource(arrays["frames"], arrays["starts"], number[arrays["concept"]], generator)

@@ -1,4 +1,4 @@
-"""The second phase: the fusion learns on top of the encoders; then validation says how far to trust each part."""
+"""The second phase: the fusion learns on top of the encoders, to name the concept and to lay its media together."""
 
 from __future__ import annotations
 
@@ -7,129 +7,141 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from models.reference.network import LANES, Evidence, ReferenceNetwork
+from models.training.calibrate import SUBSETS, Lanes
+from models.training.contrastive import info_nce
 from models.training.data import TrainingData
 from models.training.parallel import spread
 from models.training.settings import TrainSettings
-
-SUBSETS = [[bool(n >> lane & 1) for lane in range(3)] for n in range(1, 8)]
-"""Each way in which at least one of the three lanes is there."""
+from models.training.words import pad_tokens
 
 EXTRA_SHARE = 0.15
 """How often a set holds a second member of one lane, as windows do."""
 
-CALIBRATION_STEPS = 150
 HARD = 1.3
 """How much more than for the encoders the media are changed: those they learned from would be too easy for them."""
 
+N_NEAR = 8
+"""Half of a batch are neighbours of the other half: one of so many nearest each."""
+
+TEMPERATURE = 0.05
+"""Of the contrast between embeddings."""
+
+TEXT_DRAWS = 3
+"""Texts are drawn so many times as often as pictures and speech: tags and labels in two languages are many."""
+
+SINGLES = [lanes for lanes in SUBSETS if sum(lanes) == 1]
+
 
 class FusionTask:
-    """The loss of one step: sets of members in any combination, lanes left out by chance; the encoders are finished.
+    """The loss of one step: two views of each concept, of any lanes; the encoders are finished.
+
+    Each view is named (cross entropy), and finds the other among those of all concepts of the batch (contrast), half
+    of which are close neighbours; lanes are left out by chance, the second view is always a single lane. Words that
+    no concept has are heard in one view and read in the other.
+
+    pair: a specialist's lanes, the only ones that it is given, in both views.
 
     The media are changed and encoded once, `fusion_draws` of each concept and modality; each step then picks a draw
     for each lane. Encoding anew at each step would take nearly all the time.
     """
 
-    def __init__(self, network: ReferenceNetwork, data: TrainingData, settings: TrainSettings) -> None:
+    def __init__(
+        self,
+        network: ReferenceNetwork,
+        data: TrainingData,
+        settings: TrainSettings,
+        pair: Lanes | None = None,
+    ) -> None:
         self._network, self._settings = network, settings
-        self._has_text = data.texts.has_text
+        self._views = (SUBSETS, SINGLES) if pair is None else ([pair], [pair])
         self._dice = torch.Generator().manual_seed(settings.seed + 1)
-        self._features = encode_draws(network, data, settings.fusion_draws)  # [3, n_concepts, n_draws, n_state]
-        self.last = 0.0
+        self._features = encode_draws(network, data, settings.fusion_draws)
+        self._words = encode_words(network, data)  # [2, n_words, n_draws, 2, n_state]
+        self._near = neighbours(network)  # [n_concepts, N_NEAR]
+        self.last: dict[str, float] = {}
 
     def loss(self, spent: float) -> Tensor:  # noqa: ARG002  (as hard at the start as at the end)
-        """Cross entropy of what the fusion says."""
+        """Cross entropy of what the fusion says of both views, and their contrast."""
         self._network.eval()  # the encoders as they will be used
         self._network.fusion.train()
-        concept = torch.randint(len(self._has_text), (self._settings.fusion_batch,), generator=self._dice)
-        evidence = self._evidence(concept)
-        log_probabilities = spread(self._answer, evidence.features, evidence.modality, evidence.there)
-        loss = F.nll_loss(log_probabilities, concept.to(log_probabilities.device))
-        self.last = float(loss.detach())
-        return loss
+        half = torch.randint(len(self._near), (self._settings.fusion_batch // 2,), generator=self._dice)
+        concept = torch.cat([half, self._near[half, self._pick(self._near.shape[1], len(half))]])
+        named = [self._answer(self._view(concept, subsets)) for subsets in self._views]
+        concept = concept.to(named[0][0].device)
+        found = torch.stack([F.nll_loss(scores, concept) for scores, _ in named]).mean()
+        alike = info_nce(named[0][1], named[1][1], TEMPERATURE, concept=concept, gathered=True)
+        words = self._contrast_words(self._pick(self._words.shape[1], self._settings.fusion_batch // 2))
+        self.last = {"fusion": float(found.detach()), "alike": float(alike.detach()), "words": float(words.detach())}
+        return found + self._settings.contrast_weight * (alike + words)
 
-    def _answer(self, features: Tensor, modality: Tensor, there: Tensor) -> Tensor:
-        return self._network.fuse(Evidence(features, modality, there))[0]
+    def _answer(self, evidence: Evidence) -> tuple[Tensor, Tensor]:
+        """Scores and embedding of sets that the processes share among them."""
 
-    def _evidence(self, concept: Tensor) -> Evidence:
+        def fuse(*parts: Tensor) -> Tensor:
+            return torch.cat(self._network.fuse(Evidence(*parts)), 1)
+
+        both = spread(fuse, evidence.features, evidence.modality, evidence.there)
+        return both.split([len(self._near), both.shape[1] - len(self._near)], 1)  # pyright: ignore[reportReturnType]
+
+    def _view(self, concept: Tensor, subsets: list[Lanes]) -> Evidence:
         n = len(concept)
-        there = torch.tensor(SUBSETS)[torch.randint(len(SUBSETS), (n,), generator=self._dice)]
-        there[:, 1] &= self._has_text[concept]
-        extra = torch.randint(len(LANES), (n, 1), generator=self._dice)  # the lane that may have a second member
+        there = torch.tensor(subsets)[self._pick(len(subsets), n)]
+        extra = self._pick(len(LANES), n)[:, None]  # the lane that may have a second member
         wanted = torch.rand((n, 1), generator=self._dice) < EXTRA_SHARE
         modality = torch.cat([torch.arange(len(LANES)).expand(n, -1), extra], 1)  # [n, 4]
-        draw = torch.randint(self._features.shape[2], modality.shape, generator=self._dice)
-        features = F.dropout(self._features[modality, concept[:, None], draw], 0.1)  # [n, 4, n_state]
-        return Evidence(features, modality, torch.cat([there, there.gather(1, extra) & wanted], 1))
+        drawn = torch.stack([of[concept[:, None], self._picks(of.shape[1], n, 2)] for of in self._features])
+        first, second = drawn.unbind(2)  # [3, n, 2, n_state] each
+        features = torch.cat([first.transpose(0, 1), second[extra[:, 0], torch.arange(n)][:, None]], 1)
+        there = torch.cat([there, there.gather(1, extra) & wanted], 1)
+        return Evidence(F.dropout(features, 0.1), modality, there)  # [n, 4, 2, n_state]
+
+    def _contrast_words(self, word: Tensor) -> Tensor:
+        views: list[Tensor] = []
+        for lane, of in zip(("audio", "text"), self._words, strict=True):
+            features = of[word, self._pick(of.shape[1], len(word))][:, None]  # [n, 1, 2, n_state]
+            modality = torch.full((len(word), 1), LANES.index(lane))
+            views.append(self._network.fusion(F.dropout(features, 0.1), modality, torch.ones_like(modality) > 0))
+        return info_nce(views[0], views[1], TEMPERATURE, concept=word, gathered=True)
+
+    def _pick(self, n_of: int, n: int) -> Tensor:
+        return torch.randint(n_of, (n,), generator=self._dice)
+
+    def _picks(self, n_of: int, n: int, n_each: int) -> Tensor:
+        return torch.randint(n_of, (n, n_each), generator=self._dice)
 
 
 @torch.no_grad()
-def encode_draws(network: ReferenceNetwork, data: TrainingData, n_draws: int) -> Tensor:
-    """Features of changed media of every concept: (3, n_concepts, n_draws, n_state); 0 for texts that are not there."""
+def encode_draws(network: ReferenceNetwork, data: TrainingData, n_draws: int) -> list[Tensor]:
+    """Features of changed media of every concept: for each lane (n_concepts, n_draws of the lane, 2, n_state)."""
     network.eval()
-    n_concepts, n_state = network.shared.directions.shape
-    out = torch.zeros(len(LANES), n_concepts, n_draws, n_state)
-    for draw in range(n_draws):
-        for concept in torch.arange(n_concepts).split(64):
-            pixels = data.pictures.draw(concept, HARD).contiguous(memory_format=torch.channels_last)
-            out[LANES.index("image"), concept, draw] = network.encode("image", pixels)
-            out[LANES.index("audio"), concept, draw] = network.encode("audio", *data.speech.draw(concept, HARD))
-            written = concept[data.texts.has_text[concept]]
-            if len(written):
-                out[LANES.index("text"), written, draw] = network.encode("text", data.texts.draw(written))
-    return out
-
-
-def subset_evidence(features: Tensor, has_text: Tensor, lanes: list[bool]) -> tuple[Evidence, Tensor]:
-    """Sets of only `lanes` from features (3, n, n_state), and which concepts (n,) can be in them: text may lack."""
-    can = has_text if lanes[1] else torch.ones_like(has_text)
-    picked = features[torch.tensor(lanes)][:, can].transpose(0, 1)  # [n_can, n_lanes, n_state]
-    modality = torch.nonzero(torch.tensor(lanes))[:, 0].expand(len(picked), -1)
-    return Evidence(picked, modality, torch.ones(modality.shape, dtype=torch.bool)), torch.nonzero(can)[:, 0]
-
-
-def calibrate(
-    network: ReferenceNetwork, features: Tensor, has_text: Tensor, parts: slice, *, with_fusion: bool = True
-) -> None:
-    """Set `network.trust[parts]` so that validation's sets of every kind are least surprised (features (3, n, d)).
-
-    Without the fusion only the branches count: the base that the Transformer then learns to add to.
-    """
-    before = network.trust.clone()
-    log_trust = torch.zeros_like(before).requires_grad_()
-    optimizer = torch.optim.Adam([log_trust], lr=0.05)
-    kinds = [subset_evidence(features, has_text, lanes) for lanes in SUBSETS]
-    with torch.no_grad():
-        fused = [network.fusion(e.features, e.modality, e.there) * with_fusion for e, _ in kinds]
-    trust = before
-    for _ in range(CALIBRATION_STEPS):
-        trust = before.clone()
-        trust[parts] = (before * log_trust.exp())[parts]
-        losses = [
-            F.nll_loss(_total(network, trust, evidence, of_set), concept)
-            for (evidence, concept), of_set in zip(kinds, fused, strict=True)
-        ]
-        optimizer.zero_grad()
-        torch.stack(losses).mean().backward()
-        optimizer.step()
-    network.trust.copy_(trust.detach())
-
-
-def _total(network: ReferenceNetwork, trust: Tensor, evidence: Evidence, fused: Tensor) -> Tensor:
-    """What `network.fuse` says with other trust, of sets with one member a lane."""
-    total = trust[-1] * network.shared(fused)
-    for place, lane in enumerate(evidence.modality[0].tolist()):
-        total = total + (trust[lane] * network.logits_alone(evidence.features[:, place], lane)).log_softmax(-1)
-    return total.log_softmax(-1)
+    made: list[list[Tensor]] = [[], [], []]
+    for concept in torch.arange(len(data.concepts)).split(64):
+        pictures = [data.pictures.draw(concept, HARD) for _ in range(n_draws)]
+        made[0].append(torch.stack([
+            network.encode("image", one.contiguous(memory_format=torch.channels_last)) for one in pictures
+        ], 1))  # fmt: skip
+        texts = [data.texts.draw(concept) for _ in range(n_draws * TEXT_DRAWS)]
+        made[1].append(torch.stack([network.encode("text", one) for one in texts], 1))
+        clips = [data.labels.source.draw(concept, HARD) for _ in range(n_draws)]
+        made[2].append(torch.stack([network.encode("audio", *one) for one in clips], 1))
+    return [torch.cat(of_lane) for of_lane in made]
 
 
 @torch.no_grad()
-def fusion_accuracy(network: ReferenceNetwork, features: Tensor, has_text: Tensor) -> dict[str, float]:
-    """Top-1 of all concepts for each kind of set; kinds with text over the concepts that have one."""
-    network.eval()
-    accuracy: dict[str, float] = {}
-    for lanes in SUBSETS:
-        evidence, concept = subset_evidence(features, has_text, lanes)
-        found = network.fuse(evidence)[0].argmax(-1)
-        name = "+".join(lane for lane, there in zip(LANES, lanes, strict=True) if there)
-        accuracy[name] = float((found == concept).float().mean())
-    return accuracy
+def encode_words(network: ReferenceNetwork, data: TrainingData, n_draws: int = 2) -> Tensor:
+    """Features of other words, changed speech and then spelling: (2, n_words, n_draws, 2, n_state)."""
+    heard: list[Tensor] = []
+    read: list[Tensor] = []
+    for word in torch.arange(len(data.words.spelled)).split(64):
+        clips = [data.words.source.draw(word) for _ in range(n_draws)]
+        heard.append(torch.stack([network.encode("audio", *one) for one in clips], 1))
+        read.append(network.encode("text", pad_tokens([data.words.spelled[n] for n in word.tolist()])))
+    return torch.stack([torch.cat(heard), torch.cat(read)[:, None].expand(-1, n_draws, -1, -1)])
+
+
+@torch.no_grad()
+def neighbours(network: ReferenceNetwork) -> Tensor:
+    """The concepts that the branches find most alike, for each: (n_concepts, N_NEAR), itself not among them."""
+    tables = [F.normalize(network.branches[lane].table.directions, dim=-1) for lane in LANES]  # pyright: ignore
+    alike = torch.stack([table @ table.T for table in tables]).mean(0).fill_diagonal_(-2)
+    return alike.topk(min(N_NEAR, len(alike) - 1)).indices

@@ -112,9 +112,10 @@ def _differences(theirs: Identity, mine: Identity) -> list[tuple[str, Any, Any]]
     ]
 
 
-def identity_of(name: str, settings: Any, arrays_dir: Path, torch_version: str) -> Identity:
+def identity_of(name: str, settings: Any, corpus_dir: Path, torch_version: str) -> Identity:
     """What a run is, to be told from others."""
-    corpus = {path.name: path.stat().st_size for path in sorted(arrays_dir.iterdir()) if path.is_file()}
+    files = [path for part in ("arrays", "words") for path in sorted((corpus_dir / part).glob("*")) if path.is_file()]
+    corpus = {f"{path.parent.name}/{path.name}": path.stat().st_size for path in files}
     return Identity(name, msgspec.to_builtins(settings), corpus, torch_version)
 
 

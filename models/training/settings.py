@@ -29,15 +29,15 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `minutes`: wall time of all parts, unless `steps` says how far to go. `fusion_share`, `text_share`: the parts of
     the time for the fusion, and for text before audio in the second process. `average`: how much of the slow copy of
-    the weights, which is the one that is kept, stays in each step. `patience`: how many looks at validation without a
-    better one end a part early, 0 none do.
+    the weights, which is the one that is kept, stays in each step. `held_out`: leave the zero-shot concepts out.
+    `patience`: how many looks at validation without a better one end a part early, 0 none do.
     """
 
     seed: int = 1
     minutes: float = 28.0
     steps: Steps | None = None
-    fusion_share: float = 0.1
-    text_share: float = 0.05
+    fusion_share: float = 0.15
+    text_share: float = 0.08
     image_batch: int = 32
     audio_batch: int = 48
     text_batch: int = 64
@@ -47,8 +47,11 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     weight_decay: float = 0.03
     label_smoothing: float = 0.1
     ctc_weight: float = 0.5
+    spelling_weight: float = 0.5
+    contrast_weight: float = 0.5
     dropout: float = 0.2
     average: float = 0.998
+    held_out: bool = False
     patience: int = 0
 
     def __post_init__(self) -> None:

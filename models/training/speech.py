@@ -14,7 +14,10 @@ ALIKE = 6
 
 
 class SpeechSource:
-    """Packed log-mel clips, as `models.corpus.arrays.pack_speech` writes them, drawn and changed by a generator."""
+    """Packed log-mel clips, as `models.corpus.arrays.pack_speech` writes them, drawn and changed by a generator.
+
+    concept: what each clip says; clips with a negative one are never drawn.
+    """
 
     RESUMED = ("_waiting",)
 
@@ -22,17 +25,19 @@ class SpeechSource:
         self._frames, self._starts, self._generator = frames, starts, generator
         n_concepts = int(concept.max()) + 1
         self._concept, self._waiting = concept, list[Tensor]()
-        self._clips = torch.argsort(concept, stable=True).view(n_concepts, -1)  # [n_concepts, n_voices]
+        order = torch.argsort(concept, stable=True)
+        self.clips = order[concept[order] >= 0].view(n_concepts, -1)  # [n_concepts, n_voices]
 
     def draw(self, concept: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:
         """A changed clip of each concept (B,) in a voice drawn for it: (B, n_mels, n_frames) in [-1, 1], lengths."""
-        voice = torch.randint(self._clips.shape[1], concept.shape, generator=self._generator)
-        return self._change(self._clips[concept, voice], strength)
+        voice = torch.randint(self.clips.shape[1], concept.shape, generator=self._generator)
+        return self._change(self.clips[concept, voice], strength)
 
     def draw_alike(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
         """Concepts (n,) and changed clips of about one length, so that little is padding: (n,), log-mel, lengths."""
         if not self._waiting:
-            clips = torch.randint(len(self._concept), (n * ALIKE,), generator=self._generator)
+            clips = self.clips.flatten()
+            clips = clips[torch.randint(len(clips), (n * ALIKE,), generator=self._generator)]
             longest_last = clips[(self._starts[clips + 1] - self._starts[clips]).argsort()]
             order = torch.randperm(ALIKE, generator=self._generator).tolist()
             self._waiting = [longest_last.view(ALIKE, n)[i] for i in order]

@@ -18,11 +18,12 @@ from models.reference.network import Dimensions, ReferenceNetwork
 from models.training import parallel
 from models.training.branches import LOG, Job, train_branches
 from models.training.budget import Budget
+from models.training.calibrate import SUBSETS, Lanes, calibrate, fusion_accuracy
 from models.training.curve import EXTRA_HINT, PICTURE, as_line, draw, read_curves
 from models.training.data import TrainingData, open_corpus
 from models.training.display import Display, log_to
 from models.training.encode import validation_features
-from models.training.fuse import FusionTask, calibrate, fusion_accuracy
+from models.training.fuse import FusionTask
 from models.training.loop import Phase
 from models.training.run import CHECKPOINT_S, Run, begin, finish, identity_of, occupy
 from models.training.settings import TrainSettings
@@ -30,7 +31,7 @@ from models.training.tensorboard import is_installed
 from models.training.words import train_tokenizer
 
 log = logging.getLogger("models.training")
-VERSION = "1"
+VERSION = "2"
 
 
 def train(
@@ -39,7 +40,9 @@ def train(
     corpus_dir: Path,
     concepts: list[Concept],
     texts: Texts,
+    words: list[str],
     settings: TrainSettings,
+    without: frozenset[str] = frozenset(),
     *,
     resume: bool | None = None,
     checkpoint_s: float = CHECKPOINT_S,
@@ -47,6 +50,7 @@ def train(
 ) -> Manifest:
     """Train and write `out`; its `train.log` grows meanwhile, and checkpoints from which a stopped run goes on.
 
+    words: what else is spoken. without: names of the concepts that are not trained on, nor answered with.
     resume: None goes on with an unfinished run of the same settings, True wants one, False begins anew.
     checkpoint_s, checkpoint_steps: how often a checkpoint is written, by the clock or, where not 0, by steps. Raises
     SettingsError where the corpus is not there, or the folder holds another unfinished run.
@@ -58,16 +62,16 @@ def train(
         started_s = time.monotonic()
         torch.set_num_threads(1)
         tokenizer = train_tokenizer(concepts)
-        data = open_corpus(corpus_dir / "arrays", concepts, texts, tokenizer, settings.seed + 1)
-        dimensions = Dimensions(len(concepts), tokenizer.get_vocab_size(), data.n_phones)
+        data = open_corpus(corpus_dir, concepts, texts, words, tokenizer, settings.seed + 1, without)
+        dimensions = Dimensions(len(data.concepts), tokenizer.get_vocab_size(), data.n_phones)
         if parallel.is_first():
             _begin(name, run, corpus_dir, settings, resume)
-        job = Job(corpus_dir / "arrays", concepts, texts, tokenizer.to_str(), dimensions, settings, run)
+        job = Job(corpus_dir, concepts, texts, words, without, tokenizer.to_str(), dimensions, settings, run)
         with Display() as display:
             network = _train_network(job, data, display.queue)
         log_to(out / LOG)
         log.info("trained in %.0f s", time.monotonic() - started_s)
-        manifest = _manifest(name, network, concepts, settings)
+        manifest = _manifest(name, network, data.concepts, settings)
         if parallel.is_first():
             manifest = save_checkpoint(out, network, tokenizer.to_str(), manifest)
             finish(run)
@@ -80,37 +84,44 @@ def _train_network(job: Job, data: TrainingData, queue: Queue[Any] | None) -> Re
     network = ReferenceNetwork(job.dimensions, job.settings.dropout)
     for lane, weights in train_branches(job, queue).items():
         network.branches[lane].load_state_dict(weights)
-    _train_fusion(network, data, job.settings, job.run)
+    train_fusion(network, data, job.settings, job.run)
     return network
 
 
 def _begin(name: str, run: Run, corpus_dir: Path, settings: TrainSettings, resume: bool | None) -> None:
-    identity = identity_of(name, settings, corpus_dir / "arrays", str(torch.__version__))
+    identity = identity_of(name, settings, corpus_dir, str(torch.__version__))
     goes_on = begin(run, identity, resume)
     log.info("%s %s: %s", "going on with" if goes_on else "training", name, msgspec.json.encode(settings).decode())
     if not run.tensorboard:
         log.info("no TensorBoard logs; they need %s", EXTRA_HINT)
 
 
-def _train_fusion(network: ReferenceNetwork, data: TrainingData, settings: TrainSettings, run: Run) -> None:
-    """First how far to trust each branch, then the Transformer on top, then all again, with the Transformer."""
+def train_fusion(
+    network: ReferenceNetwork, data: TrainingData, settings: TrainSettings, run: Run | None, pair: Lanes | None = None
+) -> None:
+    """First how far to trust each branch, then the Transformer on top, then all again, with the Transformer.
+
+    pair: the only lanes that a specialist is given. run: of which it is a part that can be gone on with, or None.
+    """
     torch.manual_seed(settings.seed)  # the same draws whether this process trained branches too or not
     network.requires_grad_(False)
     features, has_text = validation_features(network, data.validation), data.validation.has_text
     calibrate(network, features, has_text, slice(0, 3), with_fusion=False)
+    network.trust_alone.copy_(network.trust[:3])
     network.fusion.requires_grad_(True)
     network.shared.requires_grad_(True)
     budget = Budget(settings.seconds("fusion"), settings.steps.fusion if settings.steps else None)
-    task = FusionTask(network, data, settings)  # encodes for a while: that is in the budget too
+    task = FusionTask(network, data, settings, pair)  # encodes for a while: that is in the budget too
 
     def look(module: torch.nn.Module) -> dict[str, float]:
         assert isinstance(module, ReferenceNetwork)  # noqa: S101  # nosec B101  # for the type checker
         return fusion_accuracy(module, features, has_text)
 
-    Phase("fusion", network, budget, settings, run).run(task.loss, lambda: {"fusion": task.last}, look)
-    _draw_curves(run)
+    Phase("fusion", network, budget, settings, run).run(task.loss, lambda: task.last, look)
+    if run is not None:
+        _draw_curves(run)
     network.requires_grad_(False)
-    calibrate(network, features, has_text, slice(0, 4))
+    calibrate(network, features, has_text, slice(0, 4), subsets=[pair] if pair else SUBSETS)
     log.info("trust %s, validation %s", [round(t, 3) for t in network.trust.tolist()], as_line(look(network)))
 
 

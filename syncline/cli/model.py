@@ -21,6 +21,7 @@ def train(
     minutes: Annotated[float, typer.Option(help="Wall time, on 2 cores.")] = 28.0,
     out: Annotated[Path | None, typer.Option(help="Folder to write. Default: runs/NAME.")] = None,
     corpus: Annotated[Path, typer.Option(help="Folder of the corpus, as `make corpus` builds it.")] = Path("corpus"),
+    held_out: Annotated[bool, typer.Option(help="Leave the protocol's 100 zero-shot concepts out.")] = False,
     steps: Annotated[
         str, typer.Option(help="IMAGE,TEXT,AUDIO,FUSION steps instead of the clock: repeats to the bit.")
     ] = "",
@@ -52,12 +53,19 @@ def train(
     if checkpoint_minutes < 0:
         raise SettingsError("--checkpoint-minutes", checkpoint_minutes, "a number of at least 0")
     folder = out or Path("runs") / name
-    settings = TrainSettings(seed=seed, minutes=minutes, steps=parse_steps(steps) if steps else None, patience=patience)
+    settings = TrainSettings(
+        seed=seed,
+        minutes=minutes,
+        steps=parse_steps(steps) if steps else None,
+        held_out=held_out,
+        patience=patience,
+    )
+    without = frozenset(protocol.held_out().names if held_out else ())
     parallel.start(device)
     try:
         run(
-            name, folder, corpus, protocol.concepts(), protocol.texts(), settings, resume=resume,
-            checkpoint_s=checkpoint_minutes * 60,
+            name, folder, corpus, protocol.concepts(), protocol.texts(), protocol.words(), settings, without,
+            resume=resume, checkpoint_s=checkpoint_minutes * 60,
         )  # fmt: skip
         if parallel.is_first():
             typer.echo(f"written: {folder}; next: syncline model evaluate {folder}")

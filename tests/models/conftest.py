@@ -21,8 +21,8 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus folder with packed arrays of a few concepts."""
-    folder = tmp_path_factory.mktemp("corpus")
-    write_tiny_corpus(folder / "arrays")
+    folder = tmp_path_factory.mktemp("corpus") / "tiny"
+    write_tiny_corpus(folder)
     return folder
 
 

@@ -47,11 +47,11 @@ def test_members_that_are_not_there_are_not_heard() -> None:
     """What stands in an empty place has no influence, be it huge."""
     torch.manual_seed(0)
     network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
-    features = torch.randn(2, 3, 32)
+    features = torch.randn(2, 3, 2, 32)
     there = torch.tensor([[True, False, True], [False, False, False]])
     modality = torch.tensor([[0, 1, 2], [0, 0, 0]])
     quiet = network.fuse(Evidence(features, modality, there))
-    loud = network.fuse(Evidence(torch.where(there[..., None], features, 1e3), modality, there))
+    loud = network.fuse(Evidence(torch.where(there[..., None, None], features, 1e3), modality, there))
     torch.testing.assert_close(quiet, loud, rtol=0, atol=1e-5)
     assert torch.isfinite(quiet[0]).all()
 
@@ -61,7 +61,7 @@ def test_the_base_is_the_sum_of_calibrated_witnesses() -> None:
     torch.manual_seed(0)
     network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
     network.trust.copy_(torch.tensor([0.5, 1.0, 2.0, 0.0]))
-    features = torch.randn(1, 2, 32)
+    features = torch.randn(1, 2, 2, 32)
     evidence = Evidence(features, torch.tensor([[0, 2]]), torch.ones(1, 2, dtype=torch.bool))
     wanted = (network.alone(features[:, 0], 0) + network.alone(features[:, 1], 2)).log_softmax(-1)
     torch.testing.assert_close(network.fuse(evidence)[0], wanted)

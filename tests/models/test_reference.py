@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,6 +78,22 @@ def test_order_of_members_does_not_matter(tiny_model: ReferenceModel) -> None:
     members = [member(tiny_model, lane, 4) for lane in LANES]
     forth, back = tiny_model.run([members, members[::-1]])
     assert forth.labels == [(label, pytest.approx(score, abs=1e-5)) for label, score in back.labels]
+
+
+def test_without_fusion_the_sum_answers(tiny_folder: Path) -> None:
+    """What fusion is compared with: of one lane it says what that lane says alone, of two their product."""
+    plain = ReferenceModel(tiny_folder, device="cpu", fuse=False)
+    members = [member(plain, lane, 4) for lane in ("image", "audio")]
+    image, audio, both = plain.run([[members[0]], [members[1]], members])
+    for answer, kind in ((image, "caption"), (audio, "transcript")):
+        (converted,) = answer.conversions
+        assert (converted.kind, converted.text) == (kind, answer.labels[0][0])
+        assert converted.score == pytest.approx(answer.labels[0][1], abs=1e-5)
+    scores = [dict(answer.labels) for answer in (image, audio, both)]
+    first, second = both.labels[0][0], both.labels[1][0]
+    if {first, second} <= scores[0].keys() & scores[1].keys():
+        ratio = [score[first] / score[second] for score in scores]
+        assert ratio[2] == pytest.approx(ratio[0] * ratio[1], rel=1e-3)
 
 
 def test_no_sets_no_answers(tiny_model: ReferenceModel) -> None:

@@ -16,7 +16,7 @@ from models.reference.model import ReferenceModel
 from models.training.settings import Steps, TrainSettings, parse_steps
 from models.training.trainer import train
 from syncline.errors import SettingsError
-from tests.support.tiny_corpus import LABELS, tiny_concepts, tiny_texts
+from tests.support.tiny_corpus import LABELS, WORDS, tiny_concepts, tiny_texts
 from tests.support.train_tiny import SETTINGS
 
 
@@ -46,7 +46,7 @@ def kill_at(process: subprocess.Popen[str], line: str) -> None:
 def whole(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that nothing stopped."""
     folder = tmp_path_factory.mktemp("whole")
-    train("tiny", folder, tiny_corpus, tiny_concepts(), tiny_texts(), SETTINGS)
+    train("tiny", folder, tiny_corpus, tiny_concepts(), tiny_texts(), WORDS, SETTINGS)
     return folder
 
 
@@ -54,7 +54,7 @@ def whole(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(300)
 def test_training_repeats_to_the_bit(whole: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     """Seven steps twice with one seed give the same weights, byte for byte, and a model that opens."""
-    train("tiny", tmp_path, tiny_corpus, tiny_concepts(), tiny_texts(), SETTINGS)
+    train("tiny", tmp_path, tiny_corpus, tiny_concepts(), tiny_texts(), WORDS, SETTINGS)
     assert (tmp_path / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
     model = ReferenceModel(whole, device="cpu")
     assert (model.name, model.labels) == ("tiny", LABELS)
@@ -82,7 +82,7 @@ def test_a_killed_run_ends_with_the_same_bytes(whole: Path, tiny_corpus: Path, t
 def test_missing_corpus_says_how_to_build_it(tmp_path: Path) -> None:
     """Without a corpus the error names `make corpus`, before any training."""
     with pytest.raises(SettingsError, match="a corpus that `make corpus` built"):
-        train("tiny", tmp_path / "out", tmp_path, tiny_concepts(), tiny_texts(), SETTINGS)
+        train("tiny", tmp_path / "out", tmp_path, tiny_concepts(), tiny_texts(), WORDS, SETTINGS)
 
 
 @pytest.mark.parametrize("text", ["", "1,2,3", "a,b,c,d", "1,2,3,4,5"])

@@ -10,7 +10,7 @@ from torch import nn
 
 from models.reference.network import Dimensions, ReferenceNetwork
 from models.training.budget import Budget
-from models.training.fuse import SUBSETS, calibrate, fusion_accuracy, subset_evidence
+from models.training.calibrate import SUBSETS, calibrate, fusion_accuracy, subset_evidence
 from models.training.loop import Phase
 from models.training.settings import TrainSettings
 
@@ -80,7 +80,8 @@ def calibrated(right_by_image: float) -> torch.Tensor:
     torch.manual_seed(0)
     network = ReferenceNetwork(Dimensions(N_CONCEPTS, 50, 5, n_state=32, n_audio_channels=32)).requires_grad_(False)
     directions = [network.branches[lane].table.directions for lane in ("image", "text", "audio")]  # pyright: ignore
-    features = torch.stack([d.detach().clone() for d in directions])  # pyright: ignore
+    meanings = torch.stack([d.detach().clone() for d in directions])  # pyright: ignore
+    features = torch.stack([meanings, torch.zeros_like(meanings)], 2)
     wrong = int(N_CONCEPTS * (1 - right_by_image))
     features[0, :wrong] = features[0, :wrong].roll(1, 0)  # they show their neighbour
     calibrate(network, features, torch.ones(N_CONCEPTS, dtype=torch.bool), slice(0, 3), with_fusion=False)
@@ -101,11 +102,11 @@ def test_trust_of_other_parts_stays() -> None:
 
 def test_sets_with_text_leave_out_who_has_none() -> None:
     """Kinds with text are only those concepts' that have one; the others are all concepts'."""
-    features, has_text = torch.randn(3, N_CONCEPTS, 32), torch.arange(N_CONCEPTS) < 9
+    features, has_text = torch.randn(3, N_CONCEPTS, 2, 32), torch.arange(N_CONCEPTS) < 9
     for lanes in SUBSETS:
         evidence, concept = subset_evidence(features, has_text, lanes)
         assert len(concept) == (9 if lanes[1] else N_CONCEPTS)
-        assert evidence.features.shape == (len(concept), sum(lanes), 32)
+        assert evidence.features.shape == (len(concept), sum(lanes), 2, 32)
         assert evidence.modality[0].tolist() == [i for i, there in enumerate(lanes) if there]
 
 
@@ -113,6 +114,6 @@ def test_accuracy_names_every_kind() -> None:
     """Seven kinds, named by their lanes."""
     torch.manual_seed(0)
     network = ReferenceNetwork(Dimensions(N_CONCEPTS, 50, 5, n_state=32, n_audio_channels=32))
-    accuracy = fusion_accuracy(network, torch.randn(3, N_CONCEPTS, 32), torch.ones(N_CONCEPTS, dtype=torch.bool))
+    accuracy = fusion_accuracy(network, torch.randn(3, N_CONCEPTS, 2, 32), torch.ones(N_CONCEPTS, dtype=torch.bool))
     assert list(accuracy)[::3] == ["image", "audio", "image+text+audio"]
     assert len(accuracy) == 7

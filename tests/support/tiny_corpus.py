@@ -31,20 +31,30 @@ def tiny_texts() -> Texts:
     return Texts(0, en, {}, [concepts[-1].name], [c.name for c in concepts])
 
 
-def write_tiny_corpus(arrays_dir: Path) -> None:
-    """Two training styles and four clips of each concept; one style and clip for validation."""
+WORDS = ["red", "hut", "sum", "moor", "tee"]
+
+
+def write_tiny_corpus(corpus_dir: Path) -> None:
+    """Two training styles and four clips of each concept, one style and clip for validation, two clips of each word."""
+    arrays_dir, words_dir = corpus_dir / "arrays", corpus_dir / "words"
     arrays_dir.mkdir(parents=True)
+    words_dir.mkdir()
     dice = np.random.default_rng(0)
     for split, n_styles, n_voices in (("train", 2, 4), ("validation", 1, 1)):
         pictures = dice.integers(0, 256, (N_CONCEPTS, n_styles, 4, 64, 64), dtype=np.uint8)
         np.save(arrays_dir / f"pictures-{split}.npy", pictures)
-        lengths = dice.integers(40, 90, N_CONCEPTS * n_voices)
-        starts = np.cumsum([0, *lengths])
-        frames = dice.integers(0, 256, (64, starts[-1]), dtype=np.uint8)
-        concept = np.tile(np.arange(N_CONCEPTS), n_voices)
-        np.savez(arrays_dir / f"speech-{split}.npz", frames=frames, starts=starts, concept=concept)
-    phones = [[1 + (i + j) % N_PHONES for j in range(3)] for i in range(N_CONCEPTS)]
-    (arrays_dir / "phones.json").write_text(json.dumps({"names": list("abcdefg"), "phones": phones}))
+        _write_speech(arrays_dir / f"speech-{split}.npz", N_CONCEPTS, n_voices, dice)
+    _write_speech(words_dir / "speech.npz", len(WORDS), 2, dice)
+    for folder, n in ((arrays_dir, N_CONCEPTS), (words_dir, len(WORDS))):
+        phones = [[1 + (i + j) % N_PHONES for j in range(3)] for i in range(n)]
+        (folder / "phones.json").write_text(json.dumps({"names": list("abcdefg"), "phones": phones}))
+
+
+def _write_speech(path: Path, n: int, n_voices: int, dice: np.random.Generator) -> None:
+    lengths = dice.integers(40, 90, n * n_voices)
+    starts = np.cumsum([0, *lengths])
+    frames = dice.integers(0, 256, (64, starts[-1]), dtype=np.uint8)
+    np.savez(path, frames=frames, starts=starts, concept=np.tile(np.arange(n), n_voices))
 
 
 def png(seed: int, size: int = 80) -> bytes:

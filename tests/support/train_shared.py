@@ -26,7 +26,7 @@ from models.training.fuse import FusionTask
 from models.training.loop import Phase
 from models.training.settings import TrainSettings
 from models.training.words import train_tokenizer
-from tests.support.tiny_corpus import N_PHONES, tiny_concepts, tiny_texts
+from tests.support.tiny_corpus import N_PHONES, WORDS, tiny_concepts, tiny_texts
 
 N_STEPS = 20
 SETTINGS = TrainSettings(image_batch=8, audio_batch=8, text_batch=8, fusion_batch=16, fusion_draws=2, average=0.0)
@@ -67,15 +67,16 @@ def run_phases(corpus: Path) -> dict[str, Tensor]:
     """The weights that each phase ends with: `phase/parameter`."""
     tokenizer = train_tokenizer(tiny_concepts())
     dimensions = Dimensions(len(tiny_concepts()), tokenizer.get_vocab_size(), N_PHONES, n_state=32, n_audio_channels=32)
-    data = open_corpus(corpus / "arrays", tiny_concepts(), tiny_texts(), tokenizer, 1)
+    data = open_corpus(corpus, tiny_concepts(), tiny_texts(), WORDS, tokenizer, 1)
     out: dict[str, Tensor] = {}
     data.pictures.draw = in_double(data.pictures.draw)
-    data.speech.draw_alike = in_double(data.speech.draw_alike)
+    for spoken in (data.labels, data.words):
+        spoken.source.draw_alike = in_double(spoken.source.draw_alike)
     for lane in LANES:
         torch.manual_seed(1)
         branch = Branch(lane, dimensions, SETTINGS.dropout).double()
         _train(out, lane, branch, TASKS[lane](branch, data, SETTINGS).loss)
-    data = open_corpus(corpus / "arrays", tiny_concepts(), tiny_texts(), tokenizer, 1)
+    data = open_corpus(corpus, tiny_concepts(), tiny_texts(), WORDS, tokenizer, 1)
     _train_fusion(out, dimensions, data)
     for name in ("spread_loss", "gathered_loss"):
         torch.manual_seed(1)
@@ -103,7 +104,7 @@ def _train_fusion(out: dict[str, Tensor], dimensions: Dimensions, data: Training
     network.shared.requires_grad_(True)
     task = FusionTask(network, data, SETTINGS)
     network.double()
-    task._features = task._features.double()
+    task._features, task._words = [of.double() for of in task._features], task._words.double()
     _train(out, "fusion", network, task.loss)
 
 

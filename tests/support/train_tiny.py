@@ -8,7 +8,7 @@ from pathlib import Path
 from models.training import parallel, watch
 from models.training.settings import Steps, TrainSettings
 from models.training.trainer import train
-from tests.support.tiny_corpus import tiny_concepts, tiny_texts
+from tests.support.tiny_corpus import WORDS, tiny_concepts, tiny_texts
 
 SETTINGS = TrainSettings(
     steps=Steps(7, 7, 7, 7), image_batch=4, audio_batch=4, text_batch=4, fusion_batch=8, learning_rate=1e-3
@@ -21,7 +21,7 @@ if __name__ in ("__main__", "__mp_main__"):  # the program, and the processes th
 def main(out: str, corpus: str) -> None:
     """Train, with a checkpoint at every step; goes on where there is something to go on with."""
     parallel.start()
-    train("tiny", Path(out), Path(corpus), tiny_concepts(), tiny_texts(), SETTINGS, checkpoint_steps=1)
+    train("tiny", Path(out), Path(corpus), tiny_concepts(), tiny_texts(), WORDS, SETTINGS, checkpoint_steps=1)
     parallel.stop()
 
 

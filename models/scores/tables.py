@@ -1,0 +1,94 @@
+"""The tables of one or several reports: seeds are averaged within each concept, intervals are over concepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.protocol import concepts
+from models.scores.examine import oracle
+from models.scores.figures import Row, beside_parts, row, table
+from models.scores.outcomes import Report, mean_found
+
+LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
+BARS = {"image": 0.45, "audio": 0.65, "image+audio": 0.80}
+ERROR_RATIO_BAR = 0.7
+SPECIALIST_BAR = -0.02
+
+
+def fusion_rows(reports: Sequence[Report], section: str, *, all_concepts: bool = False) -> list[Row]:
+    """A line for each kind of set of one section; over all concepts only the kinds without text."""
+    kinds = [kind for kind in reports[0].outcomes[section] if not (all_concepts and "text" in kind)]
+    return beside_parts({kind: mean_found(reports, section, kind) for kind in kinds})
+
+
+def compared_rows(reports: Sequence[Report], section: str, other: str, name: str) -> list[Row]:
+    """The kinds that two sections share, the first beside the second."""
+    shared = [kind for kind in reports[0].outcomes[section] if kind in reports[0].outcomes.get(other, {})]
+    return [row(kind, mean_found(reports, section, kind), name, mean_found(reports, other, kind)) for kind in shared]
+
+
+def error_ratio(reports: Sequence[Report], section: str) -> tuple[str, float]:
+    """The best single lane of a section, and the error of all three as a share of that lane's."""
+    error = {r.what: 1 - r.share for r in fusion_rows(reports, section)}
+    best = min(("image", "text", "audio"), key=lambda lane: error[lane])
+    return best, error["image+text+audio"] / error[best]
+
+
+def oracle_share(language: str) -> tuple[float, int]:
+    """How often the oracle is right by the tag, and over how many concepts."""
+    shares = [share for share in oracle(concepts(), language) if share is not None]
+    return float(np.mean(shares)), len(shares)
+
+
+def retrieval_table(reports: Sequence[Report], section: str) -> str:
+    """Six directions with R@1, R@5 and R@10."""
+    lines = ["| direction | queries | among | R@1 | 95 % interval | R@5 | R@10 |", "|---|---|---|---|---|---|---|"]
+    for direction in reports[0].outcomes[section]:
+        first = row(direction, mean_found(reports, section, direction))
+        five, ten = (np.nanmean(mean_found(reports, section, direction, k)) for k in (5, 10))
+        among = reports[0].n_among[section][direction]
+        interval = f"{first.low:.3f}-{first.high:.3f}"
+        lines.append(f"| {direction} | {first.n} | {among} | {first.share:.3f} | {interval} | {five:.3f} | {ten:.3f} |")
+    return "\n".join(lines)
+
+
+def parts(reports: Sequence[Report]) -> dict[str, str]:
+    """Every table of the protocol for which the reports have outcomes, by its title."""
+    have = reports[0].outcomes
+    out: dict[str, str] = {}
+    if "clean en" in have:
+        out["Clean, all concepts"] = table(fusion_rows(reports, "clean en", all_concepts=True))
+        for condition in ("clean", "degraded", "typos", "conflicting"):
+            for language, name in LANGUAGE_NAMES.items():
+                out[f"{condition.capitalize()}, {name}"] = table(fusion_rows(reports, f"{condition} {language}"))
+    for section in ("clean en", "clean zh", "degraded en"):
+        if f"sum {section}" in have:
+            rows = compared_rows(reports, section, f"sum {section}", "the sum")
+            out[f"Fusion beside the calibrated sum, {section}"] = table(rows, beside="beside")
+    if "specialists" in have:
+        rows = compared_rows(reports, "clean en", "specialists", "its specialist")
+        out["Fusion beside a specialist for each pair"] = table(rows, beside="beside")
+    for kind in ("label", "tag"):
+        for language, name in LANGUAGE_NAMES.items():
+            if f"find {kind} {language}" in have:
+                out[f"Retrieval, text is the {kind} in {name}"] = retrieval_table(reports, f"find {kind} {language}")
+    if "zero-shot" in have:
+        rows = [row(kind, mean_found(reports, "zero-shot", kind)) for kind in have["zero-shot"]]
+        out["Zero-shot, among 100 concepts"] = table(rows, what="query")
+    return out
+
+
+def notes(reports: Sequence[Report]) -> list[str]:
+    """What is said beside the tables."""
+    lines: list[str] = []
+    if "degraded en" not in reports[0].outcomes:
+        return lines
+    for language, name in LANGUAGE_NAMES.items():
+        best, ratio = error_ratio(reports, f"degraded {language}")
+        share, n = oracle_share(language)
+        alone = row("text", mean_found(reports, f"clean {language}", "text")).share
+        lines.append(f"{name}: degraded, all three err {ratio:.2f} times as often as {best}, the best lane.")
+        lines.append(f"{name}: a tag-lookup oracle is right for {share:.3f} of {n} concepts; text alone {alone:.3f}.")
+    return lines
