@@ -13,6 +13,8 @@ MAX_PIECE_MS = 29_000
 """Whisper hears 30 s at once; the rest is room for the padding around speech."""
 PAD_MS = 300
 """Speech begins and ends softly: so much around it is kept."""
+MAX_PAUSE_MS = 1_500
+"""Whisper loses what follows a long pause, so pieces hold none."""
 _FRAME = RATE_HZ // 50
 _GATE_DB = 35.0
 """Frames so far below the loudest are pauses to the gate by energy."""
@@ -45,11 +47,11 @@ def speech_pieces(samples: npt.NDArray[np.float32], max_ms: int = MAX_PIECE_MS) 
 
 
 def join_spans(spans: Sequence[Span], max_ms: int) -> list[Span]:
-    """Neighbours together, with the pause between them, as long as they fit into `max_ms`: fewer, longer pieces."""
-    most = max_ms * RATE_HZ // 1_000
+    """Neighbours together that only a short pause parts, as long as they fit into `max_ms`: fewer, longer pieces."""
+    most, pause = max_ms * RATE_HZ // 1_000, MAX_PAUSE_MS * RATE_HZ // 1_000
     joined: list[Span] = []
     for span in spans:
-        if joined and span.end - joined[-1].start <= most:
+        if joined and span.start - joined[-1].end <= pause and span.end - joined[-1].start <= most:
             joined[-1] = Span(joined[-1].start, span.end)
         else:
             joined += (Span(at, min(at + most, span.end)) for at in range(span.start, span.end, most))
