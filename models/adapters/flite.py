@@ -28,7 +28,7 @@ class FliteConverter(Converter):
     modality = "text"
 
     def __init__(self, voice: str, command: str, version: str) -> None:
-        self.name, self.version = f"flite/{voice}", version
+        self.name, self.version = f"flite/{Path(voice).stem}", version
         self._voice, self._command = voice, command
 
     def prepare(self, data: bytes, content_type: str, language: str | None) -> Prepared:  # noqa: ARG002

@@ -20,7 +20,7 @@ from models.interface import Prepared, Speech, Text
 from syncline.errors import MediaError, SettingsError
 from tests.models.adapters.conftest import wav
 
-RIVER = "The source of the huge river is the clear spring."
+SUN = "The boy was there when the sun rose."
 BALL = "Kick the ball straight and follow through."
 
 Speak = Callable[[str], Speech]
@@ -40,14 +40,14 @@ def clip(speech: Speech) -> bytes:
 
 def test_hears_what_is_said(whisper: WhisperConverter, spoken: Speak) -> None:
     """A plain sentence is written down word for word, with its language and a score."""
-    (text,) = heard(whisper, clip(spoken(RIVER)))
-    assert (words(text.text), text.language) == (words(RIVER), "en")
+    (text,) = heard(whisper, clip(spoken(SUN)))
+    assert (words(text.text), text.language) == (words(SUN), "en")
     assert 0.5 < text.score <= 1
 
 
 def test_answers_in_order_and_alike_in_a_batch(whisper: WhisperConverter, spoken: Speak) -> None:
     """Clips of one batch get the texts that each gets alone, in their order."""
-    clips = [clip(spoken(RIVER)), wav(np.zeros(16_000)), clip(spoken(BALL))]
+    clips = [clip(spoken(SUN)), wav(np.zeros(16_000)), clip(spoken(BALL))]
     together = heard(whisper, *clips)
     assert [one.text for one in together] == [heard(whisper, one)[0].text for one in clips]
     assert words(together[2].text) == words(BALL)
@@ -63,7 +63,7 @@ def test_short_clips_are_one_batch(whisper: WhisperConverter, spoken: Speak, mon
         return decode(sounds, window, no_repeat)
 
     monkeypatch.setattr(whisper._decoder, "decode", watched)
-    heard(whisper, clip(spoken(RIVER)), clip(spoken(BALL)), clip(spoken(RIVER)))
+    heard(whisper, clip(spoken(SUN)), clip(spoken(BALL)), clip(spoken(SUN)))
     assert seen == [(3, whisper_decoder.SHORT_WINDOW)]
 
 
@@ -84,15 +84,15 @@ def test_words_have_times_from_the_start_of_the_clip(whisper: WhisperConverter, 
 
 def test_long_sound_is_cut_where_it_pauses(whisper: WhisperConverter, spoken: Speak) -> None:
     """More than 30 s come as pieces that fit, none of which cuts a word, and the text is one."""
-    speech = spoken(RIVER)
+    speech = spoken(SUN)
     pause = np.zeros(12 * speech.sample_rate_hz, np.float32)
     whole = np.concatenate([speech.samples, pause, speech.samples, pause, spoken(BALL).samples])
     prepared = whisper.prepare(wav(whole, speech.sample_rate_hz), "audio/wav", None)
     assert len(prepared.value) >= 2
     assert all(sound.n_ms <= MAX_PIECE_MS for sound in prepared.value)
     (text,) = whisper.run([prepared])
-    assert words(text.text) == words(f"{RIVER} {RIVER} {BALL}")
-    n_words = len(words(RIVER))
+    assert words(text.text) == words(f"{SUN} {SUN} {BALL}")
+    n_words = len(words(SUN))
     second_ms = (len(speech.samples) + len(pause)) * 1_000 // speech.sample_rate_hz
     assert abs(text.words[n_words].start_ms - second_ms) < 500
 
