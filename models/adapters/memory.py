@@ -16,12 +16,14 @@ _CGROUPS = (
 )
 
 
-def check_fits(model: str, files: Iterable[Path], device: str = "cpu", share: float = _SHARE) -> None:
-    """Refuse a model that needs more memory than is free. device: `cpu` or `cuda`. share: bytes needed a byte of files.
+def check_fits(model: str, files: Iterable[Path], device: str = "cpu", n_bytes: int = 0) -> None:
+    """Refuse a model that needs more memory than is free. device: `cpu` or `cuda`.
+
+    files: what is loaded as it is; n_bytes: what else becomes of files that are not.
 
     Raises SettingsError that says what it needs and what there is; says nothing where what is free cannot be known.
     """
-    needed = int(sum(path.stat().st_size for path in files) * share) + _ROOM
+    needed = int((sum(path.stat().st_size for path in files) + n_bytes) * _SHARE) + _ROOM
     free = free_bytes(device)
     if free is not None and needed > free:
         what = "GPU memory" if device == "cuda" else "memory"
