@@ -28,16 +28,19 @@ class Opened(NamedTuple):
 
 
 def find_source(folder: Path, manifest: AdapterManifest) -> Path:
-    """The folder with the model's files; those of the hub are fetched, safetensors and JSON alone."""
+    """The folder with the model's files; those of the hub are fetched."""
     name = hub_name(manifest.source)
-    if name is None:
-        return folder / manifest.source
+    return folder / manifest.source if name is None else fetch(name)
+
+
+def fetch(name: str) -> Path:
+    """A model of the hub, safetensors and JSON alone, in the hub's own cache. Raises SettingsError."""
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
     except Exception as error:  # the hub's client has a dozen of its own
-        raise SettingsError("source", manifest.source, f"a model of the hub that can be reached ({error})") from error
+        raise SettingsError("source", f"hub:{name}", f"a model of the hub that can be reached ({error})") from error
 
 
 def open_network(loader: Any, source: Path, name: str, **options: Any) -> Opened:

@@ -37,6 +37,7 @@ class OnnxEncoder(LaneEncoder):
         self._others = {one.name for one in inputs} - {self._input}
         last = next(one for one in outputs if one.name == self._output).shape[-1]
         self.width = last if lane.gives == "embedding" and isinstance(last, int) else 0
+        self.n_scores = last if lane.gives == "labels" and isinstance(last, int) else 0
         if lane.gives == "embedding" and not self.width:
             raise SettingsError("onnx", str(path), f"an output of a known width; {self._output} has {last!r}")
 
@@ -127,10 +128,13 @@ def open_onnx(folder: Path, manifest: AdapterManifest) -> LaneModel:
     check_fits(manifest.name, paths.values())
     lanes = {name: _encoder(name, paths[name], lane, folder, manifest) for name, lane in manifest.lanes.items()}
     labels = read_labels(folder, manifest)
+    for lane in lanes.values():
+        if lane.n_scores and lane.n_scores != len(labels):
+            raise SettingsError("labels", len(labels), f"{lane.n_scores}, as many as the model scores")
     return LaneModel(manifest.name, manifest.version, lanes, labels, manifest.prompt, manifest.scale)
 
 
-def _encoder(name: str, path: Path, lane: OnnxLane, folder: Path, manifest: AdapterManifest) -> LaneEncoder:
+def _encoder(name: str, path: Path, lane: OnnxLane, folder: Path, manifest: AdapterManifest) -> OnnxEncoder:
     if name == "image":
         return OnnxPictures(path, lane, manifest.image or ImageSettings())
     if name == "text":

@@ -22,7 +22,7 @@ from models.interface import TimedWord
 
 FRAMES_PER_S = 100
 FULL_WINDOW = 30 * FRAMES_PER_S
-SHORT_WINDOW = 10 * FRAMES_PER_S
+SHORT_WINDOW = 15 * FRAMES_PER_S
 """The shortest window that is tried; see docs/models.md for what it costs and brings."""
 MARGIN = FRAMES_PER_S
 """At least so much silence follows the sound in a short window."""

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
-from transformers import PreTrainedTokenizerFast
+from transformers import (
+    GenerationConfig,
+    PreTrainedTokenizerFast,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+)
 
 LANGUAGES = ("en", "zh", "de")
 _SPECIAL = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in LANGUAGES)]
@@ -22,8 +27,11 @@ def write_tiny_whisper(folder: Path, multilingual: bool = True) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(_SPECIAL)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>").save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=_SPECIAL[0], extra_special_tokens=_SPECIAL[1:]
+    ).save_pretrained(folder)
     WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    special = [vocabulary[token] for token in _SPECIAL[1:]]
     end = vocabulary["<|endoftext|>"]
     start = vocabulary["<|startoftranscript|>"]
     config = WhisperConfig(
@@ -36,7 +44,7 @@ def write_tiny_whisper(folder: Path, multilingual: bool = True) -> Path:
     model = WhisperForConditionalGeneration(config)
     model.generation_config = GenerationConfig(
         pad_token_id=end, bos_token_id=end, eos_token_id=end, decoder_start_token_id=start, max_length=64,
-        suppress_tokens=[], begin_suppress_tokens=[], no_timestamps_token_id=vocabulary["<|notimestamps|>"],
+        suppress_tokens=special, no_timestamps_token_id=vocabulary["<|notimestamps|>"],
         is_multilingual=multilingual, alignment_heads=[[0, 0]], return_timestamps=False,
     )  # fmt: skip
     if multilingual:

@@ -37,9 +37,8 @@ def main() -> None:
     ])  # fmt: skip
     pixels = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
     scores = model.predict((pixels[None] / 127.5 - 1).astype(np.float32), verbose=0)[0]
-    call = tf.function(
-        lambda x: model(x), input_signature=[tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32, "picture")]
-    )
+    signature = [tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32, "picture")]
+    call = tf.function(lambda picture: model(picture), input_signature=signature)  # noqa: PLW0108  (a Keras model is none)
     tf2onnx.convert.from_function(call, signature, opset=17, output_path=str(folder / "model.onnx"))
     expected = {"pixels": pixels.tolist(), "scores": [float(score) for score in scores]}
     (folder / "expected.json").write_text(json.dumps(expected) + "\n")

@@ -143,7 +143,7 @@ def test_broken_sound_is_refused_with_its_reason(whisper: WhisperConverter) -> N
 def test_clips_cost_what_the_network_hears(whisper: WhisperConverter, spoken: Speak) -> None:
     """The cost is the window in ms, at least 1; the bytes are those of the features."""
     prepared = whisper.prepare(clip(spoken(BALL)), "audio/wav", None)
-    assert (prepared.cost, prepared.n_bytes) == (10_000, prepared.value[0].features.nbytes)
+    assert (prepared.cost, prepared.n_bytes) == (15_000, prepared.value[0].features.nbytes)
     assert whisper.prepare(wav(np.zeros(16_000)), "audio/wav", None) == Prepared([], 1, 0)
 
 
