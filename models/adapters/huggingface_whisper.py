@@ -131,7 +131,6 @@ class HuggingFaceWhisper(Converter):
         logprobs: list[float],
         doubt: float,
         code: str,
-        timed: bool,
     ) -> Heard:
         end, special = self._network.generation_config.eos_token_id, set(self._tokenizer.all_special_ids)
         n_tokens = ids.index(end) + 1 if end in ids else len(ids)

@@ -27,9 +27,9 @@ def write_tiny_whisper(folder: Path, multilingual: bool = True) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(_SPECIAL)
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token=_SPECIAL[0], extra_special_tokens=_SPECIAL[1:]
-    ).save_pretrained(folder)
+    end_text = _SPECIAL[0]
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=end_text, extra_special_tokens=_SPECIAL[1:])
+    fast.save_pretrained(folder)
     WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
     special = [vocabulary[token] for token in _SPECIAL[1:]]
     end = vocabulary["<|endoftext|>"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import soundfile
 
-from models.adapters.piper import PiperConverter, open_piper
-from models.adapters.whisper import WhisperConverter, open_whisper
 from models.interface import Speech
+
+if TYPE_CHECKING:  # most tests of this folder need neither, and both take seconds to import
+    from models.adapters.piper import PiperConverter
+    from models.adapters.whisper import WhisperConverter
 
 
 def wav(samples: np.ndarray, rate_hz: int = 16_000) -> bytes:
@@ -24,12 +27,16 @@ def wav(samples: np.ndarray, rate_hz: int = 16_000) -> bytes:
 @pytest.fixture(scope="session")
 def piper() -> PiperConverter:
     """The voice of the package."""
+    from models.adapters.piper import open_piper
+
     return open_piper("")
 
 
 @pytest.fixture(scope="session")
 def whisper() -> WhisperConverter:
     """The tiny.en of the package."""
+    from models.adapters.whisper import open_whisper
+
     return open_whisper("")
 
 

@@ -72,9 +72,9 @@ def test_wrong_paths_are_told(tmp_path: Path) -> None:
     source.touch()
     with pytest.raises(SettingsError, match=r"IN: got '.*model\.onnx', takes a file that ends in \.pt"):
         convert(tmp_path / "model.onnx", tmp_path / "out.safetensors")
-    with pytest.raises(SettingsError, match="OUT.*that is not there yet"):
+    with pytest.raises(SettingsError, match=r"OUT.*that is not there yet"):
         convert(source, there)
-    with pytest.raises(SettingsError, match="OUT.*a folder that is there"):
+    with pytest.raises(SettingsError, match=r"OUT.*a folder that is there"):
         convert(source, tmp_path / "no" / "out.safetensors")
     assert main(["model", "convert", str(source), str(there)]) == 2
 
