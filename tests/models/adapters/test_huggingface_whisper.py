@@ -14,6 +14,9 @@ from syncline.errors import SettingsError
 from tests.models.adapters.conftest import wav
 from tests.support.tiny_whisper import LANGUAGES, write_tiny_whisper
 
+# transformers lets numpy look at torch's tensors where it aligns words.
+pytestmark = pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning")
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> HuggingFaceWhisper:
