@@ -11,9 +11,9 @@ from pathlib import Path
 
 from models.adapters.folders import open_folder
 from models.adapters.manifest import read_kind
-from models.adapters.own_class import is_own_class, open_own_class
 from models.interface import Model
 from models.null import NullModel
+from models.own import find_class
 from syncline.errors import MissingExtraError, SettingsError
 
 SHIPPED_DIR = Path(__file__).parent
@@ -46,8 +46,8 @@ def load(name: str) -> Model:
     """Open a model. Raises SettingsError where there is none or its files are broken."""
     if name == "null":
         return NullModel()
-    if is_own_class(name) and not Path(name).exists():
-        return open_own_class(name)
+    if ":" in name and not Path(name).exists():
+        return _open_class(name)
     folder = find_folder(name)
     if read_kind(folder):
         return open_folder(folder)
@@ -56,3 +56,10 @@ def load(name: str) -> Model:
     except ImportError as error:
         raise MissingExtraError(f"model {name} ({error.name})", "service") from error
     return ReferenceModel(folder)
+
+
+def _open_class(name: str) -> Model:
+    try:
+        return find_class("model", name, Model)()
+    except TypeError as error:  # a method that `Model` wants is missing, or the class wants arguments
+        raise SettingsError("model", name, f"a class that can be made without arguments ({error})") from error

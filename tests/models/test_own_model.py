@@ -53,9 +53,9 @@ async def test_the_model_of_the_page_answers_through_a_runner(written: Path) -> 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("{file}:Nobody", "of a class that is a models.interface.Model"),
-        ("{file}:Member", "of a class that is a models.interface.Model"),
-        ("gone.py:Mine", "there is no gone.py"),
+        ("{file}:Nobody", "a class that derives from models.interface.Model"),
+        ("{file}:Member", "a class that derives from models.interface.Model"),
+        ("gone.py:Mine", "a Python file that is there"),
         ("no.such.module:Mine", "No module named"),
         ("models.interface:Model", "a class that can be made without arguments"),
     ],

@@ -14,8 +14,8 @@ from models.adapters import convert as convert_module
 from models.adapters.convert import convert
 from models.adapters.digests import file_digest
 from models.adapters.unpickle import state_dict
-from syncline.cli import main
 from syncline.errors import SettingsError
+from tests.support.command_line import run_command
 
 
 class Hostile:
@@ -28,17 +28,17 @@ class Hostile:
         return os.mkdir, (str(self._path),)
 
 
-def test_tensors_come_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tensors_come_through(tmp_path: Path) -> None:
     """A checkpoint's state dict becomes safetensors with the same values, and the command says the digest."""
     shared = torch.arange(6.0).reshape(2, 3)
     source, target = tmp_path / "model.pth", tmp_path / "model.safetensors"
     torch.save({"state_dict": {"a": shared, "b": shared.t(), "n": torch.tensor(3)}, "epoch": 4}, source)
-    assert main(["model", "convert", str(source), str(target)]) == 0
+    ran = run_command("model", "convert", str(source), str(target))
+    assert (ran.code, ran.err) == (0, "")
     tensors = load_file(target)
     torch.testing.assert_close(tensors, {"a": shared, "b": shared.t().contiguous(), "n": torch.tensor(3)})
-    said = capsys.readouterr().out
-    assert "3 tensors" in said
-    assert file_digest(target) in said
+    assert "3 tensors" in ran.out
+    assert file_digest(target) in ran.out
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["model.pth", "model.safetensors"]
 
 
@@ -76,7 +76,9 @@ def test_wrong_paths_are_told(tmp_path: Path) -> None:
         convert(source, there)
     with pytest.raises(SettingsError, match=r"OUT.*a folder that is there"):
         convert(source, tmp_path / "no" / "out.safetensors")
-    assert main(["model", "convert", str(source), str(there)]) == 2
+    ran = run_command("model", "convert", str(source), str(there))
+    assert ran.code == 2
+    assert "OUT: got" in ran.err
 
 
 def test_a_pickle_that_does_not_fit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,9 @@ import pytest
 from models.adapters import memory, places, whisper_decoder
 from models.adapters import whisper as whisper_module
 from models.adapters.pieces import MAX_PIECE_MS
+from models.adapters.transcripts import Heard
 from models.adapters.whisper import WhisperConverter, open_whisper
+from models.adapters.whisper_decoder import Sound
 from models.converters import open_converter, parse_spec
 from models.interface import Prepared, Speech, Text
 from syncline.errors import MediaError, SettingsError
@@ -203,3 +205,22 @@ def test_a_model_that_does_not_fit_says_what_it_needs(monkeypatch: pytest.Monkey
     monkeypatch.setattr(memory, "free_bytes", lambda _: 100 * 2**20)
     with pytest.raises(SettingsError, match=r"needs about 0\.\d GiB of memory, 0\.1 GiB are free"):
         open_whisper("")
+
+
+def test_the_longest_piece_says_the_language_of_its_clip(
+    whisper: WhisperConverter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clip's longest piece is heard first, its language holds for the others; a given one is never detected."""
+    asked: list[list[tuple[int, str | None]]] = []
+
+    def answer(sounds: Any, window: int, no_repeat: int = 0) -> Any:
+        asked.append([(sound.n_ms, sound.language) for sound in sounds])
+        return [(Heard(f"{sound.n_ms}", -0.1, 1, sound.language or "de"), False) for sound in sounds]
+
+    monkeypatch.setattr(whisper._decoder, "decode", answer)
+    features = np.zeros((80, 100), np.float32)
+    open_clip = [Sound(0, 700, features), Sound(1_000, 900, features), Sound(2_000, 800, features)]
+    given = [Sound(0, 600, features, "zh")]
+    first, second = whisper.run([Prepared(open_clip), Prepared(given)])
+    assert asked == [[(600, "zh"), (900, None)], [(700, "de"), (800, "de")]]
+    assert (first.text, first.language, second.language) == ("700 900 800", "de", "zh")
