@@ -58,7 +58,7 @@ class WhisperConverter(Converter):
             Sound(piece.start_ms, len(piece.samples) // 16, self._decoder.features(piece.samples), code)
             for piece in speech_pieces(load_mono(data, content_type, AUDIO))
         ]
-        cost = sum(_window([sound]) * 10 for sound in sounds)
+        cost = sum(self._window([sound]) * 10 for sound in sounds)
         return Prepared(sounds, max(1, cost), sum(sound.features.nbytes for sound in sounds))
 
     def run(self, items: Sequence[Prepared]) -> list[Text]:
@@ -91,13 +91,20 @@ class WhisperConverter(Converter):
         again: list[_Job] = []
         for batch in _batches(jobs):
             sounds = [job.sound for job in batch]
-            for job, (one, ran) in zip(batch, self._decoder.decode(sounds, _window(sounds)), strict=True):
+            for job, (one, ran) in zip(batch, self._decoder.decode(sounds, self._window(sounds)), strict=True):
                 heard[job.item, job.place] = one
                 if ran:
                     again.append(job)
         for batch in _batches(again):
             decoded = self._decoder.decode([job.sound for job in batch], FULL_WINDOW, _NO_REPEAT)
             heard.update({(job.item, job.place): one for job, (one, _) in zip(batch, decoded, strict=True)})
+
+    def _window(self, sounds: Sequence[Sound]) -> int:
+        """Frames: the full window where a language is to be detected, which short ones make too sure of itself."""
+        if self._decoder.is_multilingual and not all(sound.language for sound in sounds):
+            return FULL_WINDOW
+        longest = max(sound.features.shape[1] for sound in sounds)
+        return min(FULL_WINDOW, max(SHORT_WINDOW, (longest + MARGIN) // 2 * 2))
 
 
 def open_whisper(where: str) -> WhisperConverter:
@@ -135,11 +142,6 @@ def _open(folder: Path, name: str, n_threads: int, device: str) -> WhisperModel:
         )
     except Exception as error:  # CTranslate2 and tokenizers have errors of their own
         raise SettingsError(SETTING, str(folder), f"a Whisper of CTranslate2 ({error})") from error
-
-
-def _window(sounds: Sequence[Sound]) -> int:
-    longest = max(sound.features.shape[1] for sound in sounds)
-    return min(FULL_WINDOW, max(SHORT_WINDOW, (longest + MARGIN) // 2 * 2))
 
 
 def _batches(jobs: Sequence[_Job]) -> list[list[_Job]]:
