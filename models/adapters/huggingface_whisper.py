@@ -134,6 +134,7 @@ class HuggingFaceWhisper(Converter):
     ) -> Heard:
         end, special = self._network.generation_config.eos_token_id, set(self._tokenizer.all_special_ids)
         n_tokens = ids.index(end) + 1 if end in ids else len(ids)
+        n_tokens = min(n_tokens, max_tokens(sound.n_ms))  # a neighbour in the batch may have been given more
         logprob = sum(logprobs[:n_tokens]) / max(1, n_tokens)
         kept = [i for i in range(n_tokens) if ids[i] not in special]
         text = self._tokenizer.decode([ids[i] for i in kept]).strip()

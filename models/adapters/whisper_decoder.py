@@ -69,8 +69,10 @@ class Decoder:
             return_scores=True,
             return_no_speech_prob=True,
         )
-        heard = [self._heard(*row) for row in zip(results, languages, strict=True)]
-        words = self._words(encoded, sounds, languages, [result.sequences_ids[0] for result in results])
+        # A neighbour in the batch may have been given more tokens: what comes out is the same as alone.
+        ids = [result.sequences_ids[0][: max_tokens(sound.n_ms)] for result, sound in zip(results, sounds, strict=True)]
+        heard = [self._heard(*row) for row in zip(results, ids, languages, strict=True)]
+        words = self._words(encoded, sounds, languages, ids)
         runaway = [
             len(result.sequences_ids[0]) >= max_tokens(sound.n_ms) or repeats_itself(one.text)
             for result, sound, one in zip(results, sounds, heard, strict=True)
@@ -101,9 +103,9 @@ class Decoder:
             )
         return self._tokenizers[language]
 
-    def _heard(self, result: Any, language: str) -> Heard:
-        ids = result.sequences_ids[0]
-        logprob = result.scores[0] * len(ids) / (len(ids) + 1)  # the end of the text is a token, too
+    def _heard(self, result: Any, ids: list[int], language: str) -> Heard:
+        n_said = len(result.sequences_ids[0])
+        logprob = result.scores[0] * n_said / (n_said + 1)  # the end of the text is a token, too
         text = "" if is_silence(result.no_speech_prob, logprob) else self._tokenizer(language).decode(ids).strip()
         return Heard(text, logprob, len(ids), language)
 

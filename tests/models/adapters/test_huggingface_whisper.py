@@ -43,9 +43,7 @@ def test_clips_are_answered_in_order_and_alike_in_a_batch(tiny: HuggingFaceWhisp
     assert together[1] == Text("", 0.0)
     for item, text in zip(items, together, strict=True):
         (alone,) = tiny.run([item])
-        assert (text.text, text.language, [w[:3] for w in text.words]) == (
-            alone.text, alone.language, [w[:3] for w in alone.words]
-        )  # fmt: skip
+        assert (text.text, text.language) == (alone.text, alone.language)
         assert text.score == pytest.approx(alone.score, abs=1e-4)
 
 
