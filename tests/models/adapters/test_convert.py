@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from pathlib import Path
 
 import pytest
@@ -45,8 +44,8 @@ def test_tensors_come_through(tmp_path: Path) -> None:
 def test_a_program_in_a_pickle_is_not_run(tmp_path: Path) -> None:
     """A pickle that would make a folder makes none, and nothing is written."""
     source = tmp_path / "model.pt"
-    source.write_bytes(pickle.dumps({"weight": Hostile(tmp_path / "made")}))
-    with pytest.raises(SettingsError, match="takes a torch pickle with a state dict of tensors alone"):
+    torch.save({"weight": Hostile(tmp_path / "made")}, source)
+    with pytest.raises(SettingsError, match=r"a state dict of tensors alone \(it names \w+\.mkdir, which is no tensor"):
         convert(source, tmp_path / "out.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
 
@@ -66,6 +65,10 @@ def test_only_a_state_dict_is_taken() -> None:
 
 def test_wrong_paths_are_told(tmp_path: Path) -> None:
     """What is no pickle, and what would be overwritten, are refused with exit code 2."""
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(b"no pickle")
+    with pytest.raises(SettingsError, match="it is no torch file, or broken"):
+        convert(broken, tmp_path / "out.safetensors")
     there = tmp_path / "there.safetensors"
     there.touch()
     source = tmp_path / "model.pt"
