@@ -14,7 +14,7 @@ from transformers.utils import logging
 from models.adapters.device import pick_device
 from models.adapters.manifest import AdapterManifest
 from models.adapters.memory import check_fits
-from models.adapters.places import hub_name
+from models.adapters.places import hub_name, name_and_revision
 from models.adapters.weights import float32_bytes, weight_files
 from syncline.errors import SettingsError
 
@@ -37,8 +37,13 @@ def fetch(name: str) -> Path:
     """A model of the hub, safetensors and JSON alone, in the hub's own cache. Raises SettingsError."""
     from huggingface_hub import snapshot_download
 
+    repository, revision = name_and_revision(name)
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
+        return Path(
+            snapshot_download(
+                repository, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]
+            )
+        )
     except Exception as error:  # the hub's client has a dozen of its own
         raise SettingsError("source", f"hub:{name}", f"a model of the hub that can be reached ({error})") from error
 

@@ -49,8 +49,8 @@ class HuggingFaceWhisper(Converter):
         self.name, self.version = name, file_digest(files[0])[:12]
         opened = open_network(WhisperForConditionalGeneration, folder, name, attn_implementation="eager")
         self._network, self._device = opened.network, opened.device
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._extract: Any = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)  # nosec B615  (a folder)
+        self._extract: Any = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)  # nosec B615
         said = self._network.generation_config
         self._languages = {token.strip("<|>"): i for token, i in (getattr(said, "lang_to_id", None) or {}).items()}
 
@@ -90,7 +90,7 @@ class HuggingFaceWhisper(Converter):
         if timed := bool(getattr(self._network.generation_config, "alignment_heads", None)):
             n_frames = [min(features.shape[2], sound.n_ms // 10 + 1) for sound in sounds]
             mask = torch.arange(features.shape[2])[None] < torch.tensor(n_frames)[:, None]
-            options |= {"return_token_timestamps": True, "attention_mask": mask.long().to(self._device)}
+            options |= {"return_token_timestamps": timed, "attention_mask": mask.long().to(self._device)}
         most = max(max_tokens(sound.n_ms) for sound in sounds)
         room = int(self._network.config.max_target_positions) - 8
         said = self._network.generate(features, max_new_tokens=min(most, room), num_beams=1, do_sample=False, **options)

@@ -29,6 +29,12 @@ def hub_name(where: str) -> str | None:
     return name
 
 
+def name_and_revision(name: str) -> tuple[str, str | None]:
+    """`OWNER/NAME@REVISION` in two; a commit as revision pins what is fetched."""
+    owner_and_name, _, revision = name.partition("@")
+    return owner_and_name, revision or None
+
+
 def existing_folder(setting: str, where: str, holds: str) -> Path:
     """The folder `where`, which must have the file `holds`. Raises SettingsError."""
     folder = Path(where)

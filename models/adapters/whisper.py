@@ -14,7 +14,7 @@ from faster_whisper.utils import download_model
 from models.adapters.digests import check_folder, file_digest
 from models.adapters.memory import check_fits
 from models.adapters.pieces import speech_pieces
-from models.adapters.places import existing_folder, hub_name, package_folder
+from models.adapters.places import existing_folder, hub_name, name_and_revision, package_folder
 from models.adapters.transcripts import SILENT, Heard, language_code, one_transcript
 from models.adapters.whisper_decoder import FULL_WINDOW, MARGIN, SHORT_WINDOW, Decoder, Sound
 from models.interface import Converter, Prepared, Text
@@ -125,8 +125,9 @@ def open_whisper(where: str) -> WhisperConverter:
 
 
 def _download(name: str) -> Path:
+    repository, revision = name_and_revision(name)
     try:
-        return Path(download_model(name))
+        return Path(download_model(repository, revision=revision))
     except Exception as error:  # the hub's client has a dozen of its own
         raise SettingsError(SETTING, f"hub:{name}", f"a Whisper of the hub that can be reached ({error})") from error
 

@@ -180,12 +180,12 @@ def test_a_wrong_folder_is_named(tmp_path: Path) -> None:
 def test_the_hub_is_asked_only_where_its_name_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """`hub:` goes to the hub's client; a hub that cannot be reached is an error of the setting."""
 
-    def unreachable(name: str) -> str:
-        raise OSError(f"no way to {name}")
+    def unreachable(name: str, revision: str | None) -> str:
+        raise OSError(f"no way to {name} at {revision}")
 
     monkeypatch.setattr(whisper_module, "download_model", unreachable)
-    with pytest.raises(SettingsError, match=r"'hub:tiny', takes a Whisper of the hub .* \(no way to tiny"):
-        open_whisper("hub:tiny")
+    with pytest.raises(SettingsError, match=r"'hub:tiny@1a2b', takes a Whisper of the hub .* \(no way to tiny at 1a2b"):
+        open_whisper("hub:tiny@1a2b")
     with pytest.raises(SettingsError, match="a folder with"):
         open_whisper("tiny")
 
