@@ -12,10 +12,11 @@ STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit format test-kafka guarantees fuzz corpus evaluate train-all bench bench-faust bench-index soak lock
+.PHONY: help setup demo test check audit format test-kafka test-tensorflow guarantees fuzz corpus evaluate train-all bench \
+	bench-faust bench-index soak lock
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with everything in it (once; again when the lock changes)
 
@@ -31,6 +32,9 @@ test: setup ## Run all tests that need neither Java nor Docker, in random order
 
 test-kafka: setup ## Run the Kafka tests on an Apache Kafka, as `test` does on Tansu (JDK 17, Maven; fetches 54 MB once)
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m kafka --apache-kafka --no-tansu
+
+test-tensorflow: setup ## Take a small Keras model through tf2onnx and the ONNX adapter (fetches TensorFlow, 0.3 GB, once)
+	@sh deploy/test_tensorflow.sh $(VENV)
 
 check: setup ## Look for mistakes: ruff, its format, pyright, bandit (changes nothing)
 	@$(BIN)/ruff check .

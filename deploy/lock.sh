@@ -16,3 +16,6 @@ lock() {
 }
 lock requirements/service.txt --extra cli --extra broker --extra service
 lock requirements/dev.txt --all-extras --group dev --constraint requirements/service.txt
+# What `make test-tensorflow` needs: in an environment of its own, for TensorFlow holds numpy and protobuf back.
+uv pip compile requirements/tensorflow.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+    --no-emit-find-links --no-header --quiet --output-file requirements/tensorflow.txt

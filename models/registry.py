@@ -1,12 +1,19 @@
-"""Finds a model by name: `null`, a folder in `models/` that holds a trained one, or the path of such a folder."""
+"""Finds a model by name: `null`, a folder in `models/` that holds a trained one, the path of a folder, a class.
+
+A folder's `model.json` says its kind: one of `models/adapters/folders.py`, none for what `syncline model train` wrote.
+`FILE.py:CLASS` and `MODULE:CLASS` are classes of one's own (docs/models.md).
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from models.adapters.folders import open_folder
+from models.adapters.manifest import read_kind
 from models.interface import Model
 from models.null import NullModel
+from models.own import find_class
 from syncline.errors import MissingExtraError, SettingsError
 
 SHIPPED_DIR = Path(__file__).parent
@@ -32,16 +39,27 @@ def find_folder(name: str) -> Path:
     for folder in (SHIPPED_DIR / name, Path(name)):
         if name and (folder / MANIFEST).is_file():
             return folder
-    raise SettingsError("model", name, f"{', '.join(names())}, or a folder with {MANIFEST}")
+    raise SettingsError("model", name, f"{', '.join(names())}, a folder with {MANIFEST}, or FILE.py:CLASS")
 
 
 def load(name: str) -> Model:
     """Open a model. Raises SettingsError where there is none or its files are broken."""
     if name == "null":
         return NullModel()
+    if ":" in name and not Path(name).exists():
+        return _open_class(name)
     folder = find_folder(name)
+    if read_kind(folder):
+        return open_folder(folder)
     try:
         from models.reference.model import ReferenceModel
     except ImportError as error:
         raise MissingExtraError(f"model {name} ({error.name})", "service") from error
     return ReferenceModel(folder)
+
+
+def _open_class(name: str) -> Model:
+    try:
+        return find_class("model", name, Model)()
+    except TypeError as error:  # a method that `Model` wants is missing, or the class wants arguments
+        raise SettingsError("model", name, f"a class that can be made without arguments ({error})") from error

@@ -22,7 +22,7 @@ def test_null_looks_at_nothing() -> None:
 
 def test_unknown_name_says_what_there_is() -> None:
     """An unknown name is a settings error that lists the names."""
-    with pytest.raises(SettingsError, match=r"'nobody', takes null, reference, or a folder"):
+    with pytest.raises(SettingsError, match=r"'nobody', takes null, reference, a folder with"):
         registry.load("nobody")
 
 

@@ -1,0 +1,66 @@
+"""What recognisers have in common: languages, runaway texts, and one transcript from the pieces of a clip."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from models.interface import Text, TimedWord
+
+SILENT = Text("", 0.0)
+MAX_TOKENS_PER_S = 10
+"""Fast speech has about 7 tokens a second; a text with more of them was not heard, it runs in a circle."""
+MAX_COMPRESSION = 2.4
+"""Whisper's own limit: a text that zlib makes so much smaller repeats itself (arXiv 2212.04356, section 4.5)."""
+NO_SPEECH, MIN_LOGPROB = 0.6, -1.0
+"""A piece is silence if both say so: the probability of no speech, and the mean log-probability of the text (ibid.)."""
+_OTHER_CODES = {"nb": "no", "jv": "jw", "iw": "he", "cmn": "zh"}
+_UNSPACED = {"zh", "ja", "th", "lo", "my", "yue"}
+
+
+class Heard(NamedTuple):
+    """What one piece says. logprob: mean log-probability of a token. words: times from the start of the clip."""
+
+    text: str
+    logprob: float
+    n_tokens: int
+    language: str
+    words: tuple[TimedWord, ...] = ()
+
+
+def language_code(language: str | None, known: Collection[str]) -> str | None:
+    """Whisper's code for a BCP 47 tag (`en-GB` is `en`); None where it is not given or not known, to be detected."""
+    code = (language or "").lower().replace("_", "-").split("-")[0]
+    code = _OTHER_CODES.get(code, code)
+    return code if code in known else None
+
+
+def max_tokens(n_ms: int) -> int:
+    """How many tokens a piece of `n_ms` may have."""
+    return 12 + n_ms * MAX_TOKENS_PER_S // 1_000
+
+
+def repeats_itself(text: str) -> bool:
+    """Whether a text compresses better than any that people say."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data)) > MAX_COMPRESSION
+
+
+def is_silence(no_speech: float, logprob: float) -> bool:
+    """Whether a recogniser doubts both that somebody speaks and what it heard."""
+    return no_speech > NO_SPEECH and logprob < MIN_LOGPROB
+
+
+def one_transcript(pieces: Sequence[Heard]) -> Text:
+    """The pieces of a clip, in order, as one text; its score is exp of the mean log-probability of all tokens."""
+    said = [piece for piece in pieces if piece.text.strip()]
+    if not said:
+        return SILENT
+    n_tokens = sum(piece.n_tokens for piece in said)
+    logprob = sum(piece.logprob * piece.n_tokens for piece in said) / max(1, n_tokens)
+    language = max(said, key=lambda piece: piece.n_tokens).language
+    text = ("" if language in _UNSPACED else " ").join(piece.text.strip() for piece in said)
+    words = tuple(word for piece in said for word in piece.words)
+    return Text(text, min(1.0, math.exp(logprob)), language, words)
