@@ -13,10 +13,14 @@ SHIPPED_DIR = Path(__file__).parent
 MANIFEST = "model.json"
 """A folder with this file is a trained model."""
 
+FUSION = "fusion"
+"""The kind of model that answers sets."""
+
 
 def names() -> list[str]:
-    """The models that come with the repository."""
-    return ["null", *sorted(path.parent.name for path in SHIPPED_DIR.glob(f"*/{MANIFEST}"))]
+    """The models that come with the repository and fuse sets; converters have a registry of their own."""
+    folders = sorted(path.parent for path in SHIPPED_DIR.glob(f"*/{MANIFEST}"))
+    return ["null", *(folder.name for folder in folders if _kind(folder) == FUSION)]
 
 
 def describe(name: str) -> str:
@@ -25,6 +29,14 @@ def describe(name: str) -> str:
         return "no decoding, no model: only the join"
     manifest = json.loads((SHIPPED_DIR / name / MANIFEST).read_text())
     return f"version {manifest['version']}, {len(manifest['labels'])} labels"
+
+
+def _kind(folder: Path) -> str:
+    """What a trained model is for: `fusion` where its manifest does not say, or is broken, which opening it says."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_text()).get("kind", FUSION))
+    except (OSError, ValueError, AttributeError):
+        return FUSION
 
 
 def find_folder(name: str) -> Path:
@@ -40,6 +52,8 @@ def load(name: str) -> Model:
     if name == "null":
         return NullModel()
     folder = find_folder(name)
+    if (kind := _kind(folder)) != FUSION:
+        raise SettingsError("model", name, f"a model that fuses sets: this one is of kind {kind}, for --convert")
     try:
         from models.reference.model import ReferenceModel
     except ImportError as error:

@@ -67,3 +67,20 @@ def voices(split: str) -> dict[str, str]:
 @cache
 def _families(file_name: str) -> dict[str, dict[str, str]]:
     return msgspec.json.decode((PROTOCOL_DIR / file_name).read_bytes(), type=dict[str, dict[str, str]])
+
+
+class Sentences(msgspec.Struct, frozen=True):
+    """What speech synthesis is tested on, drawn once by `seed` and never trained on.
+
+    text: from the State of the Union addresses. unpredictable: grammar without sense.
+    """
+
+    seed: int
+    text: list[str]
+    unpredictable: list[str]
+
+
+@cache
+def sentences() -> Sentences:
+    """The test sentences of speech synthesis."""
+    return msgspec.json.decode((PROTOCOL_DIR / "sentences.json").read_bytes(), type=Sentences)

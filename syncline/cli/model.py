@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -17,24 +18,25 @@ Corpus = Annotated[Path, typer.Option(help="Folder of the corpus, as `make corpu
 
 @app.command()
 def train(
-    name: Annotated[str, typer.Argument(help="What the model calls itself in results.")] = "reference",
+    name: Annotated[
+        str, typer.Argument(help="synthesis is the voice; any other name a model that fuses, called so in results.")
+    ] = "reference",
     seed: Annotated[int, typer.Option(help="Draws weights, batches and changes of media.")] = 1,
-    minutes: Annotated[float, typer.Option(help="Wall time, on 2 cores.")] = 28.0,
+    minutes: Annotated[float | None, typer.Option(help="Wall time, on 2 cores. Default: 28; of synthesis 48.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write. Default: runs/NAME.")] = None,
     corpus: Corpus = Path("corpus"),
     steps: Annotated[
-        str, typer.Option(help="IMAGE,TEXT,AUDIO,FUSION steps instead of the clock: repeats to the bit.")
+        str,
+        typer.Option(
+            help="Steps instead of the clock: repeats to the bit. IMAGE,TEXT,AUDIO,FUSION; of synthesis SPELLING,VOICE."
+        ),
     ] = "",
 ) -> None:
-    """Train a model of the reference kind; progress on stderr and in OUT/train.log."""
-    from models import protocol
-    from models.training.settings import TrainSettings, parse_steps
-    from models.training.trainer import train as run
-
+    """Train a model; progress on stderr and in OUT/train.log."""
     folder = out or Path("runs") / name
-    settings = TrainSettings(seed=seed, minutes=minutes, steps=parse_steps(steps) if steps else None)
-    run(name, folder, corpus, protocol.concepts(), protocol.texts(), settings)
-    typer.echo(f"written: {folder}; next: syncline model evaluate {folder}")
+    trainer = TRAINERS.get(name, _train_fusion)
+    then = trainer(name, folder, corpus, seed, minutes, steps)
+    typer.echo(f"written: {folder}; next: {then}")
 
 
 @app.command()
@@ -63,6 +65,33 @@ def evaluate(
     if out is not None:
         out.write_bytes(data + b"\n")
     typer.echo(data.decode() if as_json else evaluation.as_text(report))
+
+
+def _train_fusion(name: str, folder: Path, corpus: Path, seed: int, minutes: float | None, steps: str) -> str:
+    from models import protocol
+    from models.training.settings import TrainSettings, parse_steps
+    from models.training.trainer import train as run
+
+    settings = TrainSettings(
+        seed=seed, minutes=28.0 if minutes is None else minutes, steps=parse_steps(steps) if steps else None
+    )
+    run(name, folder, corpus, protocol.concepts(), protocol.texts(), settings)
+    return f"syncline model evaluate {folder}"
+
+
+def _train_synthesis(name: str, folder: Path, corpus: Path, seed: int, minutes: float | None, steps: str) -> str:
+    from models.synthesis_training.settings import SynthesisSettings, parse_steps
+    from models.synthesis_training.trainer import train_synthesis
+
+    settings = SynthesisSettings(
+        seed=seed, minutes=48.0 if minutes is None else minutes, steps=parse_steps(steps) if steps else None
+    )
+    train_synthesis(name, folder, corpus, settings)
+    return f"python -m models.synthesis_training evaluate --model {folder}"
+
+
+TRAINERS: dict[str, Callable[[str, Path, Path, int, float | None, str], str]] = {"synthesis": _train_synthesis}
+"""Name -> what trains it (name, folder, corpus, seed, minutes, steps) and says what to do next; others fuse."""
 
 
 @app.command("list")
