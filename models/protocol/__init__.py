@@ -70,17 +70,20 @@ def _families(file_name: str) -> dict[str, dict[str, str]]:
 
 
 class Sentences(msgspec.Struct, frozen=True):
-    """What speech synthesis is tested on, drawn once by `seed` and never trained on.
+    """What speech synthesis is trained, chosen and tested on, drawn once by `seed`.
 
-    text: from the State of the Union addresses. unpredictable: grammar without sense.
+    train, validation: examples of use in WordNet; text: from State of the Union addresses; unpredictable: grammar
+    without sense. No sentence of the first two shares five words in a row with one of the others.
     """
 
     seed: int
+    train: list[str]
+    validation: list[str]
     text: list[str]
     unpredictable: list[str]
 
 
 @cache
 def sentences() -> Sentences:
-    """The test sentences of speech synthesis."""
+    """The sentences of speech synthesis."""
     return msgspec.json.decode((PROTOCOL_DIR / "sentences.json").read_bytes(), type=Sentences)

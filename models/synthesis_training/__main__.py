@@ -27,8 +27,8 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models.synthesis_training", description="Teach the voice.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    build = commands.add_parser("corpus", help="speak the sentences (npm, flite; 120 MB, 2 minutes)")
-    build.add_argument("--draw-tests", action="store_true", help="draw the committed test sentences anew")
+    build = commands.add_parser("corpus", help="speak the sentences (flite; 120 MB, 2 minutes)")
+    build.add_argument("--sentences", action="store_true", help="draw the committed sentences anew (npm)")
     build.set_defaults(run=_corpus)
     evaluate = commands.add_parser("evaluate", help="let a recogniser listen; print the table and the bars")
     evaluate.add_argument("--split", choices=corpus.SPLITS[1:], help="one set of sentences (default: both of the test)")
@@ -45,8 +45,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _corpus(arguments: argparse.Namespace) -> int:
-    if arguments.draw_tests:
-        corpus.write_tests(arguments.corpus)
+    if arguments.sentences:
+        corpus.write_sentences(arguments.corpus)
     else:
         sys.stderr.write(f"corpus of speech: {corpus.build(arguments.corpus)}\n")
     return 0

@@ -47,23 +47,22 @@ class Split(msgspec.Struct, frozen=True):
 
 
 def build(corpus_dir: Path) -> Path:
-    """Fetch, draw and speak what is not there yet; returns the folder. Raises SettingsError for what is missing."""
+    """Speak what is not there yet; returns the folder. Raises SettingsError where flite is missing."""
     folder = corpus_dir / FOLDER
     missing = [split for split in SPLITS if not (folder / f"{split}.json").exists()]
     if missing:
         check_teacher()
         folder.mkdir(parents=True, exist_ok=True)
-        tests = sentences()
-        train, validation = sources.learned(folder, [*tests.text, *tests.unpredictable], SEED)
-        drawn = dict(zip(SPLITS, (train, validation, tests.text, tests.unpredictable), strict=True))
         for split in missing:
-            _speak(folder, split, drawn[split])
+            _speak(folder, split, getattr(sentences(), split))
     return folder
 
 
-def write_tests(corpus_dir: Path) -> None:
-    """Draw the committed test sentences anew. The model must be trained anew then."""
-    drawn = Sentences(SEED, sources.addresses(corpus_dir / FOLDER, SEED), sources.unpredictable(SEED))
+def write_sentences(corpus_dir: Path) -> None:
+    """Draw the committed sentences anew, of npm packages. The model must be trained anew then."""
+    folder = corpus_dir / FOLDER
+    tests = sources.addresses(folder, SEED), sources.unpredictable(SEED)
+    drawn = Sentences(SEED, *sources.learned(folder, [*tests[0], *tests[1]], SEED), *tests)
     data = msgspec.json.format(msgspec.json.encode(drawn), indent=1)
     (PROTOCOL_DIR / "sentences.json").write_bytes(data + b"\n")
 

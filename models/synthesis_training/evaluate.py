@@ -61,9 +61,9 @@ class Report(msgspec.Struct, frozen=True):
 def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> Report:
     """Let the five say the sentences of `splits`, and the recogniser write them down. Raises SettingsError."""
     manifest = read_manifest(folder)
-    voice, judge = open_voice(folder, manifest), Recogniser()
+    voice, said = open_voice(folder, manifest), corpus.build(corpus_dir)
+    judge = Recogniser(said / "heard")
     torch.set_num_threads(1)
-    said = corpus.build(corpus_dir)
     scores = [score for split in splits for score in _score_split(split, corpus.read(said, split), voice, judge)]
     _, unseen = split_unseen(read_source())
     factor = real_time_factor(speakers(voice)[STUDENT], corpus.read(said, "validation"))
