@@ -55,3 +55,10 @@ SHORT_WORDS = frozenset(
      "SO", "TO", "UP", "US", "WE")
 )  # fmt: skip
 """Two capitals that are a word; all others are said letter by letter."""
+
+SPELLED = frozenset(
+    ("ABC", "AFC", "AOL", "API", "ATM", "BBC", "CEO", "CFO", "CIA", "CPU", "DIY", "DNA", "ETA", "EPA", "FAQ", "FBI",
+     "FDA", "GPU", "HIV", "IBM", "ICU", "IOU", "IPO", "IRS", "ISP", "MBA", "MRI", "NBA", "NYC", "OMG", "RNA", "SOS",
+     "SUV", "UAE", "UFO", "UPS", "URL", "USA", "USB", "VIP", "YMCA")
+)  # fmt: skip
+"""Capitals with a vowel that are said letter by letter all the same; without one every word is."""

@@ -12,10 +12,11 @@ from models.synthesis.abbreviations import (
     MONTHS,
     SHORT_WORDS,
     SIGNS,
+    SPELLED,
     UNITS,
     UNMISTAKABLE,
     WORDS_TOO,
-)  # fmt: skip
+)
 from models.synthesis.amounts import (
     say_date,
     say_decade,
@@ -24,7 +25,7 @@ from models.synthesis.amounts import (
     say_number,
     say_ordinal,
     say_time,
-)  # fmt: skip
+)
 from models.synthesis.phones import PAUSE
 
 _PAUSES = frozenset(',;:.?!()[]{}"…')
@@ -105,10 +106,12 @@ def _initials(written: str) -> list[str]:
 
 
 def _is_spelled(word: str) -> bool:
-    """Whether a word is said letter by letter: one letter but `a` and `I`, two capitals, capitals without a vowel."""
+    """Whether a word is said letter by letter: one letter but `a` and `I`, and capitals that are no word."""
     if len(word) == 1:
         return word.lower() not in "ai"
-    return word.isupper() and (not re.search("[AEIOUY]", word) or (len(word) == 2 and word not in SHORT_WORDS))
+    if not word.isupper():
+        return False
+    return word in SPELLED or (word not in SHORT_WORDS if len(word) == 2 else not re.search("[AEIOUY]", word))
 
 
 def _parts(word: str) -> list[str]:
