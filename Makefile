@@ -53,8 +53,9 @@ guarantees: setup ## Let faults strike workers and judge what came of it (JDK 17
 fuzz: setup ## Fuzz decoders and codecs, SECONDS=60 each (Linux); KEEP=1 lets the corpus grow
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(KEEP),--keep)
 
-corpus: setup ## Build the corpus that the model is trained on (npm, flite, espeak-ng; 0.7 GB, 5 minutes)
+corpus: setup ## Build what the models are trained on (npm, flite, espeak-ng; 0.9 GB, 7 minutes)
 	@$(BIN)/python -m models.corpus
+	@$(BIN)/python -m models.synthesis_training corpus
 
 bench: setup ## Measure the join, alone and against Kafka Streams and Quix (JDK 17, Maven; 6 minutes)
 	@$(BIN)/python -m bench.join_pure
