@@ -52,6 +52,8 @@ def encode_letters(words: Sequence[str]) -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def guess_phones(network: SpellingNetwork, words: Sequence[str]) -> list[list[str]]:
     """The likeliest phone of each place, blanks and repeats left out. Never empty: a word is at least a vowel."""
+    if not words:
+        return []
     letters, n_letters = encode_letters(words)
     best = network(letters, n_letters).argmax(-1)
     return [

@@ -22,7 +22,7 @@ def to_phones(words: Sequence[str], lexicon: Lexicon, spelling: SpellingNetwork)
     """Words as `normalise.to_words` gives them to phones, a pause first, last and where one stands among the words."""
     known = {word: _look_up(word, lexicon) for word in dict.fromkeys(words) if word != PAUSE}
     unknown = [word for word, phones in known.items() if phones is None]
-    known |= dict(zip(unknown, guess_phones(spelling, unknown), strict=True)) if unknown else {}
+    known |= dict(zip(unknown, guess_phones(spelling, unknown), strict=True))
     said = [[PAUSE] if word == PAUSE else known[word] or [] for word in words]
     phones = [PAUSE]
     for i, word in enumerate(words):

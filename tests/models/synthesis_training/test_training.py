@@ -14,7 +14,7 @@ from models.protocol import Sentences
 from models.synthesis.converter import SynthesisConverter
 from models.synthesis.g2p import SpellingNetwork, guess_phones
 from models.synthesis.network import SpeechNetwork
-from models.synthesis_training import corpus, trainer
+from models.synthesis_training import corpus, samples, trainer
 from models.synthesis_training.__main__ import main
 from models.synthesis_training.batches import Batch, batch_of, draw
 from models.synthesis_training.lexicon import read_source, split_unseen, stem_of
@@ -54,10 +54,10 @@ def test_corpus_is_read_as_it_was_spoken(spoken: Path) -> None:
     train, test = (corpus.read(spoken / corpus.FOLDER, split) for split in ("train", "text"))
     assert len(train.spoken) == 6
     assert train.samples == []
-    for one, mel, samples in zip(test.spoken, test.log_mels, test.samples, strict=True):
+    for one, mel, sound in zip(test.spoken, test.log_mels, test.samples, strict=True):
         said = fake_say(one.sentence)
         assert (one.phones, one.n_frames, len(mel)) == (said.phones, said.n_frames, sum(said.n_frames))
-        np.testing.assert_allclose(samples, said.samples, atol=1e-4)
+        np.testing.assert_allclose(sound, said.samples, atol=1e-4)
 
 
 def test_missing_corpus_says_how_to_build_it(tmp_path: Path) -> None:
@@ -96,12 +96,12 @@ def test_network_learns(spoken: Path) -> None:
     measure_scale(network, split)
     before = spoken_error(network, split)
     task = VoiceTask(network, split, THREE)
-    optimizer = torch.optim.Adam(network.parameters(), 0.01)
-    for _ in range(30):
+    optimizer = torch.optim.Adam(network.parameters(), 0.02)
+    for _ in range(15):
         optimizer.zero_grad()
         task.loss(0).backward()
         optimizer.step()
-    assert spoken_error(network, split) < 0.8 * before
+    assert spoken_error(network, split) < 0.9 * before
     assert set(task.parts) == {"copy", "spoken", "latent", "commit", "duration"}
 
 
@@ -109,9 +109,9 @@ def test_spelling_is_learned() -> None:
     """A few words are learned by heart, and then none of their phones is wrong."""
     torch.manual_seed(1)
     network = SpellingNetwork(16, dropout=0)
-    settings = SynthesisSettings(steps=Steps(150, 1), spelling_batch=7, spelling_learning_rate=0.02, average=0.5)
+    settings = SynthesisSettings(steps=Steps(60, 1), spelling_batch=7, spelling_learning_rate=0.03, average=0.5)
     before = phone_error(network, WORDS)
-    train_spelling(WORDS | {"zebra": ["z", "iy", "b", "r", "ax"]}, network, settings)
+    train_spelling(WORDS | {"aaa": ["z"]}, network, settings)
     assert phone_error(network, WORDS) < 0.5 * before
     assert guess_phones(network, []) == []
 
@@ -172,13 +172,12 @@ def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
         SynthesisSettings(**wrong)  # pyright: ignore[reportArgumentType]
 
 
-def test_page_plays_every_speaker(spoken: Path, tmp_path: Path) -> None:
+def test_page_plays_every_speaker(spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clip of each speaker for each sentence, all of them on the page."""
-    from models.synthesis_training.samples import write_page
-
-    page = write_page(write_tiny_voice(tmp_path / "voice"), spoken, tmp_path / "docs").read_text()
+    monkeypatch.setattr(samples, "N_SENTENCES", 1)
+    page = samples.write_page(write_tiny_voice(tmp_path / "voice"), spoken, tmp_path / "docs").read_text()
     clips = sorted(path.name for path in (tmp_path / "docs" / "speech").iterdir())
-    assert len(clips) == 2 * 3 * 5
+    assert len(clips) == 2 * 1 * 5
     assert all(f'src="speech/{clip}"' in page for clip in clips)
 
 
