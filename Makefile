@@ -57,8 +57,9 @@ guarantees: setup ## Let faults strike workers and judge what came of it (JDK 17
 fuzz: setup ## Fuzz decoders and codecs, SECONDS=60 each (Linux); KEEP=1 lets the corpus grow
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(KEEP),--keep)
 
-corpus: setup ## Build the corpus that the model is trained on (npm, flite, espeak-ng; 1 GB, 7 minutes)
+corpus: setup ## Build what the models are trained on (npm, flite, espeak-ng; 2 GB, 14 minutes)
 	@$(BIN)/python -m models.corpus
+	@$(BIN)/python -m models.synthesis_training corpus
 
 evaluate: setup ## Run the protocol for the shipped model and all in runs/: tables, and JSON in runs/scores
 	@$(BIN)/python -m models.scores

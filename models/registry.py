@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.adapters.folders import open_folder
 from models.adapters.manifest import read_kind
+from models.converters import ENGINES
 from models.interface import Model
 from models.null import NullModel
 from models.own import find_class
@@ -20,10 +21,14 @@ SHIPPED_DIR = Path(__file__).parent
 MANIFEST = "model.json"
 """A folder with this file is a trained model."""
 
+CONVERTER_KINDS = tuple(ENGINES)
+"""Kinds of trained models that convert single events: they are opened by models/converters.py."""
+
 
 def names() -> list[str]:
-    """The models that come with the repository."""
-    return ["null", *sorted(path.parent.name for path in SHIPPED_DIR.glob(f"*/{MANIFEST}"))]
+    """The models that come with the repository and fuse sets; converters have a registry of their own."""
+    folders = sorted(path.parent for path in SHIPPED_DIR.glob(f"*/{MANIFEST}"))
+    return ["null", *(folder.name for folder in folders if _kind(folder) not in CONVERTER_KINDS)]
 
 
 def describe(name: str) -> str:
@@ -32,6 +37,14 @@ def describe(name: str) -> str:
         return "no decoding, no model: only the join"
     manifest = json.loads((SHIPPED_DIR / name / MANIFEST).read_text())
     return f"version {manifest['version']}, {len(manifest['labels'])} labels"
+
+
+def _kind(folder: Path) -> str:
+    """What a model is: "" where its manifest does not say, or is broken, which opening it says."""
+    try:
+        return read_kind(folder)
+    except SettingsError:
+        return ""
 
 
 def find_folder(name: str) -> Path:
@@ -49,7 +62,10 @@ def load(name: str) -> Model:
     if ":" in name and not Path(name).exists():
         return _open_class(name)
     folder = find_folder(name)
-    if read_kind(folder):
+    kind = read_kind(folder)
+    if kind in CONVERTER_KINDS:
+        raise SettingsError("model", name, f"a model that fuses sets: this one is of kind {kind}, for --convert")
+    if kind:
         return open_folder(folder)
     try:
         from models.reference.model import ReferenceModel

@@ -26,16 +26,28 @@ WORDS = "emojibase-data@17.0.0"
 
 
 def fetch_packages(packages_dir: Path) -> None:
-    """Fetch every npm package that is not in `packages_dir` yet; 29 MB in all.
+    """Fetch every npm package of the emoji corpus that is not in `packages_dir` yet; 29 MB in all.
 
     Raises SettingsError where npm is missing or refuses.
     """
+    fetch_archives(packages_dir, [*STYLES.values(), WORDS])
+
+
+def fetch_archives(packages_dir: Path, specs: list[str]) -> list[Path]:
+    """The archives of npm packages (`name@version`), fetched where they are not in `packages_dir` yet.
+
+    Raises SettingsError where npm is missing or refuses.
+    """
+    missing = [spec for spec in specs if not _archive(packages_dir, spec).exists()]
+    if missing:
+        _fetch(packages_dir, missing)
+    return [_archive(packages_dir, spec) for spec in specs]
+
+
+def _fetch(packages_dir: Path, missing: list[str]) -> None:
     if shutil.which("npm") is None:
-        raise SettingsError("PATH", "no npm", "npm, which fetches the pictures and words (Debian: npm)")
+        raise SettingsError("PATH", "no npm", "npm, which fetches what the corpora are made of (Debian: npm)")
     packages_dir.mkdir(parents=True, exist_ok=True)
-    missing = [spec for spec in (*STYLES.values(), WORDS) if not _archive(packages_dir, spec).exists()]
-    if not missing:
-        return
     command = ["npm", "pack", "--silent", *missing]
     done = subprocess.run(command, cwd=packages_dir, capture_output=True, text=True, check=False)
     if done.returncode != 0:

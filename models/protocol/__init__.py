@@ -125,3 +125,23 @@ def voices(split: str) -> dict[str, str]:
 @cache
 def _families(file_name: str) -> dict[str, dict[str, str]]:
     return msgspec.json.decode((PROTOCOL_DIR / file_name).read_bytes(), type=dict[str, dict[str, str]])
+
+
+class Sentences(msgspec.Struct, frozen=True):
+    """What speech synthesis is trained, chosen and tested on, drawn once by `seed`.
+
+    train, validation: examples of use in WordNet; text: from State of the Union addresses; unpredictable: grammar
+    without sense. No sentence of the first two shares five words in a row with one of the others.
+    """
+
+    seed: int
+    train: list[str]
+    validation: list[str]
+    text: list[str]
+    unpredictable: list[str]
+
+
+@cache
+def sentences() -> Sentences:
+    """The sentences of speech synthesis."""
+    return msgspec.json.decode((PROTOCOL_DIR / "sentences.json").read_bytes(), type=Sentences)

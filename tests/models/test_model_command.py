@@ -34,6 +34,8 @@ def test_list_names_each_model() -> None:
         (["evaluate", "--corpus", "nowhere"], "make corpus"),
         (["train", "--steps", "1,2"], "four integers"),
         (["train", "--minutes", "0"], "more than 0"),
+        (["train", "synthesis", "--steps", "1,2,3,4"], "two integers: SPELLING,VOICE"),
+        (["train", "synthesis", "--minutes", "0"], "more than 0"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: list[str], message: str) -> None:

@@ -79,3 +79,10 @@ def test_shipped_models_open() -> None:
     for name in registry.names():
         assert registry.load(name).name == name
         assert registry.describe(name)
+
+
+def test_model_of_another_kind_is_refused() -> None:
+    """A voice fuses no sets: it is not listed among those that do, and asking for it says what it is for."""
+    assert "synthesis" not in registry.names()
+    with pytest.raises(SettingsError, match="'synthesis', takes a model that fuses sets: this one is of kind speech"):
+        registry.load("synthesis")

@@ -1,0 +1,1 @@
+"""Text to speech: text to words, words to phones, phones to a mel spectrogram, that to sound."""

@@ -1,0 +1,80 @@
+"""A trained voice as a folder (`model.json`, `weights.safetensors`, `lexicon.xz`), checked when it is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from torch import nn
+
+from models.folder import MANIFEST, WEIGHTS, checked_bytes, load_weights, pack_weights, write_files
+from models.synthesis.g2p import SpellingNetwork
+from models.synthesis.lexicon import Lexicon
+from models.synthesis.network import Dimensions, SpeechNetwork
+from syncline.errors import SettingsError
+
+LEXICON = "lexicon.xz"
+KIND = "speech"
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """`model.json`: what the folder holds. sha256: file name -> digest. training: the settings of the run."""
+
+    name: str
+    version: str
+    kind: str
+    dimensions: Dimensions
+    sha256: dict[str, str] = {}
+    training: dict[str, Any] = {}
+
+
+class Voice(NamedTuple):
+    """What speaks: the words that are known, the network for those that are not, the network that speaks."""
+
+    lexicon: Lexicon
+    spelling: SpellingNetwork
+    speech: SpeechNetwork
+
+
+def new_networks(sizes: Dimensions, dropout: float = 0.0) -> nn.ModuleDict:
+    """Both networks with weights drawn by chance, under the names that they have in the file."""
+    return nn.ModuleDict({"spelling": SpellingNetwork(sizes.n_spelling), "speech": SpeechNetwork(sizes, dropout)})
+
+
+def save_voice(folder: Path, networks: nn.ModuleDict, packed_lexicon: bytes, manifest: Manifest) -> Manifest:
+    """Write the three files; returns the manifest with their digests."""
+    digests = write_files(folder, {WEIGHTS: pack_weights(networks), LEXICON: packed_lexicon})
+    manifest = msgspec.structs.replace(manifest, sha256=digests)
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read `model.json`. Raises SettingsError where it is missing, broken, or of another kind of model."""
+    path = folder / MANIFEST
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.MsgspecError) as error:
+        takes = f"a folder with a whole {MANIFEST}, as `syncline model train synthesis` writes ({error})"
+        raise SettingsError("speech", str(folder), takes) from error
+    if manifest.kind != KIND:
+        raise SettingsError("speech", f"{path} of kind {manifest.kind}", f"a model of kind {KIND}")
+    return manifest
+
+
+def open_voice(folder: Path, manifest: Manifest) -> Voice:
+    """The voice, ready to speak. Raises SettingsError where a file is not what was saved."""
+    weights, packed = (checked_bytes(folder, name, manifest) for name in (WEIGHTS, LEXICON))
+    networks = new_networks(manifest.dimensions)
+    load_weights(networks, weights, folder / WEIGHTS)
+    networks.eval()
+    return as_voice(networks, Lexicon(packed))
+
+
+def as_voice(networks: nn.ModuleDict, lexicon: Lexicon) -> Voice:
+    """What `new_networks` made, with a lexicon, as a voice."""
+    spelling, speech = networks["spelling"], networks["speech"]
+    if not isinstance(spelling, SpellingNetwork) or not isinstance(speech, SpeechNetwork):
+        raise SettingsError("networks", [*networks], "what `new_networks` makes")
+    return Voice(lexicon, spelling, speech)

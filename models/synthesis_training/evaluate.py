@@ -1,0 +1,137 @@
+"""How well a recogniser understands the voice: the table of the five speakers, with intervals, and the bars."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from models.corpus.progress import Progress
+from models.synthesis.checkpoint import Voice, open_voice, read_manifest
+from models.synthesis.mel import SAMPLE_RATE_HZ
+from models.synthesis_training import corpus
+from models.synthesis_training.lexicon import read_source, split_unseen
+from models.synthesis_training.recogniser import Recogniser
+from models.synthesis_training.speakers import STUDENT, STUDENT_OF_PHONES, TEACHER, Speaker, speakers
+from models.synthesis_training.spelling import phone_error
+from models.synthesis_training.words import word_errors
+
+N_DRAWS = 10_000
+BARS = {STUDENT: 0.90, STUDENT_OF_PHONES: 0.95}
+"""Of the teacher's score, on each set."""
+
+MAX_REAL_TIME_FACTOR = 0.2
+
+
+class Score(msgspec.Struct, frozen=True):
+    """One speaker on one set. score: max(0, 1 - word error rate); relative: to the teacher's; each with its interval.
+
+    `errors`: of each sentence, wrong words and words.
+    """
+
+    split: str
+    speaker: str
+    score: float
+    interval: tuple[float, float]
+    relative: float
+    relative_interval: tuple[float, float]
+    errors: list[tuple[int, int]]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What is on the card. real_time_factor: from text, one thread, batch of one."""
+
+    model: str
+    version: str
+    phone_error: float
+    real_time_factor: float
+    scores: list[Score]
+
+    def passes(self) -> bool:
+        """Whether all bars are reached."""
+        heard = all(s.relative >= BARS.get(s.speaker, 0) for s in self.scores if s.split in corpus.TESTS)
+        return heard and self.real_time_factor < MAX_REAL_TIME_FACTOR
+
+
+def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> Report:
+    """Let the five say the sentences of `splits`, and the recogniser write them down. Raises SettingsError."""
+    manifest = read_manifest(folder)
+    voice, said = open_voice(folder, manifest), corpus.build(corpus_dir)
+    judge = Recogniser(said / "heard")
+    torch.set_num_threads(1)
+    scores = [score for split in splits for score in _score_split(split, corpus.read(said, split), voice, judge)]
+    _, unseen = split_unseen(read_source())
+    factor = real_time_factor(speakers(voice)[STUDENT], corpus.read(said, "validation"))
+    return Report(manifest.name, manifest.version, phone_error(voice.spelling, unseen), factor, scores)
+
+
+def real_time_factor(speaker: Speaker, split: corpus.Split, n_sentences: int = 20) -> float:
+    """Seconds of CPU by seconds of speech, sentences one by one."""
+    speaker(split, 0)
+    started_s, n_samples = time.process_time(), 0
+    for i in range(min(n_sentences, len(split.spoken))):
+        n_samples += len(speaker(split, i))
+    return (time.process_time() - started_s) / (n_samples / SAMPLE_RATE_HZ)
+
+
+def bootstrap(
+    errors: Sequence[tuple[int, int]], teacher: Sequence[tuple[int, int]], seed: int = 0
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """95 % intervals of the score and of its relation to the teacher's: the same sentences are drawn for both."""
+    drawn = np.random.default_rng(seed).integers(len(errors), size=(N_DRAWS, len(errors)))
+    mine, theirs = (_scores(np.array(of, np.float64)[drawn]) for of in (errors, teacher))
+    return _interval(mine), _interval(mine / np.maximum(theirs, 1e-9))
+
+
+def as_text(report: Report) -> str:
+    """The table as it is printed."""
+    lines = [f"{report.model}, version {report.version}", ""]
+    for split in dict.fromkeys(score.split for score in report.scores):
+        lines.append(f"{split:<28} {'WER':>6} {'score':>6} {'95 %':>15} {'of teacher':>11} {'95 %':>15}  bar")
+        for s in (score for score in report.scores if score.split == split):
+            bar = BARS.get(s.speaker)
+            verdict = "" if bar is None else f"{bar:.2f} {'reached' if s.relative >= bar else 'MISSED'}"
+            low, high, rlow, rhigh = *s.interval, *s.relative_interval
+            lines.append(
+                f"{s.speaker:<28} {1 - _plain(s.errors):6.3f} {s.score:6.3f} {low:7.3f}-{high:.3f} "
+                f"{s.relative:12.3f} {rlow:8.3f}-{rhigh:.3f}  {verdict}"
+            )
+        lines.append("")
+    lines.append(f"phone error on 2,000 unseen words: {report.phone_error:.4f}")
+    lines.append(f"real-time factor, one thread: {report.real_time_factor:.3f} (bar: under {MAX_REAL_TIME_FACTOR})")
+    return "\n".join(lines)
+
+
+def _score_split(name: str, split: corpus.Split, voice: Voice, judge: Recogniser) -> list[Score]:
+    people = speakers(voice)
+    progress = Progress(f"listening, {name}", len(people) * len(split.spoken))
+    errors: dict[str, list[tuple[int, int]]] = {}
+    for who, speaker in people.items():
+        for i, spoken in enumerate(split.spoken):
+            errors.setdefault(who, []).append(word_errors(judge.write(speaker(split, i)), spoken.sentence))
+            progress.step()
+    of_teacher = max(0.0, _plain(errors[TEACHER]))
+    return [
+        Score(name, who, max(0.0, _plain(mine)), own, max(0.0, _plain(mine)) / max(of_teacher, 1e-9), relative, mine)
+        for who, mine in errors.items()
+        for own, relative in [bootstrap(mine, errors[TEACHER])]
+    ]
+
+
+def _plain(errors: Sequence[tuple[int, int]]) -> float:
+    return 1 - sum(wrong for wrong, _ in errors) / sum(n for _, n in errors)
+
+
+def _scores(drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(n_draws, n_sentences, 2) of wrong words and words to a score each draw."""
+    return np.maximum(0, 1 - drawn[..., 0].sum(1) / drawn[..., 1].sum(1))
+
+
+def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,29 @@
+"""A voice that was never trained, for tests: a lexicon of a few words, small networks drawn by seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from models.synthesis.checkpoint import KIND, Manifest, new_networks, save_voice
+from models.synthesis.lexicon import pack_lexicon
+from models.synthesis.network import Dimensions
+
+WORDS = {
+    "hello": ["hh", "ax", "l", "ow"],
+    "world": ["w", "er", "l", "d"],
+    "the": ["dh", "ax"],
+    "apple": ["ae", "p", "ax", "l"],
+    "cat": ["k", "ae", "t"],
+    "dog": ["d", "ao", "g"],
+    "fox": ["f", "aa", "k", "s"],
+}
+SIZES = Dimensions(n_state=16, n_latent=8, n_spelling=16)
+
+
+def write_tiny_voice(folder: Path) -> Path:
+    """Write the folder of an untrained voice."""
+    torch.manual_seed(3)
+    save_voice(folder, new_networks(SIZES), pack_lexicon(WORDS), Manifest("tiny", "1", KIND, SIZES))
+    return folder
