@@ -131,7 +131,7 @@ def test_without_the_service_its_commands_say_so() -> None:
         "    except ServiceMissingError as error:\n        print(error.exit_code, error)\n"
     )
     lines = run_blocked(set(), program).stdout.splitlines()
-    assert [line.split()[2] for line in lines] == ["demo", "explain", "model", "verify", "worker"]
+    assert [line.split()[2] for line in lines] == ["demo", "explain", "model", "search", "verify", "worker"]
     assert all("needs the service" in line for line in lines)
 
 

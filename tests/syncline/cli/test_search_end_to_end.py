@@ -17,22 +17,30 @@ from tests.support.command_line import run_command_beside
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
-MOMENTS = {"harbour": ["speedboat", "pizza"], "gym": ["basketball", "violin"]}
-"""Stream -> what is seen, said and written there, a moment each."""
+MOMENTS = {
+    "harbour": [("speedboat", ("text",)), ("pizza", ("text",))],
+    "gym": [("basketball", ("image",)), ("violin", ("image", "audio"))],
+    "hall": [("speedboat", ("image", "text", "audio")), ("pizza", ("image", "text", "audio"))],
+}
+"""Stream -> what is there, a moment each, and in which lanes."""
 STEP_MS = 2_000
 LIMIT_S = 240.0
 """For each step: long, because a worker and two searches load torch, on cores that others may use."""
 
 
 async def produce(broker: TestBroker, prefix: str, samples: dict[str, Sample], start_ms: int) -> None:
-    """Send picture, speech and English word of each moment."""
+    """Send what is in each moment: picture, speech, an English word."""
     async with MediaProducer(broker.address, topic_prefix=prefix) as producer:
-        for stream, labels in MOMENTS.items():
-            for number, label in enumerate(labels):
+        for stream, moments in MOMENTS.items():
+            for number, (label, lanes) in enumerate(moments):
                 sample, time_ms = samples[label], start_ms + number * STEP_MS
-                for modality, name in (("image", sample.image), ("audio", sample.audio)):
-                    await producer.send(stream, modality, (SAMPLES_DIR / name).read_bytes(), time_ms=time_ms)
-                await producer.send(stream, "text", text=sample.text_en, time_ms=time_ms, language="en")
+                media = {"image": sample.image, "audio": sample.audio}
+                for lane in lanes:
+                    if lane == "text":
+                        await producer.send(stream, "text", text=sample.text_en, time_ms=time_ms, language="en")
+                    else:
+                        data = (SAMPLES_DIR / media[lane]).read_bytes()
+                        await producer.send(stream, lane, data, time_ms=time_ms)
 
 
 async def until_fused(broker: TestBroker, prefix: str) -> None:
@@ -47,7 +55,7 @@ async def until_fused(broker: TestBroker, prefix: str) -> None:
 async def test_moments_are_found_by_words_pictures_and_sound(
     broker: TestBroker, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """The stream and the moment that show it come first, whatever it is searched by; a filter leaves others out."""
+    """The stream and the moment that hold just this come first, with a score of 1; a filter leaves others out."""
     samples = {sample.label: sample for sample in load_samples().samples}
     start_ms = int(time.time() * 1_000) - 60_000
     await make_topics(broker.address, topic_prefix)
@@ -57,24 +65,30 @@ async def test_moments_are_found_by_words_pictures_and_sound(
         await until_fused(broker, topic_prefix)
     at = ["--index", str(tmp_path)]
     ran = await run_command_beside("index", "--once", "--brokers", broker.address, "--topic-prefix", topic_prefix, *at)
-    assert (ran.code, ran.out) == (0, "4 results indexed\n"), ran.err
+    assert (ran.code, ran.out) == (0, "6 results indexed\n"), ran.err
 
     async def search(*arguments: str) -> list[dict[str, Any]]:
         ran = await run_command_beside("search", *arguments, "--json", *at)
         assert ran.code == 0, ran.err
         return [json.loads(line) for line in ran.out.splitlines()]
 
-    boat, pizza, violin = samples["speedboat"], samples["pizza"], samples["violin"]
+    boat, ball, violin, pizza = (samples[label] for label in ("speedboat", "basketball", "violin", "pizza"))
     queries: list[tuple[list[str], str, int]] = [
-        ([boat.text_en], "harbour", 0),
-        ([boat.text_zh, "--lang", "zh"], "harbour", 0),
-        (["--image", str(SAMPLES_DIR / pizza.image)], "harbour", 1),
-        (["--audio", str(SAMPLES_DIR / violin.audio)], "gym", 1),
-        (["music", "--image", str(SAMPLES_DIR / violin.image)], "gym", 1),
+        ([boat.text_en, "--lang", "en"], "harbour", 0),
+        (["--image", file(ball.image)], "gym", 0),
+        (["--image", file(violin.image), "--audio", file(violin.audio)], "gym", 1),
+        ([pizza.text_en, "--image", file(pizza.image), "--audio", file(pizza.audio)], "hall", 1),
     ]
     for arguments, stream, number in queries:
         found = await search(*arguments)
         assert (found[0]["stream"], found[0]["start_ms"]) == (stream, start_ms + number * STEP_MS), (arguments, found)
+        assert found[0]["score"] == pytest.approx(1, abs=1e-3)
         assert [hit["score"] for hit in found] == sorted((hit["score"] for hit in found), reverse=True)
-        assert {member["lane"] for member in found[0]["members"]} == {"image", "text", "audio"}
+        lanes = MOMENTS[stream][number][1]
+        assert {member["lane"] for member in found[0]["members"]} == set(lanes)
     assert {hit["stream"] for hit in await search(boat.text_en, "--stream", "gym")} == {"gym"}
+
+
+def file(name: str) -> str:
+    """The path of a sample's file."""
+    return str(SAMPLES_DIR / name)

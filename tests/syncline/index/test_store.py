@@ -92,7 +92,7 @@ def test_a_model_that_is_not_held_is_named_beside_those_that_are(index: Index) -
     index.add([entry_at("a", 1, 0)])
     with pytest.raises(SettingsError, match=r"'reference 2'.*it holds reference 1 \(1 results\)"):
         ids(index, model=ModelInfo("reference", "2"))
-    with pytest.raises(SettingsError, match="one of 2 numbers, as indexed; it gives 3"):
+    with pytest.raises(SettingsError, match="embeddings of 2 numbers, as indexed; it gives 3"):
         ids(index, pack([1.0, 0.0, 0.0]))
 
 
@@ -140,7 +140,7 @@ def test_an_index_keeps_its_name_and_its_deployment(tmp_path: Path) -> None:
     """Opened again it has the id it had; results of another prefix are refused, for ids would meet."""
     with Index.create(tmp_path, "p.") as first, Index.create(tmp_path, "p.") as second:
         assert first.id == second.id
-    with pytest.raises(SettingsError, match=r"--topic-prefix: got 'q.', takes p\."):
+    with pytest.raises(SettingsError, match=r"--topic-prefix: got 'q.', takes 'p\.'"):
         Index.create(tmp_path, "q.")
 
 
