@@ -26,7 +26,7 @@ PEOPLE: dict[str, str] = {
 
 def variant_key(label: str) -> str:
     """What a concept's person, man and woman variants have in common: two labels with one key are one unit."""
-    words = re.findall(r"\w+", label.lower())
+    words: list[str] = re.findall(r"\w+", label.lower())
     return " ".join(PEOPLE.get(word, word) for word in words)
 
 

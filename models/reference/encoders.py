@@ -67,7 +67,9 @@ class TextEncoder(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Feature of each text: mean and maximum over its characters of what the GRU says at them."""
         there = tokens > 0  # [B, n_characters]
-        near = F.relu(self.near(self.embed(tokens).transpose(1, 2))).transpose(1, 2)
+        near = (
+            F.relu(self.near(self.embed(tokens).transpose(1, 2))).transpose(1, 2).contiguous()
+        )  # dropout draws in order
         lengths = there.sum(1).clamp_min(1)
         packed = nn.utils.rnn.pack_padded_sequence(
             self.dropout(near), lengths.cpu(), batch_first=True, enforce_sorted=False

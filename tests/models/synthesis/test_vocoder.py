@@ -36,7 +36,7 @@ def test_amplitudes_have_the_mel_that_was_asked_for() -> None:
     """The bands of the amplitudes found are those of the mel."""
     mel = log_mel(hum())
     again = (bands() @ amplitudes(mel)).mT.clamp(min=FLOOR).log()
-    assert (again - mel).abs().mean() < 0.1
+    assert (again - mel).abs().mean() < 0.2
 
 
 def test_sound_has_the_mel_that_was_asked_for() -> None:
