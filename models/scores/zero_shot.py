@@ -10,11 +10,11 @@ from models.reference.model import ReferenceModel
 from models.scores.ask import Vectors, answer, embeddings, ranks
 from models.scores.media import read_pictures, read_speech, read_texts
 from models.scores.outcomes import Outcomes, write
-from models.scores.sentences import SentenceEncoder, mix_sentences
+from models.scores.sentences import Encode, mix_sentences
 
 
 def zero_shot(
-    model: ReferenceModel, encode: SentenceEncoder, corpus_dir: Path, concepts: Sequence[Concept], split: str
+    model: ReferenceModel, encode: Encode, corpus_dir: Path, concepts: Sequence[Concept], split: str
 ) -> dict[str, Outcomes]:
     """What was found: `speech` and `picture` by the model's own embedding of labels, `picture by sentences` by another.
 
