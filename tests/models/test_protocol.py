@@ -7,11 +7,11 @@ from collections import Counter
 from itertools import combinations
 
 import pytest
+
 from models.corpus.altered import alter_texts
+from models.corpus.concepts import MAX_SHARED, MIN_SHARED, draw_texts, fair_tags, fair_tags_zh, kin
 from models.corpus.held_out import N_HELD_OUT, draw_held_out, variant_key
 from models.corpus.words import N_VOICES, voices_of
-
-from models.corpus.concepts import MAX_SHARED, MIN_SHARED, draw_texts, fair_tags, fair_tags_zh, kin
 from models.protocol import SPLITS, altered_texts, concepts, conditions, held_out, styles, texts, voices, words
 
 
