@@ -8,9 +8,9 @@ started=$(date +%s)
 # A later run without TORCH (the lock changed) keeps to the build that was asked for first.
 [ -n "$torch" ] || ! [ -f "$venv/.torch" ] || torch=$(cat "$venv/.torch")
 case "$(uname -s)-$torch" in
-    Linux-cpu) size="about 0.4 GB" ;;
-    Linux-*) size="about 3.1 GB, most of it torch's CUDA libraries (TORCH=cpu: 0.4 GB)" ;;
-    *) size="about 0.3 GB" ;;
+    Linux-cpu) size="about 0.8 GB" ;;
+    Linux-*) size="about 3.5 GB, most of it torch's CUDA libraries (TORCH=cpu: 0.8 GB)" ;;
+    *) size="about 0.7 GB" ;;
 esac
 
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || {
