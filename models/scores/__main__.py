@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from models import registry
+from models.adapters.manifest import read_kind
 from models.corpus import CORPUS_DIR
 from models.protocol import SPLITS, concepts
 from models.reference.checkpoint import read_manifest
@@ -51,7 +52,7 @@ def find_models(names: Sequence[str], runs_dir: Path) -> list[Path]:
     """The folders of the named models, or of the shipped one and all in `runs_dir`, zero-shot ones too."""
     if names:
         return [registry.find_folder(name) for name in names]
-    made = sorted(path.parent for path in runs_dir.glob(f"*/{registry.MANIFEST}"))
+    made = sorted(path.parent for path in runs_dir.glob(f"*/{registry.MANIFEST}") if not read_kind(path.parent))
     return [registry.find_folder("reference"), *(path for path in made if "seed" in read_manifest(path).training)]
 
 

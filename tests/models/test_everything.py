@@ -11,13 +11,14 @@ from models.training import everything
 
 
 def test_each_seed_has_a_model_and_a_zero_shot_sibling() -> None:
-    """Three seeds, two models each, in folders of their own, and the specialists of the first."""
+    """Three seeds, two models each, in folders of their own, the specialists of the first, and the voice."""
     parts = everything.parts(Path("runs"), [1, 2, 3])
     assert [name for name, _, _ in parts] == [
-        "seed-1", "held-out-1", "seed-2", "held-out-2", "seed-3", "held-out-3", "specialists"
+        "seed-1", "held-out-1", "seed-2", "held-out-2", "seed-3", "held-out-3", "specialists",
+        "synthesis",
     ]  # fmt: skip
-    assert len({done for _, done, _ in parts}) == 7
-    assert [("--held-out" in command) for _, _, command in parts] == [False, True] * 3 + [False]
+    assert len({done for _, done, _ in parts}) == 8
+    assert [("--held-out" in command) for _, _, command in parts] == [False, True] * 3 + [False, False]
 
 
 def test_what_is_done_is_left_alone_and_what_fails_ends_it(
