@@ -90,6 +90,7 @@ class Runner(Generic[M, T, R]):
         self._batcher: Batcher[T, R] = Batcher(self._run, self._probe, self._settings.batch, self._clock)
         self._model: M | None = None
         self._answered: T | None = None
+        self._busiest_s = 0.0
 
     @property
     def model(self) -> M:
@@ -115,8 +116,10 @@ class Runner(Generic[M, T, R]):
 
     @property
     def busy_s(self) -> float:
-        """For how long the model has run since the start, the run under way included."""
-        return self.stats.runs_ms.total / 1_000 + self._thread.busy_s()
+        """For how long the model has run since the start, the run under way included; it never falls."""
+        # Between the end of a run on its thread and the loop's hearing of it, the run is in neither.
+        self._busiest_s = max(self._busiest_s, self.stats.runs_ms.total / 1_000 + self._thread.busy_s())
+        return self._busiest_s
 
     async def start(self) -> None:
         """Load the model on its thread and warm it up; raises what the model raises."""

@@ -33,14 +33,14 @@ def n_records(history: History) -> int:
 
 def findings(draft: Draft, history: History) -> set[str]:
     """What the checker says of a history."""
-    return {str(violation) for violation in check(history, draft.settings).violations}
+    return {str(violation) for violation in check(history, draft.settings, convert=draft.convert).violations}
 
 
 @pytest.mark.parametrize("name", PLANTS)
 def test_it_shows_the_violation_and_no_other(name: str) -> None:
     """The same sentence is found in it, and nothing that is not found in the whole."""
     draft, violation = planted(name)
-    part = smallest(draft.history, violation, draft.settings)
+    part = smallest(draft.history, violation, draft.settings, convert=draft.convert)
     assert str(violation) in findings(draft, part) <= findings(draft, draft.history)
     assert n_records(part) <= 8 < n_records(draft.history)
 
@@ -50,7 +50,7 @@ def test_nothing_can_be_left_out(name: str) -> None:
     """Without any one of its units the violation is not found, or another one is."""
     draft, violation = planted(name)
     whole = findings(draft, draft.history)
-    part = smallest(draft.history, violation, draft.settings)
+    part = smallest(draft.history, violation, draft.settings, convert=draft.convert)
     (partition,) = part.partitions
     for unit in units_of(partition):
         if set(unit) & set(violation.records):
@@ -64,7 +64,7 @@ def test_nothing_can_be_left_out(name: str) -> None:
 def test_it_can_be_read() -> None:
     """A line for each record, decision, result, in order; what is void says so."""
     draft, violation = planted("a_void_batch_took_effect")
-    lines = show(smallest(draft.history, violation, draft.settings))
+    lines = show(smallest(draft.history, violation, draft.settings, convert=draft.convert))
     assert [line for line in lines if not line.startswith(" ")] == ["partition 0: records", "decision log", "results"]
     assert sum("@" in line and "key s" in line for line in lines) == 3
     assert sum(", void: set" in line for line in lines) == 1

@@ -95,4 +95,4 @@ async def test_a_file_is_no_model(trained: Path, tmp_path: Path, unused_tcp_port
     (tmp_path / name).write_bytes((trained / WEIGHTS).read_bytes())
     done = await run_worker(tmp_path / name, unused_tcp_port)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith("or a folder with model.json")
+    assert done.stderr.splitlines()[-1].endswith("a folder with model.json, or FILE.py:CLASS")

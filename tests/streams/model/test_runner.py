@@ -223,3 +223,10 @@ def test_settings_are_checked() -> None:
     """A limit of 0 ms would call every batch a hanging one."""
     with pytest.raises(SettingsError, match="max_run_ms: got 0, takes an integer of at least 1"):
         RunnerSettings(max_run_ms=0)
+
+
+async def test_how_long_it_has_run_never_falls(runner: ModelRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has ended on its thread, of whose end the loop has not heard, is in neither sum."""
+    for busy_s, seen_s in ((5.0, 5.0), (0.0, 5.0), (7.0, 7.0)):
+        monkeypatch.setattr(runner._thread, "busy_s", lambda busy_s=busy_s: busy_s)
+        assert runner.busy_s == seen_s
