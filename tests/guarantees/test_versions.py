@@ -39,6 +39,7 @@ def test_the_next_version_puts_something_new_into_everything_that_may_grow() -> 
             assert grown.count(NEW.encode()) > record.value.count(b"media.") // 4
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_workers_of_this_and_of_the_next_version_share_a_group(broker: TestBroker, topic_prefix: str) -> None:

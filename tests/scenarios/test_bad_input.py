@@ -82,6 +82,7 @@ def half(number: int) -> Iterator[Line]:
     return mixed(cases, N_MOMENTS, first=number * N_MOMENTS)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_bad_input_costs_nobody_else_anything(broker: TestBroker, topic_prefix: str, tmp_path: Path) -> None:

@@ -137,6 +137,7 @@ async def test_a_model_that_hangs_ends_the_worker_and_the_next_carries_on(
         assert outcomes.n_repeats == 0
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_a_model_ten_times_slower_than_the_reader_tears_no_set(broker: TestBroker, topic_prefix: str) -> None:

@@ -95,6 +95,7 @@ def _at(sample: Sample, time_ms: int) -> Sample:
     return Sample(sample.moment, msgspec.structs.replace(sample.event, time_ms=time_ms + jitter_ms), sample.value)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_overload_is_told_honestly_and_leaves_nothing_behind(broker: TestBroker, topic_prefix: str) -> None:

@@ -15,6 +15,7 @@ N_MOMENTS = {"tansu": 3_000, "apache": 20_000}
 LIMIT_S = 200.0
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(500)
 async def test_rebalances_while_a_backlog_is_read_tear_nothing(
