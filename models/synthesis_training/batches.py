@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -34,13 +33,26 @@ def batch_of(split: Split, chosen: list[int]) -> Batch:
     return Batch(*(pad_sequence(phones, True), n_phones, pad_sequence(frames, True), pad_sequence(mels, True)))
 
 
-def draw(split: Split, n_batch: int, seed: int) -> Iterator[Batch]:
+class Batches:
     """Batches without end: each sentence once a round, in an order drawn by `seed`."""
-    dice = torch.Generator().manual_seed(seed)
-    lengths = torch.tensor([sum(spoken.n_frames) for spoken in split.spoken])
-    while True:
-        order = torch.randperm(len(lengths), generator=dice)
-        for pool in order.split(n_batch * _POOL):
-            parts = pool[lengths[pool].argsort(stable=True)].split(n_batch)
-            for i in torch.randperm(len(parts), generator=dice).tolist():
-                yield batch_of(split, parts[i].tolist())
+
+    RESUMED = ("_waiting",)
+
+    def __init__(self, split: Split, n_batch: int, seed: int) -> None:
+        self._split, self._n_batch = split, n_batch
+        self._dice = torch.Generator().manual_seed(seed)
+        self._lengths = torch.tensor([sum(spoken.n_frames) for spoken in split.spoken])
+        self._waiting: list[list[int]] = []
+
+    def draw(self) -> Batch:
+        """The next batch."""
+        if not self._waiting:
+            self._waiting = self._round()
+        return batch_of(self._split, self._waiting.pop(0))
+
+    def _round(self) -> list[list[int]]:
+        batches: list[list[int]] = []
+        for pool in torch.randperm(len(self._lengths), generator=self._dice).split(self._n_batch * _POOL):
+            parts = pool[self._lengths[pool].argsort(stable=True)].split(self._n_batch)
+            batches += [parts[i].tolist() for i in torch.randperm(len(parts), generator=self._dice).tolist()]
+        return batches

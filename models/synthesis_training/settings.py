@@ -28,7 +28,8 @@ class SynthesisSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `minutes`: wall time of both parts, unless `steps` says how far to go; `spelling_share` is the spelling's part.
     `batch`: sentences in a step, `spelling_batch`: words. `average`: how much of the slow copy of the weights, which
-    is the one that is kept, stays in each step.
+    is the one that is kept, stays in each step. `patience`: how many looks at validation without a better one end a
+    part early, 0 none do.
     """
 
     seed: int = 1
@@ -43,12 +44,15 @@ class SynthesisSettings(msgspec.Struct, frozen=True, kw_only=True):
     dropout: float = 0.1
     latent_noise: float = 0.1
     average: float = 0.998
+    patience: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes <= 24 * 60:
             raise SettingsError("--minutes", self.minutes, "more than 0, at most 1440")
         if self.steps is not None and min(self.steps.spelling, self.steps.voice) < 1:
             raise SettingsError("--steps", msgspec.structs.astuple(self.steps), "at least 1 of each")
+        if self.patience < 0:
+            raise SettingsError("--patience", self.patience, "an integer of at least 0")
         if self.seed < 0:
             raise SettingsError("--seed", self.seed, "an integer of at least 0")
 
@@ -64,4 +68,5 @@ class SynthesisSettings(msgspec.Struct, frozen=True, kw_only=True):
             learning_rate=self.spelling_learning_rate if part == "spelling" else self.learning_rate,
             weight_decay=self.weight_decay,
             average=self.average,
+            patience=self.patience,
         )

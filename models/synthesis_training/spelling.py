@@ -14,6 +14,7 @@ from models.synthesis.phones import PHONES
 from models.synthesis_training.settings import SynthesisSettings
 from models.training.budget import Budget
 from models.training.loop import Phase
+from models.training.run import Run
 
 N_LOOKED_AT = 500
 """Words, a tenth at most, that are kept for the log's phone error; none of them is unseen, which is for the test."""
@@ -47,20 +48,21 @@ class SpellingTask:
 
 
 def train_spelling(
-    words: Mapping[str, Sequence[str]], network: SpellingNetwork, settings: SynthesisSettings
+    words: Mapping[str, Sequence[str]], network: SpellingNetwork, settings: SynthesisSettings, run: Run | None = None
 ) -> SpellingNetwork:
     """Train `network` on all of `words` but some that the log's phone error is measured on."""
     looked_at = {word: words[word] for word in sorted(words)[:: max(10, len(words) // N_LOOKED_AT)]}
     task = SpellingTask(network, {w: p for w, p in words.items() if w not in looked_at}, settings)
     budget = Budget(settings.seconds("spelling"), settings.steps.spelling if settings.steps else None)
 
-    def look(module: nn.Module) -> str:
+    def look(module: nn.Module) -> dict[str, float]:
         assert isinstance(module, SpellingNetwork)  # noqa: S101  # nosec B101  # for the type checker
-        return f"phone error {phone_error(module, looked_at):.3f}"
+        return {"phones right": 1 - phone_error(module, looked_at)}
 
-    Phase("spelling", network, budget, settings.of_phase("spelling")).run(
-        task.loss, lambda: f"CTC {task.last:.3f}", look
-    )
+    def losses() -> dict[str, float]:
+        return {"CTC": task.last}
+
+    Phase("spelling", network, budget, settings.of_phase("spelling"), run).run(task.loss, losses, look)
     return network
 
 

@@ -1,4 +1,4 @@
-"""Trains the voice from nothing to a folder: corpus, lexicon, spelling, speech, weights, log."""
+"""Trains the voice from nothing to a folder: corpus, lexicon, spelling, speech, weights, log, learning curve."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from models.folder import load_weights, pack_weights
-from models.synthesis.checkpoint import KIND, Manifest, as_voice, new_networks, save_voice
-from models.synthesis.g2p import SpellingNetwork
+from models.synthesis.checkpoint import KIND, Manifest, Voice, as_voice, new_networks, save_voice
 from models.synthesis.lexicon import Lexicon, pack_lexicon
 from models.synthesis.network import Dimensions
 from models.synthesis_training import corpus
@@ -19,43 +17,57 @@ from models.synthesis_training.lexicon import read_source, split_unseen
 from models.synthesis_training.settings import SynthesisSettings
 from models.synthesis_training.spelling import phone_error, train_spelling
 from models.synthesis_training.voice import train_voice
-from models.training.loop import log_to
+from models.training.curve import draw_curves
+from models.training.display import Display, log_to
+from models.training.run import CHECKPOINT_S, Run, begin, finish, identity_of, occupy
+from models.training.tensorboard import is_installed
 
 log = logging.getLogger("models.training")
 VERSION = "1"
-SPELLING, SO_FAR = "spelling.safetensors", "speech-so-far.safetensors"
+LOG = "train.log"
 
 
-def train_synthesis(name: str, out: Path, corpus_dir: Path, settings: SynthesisSettings) -> Manifest:
-    """Train and write `out`; builds what is missing of the corpus. Raises SettingsError where it cannot."""
+def train_synthesis(
+    name: str,
+    out: Path,
+    corpus_dir: Path,
+    settings: SynthesisSettings,
+    *,
+    resume: bool | None = None,
+    checkpoint_s: float = CHECKPOINT_S,
+    checkpoint_steps: int = 0,
+) -> Manifest:
+    """Train and write `out`, stopped and gone on with as `models.training.trainer.train` is.
+
+    Builds what is missing of the corpus. Raises SettingsError where it cannot, or the folder holds another unfinished
+    run.
+    """
+    run = Run(out, checkpoint_s, checkpoint_steps, is_installed())
     out.mkdir(parents=True, exist_ok=True)
-    log_to(out / "train.log")
-    started_s = time.monotonic()
-    words = read_source()
-    folder = corpus.build(corpus_dir)
-    torch.set_num_threads(1)
-    log.info("training %s: %s", name, msgspec.json.encode(settings).decode())
-    torch.manual_seed(settings.seed)
-    sizes, packed = Dimensions(), pack_lexicon(words)
-    networks = new_networks(sizes, settings.dropout)
-    voice = as_voice(networks, Lexicon(packed))
-    _spell(out / SPELLING, voice.spelling, words, settings)
-    train, validation = corpus.read(folder, "train"), corpus.read(folder, "validation")
-    train_voice(train, validation, voice.speech, settings, out / SO_FAR)
-    (out / SO_FAR).unlink(missing_ok=True)
-    log.info("trained in %.0f s", time.monotonic() - started_s)
-    manifest = Manifest(name, VERSION, KIND, sizes, training=msgspec.to_builtins(settings))
-    return save_voice(out, networks.eval(), packed, manifest)
+    with occupy(out, alone=True):
+        log_to(out / LOG)
+        started_s = time.monotonic()
+        words, folder = read_source(), corpus.build(corpus_dir)
+        goes_on = begin(run, identity_of(name, settings, [folder], str(torch.__version__)), resume)
+        log.info("%s %s: %s", "going on with" if goes_on else "training", name, msgspec.json.encode(settings).decode())
+        torch.set_num_threads(1)
+        torch.manual_seed(settings.seed)
+        sizes, packed = Dimensions(), pack_lexicon(words)
+        networks = new_networks(sizes, settings.dropout)
+        with Display():
+            log_to(out / LOG)  # through what draws the bars
+            _train(as_voice(networks, Lexicon(packed)), words, folder, settings, run)
+        log_to(out / LOG)
+        draw_curves(out)
+        log.info("trained in %.0f s", time.monotonic() - started_s)
+        manifest = Manifest(name, VERSION, KIND, sizes, training=msgspec.to_builtins(settings))
+        manifest = save_voice(out, networks.eval(), packed, manifest)
+        finish(run)
+        return manifest
 
 
-def _spell(path: Path, network: SpellingNetwork, words: dict[str, list[str]], settings: SynthesisSettings) -> None:
-    """Train the spelling, or take it from `path`, where a run that was ended later has left it."""
+def _train(voice: Voice, words: dict[str, list[str]], folder: Path, settings: SynthesisSettings, run: Run) -> None:
     seen, unseen = split_unseen(words)
-    if path.exists():
-        load_weights(network, path.read_bytes(), path)
-        network.eval()
-        log.info("spelling taken from %s", path)
-    else:
-        train_spelling(seen, network, settings)
-        path.write_bytes(pack_weights(network))
-    log.info("phone error on %d unseen words: %.4f", len(unseen), phone_error(network, unseen))
+    train_spelling(seen, voice.spelling, settings, run)
+    log.info("phone error on %d unseen words: %.4f", len(unseen), phone_error(voice.spelling, unseen))
+    train_voice(corpus.read(folder, "train"), corpus.read(folder, "validation"), voice.speech, settings, run)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from models.folder import pack_weights
 from models.synthesis.layers import mask_of
 from models.synthesis.network import SpeechNetwork, n_steps_of
-from models.synthesis_training.batches import Batch, batch_of, draw
+from models.synthesis_training.batches import Batch, Batches, batch_of
 from models.synthesis_training.corpus import Split
 from models.synthesis_training.settings import SynthesisSettings
 from models.training.budget import Budget
 from models.training.loop import Phase
+from models.training.run import Run
 
 LATENT_WEIGHT = 1.0
 COMMIT_WEIGHT = 0.1
@@ -31,20 +30,16 @@ class VoiceTask:
 
     def __init__(self, network: SpeechNetwork, split: Split, settings: SynthesisSettings) -> None:
         self.network, self._noise = network, settings.latent_noise
-        self._batches = draw(split, settings.batch, settings.seed * 10 + 3)
+        self._batches = Batches(split, settings.batch, settings.seed * 10 + 3)
         self._dice = torch.Generator().manual_seed(settings.seed * 10 + 5)
         self.parts: dict[str, float] = {}
 
     def loss(self, spent: float) -> Tensor:  # noqa: ARG002
         """The sum of all errors of the next batch."""
         with fast():
-            parts = self._parts(next(self._batches))
+            parts = self._parts(self._batches.draw())
         self.parts = {name: float(part.detach()) for name, part in parts.items()}
         return torch.stack(list(parts.values())).sum()
-
-    def describe(self) -> str:
-        """The parts of the last loss, for the log."""
-        return " ".join(f"{name} {value:.3f}" for name, value in self.parts.items())
 
     def _parts(self, batch: Batch) -> dict[str, Tensor]:
         network, wanted, n_frames = self.network, self.network.scale(batch.log_mel), batch.frames.sum(1)
@@ -68,22 +63,18 @@ class VoiceTask:
 
 
 def train_voice(
-    train: Split, validation: Split, network: SpeechNetwork, settings: SynthesisSettings, so_far: Path
+    train: Split, validation: Split, network: SpeechNetwork, settings: SynthesisSettings, run: Run | None = None
 ) -> SpeechNetwork:
-    """Train `network` on one split; the log says how it does on the other, whose sentences it never reads.
-
-    `so_far` is a file that gets the weights each time, to listen to them meanwhile.
-    """
+    """Train `network` on one split; the log says how it does on the other, whose sentences it never reads."""
     measure_scale(network, train)
     task = VoiceTask(network, train, settings)
     budget = Budget(settings.seconds("voice"), settings.steps.voice if settings.steps else None)
 
-    def look(module: nn.Module) -> str:
+    def look(module: nn.Module) -> dict[str, float]:
         assert isinstance(module, SpeechNetwork)  # noqa: S101  # nosec B101  # for the type checker
-        so_far.write_bytes(pack_weights(module))
-        return f"mel error {spoken_error(module, validation):.4f}"
+        return {"mel nearness": -spoken_error(module, validation)}
 
-    Phase("voice", network, budget, settings.of_phase("voice")).run(task.loss, task.describe, look)
+    Phase("voice", network, budget, settings.of_phase("voice"), run).run(task.loss, lambda: task.parts, look)
     return network
 
 

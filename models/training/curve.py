@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from models.training.snapshot import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+log = logging.getLogger("models.training")
 
 FOLDER, PICTURE = "curves", "learning-curve.png"
 EXTRA_HINT = "pip install 'syncline[train]'"
@@ -40,6 +43,14 @@ class Curve(msgspec.Struct):
 def read_curves(out: Path) -> list[Curve]:
     """The curves that a run wrote, by name of the phase."""
     return [msgspec.json.decode(path.read_bytes(), type=Curve) for path in sorted((out / FOLDER).glob("*.json"))]
+
+
+def draw_curves(out: Path) -> None:
+    """Draw what a run wrote to OUT/learning-curve.png, and say so, or what it needs, in the log."""
+    if draw(read_curves(out), out / PICTURE):
+        log.info("learning curve: %s", out / PICTURE)
+    else:
+        log.info("no picture of the learning curve; it needs %s", EXTRA_HINT)
 
 
 def draw(curves: Sequence[Curve], path: Path) -> bool:
@@ -79,11 +90,6 @@ def _lines(axes: Axes, title: str, points: Sequence[Point]) -> None:
         axes.text(0.5, 0.5, "no points", transform=axes.transAxes, ha="center", va="center", color="grey")
 
 
-def numbers(said: str | Mapping[str, float]) -> dict[str, float]:
-    """What of a line for the log are numbers to draw: nothing of a plain string."""
-    return {} if isinstance(said, str) else dict(said)
-
-
-def as_line(said: str | Mapping[str, float]) -> str:
+def as_line(values: Mapping[str, float]) -> str:
     """A line for the log: `image 0.412 text 0.300`."""
-    return said if isinstance(said, str) else " ".join(f"{name} {value:.3f}" for name, value in said.items())
+    return " ".join(f"{name} {value:.3f}" for name, value in values.items())

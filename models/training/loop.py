@@ -62,10 +62,10 @@ class Phase:
     ) -> None:
         """Train, then give `trained` the slow copy's weights; with patience, those of the best look.
 
-        loss: of a fresh batch, given the part of the budget that is spent. losses, look: for the log; as numbers by
-        name they are drawn too, and looks (more is better) decide early stopping. drawn_from: what holds the generators
-        and the state of `loss`, for checkpoints; default the object whose method `loss` is. A phase that a checkpoint
-        says is over trains no more.
+        loss: of a fresh batch, given the part of the budget that is spent. losses, look: numbers by name, for log
+        and curves; looks (more is better) decide early stopping. drawn_from: what holds the generators and the state of
+        `loss`, for checkpoints; default the object whose method `loss` is. A phase that a checkpoint says is over
+        trains no more.
         """
         draws = Draws(getattr(loss, "__self__", None) if drawn_from is None else drawn_from)
         if self._resume(draws):

@@ -6,6 +6,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import connection, parent_process
 from os import _exit
@@ -112,9 +113,9 @@ def _differences(theirs: Identity, mine: Identity) -> list[tuple[str, Any, Any]]
     ]
 
 
-def identity_of(name: str, settings: Any, corpus_dir: Path, torch_version: str) -> Identity:
+def identity_of(name: str, settings: Any, corpus_dirs: Sequence[Path], torch_version: str) -> Identity:
     """What a run is, to be told from others."""
-    files = [path for part in ("arrays", "words") for path in sorted((corpus_dir / part).glob("*")) if path.is_file()]
+    files = [path for folder in corpus_dirs for path in sorted(folder.glob("*")) if path.is_file()]
     corpus = {f"{path.parent.name}/{path.name}": path.stat().st_size for path in files}
     return Identity(name, msgspec.to_builtins(settings), corpus, torch_version)
 

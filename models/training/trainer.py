@@ -19,7 +19,7 @@ from models.training import parallel
 from models.training.branches import LOG, Job, train_branches
 from models.training.budget import Budget
 from models.training.calibrate import SUBSETS, Lanes, calibrate, fusion_accuracy
-from models.training.curve import EXTRA_HINT, PICTURE, as_line, draw, read_curves
+from models.training.curve import EXTRA_HINT, as_line, draw_curves
 from models.training.data import TrainingData, open_corpus
 from models.training.display import Display, log_to
 from models.training.encode import validation_features
@@ -89,7 +89,7 @@ def _train_network(job: Job, data: TrainingData, queue: Queue[Any] | None) -> Re
 
 
 def _begin(name: str, run: Run, corpus_dir: Path, settings: TrainSettings, resume: bool | None) -> None:
-    identity = identity_of(name, settings, corpus_dir, str(torch.__version__))
+    identity = identity_of(name, settings, [corpus_dir / "arrays", corpus_dir / "words"], str(torch.__version__))
     goes_on = begin(run, identity, resume)
     log.info("%s %s: %s", "going on with" if goes_on else "training", name, msgspec.json.encode(settings).decode())
     if not run.tensorboard:
@@ -118,20 +118,11 @@ def train_fusion(
         return fusion_accuracy(module, features, has_text)
 
     Phase("fusion", network, budget, settings, run).run(task.loss, lambda: task.last, look)
-    if run is not None:
-        _draw_curves(run)
+    if run is not None and parallel.is_first():
+        draw_curves(run.out)
     network.requires_grad_(False)
     calibrate(network, features, has_text, slice(0, 4), subsets=[pair] if pair else SUBSETS)
     log.info("trust %s, validation %s", [round(t, 3) for t in network.trust.tolist()], as_line(look(network)))
-
-
-def _draw_curves(run: Run) -> None:
-    if not parallel.is_first():
-        return
-    if draw(read_curves(run.out), run.out / PICTURE):
-        log.info("learning curve: %s", run.out / PICTURE)
-    else:
-        log.info("no picture of the learning curve; it needs %s", EXTRA_HINT)
 
 
 def _manifest(name: str, network: ReferenceNetwork, concepts: list[Concept], settings: TrainSettings) -> Manifest:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from models.training.budget import Budget, Rhythm
-from models.training.curve import Curve, Point, as_line, numbers
+from models.training.curve import Curve, Point, as_line
 from models.training.display import Progress, log, report
 from models.training.run import Run
 from models.training.snapshot import State
@@ -22,8 +22,8 @@ REPORT_EVERY_S = 0.25
 N_LOSSES, N_LOOKS = 200, 20
 """How many points of the curves a phase with a budget of steps has."""
 
-Said = str | Mapping[str, float]
-"""A line for the log; numbers, by name, are drawn and count for early stopping as well."""
+Said = Mapping[str, float]
+"""Numbers by name: they are logged and drawn, and a look's count for early stopping."""
 
 
 class Watch:
@@ -49,7 +49,7 @@ class Watch:
         if self._points.due():
             mean = self._loss_sum / self._n_losses
             self._loss_sum, self._n_losses = 0.0, 0
-            self._point(self._curve.loss, "loss", {"total": mean, **numbers(losses())})
+            self._point(self._curve.loss, "loss", {"total": mean, **losses()})
             self._board.add("schedule", {"learning_rate": rate}, self._budget.step)
         taken_s = self._budget.taken_s()
         if taken_s - self._logged_s >= LOG_EVERY_S:
@@ -67,10 +67,9 @@ class Watch:
         """Look at validation, log and draw it."""
         said = look(module)
         self.say(f"validation {as_line(said)}")
-        values = numbers(said)
-        if values:
-            self._point(self._curve.validation, "validation", values)
-        self._stopping.see(values, module)
+        if said:
+            self._point(self._curve.validation, "validation", dict(said))
+        self._stopping.see(said, module)
 
     def close(self) -> None:
         """The phase is over."""

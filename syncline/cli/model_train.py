@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from syncline.errors import SettingsError
 
 SYNTHESIS = "synthesis"
-DEFAULT_MINUTES = {SYNTHESIS: 48.0}
-FUSION_MINUTES = 28.0
+SYNTHESIS_MINUTES, FUSION_MINUTES = 48.0, 28.0
 
 
 def train(
@@ -50,31 +50,38 @@ def train(
     """
     if checkpoint_minutes < 0:
         raise SettingsError("--checkpoint-minutes", checkpoint_minutes, "a number of at least 0")
-    folder = out or Path("runs") / name
-    limit = DEFAULT_MINUTES.get(name, FUSION_MINUTES) if minutes is None else minutes
+    given = Given(
+        out or Path("runs") / name,
+        corpus,
+        seed,
+        (SYNTHESIS_MINUTES if name == SYNTHESIS else FUSION_MINUTES) if minutes is None else minutes,
+        steps,
+        patience,
+        resume,
+        checkpoint_minutes * 60,
+    )
     if name == SYNTHESIS:
-        then = _train_synthesis(folder, corpus, seed, limit, steps)
+        then = _train_synthesis(given, held_out=held_out, device=device)
     else:
-        then = _train_fusion(
-            name, folder, corpus, seed, limit, steps, held_out, patience, resume, checkpoint_minutes * 60, device
-        )
+        then = _train_fusion(name, given, held_out=held_out, device=device)
     if then:
-        typer.echo(f"written: {folder}; next: {then}")
+        typer.echo(f"written: {given.folder}; next: {then}")
 
 
-def _train_fusion(
-    name: str,
-    folder: Path,
-    corpus: Path,
-    seed: int,
-    minutes: float,
-    steps: str,
-    held_out: bool,
-    patience: int,
-    resume: bool | None,
-    checkpoint_s: float,
-    device: str,
-) -> str:
+class Given(NamedTuple):
+    """What every training is told."""
+
+    folder: Path
+    corpus: Path
+    seed: int
+    minutes: float
+    steps: str
+    patience: int
+    resume: bool | None
+    checkpoint_s: float
+
+
+def _train_fusion(name: str, given: Given, *, held_out: bool, device: str) -> str:
     """What to do next; "" in all processes of torchrun but the first."""
     from models import protocol
     from models.training import parallel
@@ -82,28 +89,40 @@ def _train_fusion(
     from models.training.trainer import train as run
 
     settings = TrainSettings(
-        seed=seed,
-        minutes=minutes,
-        steps=parse_steps(steps) if steps else None,
+        seed=given.seed,
+        minutes=given.minutes,
+        steps=parse_steps(given.steps) if given.steps else None,
         held_out=held_out,
-        patience=patience,
+        patience=given.patience,
     )
     without = frozenset(protocol.held_out().names if held_out else ())
+    texts, words = protocol.texts(), protocol.words()
     parallel.start(device)
     try:
         run(
-            name, folder, corpus, protocol.concepts(), protocol.texts(), protocol.words(), settings, without,
-            resume=resume, checkpoint_s=checkpoint_s,
+            name, given.folder, given.corpus, protocol.concepts(), texts, words, settings, without,
+            resume=given.resume, checkpoint_s=given.checkpoint_s,
         )  # fmt: skip
-        return f"syncline model evaluate {folder}" if parallel.is_first() else ""
+        return f"syncline model evaluate {given.folder}" if parallel.is_first() else ""
     finally:
         parallel.stop()
 
 
-def _train_synthesis(folder: Path, corpus: Path, seed: int, minutes: float, steps: str) -> str:
+def _train_synthesis(given: Given, *, held_out: bool, device: str) -> str:
     from models.synthesis_training.settings import SynthesisSettings, parse_steps
     from models.synthesis_training.trainer import train_synthesis
 
-    settings = SynthesisSettings(seed=seed, minutes=minutes, steps=parse_steps(steps) if steps else None)
-    train_synthesis(SYNTHESIS, folder, corpus, settings)
-    return f"python -m models.synthesis_training evaluate --model {folder}"
+    if held_out:
+        raise SettingsError("--held-out", True, "a model that fuses: synthesis has no concepts to leave out")
+    if device != "cpu" or os.environ.get("WORLD_SIZE", "1") != "1":
+        raise SettingsError(SYNTHESIS, f"--device {device}", "one process on the CPU: it is not trained data-parallel")
+    settings = SynthesisSettings(
+        seed=given.seed,
+        minutes=given.minutes,
+        steps=parse_steps(given.steps) if given.steps else None,
+        patience=given.patience,
+    )
+    train_synthesis(
+        SYNTHESIS, given.folder, given.corpus, settings, resume=given.resume, checkpoint_s=given.checkpoint_s
+    )
+    return f"python -m models.synthesis_training evaluate --model {given.folder}"

@@ -36,6 +36,8 @@ def test_list_names_each_model() -> None:
         (["train", "--minutes", "0"], "more than 0"),
         (["train", "synthesis", "--steps", "1,2,3,4"], "two integers: SPELLING,VOICE"),
         (["train", "synthesis", "--minutes", "0"], "more than 0"),
+        (["train", "synthesis", "--held-out"], "takes a model that fuses"),
+        (["train", "synthesis", "--device", "cuda"], "takes one process on the CPU"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: list[str], message: str) -> None:

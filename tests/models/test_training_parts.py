@@ -70,7 +70,7 @@ def test_the_slow_copy_is_kept() -> None:
         seen.append(module.weight.detach().clone())
         return module(torch.ones(1, 2)).sum()  # pulls the weights down for ever
 
-    Phase("test", module, Budget(1.0, 20), settings).run(loss, str, lambda _: "")
+    Phase("test", module, Budget(1.0, 20), settings).run(loss, dict, lambda _: {})
     assert (module.weight < start).all()
     assert (module.weight > seen[-1]).all()
 

@@ -83,7 +83,7 @@ def test_a_phase_stops_early(tmp_path: Path) -> None:
     def loss(spent: float) -> torch.Tensor:
         return module(torch.ones(1, 2)).square().mean()
 
-    Phase("short", module, Budget(0, 100), TrainSettings(patience=3), run).run(loss, str, lambda _: {"right": 0.5})
+    Phase("short", module, Budget(0, 100), TrainSettings(patience=3), run).run(loss, dict, lambda _: {"right": 0.5})
     (curve,) = read_curves(tmp_path)
     assert [point.step for point in curve.validation] == [5, 10, 15, 20, 20]
     assert curve.loss[-1].step == 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,13 @@ from models.synthesis.g2p import SpellingNetwork, guess_phones
 from models.synthesis.network import SpeechNetwork
 from models.synthesis_training import corpus, samples, trainer
 from models.synthesis_training.__main__ import main
-from models.synthesis_training.batches import Batch, batch_of, draw
+from models.synthesis_training.batches import Batch, Batches, batch_of
 from models.synthesis_training.lexicon import read_source, split_unseen, stem_of
 from models.synthesis_training.settings import Steps, SynthesisSettings, parse_steps
-from models.synthesis_training.spelling import phone_error, train_spelling
+from models.synthesis_training.spelling import SpellingTask, phone_error, train_spelling
 from models.synthesis_training.teacher import Utterance
 from models.synthesis_training.voice import VoiceTask, measure_scale, spoken_error
+from models.training.run import CHECKPOINTS
 from syncline.errors import SettingsError
 from tests.support.tiny_voice import SIZES, WORDS, write_tiny_voice
 
@@ -71,8 +73,8 @@ def test_batches_hold_each_sentence_once_a_round(spoken: Path) -> None:
     split = corpus.read(spoken / corpus.FOLDER, "train")
 
     def first(seed: int) -> list[list[int]]:
-        batches = draw(split, 2, seed)
-        return [next(batches).n_phones.tolist() for _ in range(3)]
+        batches = Batches(split, 2, seed)
+        return [batches.draw().n_phones.tolist() for _ in range(3)]
 
     lengths = sorted(len(one.phones) for one in split.spoken)
     assert sorted(n for batch in first(1) for n in batch) == lengths
@@ -116,12 +118,17 @@ def test_spelling_is_learned() -> None:
     assert guess_phones(network, []) == []
 
 
-def test_training_repeats_to_the_bit(spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three steps twice with one seed give the same weights, byte for byte, and a voice that opens."""
+@pytest.fixture
+def tiny_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training of a few words and of small networks."""
     words = {f"{word}{letter}": phones for word, phones in WORDS.items() for letter in "abcdef"}
     monkeypatch.setattr(trainer, "read_source", lambda: words)
     monkeypatch.setattr(trainer, "split_unseen", lambda words: (words, WORDS))
     monkeypatch.setattr(trainer, "Dimensions", lambda: SIZES)
+
+
+def test_training_repeats_to_the_bit(spoken: Path, tmp_path: Path, tiny_sizes: None) -> None:
+    """Three steps twice with one seed give the same weights, byte for byte, and a voice that opens."""
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         trainer.train_synthesis("tiny", folder, spoken, THREE)
@@ -131,8 +138,33 @@ def test_training_repeats_to_the_bit(spoken: Path, tmp_path: Path, monkeypatch: 
     log = (folders[0] / "train.log").read_text()
     assert "spelling step 3" in log
     assert "voice step 3" in log
-    trainer.train_synthesis("tiny", folders[0], spoken, THREE)  # what was spelled before is not spelled again
-    assert "spelling taken from" in (folders[0] / "train.log").read_text()
+    assert [path.stem for path in sorted((folders[0] / "curves").iterdir())] == ["spelling", "voice"]
+    assert not (folders[0] / CHECKPOINTS).exists()
+
+
+@pytest.mark.parametrize(("phase", "task"), [("spelling", SpellingTask), ("voice", VoiceTask)])
+def test_training_that_was_stopped_goes_on_to_the_bit(
+    spoken: Path, tmp_path: Path, tiny_sizes: None, monkeypatch: pytest.MonkeyPatch, phase: str, task: Any
+) -> None:
+    """Stopped in either phase and begun again, it ends with the weights of a run that was not, byte for byte."""
+    trainer.train_synthesis("tiny", tmp_path / "whole", spoken, THREE)
+    loss, n = task.loss, iter(range(3))
+
+    def stopped(self: Any, spent: float) -> torch.Tensor:
+        if next(n) == 2:
+            raise InterruptedError
+        return loss(self, spent)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(task, "loss", stopped)
+        with pytest.raises(InterruptedError):
+            trainer.train_synthesis("tiny", tmp_path / "cut", spoken, THREE, checkpoint_steps=1)
+    trainer.train_synthesis("tiny", tmp_path / "cut", spoken, THREE, resume=True)
+    assert (tmp_path / "cut" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
+    log = (tmp_path / "cut" / "train.log").read_text()
+    assert f"{phase} step 2" in log
+    assert "goes on from its checkpoint" in log
+    assert ("was done before" in log) == (phase == "voice")
 
 
 def test_unseen_words_have_no_forms_that_are_seen() -> None:
@@ -165,7 +197,7 @@ def test_wrong_steps_are_refused(text: str) -> None:
         parse_steps(text)
 
 
-@pytest.mark.parametrize("wrong", [{"minutes": 0}, {"steps": Steps(0, 1)}, {"seed": -1}])
+@pytest.mark.parametrize("wrong", [{"minutes": 0}, {"steps": Steps(0, 1)}, {"seed": -1}, {"patience": -1}])
 def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
     """A run of no minutes, no steps or a negative seed is refused."""
     with pytest.raises(SettingsError):
