@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from syncline.arrays import Array
-    from syncline.consumer import ConsumerProgress, Received, ResultConsumer
+    from syncline.consumer import ConsumerProgress, ResultConsumer
     from syncline.converted import ConvertedAudio, ConvertedText
     from syncline.deadletters import DeadLetter
     from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError, SynclineError
     from syncline.events import MediaEvent
     from syncline.producer import Delivery, MediaProducer, ProducerProgress
+    from syncline.received import Received
     from syncline.results import FusedResult, Member, Unfused
     from syncline.secret import Secret
     from syncline.security import SecuritySettings
@@ -48,12 +49,13 @@ __all__ = [
 
 _HOME = {
     "arrays": ("Array",),
-    "consumer": ("ConsumerProgress", "Received", "ResultConsumer"),
+    "consumer": ("ConsumerProgress", "ResultConsumer"),
     "converted": ("ConvertedAudio", "ConvertedText"),
     "deadletters": ("DeadLetter",),
     "errors": ("BrokerError", "ContractError", "NewerVersionError", "SettingsError", "SynclineError"),
     "events": ("MediaEvent",),
     "producer": ("Delivery", "MediaProducer", "ProducerProgress"),
+    "received": ("Received",),
     "results": ("FusedResult", "Member", "Unfused"),
     "secret": ("Secret",),
     "security": ("SecuritySettings",),

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
@@ -20,8 +20,6 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from syncline import contract as c
 from syncline.acls import Need, needs_of
 from syncline.cluster import Cluster
-from syncline.converted import ConvertedAudio, ConvertedText, decode_converted, decode_converted_audio
-from syncline.deadletters import DeadLetter, decode_dead_letter
 from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
 from syncline.fetched import read_any_batch
 from syncline.kafka import (
@@ -33,33 +31,15 @@ from syncline.kafka import (
     start_error,
     stop_consumer,
 )
-from syncline.results import FusedResult, Unfused, check_version, decode_fused, decode_unfused
+from syncline.received import READABLE_TOPICS, Received, Remembered, read_record
 from syncline.security import SecuritySettings
 
-Result = FusedResult | ConvertedText | ConvertedAudio | Unfused | DeadLetter
-READABLE_TOPICS = (c.FUSED, c.CONVERTED_TEXT, c.CONVERTED_AUDIO, c.UNFUSED, c.DEADLETTER)
 DEFAULT_REMEMBERED_IDS = 100_000
-_DECODE: dict[str, Callable[[bytes], Result]] = {
-    c.FUSED: decode_fused,
-    c.CONVERTED_TEXT: decode_converted,
-    c.CONVERTED_AUDIO: decode_converted_audio,
-    c.UNFUSED: decode_unfused,
-}
 COMMIT_INTERVAL_S = 5.0
 LEAVE_LIMIT_S = 10.0
 """For so long a broker may take to let a consumer leave its group."""
 _MAX_RECORDS = 500
 log = logging.getLogger(__name__)
-
-
-class Received(NamedTuple):
-    """A result and the record it came in: unprefixed topic, partition, offset, the broker's append time in ms."""
-
-    result: Result
-    topic: str
-    partition: int
-    offset: int
-    append_ms: int
 
 
 @dataclass(slots=True)
@@ -103,9 +83,8 @@ class ResultConsumer:
         self._cluster = Cluster.of(brokers, security, kafka_options)
         self._prefix, self._group_id, self._start = topic_prefix, group_id, start
         self._names = [topic_prefix + topic for topic in dict.fromkeys(topics)]
-        self._remember_ids = remember_ids
+        self._remembered = Remembered(remember_ids)
         self._on_progress = on_progress
-        self._seen: dict[tuple[str, str], None] = {}  # keeps its order: the oldest goes first
         self._records: deque[Any] = deque()
         self._done: dict[Any, int] = {}
         self._in_hand: list[Any] = []
@@ -245,8 +224,7 @@ class ResultConsumer:
         """A record as what to hand out; None where it is a repeat or cannot be read."""
         topic = record.topic[len(self._prefix) :]
         try:
-            check_version(record.headers)
-            result = _decode(topic, record)
+            received = read_record(topic, record)
         except NewerVersionError:
             self._records.appendleft(record)  # it is not done: whoever can read it finds it again
             raise
@@ -256,23 +234,14 @@ class ResultConsumer:
             self._in_hand.append(record)
             return None
         self._in_hand.append(record)
-        if self._is_repeat(topic, result.id):
+        if self._remembered.is_repeat(received):
             self.progress.n_repeats += 1
             return None
         self.progress.n_received += 1
         self.progress.n_bytes += len(record.value or b"")
         if self._on_progress is not None:
             self._on_progress(self.progress)
-        return Received(result, topic, record.partition, record.offset, record.timestamp)
-
-    def _is_repeat(self, topic: str, result_id: str) -> bool:
-        key = (topic, result_id)
-        if key in self._seen:
-            return True
-        self._seen[key] = None
-        if len(self._seen) > self._remember_ids:
-            del self._seen[next(iter(self._seen))]
-        return False
+        return received
 
     def _finish(self) -> None:
         """Note that the records in hand are done."""
@@ -295,12 +264,6 @@ class ResultConsumer:
         except KafkaError as error:
             # A rebalance took the partitions: their next owner reads these results again, none is lost.
             log.warning("group %s: offsets not committed: %s", self._group_id, error)
-
-
-def _decode(topic: str, record: Any) -> Result:
-    if topic == c.DEADLETTER:
-        return decode_dead_letter(record.key, record.value, record.headers)
-    return _DECODE[topic](record.value or b"")
 
 
 def _check_settings(topics: Sequence[str], start: str, remember_ids: int) -> None:

@@ -7,8 +7,8 @@ from statistics import median, quantiles
 
 from streams.demo.said import Origin, Said
 from streams.demo.scenario import Planned
-from syncline.consumer import Received
 from syncline.converted import ConvertedAudio, ConvertedText
+from syncline.received import Received
 from syncline.results import FusedResult, Unfused
 
 

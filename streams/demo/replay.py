@@ -12,12 +12,13 @@ from aiokafka.structs import RecordMetadata
 from streams.demo.ledger import Ledger
 from streams.demo.scenario import Planned, Scenario
 from syncline.cluster import Cluster
-from syncline.consumer import READABLE_TOPICS, ResultConsumer
+from syncline.consumer import ResultConsumer
 from syncline.contract import media_topic
 from syncline.events import MediaEvent, build_headers
 from syncline.kafka import start_producer
 from syncline.placement import partition_for
 from syncline.producer import Delivery, EventFields, MediaProducer
+from syncline.received import READABLE_TOPICS
 from syncline.security import SecuritySettings
 
 SOURCE = "urn:syncline:demo"

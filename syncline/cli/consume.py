@@ -9,9 +9,10 @@ import typer
 
 from syncline.cli.result_lines import human_line, json_line
 from syncline.cli.security_options import Brokers, TopicPrefix, with_security
-from syncline.consumer import READABLE_TOPICS, ResultConsumer
+from syncline.consumer import ResultConsumer
 from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, FUSED
 from syncline.errors import SettingsError
+from syncline.received import READABLE_TOPICS
 from syncline.security import SecuritySettings
 
 app = typer.Typer(add_completion=False)

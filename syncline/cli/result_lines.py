@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from syncline.consumer import Received
 from syncline.converted import ConvertedAudio, ConvertedText
 from syncline.deadletters import DeadLetter
+from syncline.received import Received
 from syncline.results import FusedResult, Unfused
 from syncline.timestamps import format_time
 

@@ -6,9 +6,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from syncline import BrokerError, NewerVersionError, ResultConsumer, SettingsError
-from syncline.consumer import ConsumerProgress, Received
+from syncline.consumer import ConsumerProgress
 from syncline.converted import encode_converted
 from syncline.deadletters import DeadLetter, encode_dead_letter, encode_unfused
+from syncline.received import Received
 from syncline.results import FusedResult, Record, encode_fused
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_converted, example_fused, example_unfused
