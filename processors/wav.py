@@ -1,4 +1,4 @@
-"""WAV files with plain PCM or float samples, read by own code: libsndfile's WAV readers have unreleased fixes."""
+"""WAV files with PCM, float or G.711 samples, read by own code: libsndfile's WAV readers have unreleased fixes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from processors import g711
 from processors.limits import refuse
 
-PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 TO_THE_END = 0xFFFFFFFF
 """What programs that write into a pipe put where a length belongs."""
 MAX_CHUNKS = 1_024
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 """The 14 bytes after the format number in a WAVE_FORMAT_EXTENSIBLE sub-format."""
 _DTYPES = {(PCM, 8): "u1", (PCM, 16): "<i2", (PCM, 24): "u1", (PCM, 32): "<i4", (FLOAT, 32): "<f4", (FLOAT, 64): "<f8"}
+_TABLES = {A_LAW: g711.A_LAW, MU_LAW: g711.MU_LAW}
 _BLOCK_SAMPLES = 2**18
 
 
 class WavFormat(msgspec.Struct, frozen=True):
-    """What a WAV's header says: `code` is PCM or FLOAT, `start` and `n_bytes` are where the samples lie."""
+    """What a WAV's header says: `code` is PCM, FLOAT, A_LAW or MU_LAW, the samples are `n_bytes` from `start`."""
 
     code: int
     bits: int
@@ -116,8 +118,8 @@ def _read_fmt(data: bytes, start: int, length: int) -> tuple[int, int, int, int]
         (code,) = struct.unpack_from("<H", data, start + 24)
         if data[start + 26 : start + 40] != _GUID_TAIL:
             raise refuse("audio_codec_unknown", "audio/wav: a sub-format that is none of Microsoft's numbers")
-    if (code, bits) not in _DTYPES:
-        takes = "PCM of 8, 16, 24, 32 bits and float of 32, 64 bits"
+    if (code, bits) not in _DTYPES and (code not in _TABLES or bits != 8):
+        takes = "PCM of 8, 16, 24, 32 bits, float of 32, 64 bits and G.711 of 8 bits"
         raise refuse("audio_codec_unknown", f"audio/wav: got format {code} of {bits} bits, takes {takes}")
     if n_channels == 0:
         raise refuse("audio_too_many_channels", "audio/wav: got 0 channels, takes at least 1")
@@ -136,6 +138,8 @@ def _blocks(data: bytes, wav: WavFormat) -> Iterator[npt.NDArray[np.floating[Any
 
 
 def _to_float(raw: npt.NDArray[np.uint8], wav: WavFormat) -> npt.NDArray[np.floating[Any]]:
+    if wav.code in _TABLES:
+        return _TABLES[wav.code][raw]
     if wav.code == PCM and wav.bits == 8:  # the only unsigned one
         return raw.astype(np.float32) / 128 - 1
     if wav.code == PCM and wav.bits == 24:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
 import pytest
+import soundfile
 
 from processors.wav import mean_channels, read_wav_format, wav_mono
 from syncline.errors import MediaError
@@ -43,6 +45,17 @@ def test_every_sample_format_gives_the_samples_back(kind: str, subtype: str) -> 
 def test_full_scale_is_one(body: bytes, code: int, bits: int, expected: list[float]) -> None:
     """The lowest sample is -1, the middle 0."""
     np.testing.assert_array_equal(mono(wav(body, code=code, bits=bits)), np.asarray(expected, np.float32))
+
+
+@pytest.mark.parametrize(("subtype", "code"), [("ALAW", 6), ("ULAW", 7)])
+def test_telephone_samples_are_those_of_libsndfile(subtype: str, code: int) -> None:
+    """All 256 bytes of G.711, in two channels at 8 kHz."""
+    body = np.repeat(np.arange(256, dtype=np.uint8), 2).tobytes()
+    data = wav(body, code=code, bits=8, rate_hz=8_000, n_channels=2)
+    expected, _ = soundfile.read(io.BytesIO(data), dtype="float32")
+    np.testing.assert_array_equal(mono(data), expected[:, 0])
+    written = sound_file(sine(seconds=0.01), 8_000, "WAV", subtype)
+    assert read_wav_format(written).code == code
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 64, 255])
@@ -88,7 +101,8 @@ def test_other_chunks_are_skipped() -> None:
         (wav(bytes(8), bits=0), "audio_codec_unknown"),
         (wav(bytes(8), code=FLOAT, bits=16), "audio_codec_unknown"),
         (wav(bytes(8), code=0x11, bits=4), "audio_codec_unknown"),
-        (wav(bytes(8), code=7, bits=8), "audio_codec_unknown"),
+        (wav(bytes(8), code=7, bits=16), "audio_codec_unknown"),
+        (wav(bytes(8), code=6, bits=4), "audio_codec_unknown"),
         (wav(bytes(8), code=EXTENSIBLE), "audio_header"),
         (wav(bytes(8), code=EXTENSIBLE, extensible=0x11), "audio_codec_unknown"),
         (
