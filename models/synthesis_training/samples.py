@@ -28,7 +28,8 @@ _PAGE = """<!doctype html>
   body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem }}
   table {{ border-collapse: collapse }}
   th, td {{ text-align: left; padding: .4rem .6rem; border-bottom: 1px solid #ccc; vertical-align: middle }}
-  audio {{ width: 11rem }}
+  td:first-child {{ min-width: 15rem }}
+  audio {{ width: 9rem }}
 </style>
 <h1>Speech samples</h1>
 <p>Sentences of the two test sets, none of them learned from. The teacher is flite's voice slt; the student has only the
