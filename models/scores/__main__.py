@@ -16,6 +16,7 @@ from models.corpus import CORPUS_DIR
 from models.protocol import SPLITS, concepts
 from models.reference.checkpoint import read_manifest
 from models.reference.model import ReferenceModel
+from models.scores.card import write_card
 from models.scores.examine import Examination
 from models.scores.outcomes import Report
 from models.scores.sentences import open_sentences
@@ -89,17 +90,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of trained models (default: runs/)")
     parser.add_argument("--out", type=Path, default=Path("runs/scores"), help="folder to write (default: runs/scores)")
     parser.add_argument("--read", type=Path, nargs="+", help="only make the tables of these JSON files, of any seeds")
+    parser.add_argument("--card", type=Path, help="also write the tables onto this card, between its marks")
     given = parser.parse_args(arguments)
     try:
         reports = [read_report(path) for path in given.read] if given.read else examine_all(given)
+        groups = by_kind(reports)
+        if given.card:
+            write_card(given.card, groups)
     except SynclineError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    for held_out in (False, True):
-        alike = [report for report in reports if ("zero-shot" in report.outcomes) == held_out]
-        if alike:
-            sys.stdout.write(as_text(alike))
+    for alike in groups:
+        sys.stdout.write(as_text(alike))
     return 0
+
+
+def by_kind(reports: Sequence[Report]) -> list[list[Report]]:
+    """The seeds of what fuses, then those of zero-shot models; none where there are none."""
+    groups = [[r for r in reports if ("zero-shot" in r.outcomes) == held_out] for held_out in (False, True)]
+    return [group for group in groups if group]
 
 
 def examine_all(given: argparse.Namespace) -> list[Report]:
