@@ -50,11 +50,17 @@ def examine(folder: Path, corpus_dir: Path, split: str) -> Report:
 
 
 def find_models(names: Sequence[str], runs_dir: Path) -> list[Path]:
-    """The folders of the named models, or of the shipped one and all in `runs_dir`, zero-shot ones too."""
+    """The folders of the named models, or of the shipped one and all in `runs_dir`, zero-shot ones too.
+
+    Where the shipped one is there as it was trained, that folder stands for it, for its specialists lie there.
+    """
     if names:
         return [registry.find_folder(name) for name in names]
     made = sorted(path.parent for path in runs_dir.glob(f"*/{registry.MANIFEST}") if not read_kind(path.parent))
-    return [registry.find_folder("reference"), *(path for path in made if "seed" in read_manifest(path).training)]
+    made = [path for path in made if "seed" in read_manifest(path).training]
+    shipped = registry.find_folder("reference")
+    weights = [read_manifest(path).sha256 for path in made]
+    return made if read_manifest(shipped).sha256 in weights else [shipped, *made]
 
 
 def write_report(report: Report, path: Path) -> None:
