@@ -14,8 +14,8 @@ from models.training.parallel import spread
 from models.training.settings import TrainSettings
 from models.training.words import pad_tokens
 
-EXTRA_SHARE = 0.15
-"""How often a set holds a second member of one lane, as windows do."""
+EXTRA_BATCHES, EXTRA_SHARE = 0.3, 0.5
+"""In how many batches some sets hold a second member of one lane, as windows do, and how many sets of those."""
 
 HARD = 1.3
 """How much more than for the encoders the media are changed: those they learned from would be too easy for them."""
@@ -84,23 +84,30 @@ class FusionTask:
         return both.split([len(self._near), both.shape[1] - len(self._near)], 1)  # pyright: ignore[reportReturnType]
 
     def _view(self, concept: Tensor, subsets: list[Lanes]) -> Evidence:
+        """Sets of drawn media, (n, 1 to 4, 2, n_state): a place a lane, or one where each set has one lane only."""
         n = len(concept)
         there = torch.tensor(subsets)[self._pick(len(subsets), n)]
-        extra = self._pick(len(LANES), n)[:, None]  # the lane that may have a second member
-        wanted = torch.rand((n, 1), generator=self._dice) < EXTRA_SHARE
-        modality = torch.cat([torch.arange(len(LANES)).expand(n, -1), extra], 1)  # [n, 4]
         drawn = torch.stack([of[concept[:, None], self._picks(of.shape[1], n, 2)] for of in self._features])
-        first, second = drawn.unbind(2)  # [3, n, 2, n_state] each
-        features = torch.cat([first.transpose(0, 1), second[extra[:, 0], torch.arange(n)][:, None]], 1)
-        there = torch.cat([there, there.gather(1, extra) & wanted], 1)
-        return Evidence(F.dropout(features, 0.1), modality, there)  # [n, 4, 2, n_state]
+        features, others = (one.transpose(0, 1) for one in drawn.unbind(2))  # [n, 3, 2, n_state] each
+        modality = torch.arange(len(LANES)).expand(n, -1)
+        extra = self._pick(len(LANES), n)[:, None]  # the lane that may have a second member
+        if subsets is SINGLES:
+            modality = extra = there.int().argmax(1, keepdim=True)
+            features, there = _at(features, modality), there.gather(1, modality)
+        if torch.rand((), generator=self._dice) < EXTRA_BATCHES:
+            wanted = torch.rand((n, 1), generator=self._dice) < EXTRA_SHARE
+            has_lane = ((modality == extra) & there).any(1, keepdim=True)
+            features = torch.cat([features, _at(others, extra)], 1)
+            modality, there = torch.cat([modality, extra], 1), torch.cat([there, has_lane & wanted], 1)
+        return Evidence(F.dropout(features, 0.1), modality, there)
 
     def _contrast_words(self, word: Tensor) -> Tensor:
         views: list[Tensor] = []
         for lane, of in zip(("audio", "text"), self._words, strict=True):
             features = of[word, self._pick(of.shape[1], len(word))][:, None]  # [n, 1, 2, n_state]
             modality = torch.full((len(word), 1), LANES.index(lane))
-            views.append(self._network.fusion(F.dropout(features, 0.1), modality, torch.ones_like(modality) > 0))
+            words = Evidence(F.dropout(features, 0.1), modality, torch.ones_like(modality) > 0)
+            views.append(self._answer(words)[1])
         return info_nce(views[0], views[1], TEMPERATURE, concept=word, gathered=True)
 
     def _pick(self, n_of: int, n: int) -> Tensor:
@@ -108,6 +115,11 @@ class FusionTask:
 
     def _picks(self, n_of: int, n: int, n_each: int) -> Tensor:
         return torch.randint(n_of, (n, n_each), generator=self._dice)
+
+
+def _at(features: Tensor, lane: Tensor) -> Tensor:
+    """Of features (n, 3, 2, n_state) those of one lane each (n, 1): (n, 1, 2, n_state)."""
+    return features.gather(1, lane[:, :, None, None].expand(-1, -1, *features.shape[2:]))
 
 
 @torch.no_grad()

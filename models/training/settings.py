@@ -34,9 +34,9 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     seed: int = 1
-    minutes: float = 28.0
+    minutes: float = 32.0
     steps: Steps | None = None
-    fusion_share: float = 0.15
+    fusion_share: float = 0.235
     text_share: float = 0.08
     image_batch: int = 32
     audio_batch: int = 48

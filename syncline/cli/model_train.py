@@ -11,7 +11,7 @@ import typer
 from syncline.errors import SettingsError
 
 SYNTHESIS = "synthesis"
-SYNTHESIS_MINUTES, FUSION_MINUTES = 48.0, 28.0
+SYNTHESIS_MINUTES, FUSION_MINUTES = 48.0, 32.0
 
 
 def train(
@@ -19,7 +19,7 @@ def train(
         str, typer.Argument(help="synthesis is the voice; any other name a model that fuses, called so in results.")
     ] = "reference",
     seed: Annotated[int, typer.Option(help="Draws weights, batches and changes of media.")] = 1,
-    minutes: Annotated[float | None, typer.Option(help="Wall time, on 2 cores. Default: 28; of synthesis 48.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Wall time, on 2 cores. Default: 32; of synthesis 48.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write. Default: runs/NAME.")] = None,
     corpus: Annotated[Path, typer.Option(help="Folder of the corpus, as `make corpus` builds it.")] = Path("corpus"),
     held_out: Annotated[bool, typer.Option(help="Leave the protocol's 100 zero-shot concepts out.")] = False,

@@ -67,6 +67,19 @@ def test_the_base_is_the_sum_of_calibrated_witnesses() -> None:
     torch.testing.assert_close(network.fuse(evidence)[0], wanted)
 
 
+def test_media_of_known_things_lie_together_before_anything_is_fused() -> None:
+    """A picture and a clip whose branches name one concept are nearest to each other, by way of that concept."""
+    torch.manual_seed(0)
+    network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
+    made: dict[int, torch.Tensor] = {}
+    for lane, name in ((0, "image"), (2, "audio")):
+        meanings = network.branches[name].table.directions.detach()  # pyright: ignore
+        features = torch.stack([meanings, torch.zeros_like(meanings)], 1)[:, None]
+        place = torch.full((12, 1), lane)
+        made[lane] = network.fuse(Evidence(features, place, torch.ones_like(place) > 0))[1]
+    assert (made[0] @ made[2].T).argmax(1).tolist() == list(range(12))
+
+
 def test_no_tensor_is_made_on_another_device() -> None:
     """Everything happens on the device that the media are on: torch refuses to mix `meta` with the CPU."""
     network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval().to("meta")

@@ -102,6 +102,7 @@ def _train_fusion(out: dict[str, Tensor], dimensions: Dimensions, data: Training
     network = ReferenceNetwork(dimensions, SETTINGS.dropout).requires_grad_(False)
     network.fusion.requires_grad_(True)
     network.shared.requires_grad_(True)
+    network.naming.requires_grad_(True)
     task = FusionTask(network, data, SETTINGS)
     network.double()
     task._features, task._words = [of.double() for of in task._features], task._words.double()
@@ -109,7 +110,7 @@ def _train_fusion(out: dict[str, Tensor], dimensions: Dimensions, data: Training
 
 
 def _train(out: dict[str, Tensor], name: str, module: nn.Module, loss: object) -> None:
-    Phase(name, module, Budget(0, N_STEPS), SETTINGS).run(loss, str, lambda _: "")  # pyright: ignore
+    Phase(name, module, Budget(0, N_STEPS), SETTINGS).run(loss, dict, lambda _: {})  # pyright: ignore
     out |= {f"{name}/{key}": tensor.clone() for key, tensor in module.state_dict().items()}
 
 
