@@ -111,7 +111,7 @@ def test_a_limit_is_kept(search) -> None:
         (["dog", "--since", "1h", "--until", "2h"], 2, "--until: got '2h', takes a time after --since"),
         (["dog", "--model", "nobody"], 2, "model: got 'nobody'"),
         (["dog", "--model", "null"], 2, "--model: got 'null', takes a model that gives embeddings"),
-        (["dog", "--model", "reference"], 2, "got 'reference 2', takes a model whose results the index holds"),
+        (["dog", "--model", "reference"], 2, "', takes a model whose results the index holds"),
         (["dog", "--index", "/nowhere"], 2, "--index: got '/nowhere', takes a folder with results.sqlite"),
     ],
 )
