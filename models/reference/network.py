@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from models.reference.encoders import AudioEncoder, ImageEncoder, Speller, TextEncoder, masked_mean
-from models.reference.fusion import FusionTransformer
+from models.reference.fusion import SILENT, FusionTransformer
 
 LANES = ("image", "text", "audio")
 """The order of modalities in `Evidence` and in `trust`."""
@@ -82,22 +82,22 @@ class Branch(nn.Module):
             self.match = Sharpness()
 
 
-class Naming(nn.Module):
-    """How much of a set's embedding is what it would be named, and how much what the Transformer makes of it.
+class Shares(nn.Module):
+    """How much of a set's embedding is what it would be named, and how it sounds, beside what the Transformer makes.
 
-    A name is worth much where the members are known things, and little where they are words that nobody taught: told
-    by the fused feature, the best name's share, and how undecided the names are (entropy, 1 where all are alike).
+    A name is worth much where the members are known things, a sound where they are words that nobody taught: told by
+    the fused feature, the best name's share, and how undecided the names are (entropy, 1 where all are alike).
     """
 
     def __init__(self, n_state: int) -> None:
         super().__init__()
-        self.most = nn.Parameter(torch.tensor(2.0))
-        self.gate = nn.Linear(n_state + 2, 1)
+        self.most = nn.Parameter(torch.tensor([2.0, 1.0]))
+        self.gate = nn.Linear(n_state + 2, 2)
         nn.init.zeros_(self.gate.weight)
         nn.init.constant_(self.gate.bias, 2.0)
 
     def forward(self, fused: Tensor, names: Tensor) -> Tensor:
-        """Weights (B, 1), for features (B, n_state) and probabilities (B, n_concepts)."""
+        """Weights of name and sound (B, 2), for features (B, n_state) and probabilities (B, n_concepts)."""
         best = names.amax(-1, keepdim=True)
         undecided = -(names * names.clamp_min(1e-9).log()).sum(-1, keepdim=True) / math.log(max(2, names.shape[-1]))
         return self.most * self.gate(torch.cat([fused, best, undecided], -1)).sigmoid()
@@ -117,7 +117,7 @@ class ReferenceNetwork(nn.Module):
         self.branches = nn.ModuleDict({lane: Branch(lane, d, dropout) for lane in LANES})
         self.fusion = FusionTransformer(d.n_state, d.n_heads, d.n_layers, len(LANES), dropout)
         self.shared = ConceptTable(d.n_concepts, d.n_state)
-        self.naming = Naming(d.n_state)
+        self.shares = Shares(d.n_state)
         self.register_buffer("trust", torch.ones(len(LANES) + 1))
         self.register_buffer("trust_alone", torch.ones(len(LANES)))
 
@@ -143,9 +143,9 @@ class ReferenceNetwork(nn.Module):
         The base is what calibrated members that know nothing of each other give: the sum over modalities of the mean
         log-probability of that modality's members. The Transformer adds what it sees in all of them together.
 
-        The embedding is what the Transformer makes of the members, and the mean of the concepts' directions, weighted
-        by that base (Norouzi et al. 2014): through the concepts, media of different kinds lie together without the
-        Transformer's having to learn them by heart.
+        The embedding is the sum of what the Transformer makes of the members, the mean of the concepts' directions,
+        weighted by that base (Norouzi et al. 2014), and how the members sound: through concepts and sounds, media of
+        different kinds lie together without the Transformer's having to learn them by heart.
         """
         fused = self.fusion(evidence.features, evidence.modality, evidence.there)  # [B, n_state]
         total, base = self.trust[-1] * self.shared(fused), torch.zeros_like(fused[:, :1])
@@ -155,5 +155,8 @@ class ReferenceNetwork(nn.Module):
             total = total + masked_mean((self.trust[lane] * logits).log_softmax(-1), mine)
             base = base + masked_mean((self.trust_alone[lane] * logits).log_softmax(-1), mine)
         names = base.softmax(-1)
-        named = self.naming(fused, names) * (names @ F.normalize(self.shared.directions, dim=-1))
-        return total.log_softmax(-1), F.normalize(F.normalize(fused, dim=-1) + named, dim=-1)
+        shares = self.shares(fused, names)
+        name = shares[:, :1] * (names @ F.normalize(self.shared.directions, dim=-1))
+        speaks = evidence.there & (evidence.modality != SILENT)
+        sound = shares[:, 1:] * masked_mean(F.normalize(evidence.features[..., 1, :], dim=-1), speaks)
+        return total.log_softmax(-1), F.normalize(F.normalize(fused, dim=-1) + name + sound, dim=-1)

@@ -43,14 +43,25 @@ def open_sentences() -> Encode:
     return encode
 
 
+def apart(sentences: Vectors, middle: Vectors) -> Vectors:
+    """Vectors (n, D) as seen from the middle of the known ones (D,), of length 1.
+
+    All sentences lie in one narrow cone; what tells them apart is what they do not share. Source: Mu and Viswanath
+    (2018), All-but-the-Top.
+    """
+    seen = sentences - middle
+    return (seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32)
+
+
 def mix_sentences(answers: Sequence[Fusion], labels: Sequence[str], sentences: Vectors) -> Vectors:
-    """Of each answer the mean of its best labels' sentence vectors, weighted by their scores; of length 1.
+    """Of each answer the mean of its best labels' sentence vectors, weighted by their scores' roots; of length 1.
 
     labels, sentences: every label of the model, and its vector (n, D). A picture of something new is between those
-    that are known. Source: Norouzi et al. (2014), Zero-Shot Learning by Convex Combination of Semantic Embeddings.
+    that are known; of new things the model is surer than it should be, hence the root (chosen on validation).
+    Source: Norouzi et al. (2014), Zero-Shot Learning by Convex Combination of Semantic Embeddings.
     """
     number = {label: n for n, label in enumerate(labels)}
     mixed = np.stack([
-        np.sum([score * sentences[number[label]] for label, score in fusion.labels], axis=0) for fusion in answers
+        np.sum([score**0.5 * sentences[number[label]] for label, score in fusion.labels], axis=0) for fusion in answers
     ])  # fmt: skip
     return (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32)

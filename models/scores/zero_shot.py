@@ -10,7 +10,7 @@ from models.reference.model import ReferenceModel
 from models.scores.ask import Vectors, answer, embeddings, ranks
 from models.scores.media import read_pictures, read_speech, read_texts
 from models.scores.outcomes import Outcomes, write
-from models.scores.sentences import Encode, mix_sentences
+from models.scores.sentences import Encode, apart, mix_sentences
 
 
 def zero_shot(
@@ -31,11 +31,13 @@ def zero_shot(
     answers = {lane: answer(model, media, lane) for lane in media}
     made = {lane: embeddings(answers[lane]) for lane in media}
     pictures = [fusion for fusion in answers["image"] if fusion is not None]
-    mixed = mix_sentences(pictures, model.labels, encode(model.labels))
+    known = encode(model.labels)
+    middle = known.mean(axis=0)
+    mixed = mix_sentences(pictures, model.labels, apart(known, middle))
     return {
         "speech": _first(made["audio"], made["text"]),
         "picture": _first(made["image"], made["text"]),
-        "picture by sentences": _first(mixed, encode(labels)),
+        "picture by sentences": _first(mixed, apart(encode(labels), middle)),
     }
 
 

@@ -110,7 +110,7 @@ def train_fusion(
     network.trust_alone.copy_(network.trust[:3])
     network.fusion.requires_grad_(True)
     network.shared.requires_grad_(True)
-    network.naming.requires_grad_(True)
+    network.shares.requires_grad_(True)
     budget = Budget(settings.seconds("fusion"), settings.steps.fusion if settings.steps else None)
     task = FusionTask(network, data, settings, pair)  # encodes for a while: that is in the budget too
 

@@ -102,7 +102,7 @@ def _train_fusion(out: dict[str, Tensor], dimensions: Dimensions, data: Training
     network = ReferenceNetwork(dimensions, SETTINGS.dropout).requires_grad_(False)
     network.fusion.requires_grad_(True)
     network.shared.requires_grad_(True)
-    network.naming.requires_grad_(True)
+    network.shares.requires_grad_(True)
     task = FusionTask(network, data, SETTINGS)
     network.double()
     task._features, task._words = [of.double() for of in task._features], task._words.double()

@@ -10,7 +10,7 @@ import pytest
 from models.interface import Fusion, Member, Model, Prepared
 from models.scores.ask import BATCH, answer, embeddings, labels_found, ranks, retrieve
 from models.scores.outcomes import found
-from models.scores.sentences import mix_sentences
+from models.scores.sentences import apart, mix_sentences
 
 
 class Echo(Model):
@@ -74,3 +74,10 @@ def test_a_mix_of_sentences_lies_between_them() -> None:
     mixed = mix_sentences([Fusion([("a", 0.4), ("c", 0.4)]), Fusion([("b", 0.1)])], ["a", "b", "c"], sentences)
     assert mixed[0].tolist() == pytest.approx([0.5**0.5, 0, 0.5**0.5])
     assert mixed[1].tolist() == [0, 1, 0]
+
+
+def test_what_sentences_share_does_not_bring_them_together() -> None:
+    """Seen from their middle, vectors of a narrow cone point to all sides."""
+    cone = np.array([[1, 0.1, 0], [1, -0.1, 0], [1, 0, 0.1], [1, 0, -0.1]], np.float32)
+    seen = apart(cone, cone.mean(axis=0))
+    assert seen @ seen.T == pytest.approx(np.array([[1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, -1], [0, 0, -1, 1]]))
