@@ -15,6 +15,7 @@ LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
 BARS = {"image": 0.45, "audio": 0.65, "image+audio": 0.80}
 ERROR_RATIO_BAR = 0.7
 SPECIALIST_BAR = -0.02
+ZERO_SHOT_BARS = {"speech": 0.55, "picture by sentences": 0.20}
 
 
 def fusion_rows(reports: Sequence[Report], section: str, *, all_concepts: bool = False) -> list[Row]:

@@ -9,11 +9,22 @@ from models.reference.checkpoint import TOKENIZER, WEIGHTS, read_manifest
 from models.registry import SHIPPED_DIR
 from models.scores.__main__ import read_report
 from models.scores.ask import KINDS
-from models.scores.outcomes import Report
-from models.scores.tables import BARS, ERROR_RATIO_BAR, error_ratio, fusion_rows, notes, parts
+from models.scores.figures import row
+from models.scores.outcomes import Report, mean_found
+from models.scores.tables import (
+    BARS,
+    ERROR_RATIO_BAR,
+    SPECIALIST_BAR,
+    ZERO_SHOT_BARS,
+    compared_rows,
+    error_ratio,
+    fusion_rows,
+    notes,
+    parts,
+)
 
 FOLDER = SHIPPED_DIR / "reference"
-SHIPPED = "fusion-test-1.json"
+SHIPPED, ZERO_SHOT = "fusion-test-1.json", "zero-shot-test-1.json"
 
 
 def report(name: str = SHIPPED) -> Report:
@@ -24,8 +35,8 @@ def report(name: str = SHIPPED) -> Report:
 def test_card_shows_the_report() -> None:
     """Each table of the report is on the card, to the last digit, and so is what is said beside them."""
     card = (FOLDER / "CARD.md").read_text("utf-8")
-    missing = [title for title, made in parts([report()]).items() if made not in card]
-    assert missing == []
+    made = parts([report()]) | parts([report(ZERO_SHOT)])
+    assert [title for title, table in made.items() if table not in card] == []
     assert [line for line in notes([report()]) if line not in card] == []
 
 
@@ -57,6 +68,20 @@ def test_every_fusion_beats_its_best_part(language: str) -> None:
 def test_fusion_helps_where_media_are_bad(language: str) -> None:
     """On degraded media all three err at most 0.7 times as often as the best of them alone."""
     assert error_ratio([report()], f"degraded {language}")[1] <= ERROR_RATIO_BAR
+
+
+def test_a_specialist_for_a_pair_is_hardly_better() -> None:
+    """The lower end of the interval of what fusion loses to one is above the bar."""
+    rows = compared_rows([report()], "clean en", "specialists", "its specialist")
+    assert [r.what for r in rows] == ["image+text", "image+audio", "text+audio"]
+    assert all(r.gap_low >= SPECIALIST_BAR for r in rows)
+
+
+@pytest.mark.parametrize("query", ZERO_SHOT_BARS)
+def test_things_that_nobody_taught_are_found(query: str) -> None:
+    """A model that never met 100 concepts finds them among each other, as often as was promised."""
+    found = mean_found([report(ZERO_SHOT)], "zero-shot", query)
+    assert row(query, found).share >= ZERO_SHOT_BARS[query]
 
 
 def test_shipped_files_are_small() -> None:
