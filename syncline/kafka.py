@@ -105,7 +105,7 @@ async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> bool:
     if stopping.cancelled():
         return False
     if stopping.exception() is not None:
-        log.info("a consumer did not end cleanly: %r", stopping.exception())
+        log.info("a consumer did not end cleanly", exc_info=stopping.exception())
     return stopping.exception() is None
 
 
@@ -118,9 +118,19 @@ async def _stop(consumer: Any) -> None:
             raise
         # Nobody asked for it: aiokafka has cancelled a fetch that was about to begin, and awaited it. The group is left
         # by then.
+    except Exception as error:
+        # A connection that is just being made cannot be closed (aiokafka 0.14); by then, too, the group is left.
+        if not _has_left(consumer):
+            raise
+        log.info("a consumer's connections did not end cleanly: %r", error)
     finally:
         async with asyncio.timeout(CLOSE_LIMIT_S):  # nothing else closes what a `stop` that failed has left open
             await consumer._client.close()  # noqa: SLF001
+
+
+def _has_left(consumer: Any) -> bool:
+    """Whether it has forgotten its generation in a group, as it does when it has left it (or never was in one)."""
+    return getattr(getattr(consumer, "_coordinator", None), "generation", None) == -1
 
 
 async def require_rights(cluster: Cluster, needs: Sequence[Need], prefix: str, group: str = "") -> None:
