@@ -15,10 +15,10 @@ from models.adapters.manifest import read_kind
 from models.corpus import CORPUS_DIR
 from models.protocol import SPLITS, concepts
 from models.reference.checkpoint import read_manifest
-from models.reference.model import ReferenceModel
 from models.scores.card import write_card
 from models.scores.examine import Examination
 from models.scores.outcomes import Report
+from models.scores.remembering import RememberingModel
 from models.scores.sentences import open_sentences
 from models.scores.tables import notes, parts
 from models.scores.zero_shot import zero_shot
@@ -29,21 +29,21 @@ from syncline.errors import SettingsError, SynclineError
 def examine(folder: Path, corpus_dir: Path, split: str) -> Report:
     """All that the protocol asks of one model; of a zero-shot model, what it finds of the held-out concepts."""
     manifest = read_manifest(folder)
-    model = ReferenceModel(folder)
+    model = RememberingModel(folder)
     about = (manifest.name, manifest.version, int(manifest.training.get("seed", 0)), split)
     if manifest.training.get("held_out"):
         return Report(*about, {"zero-shot": zero_shot(model, open_sentences(), corpus_dir, concepts(), split)})
     examination = Examination(model, corpus_dir, concepts(), split)
     outcomes, n_among = examination.retrieval()
     outcomes |= examination.fusion()
-    plain = ReferenceModel(folder, fuse=False)
+    plain = RememberingModel(folder, fuse=False)
     for section in ("clean en", "clean zh", "degraded en"):
         condition, language = section.split()
         fused = [kind for kind in outcomes[section] if "+" in kind]
         outcomes[f"sum {section}"] = examination.section(plain, condition, language, fused)
     for pair in PAIRS:
         if (specialist_folder(folder, pair) / registry.MANIFEST).exists():
-            specialist = ReferenceModel(specialist_folder(folder, pair))
+            specialist = RememberingModel(specialist_folder(folder, pair))
             found = examination.section(specialist, "clean", "en", [pair])
             outcomes.setdefault("specialists", {}).update(found)
     return Report(*about, outcomes, n_among)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -12,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from models.corpus.progress import Progress
-from models.synthesis.checkpoint import Voice, open_voice, read_manifest
+from models.synthesis.checkpoint import open_voice, read_manifest
 from models.synthesis.mel import SAMPLE_RATE_HZ
 from models.synthesis_training import corpus
 from models.synthesis_training.lexicon import read_source, split_unseen
@@ -59,12 +61,16 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> Report:
-    """Let the five say the sentences of `splits`, and the recogniser write them down. Raises SettingsError."""
+    """Let the five say the sentences of `splits`, and the recogniser write them down, a process a split.
+
+    Raises SettingsError.
+    """
     manifest = read_manifest(folder)
     voice, said = open_voice(folder, manifest), corpus.build(corpus_dir)
-    judge = Recogniser(said / "heard")
     torch.set_num_threads(1)
-    scores = [score for split in splits for score in _score_split(split, corpus.read(said, split), voice, judge)]
+    with ProcessPoolExecutor(len(splits), multiprocessing.get_context("spawn")) as pool:
+        of_splits = pool.map(_score_split, splits, [folder] * len(splits), [said] * len(splits))
+        scores = [score for of_split in of_splits for score in of_split]
     _, unseen = split_unseen(read_source())
     factor = real_time_factor(speakers(voice)[STUDENT], corpus.read(said, "validation"))
     return Report(manifest.name, manifest.version, phone_error(voice.spelling, unseen), factor, scores)
@@ -107,8 +113,10 @@ def as_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _score_split(name: str, split: corpus.Split, voice: Voice, judge: Recogniser) -> list[Score]:
-    people = speakers(voice)
+def _score_split(name: str, folder: Path, said: Path) -> list[Score]:
+    torch.set_num_threads(1)
+    split, judge = corpus.read(said, name), Recogniser(said / "heard")
+    people = speakers(open_voice(folder, read_manifest(folder)))
     progress = Progress(f"listening, {name}", len(people) * len(split.spoken))
     errors: dict[str, list[tuple[int, int]]] = {}
     for who, speaker in people.items():
