@@ -24,14 +24,14 @@ $(STAMP): $(LOCK) pyproject.toml deploy/setup.sh
 	@PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh deploy/setup.sh $(VENV) $(LOCK)
 	@touch $@
 
-demo: setup ## Line up and fuse four sample streams, before your eyes
+demo: setup ## Line up and fuse five sample streams, before your eyes
 	@$(BIN)/syncline demo
 
 test: setup ## Run all tests that need neither Java nor Docker, in random order
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --durations 10
 
 test-kafka: setup ## Run the Kafka tests on an Apache Kafka, as `test` does on Tansu (JDK 17, Maven; fetches 54 MB once)
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m kafka --apache-kafka --no-tansu
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m kafka --apache-kafka --no-tansu --durations 10
 
 test-tensorflow: setup ## Take a small Keras model through tf2onnx and the ONNX adapter (fetches TensorFlow, 0.3 GB, once)
 	@sh deploy/test_tensorflow.sh $(VENV)

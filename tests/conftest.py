@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import signal
 import uuid
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.support.alone import alone
+from tests.support.alone import alone, beside
 from tests.support.apache_kafka import fetch_jars
 from tests.support.brokers import KINDS, TestBroker, remove_now, start_now
 from tests.support.secured_kafka import SecuredKafka
@@ -67,16 +66,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="needs an Apache Kafka: pytest --apache-kafka"))
         if item.get_closest_marker("guarantees") is not None and not config.getoption("--guarantees"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --guarantees, or make guarantees"))
-        if item.get_closest_marker("alone") is not None:
-            limit = item.get_closest_marker("timeout")
-            assert limit is not None, f"{item.nodeid}: what runs alone says its own timeout"
-            item.add_marker(pytest.mark.timeout(*limit.args, func_only=True), append=False)  # not while it waits
 
 
-@pytest.fixture(autouse=True)
-def _alone(request: pytest.FixtureRequest) -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    with alone() if request.node.get_closest_marker("alone") is not None else nullcontext():
-        yield
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    # First of all, so that waiting for others is no part of a test's timeout.
+    with alone() if item.get_closest_marker("alone") is not None else beside():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -90,16 +90,17 @@ async def test_bad_input_costs_nobody_else_anything(broker: TestBroker, topic_pr
     plan = TopicPlan(n_partitions=N_PARTITIONS, prefix=topic_prefix, max_message_bytes=MAX_RECORD_BYTES)
     await create_topics(broker.address, plan)
     seen, model = Seen(SentMix()), write_tiny_model(tmp_path / "model")
+    halves = [list(half(number)) for number in (0, 1)]  # before all else: to make them takes seconds, a stall otherwise
     settings = {"model": model, "max_event_bytes": MAX_EVENT_BYTES, "max_wait_ms": 1_000}
     async with (
         WorkerProcess(broker, topic_prefix, **settings) as worker,
         Reader(broker, topic_prefix, seen, worker.pid) as reader,
     ):
         await worker.until_ready()
-        for number in (0, 1):
+        for number, lines in enumerate(halves):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(
-                    send_mixed(broker.address, topic_prefix, half(number), N_PARTITIONS, MAX_RECORD_BYTES, seen.sent)
+                    send_mixed(broker.address, topic_prefix, lines, N_PARTITIONS, MAX_RECORD_BYTES, seen.sent)
                 )
                 tasks.create_task(reader.read((number + 1) * N_BAD, [N_BAD + N_BAD // 3] if number else []))
         assert worker.running, worker.log()[-3000:]

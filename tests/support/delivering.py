@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.kafka.app import SynclineApp
-from streams.kafka.delivery import Batch
+from streams.kafka.delivery import COMMIT_LIMIT_S, Batch
 from streams.kafka.missing import Start
 from streams.settings import WorkerSettings
 from syncline.cluster import Cluster
@@ -85,6 +85,7 @@ class Noting:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.app.batches.commit_all(COMMIT_LIMIT_S)  # as a worker does: Faust's last commit may be left out
         await self.app.stop()
 
 

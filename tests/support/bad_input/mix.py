@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,7 +75,7 @@ def _raw(sample: Sample) -> Raw:
 
 
 async def send_mixed(
-    brokers: str, prefix: str, lines: Iterator[Line], n_partitions: int, max_record_bytes: int, sent: SentMix
+    brokers: str, prefix: str, lines: Iterable[Line], n_partitions: int, max_record_bytes: int, sent: SentMix
 ) -> None:
     """Send the lines in their order, as fast as it goes; `sent` is filled as the broker has them."""
     producer: Any = AIOKafkaProducer(
