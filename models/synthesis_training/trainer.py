@@ -19,12 +19,11 @@ from models.synthesis_training.spelling import phone_error, train_spelling
 from models.synthesis_training.voice import train_voice
 from models.training.curve import draw_curves
 from models.training.display import Display, log_to
-from models.training.run import CHECKPOINT_S, Run, begin, finish, identity_of, occupy
+from models.training.run import CHECKPOINT_S, LOG, Run, begin, finish, identity_of, occupy
 from models.training.tensorboard import is_installed
 
 log = logging.getLogger("models.training")
 VERSION = "1"
-LOG = "train.log"
 
 
 def train_synthesis(
@@ -48,8 +47,7 @@ def train_synthesis(
         log_to(out / LOG)
         started_s = time.monotonic()
         words, folder = read_source(), corpus.build(corpus_dir)
-        goes_on = begin(run, identity_of(name, settings, [folder], str(torch.__version__)), resume)
-        log.info("%s %s: %s", "going on with" if goes_on else "training", name, msgspec.json.encode(settings).decode())
+        begin(run, identity_of(name, settings, [folder], str(torch.__version__)), resume)
         torch.set_num_threads(1)
         torch.manual_seed(settings.seed)
         sizes, packed = Dimensions(), pack_lexicon(words)

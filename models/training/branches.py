@@ -27,11 +27,10 @@ from models.training.data import open_corpus
 from models.training.display import log_to, report_to
 from models.training.encode import TASKS, BranchTask, accuracy_alone
 from models.training.loop import Phase
-from models.training.run import Run, end_with_parent, occupy
+from models.training.run import LOG, Run, end_with_parent, occupy
 from models.training.settings import TrainSettings
 
 GROUPS = (("image",), ("text", "audio"))
-LOG = "train.log"
 
 
 class Job(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import threading
@@ -16,12 +17,14 @@ from typing import Any
 import msgspec
 
 from models.training import parallel
+from models.training.curve import EXTRA_HINT
 from models.training.snapshot import State, pack, unpack, write_whole
 from syncline.errors import SettingsError
 
+log = logging.getLogger("models.training")
 CHECKPOINTS = "checkpoints"
 CHECKPOINT_S = 120.0
-RUN, LOCK = "run.json", "run.lock"
+RUN, LOCK, LOG = "run.json", "run.lock", "train.log"
 ORPHANS_LIMIT_S = 20.0
 """How long a new run waits for processes that a killed one left: they end as soon as they see it."""
 
@@ -65,7 +68,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def begin(run: Run, identity: Identity, resume: bool | None) -> bool:
-    """Make the folder this run's; whether it goes on with an unfinished one.
+    """Make the folder this run's, and say so in the log; whether it goes on with an unfinished one.
 
     resume: None goes on where there is something to go on with, True insists, False throws it away. Raises
     SettingsError where the unfinished run is another one.
@@ -79,7 +82,11 @@ def begin(run: Run, identity: Identity, resume: bool | None) -> bool:
     else:
         shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
     write_whole(path, msgspec.json.encode(identity))
-    return unfinished and resume is not False
+    goes_on, settings = unfinished and resume is not False, msgspec.json.encode(identity.settings).decode()
+    log.info("%s %s: %s", "going on with" if goes_on else "training", identity.name, settings)
+    if not run.tensorboard:
+        log.info("no TensorBoard logs; they need %s", EXTRA_HINT)
+    return goes_on
 
 
 def finish(run: Run) -> None:

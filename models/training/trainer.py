@@ -16,16 +16,16 @@ from models.protocol import Concept, Texts
 from models.reference.checkpoint import Manifest, save_checkpoint
 from models.reference.network import Dimensions, ReferenceNetwork
 from models.training import parallel
-from models.training.branches import LOG, Job, train_branches
+from models.training.branches import Job, train_branches
 from models.training.budget import Budget
 from models.training.calibrate import SUBSETS, Lanes, calibrate, fusion_accuracy
-from models.training.curve import EXTRA_HINT, as_line, draw_curves
+from models.training.curve import as_line, draw_curves
 from models.training.data import TrainingData, open_corpus
 from models.training.display import Display, log_to
 from models.training.encode import validation_features
 from models.training.fuse import FusionTask
 from models.training.loop import Phase
-from models.training.run import CHECKPOINT_S, Run, begin, finish, identity_of, occupy
+from models.training.run import CHECKPOINT_S, LOG, Run, begin, finish, identity_of, occupy
 from models.training.settings import TrainSettings
 from models.training.tensorboard import is_installed
 from models.training.words import train_tokenizer
@@ -68,7 +68,8 @@ def train(
         data = open_corpus(corpus_dir, concepts, texts, words, tokenizer, settings.seed + 1, without)
         dimensions = Dimensions(len(data.concepts), tokenizer.get_vocab_size(), data.n_phones)
         if parallel.is_first():
-            _begin(name, run, corpus_dir, settings, resume)
+            read = [corpus_dir / "arrays", corpus_dir / "words"]
+            begin(run, identity_of(name, settings, read, str(torch.__version__)), resume)
         job = Job(corpus_dir, concepts, texts, words, without, tokenizer.to_str(), dimensions, settings, run)
         with Display() as display:
             network = _train_network(job, data, display.queue)
@@ -89,14 +90,6 @@ def _train_network(job: Job, data: TrainingData, queue: Queue[Any] | None) -> Re
         network.branches[lane].load_state_dict(weights)
     train_fusion(network, data, job.settings, job.run)
     return network
-
-
-def _begin(name: str, run: Run, corpus_dir: Path, settings: TrainSettings, resume: bool | None) -> None:
-    identity = identity_of(name, settings, [corpus_dir / "arrays", corpus_dir / "words"], str(torch.__version__))
-    goes_on = begin(run, identity, resume)
-    log.info("%s %s: %s", "going on with" if goes_on else "training", name, msgspec.json.encode(settings).decode())
-    if not run.tensorboard:
-        log.info("no TensorBoard logs; they need %s", EXTRA_HINT)
 
 
 def train_fusion(

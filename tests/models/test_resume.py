@@ -142,6 +142,20 @@ def test_nothing_to_resume_is_refused(tmp_path: Path) -> None:
         begin(run, ONE, resume=True)
 
 
+def test_a_run_says_that_it_begins_or_goes_on_and_what_is_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log's first lines: which settings, and why there will be no TensorBoard logs."""
+    caplog.set_level("INFO", logger="models.training")
+    begin(Run(tmp_path, tensorboard=True), ONE, None)
+    begin(Run(tmp_path, tensorboard=False), ONE, None)
+    assert caplog.messages == [
+        'training a: {"seed":1,"minutes":2.0}',
+        'going on with a: {"seed":1,"minutes":2.0}',
+        "no TensorBoard logs; they need pip install 'syncline[train]'",
+    ]
+
+
 def test_two_runs_in_one_folder_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one is at work in the folder another is told so."""
     monkeypatch.setattr("models.training.run.ORPHANS_LIMIT_S", 0.0)
