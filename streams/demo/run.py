@@ -21,7 +21,7 @@ from streams.demo.processes import DemoError, workers
 from streams.demo.replay import Replay
 from streams.demo.said import STREAM, Said
 from streams.demo.samples import SAMPLES_DIR, load_samples
-from streams.demo.scenario import Scenario, plan_demo
+from streams.demo.scenario import STREAMS, Scenario, plan_demo
 from streams.demo.view import View
 from syncline.broker import EmbeddedBroker
 from syncline.cluster import Cluster
@@ -89,7 +89,9 @@ async def _play(
         config = Path(folder) / "syncline.toml"
         config.write_text(converting(options.convert) + scenario.worker_toml)
         async with workers(options.workers, brokers, options.security, prefix, options.model, config):
-            console.print(f"{len(scenario.records)} records of 4 streams, {options.seconds} s", highlight=False)
+            console.print(
+                f"{len(scenario.records)} records of {len(STREAMS)} streams, {options.seconds} s", highlight=False
+            )
             view = View(ledger, console)
             try:
                 await _replay(Replay(scenario, brokers, options.security, prefix, ledger), ledger, view)

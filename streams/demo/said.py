@@ -10,7 +10,7 @@ from syncline.converted import MODALITY_OF, ConvertedAudio, ConvertedText
 
 Origin = tuple[str, int, int]
 """(unprefixed topic, partition, offset) of a record."""
-STREAM = "lobby"
+STREAM = "hall"
 """The stream that is converted: one voice is enough to listen to, and two cores have more to do."""
 N_RECENT = 6
 

@@ -5,6 +5,7 @@
     street   image, text, audio    each lane misses 15 % of the moments
     dock     image, note, audio    notes come out of order, within `out_of_order_ms`
     garage   image, text, audio    Chinese text; the microphone falls silent after 60 % of the moments
+    hall     image, text, audio    a moment where the others have six; what is said is written down, and spoken
 
 Every lane jitters by up to 40 ms around the moment's time.
 """
@@ -22,7 +23,9 @@ TOLERANCE_MS = 50
 NOTE_LANE = "note"
 MISSING_SHARE = 0.15
 SILENT_FROM = 0.6
-STREAMS = ("lobby", "street", "dock", "garage")
+STREAMS = ("lobby", "street", "dock", "garage", "hall")
+SLOWER = {"hall": 6}
+"""By how much: a converter takes half a second of a processor for a clip, and sets wait for the same processors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Scenario:
 def plan_demo(
     samples: Samples, folder: Path, *, seconds: int, rate: float, seed: int = 7, with_broken: bool = True
 ) -> Scenario:
-    """Plan `seconds` of four streams at `rate` moments a second each; the same seed gives the same plan.
+    """Plan `seconds` of five streams at `rate` moments a second each, hall at less; the same seed gives the same plan.
 
     `with_broken` False leaves out the files that cannot be decoded, for a model that decodes nothing.
     """
@@ -70,8 +73,9 @@ def plan_demo(
     n_moments = max(8, seconds * 1000 // period_ms)
     records: list[Planned] = []
     for stream in STREAMS:
-        for number in range(n_moments):
-            records += _moment(samples, folder, random, stream, number, n_moments, period_ms)
+        slower = SLOWER.get(stream, 1)
+        for number in range(-(-n_moments // slower)):
+            records += _moment(samples, folder, random, stream, number, n_moments, slower * period_ms)
     records = _swap_notes(records, period_ms)
     records += _planted(samples.broken if with_broken else [], folder, records, period_ms, n_moments)
     return Scenario(sorted(records, key=lambda record: record.at_ms), period_ms, _worker_toml(period_ms))

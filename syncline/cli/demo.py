@@ -20,14 +20,16 @@ app = typer.Typer(add_completion=False)
 def demo(
     *,
     security: SecuritySettings,
-    seconds: Annotated[int, typer.Option(min=3, help="How long the four streams last, in seconds.")] = 20,
+    seconds: Annotated[int, typer.Option(min=3, help="How long the streams last, in seconds.")] = 20,
     workers: Annotated[int, typer.Option(min=1, max=4, help="Worker processes.")] = 2,
-    rate: Annotated[float, typer.Option(min=0.1, max=5.0, help="Moments a second of each stream.")] = 3.0,
+    rate: Annotated[
+        float, typer.Option(min=0.1, max=5.0, help="Moments a second of each stream; stream hall has a sixth of it.")
+    ] = 3.0,
     model: Annotated[str, typer.Option(help="A model's name, see `syncline model list`.")] = "reference",
     convert: Annotated[
         str | None,
         typer.Option(
-            help="What events of stream lobby become, see `syncline worker --help`; '' for nothing. "
+            help="What events of stream hall become, see `syncline worker --help`; '' for nothing. "
             "Default: transcript and speech, as far as what they need is installed.",
             show_default=False,
         ),
@@ -39,7 +41,7 @@ def demo(
         Path | None, typer.Option("--json", help="Write the account to this file as JSON.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Line up and fuse four sample streams on this machine, before your eyes.
+    """Line up and fuse five sample streams on this machine, before your eyes.
 
     Exit code 0 only if every record came to exactly the outcome that was planned.
     """
