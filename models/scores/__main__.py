@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import torch
 
 from models import registry
 from models.adapters.manifest import read_kind
@@ -98,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--read", type=Path, nargs="+", help="only make the tables of these JSON files, of any seeds")
     parser.add_argument("--card", type=Path, help="also write the tables onto this card, between its marks")
     given = parser.parse_args(arguments)
+    torch.set_num_threads(1)  # two, beside other work, wait for each other at every step: 637 s and not 24
     try:
         reports = [read_report(path) for path in given.read] if given.read else examine_all(given)
         groups = by_kind(reports)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -25,9 +26,26 @@ def fusion_rows(reports: Sequence[Report], section: str, *, all_concepts: bool =
 
 
 def compared_rows(reports: Sequence[Report], section: str, other: str, name: str) -> list[Row]:
-    """The kinds that two sections share, the first beside the second."""
-    shared = [kind for kind in reports[0].outcomes[section] if kind in reports[0].outcomes.get(other, {})]
-    return [row(kind, mean_found(reports, section, kind), name, mean_found(reports, other, kind)) for kind in shared]
+    """The kinds that two sections share, the first beside the second, of the seeds that have both."""
+    both = [report for report in reports if other in report.outcomes]
+    shared = [kind for kind in both[0].outcomes[section] if kind in both[0].outcomes[other]] if both else []
+    return [row(kind, mean_found(both, section, kind), name, mean_found(both, other, kind)) for kind in shared]
+
+
+def seeds_table(rows_of: Callable[[Sequence[Report]], list[Row]], reports: Sequence[Report], what: str) -> str:
+    """How often each seed's model is right: how much of it is the training's luck."""
+    by_seed = [rows_of([report]) for report in reports]
+    lines = [f"| {what} | " + " | ".join(f"seed {report.seed}" for report in reports) + " |"]
+    lines.append("|---" * (len(reports) + 1) + "|")
+    lines += [
+        f"| {of[0].what} | " + " | ".join(f"{r.share:.3f}" for r in of) + " |" for of in zip(*by_seed, strict=True)
+    ]
+    return "\n".join(lines)
+
+
+def zero_shot_rows(reports: Sequence[Report]) -> list[Row]:
+    """A line for each kind of question to a model that was not taught these concepts."""
+    return [row(kind, mean_found(reports, "zero-shot", kind)) for kind in reports[0].outcomes["zero-shot"]]
 
 
 def error_ratio(reports: Sequence[Report], section: str) -> tuple[str, float]:
@@ -60,24 +78,33 @@ def parts(reports: Sequence[Report]) -> dict[str, str]:
     have = reports[0].outcomes
     out: dict[str, str] = {}
     if "clean en" in have:
-        out["Clean, all concepts"] = table(fusion_rows(reports, "clean en", all_concepts=True))
-        for condition in ("clean", "degraded", "typos", "conflicting"):
-            for language, name in LANGUAGE_NAMES.items():
-                out[f"{condition.capitalize()}, {name}"] = table(fusion_rows(reports, f"{condition} {language}"))
+        out |= _fusion_parts(reports)
     for section in ("clean en", "clean zh", "degraded en"):
         if f"sum {section}" in have:
             rows = compared_rows(reports, section, f"sum {section}", "the sum")
             out[f"Fusion beside the calibrated sum, {section}"] = table(rows, beside="beside")
-    if "specialists" in have:
-        rows = compared_rows(reports, "clean en", "specialists", "its specialist")
-        out["Fusion beside a specialist for each pair"] = table(rows, beside="beside")
+    if specialists := compared_rows(reports, "clean en", "specialists", "its specialist"):
+        out["Fusion beside a specialist for each pair"] = table(specialists, beside="beside")
     for kind in ("label", "tag"):
         for language, name in LANGUAGE_NAMES.items():
             if f"find {kind} {language}" in have:
                 out[f"Retrieval, text is the {kind} in {name}"] = retrieval_table(reports, f"find {kind} {language}")
     if "zero-shot" in have:
-        rows = [row(kind, mean_found(reports, "zero-shot", kind)) for kind in have["zero-shot"]]
-        out["Zero-shot, among 100 concepts"] = table(rows, what="query")
+        out["Zero-shot, among 100 concepts"] = table(zero_shot_rows(reports), what="query")
+        if len(reports) > 1:
+            out["Each seed: zero-shot"] = seeds_table(zero_shot_rows, reports, "query")
+    return out
+
+
+def _fusion_parts(reports: Sequence[Report]) -> dict[str, str]:
+    out = {"Clean, all concepts": table(fusion_rows(reports, "clean en", all_concepts=True))}
+    for condition in ("clean", "degraded", "typos", "conflicting"):
+        for language, name in LANGUAGE_NAMES.items():
+            out[f"{condition.capitalize()}, {name}"] = table(fusion_rows(reports, f"{condition} {language}"))
+    if len(reports) > 1:
+        for condition in ("clean", "degraded"):
+            rows_of = partial(fusion_rows, section=f"{condition} en")
+            out[f"Each seed: {condition}, English"] = seeds_table(rows_of, reports, "lanes")
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from models.scores.__main__ import main, read_report, write_report
@@ -44,6 +45,25 @@ def test_what_is_beside_the_fusion_is_paired() -> None:
     (row,) = compared_rows([report(), report(2)], "clean en", "sum clean en", "the sum")
     assert (row.what, row.beside, row.share, row.gap) == ("image+audio", "the sum", 0.75, 0.5)
     assert row.gap_low > 0
+
+
+def test_what_some_seeds_lack_is_compared_for_those_that_have_it() -> None:
+    """Specialists are trained for one seed: the others' answers are no part of that comparison."""
+    other = msgspec.structs.replace(report(2), outcomes={"clean en": dict.fromkeys(HITS, "x" * 20)})
+    (row,) = compared_rows([other, report(1)], "clean en", "sum clean en", "the sum")
+    assert (row.share, row.gap) == (0.75, 0.5)
+    assert compared_rows([other], "clean en", "sum clean en", "the sum") == []
+
+
+def test_seeds_stand_side_by_side() -> None:
+    """What the mean hides: how far the trainings are apart."""
+    other = msgspec.structs.replace(
+        report(2), outcomes={**report().outcomes, "clean en": dict.fromkeys(HITS, "x0" * 10)}
+    )
+    made = parts([report(), other])["Each seed: clean, English"]
+    assert "| lanes | seed 1 | seed 2 |" in made
+    assert "| image+audio | 0.750 | 0.500 |" in made
+    assert not [title for title in parts([report()]) if title.startswith("Each seed")]
 
 
 def test_error_is_a_share_of_the_best_lanes() -> None:
