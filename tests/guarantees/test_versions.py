@@ -17,7 +17,7 @@ from tests.guarantees.other_version import NEW, grown_entry
 from tests.support.brokers import TestBroker
 from tests.support.interferences import Interferences
 from tests.support.judge import Reader
-from tests.support.moments import moments, send
+from tests.support.moments import Sent, moments, send
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 from tests.wire.samples import samples
@@ -58,12 +58,12 @@ async def test_workers_of_this_and_of_the_next_version_share_a_group(broker: Tes
         sending = asyncio.create_task(rest)
         for victim, is_killed in ((this, True), (later, True), (this, False), (later, False)):
             await victim.until_ready()
-            await _more(reader, 150)
+            await _more(reader, 150, sending, this, later)
             if is_killed:
                 victim.kill()
             else:
                 assert (await victim.terminate())[0] == 0, victim.log()[-2000:]
-            await _more(reader, 50)  # by the other one
+            await _more(reader, 50, sending, this, later)  # by the other one
             victim.start()
         await sending
         outcomes = await reader.read_until(lambda seen: not seen.undecided(sent), LIMIT_S)
@@ -108,9 +108,13 @@ async def test_a_log_that_the_first_version_began_is_carried_on(
     assert written[THIS, Batch] > 0
 
 
-async def _more(reader: Reader, n_sets: int) -> None:
+async def _more(reader: Reader, n_sets: int, sending: asyncio.Task[Sent], *workers: WorkerProcess) -> None:
     n_now = len(reader.outcomes.fused)
-    await reader.read_until(lambda seen: len(seen.fused) > n_now + n_sets, LIMIT_S)
+    try:
+        await reader.read_until(lambda seen: len(seen.fused) > n_now + n_sets, LIMIT_S)
+    except AssertionError as error:  # this came once in dozens of runs, and did not say who stood still
+        error.add_note(f"{sending}\n" + "\n".join(f"{worker.running=}\n{worker.log()[-4000:]}" for worker in workers))
+        raise
 
 
 async def _written(broker: TestBroker, prefix: str) -> Counter[tuple[str, type]]:
