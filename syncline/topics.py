@@ -31,7 +31,7 @@ DEADLETTER_EXTRA_BYTES = 64 * 1024
 DEFAULT_RETENTION_MS = 7 * DAY_MS
 DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024 + 12
 """Kafka's own default, so that topics made by hand without it pass the check beside ours."""
-VISIBLE_TIMEOUT_S = 15.0
+VISIBLE_TIMEOUT_S = 30.0
 _ALREADY_EXISTS = 36
 
 

@@ -25,7 +25,6 @@ LIMIT_S = 120.0
 
 
 @pytest.mark.apache
-@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_memory_comes_back_to_its_level_after_the_streams_time(broker: TestBroker, topic_prefix: str) -> None:

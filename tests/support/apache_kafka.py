@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 POM = ROOT / "deploy" / "kafka" / "pom.xml"
 JARS = ROOT / ".kafka" / "jars"
 START_TIMEOUT_S = 60.0
+SHM, ROOM_BYTES = Path("/dev/shm"), 8 << 30  # noqa: S108  # made by mkdtemp, as in any temporary folder
 _CLUSTER_ID = "c3luY2xpbmUtdGVzdHMtMQ"  # any 16 bytes in base64
 JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
 PLAIN, CONTROLLER = "PLAINTEXT", "CONTROLLER"
@@ -55,7 +56,8 @@ class ApacheKafka:
 
     settings: of each node, beside our own. doors: further listeners, protocol by name. advertised: by listener, the
     host name that the cluster gives its nodes there, where it is not 127.0.0.1. format_options: further arguments of
-    Kafka's storage tool, such as users with their passwords.
+    Kafka's storage tool, such as users with their passwords. in_memory: keep data off the disk, where the machine has
+    room for that: a disk that stands still for seconds, beside other load, costs topics their leaders.
     """
 
     def __init__(
@@ -66,12 +68,13 @@ class ApacheKafka:
         doors: Mapping[str, str] | None = None,
         advertised: Mapping[str, str] | None = None,
         format_options: Sequence[str] = (),
+        in_memory: bool = False,
     ) -> None:
         self._n_nodes = n_nodes
         self._settings = settings or {}
         self._format_options = format_options
         self._advertised = advertised or {}
-        self._folder = Path(tempfile.mkdtemp(prefix="syncline-kafka-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="syncline-kafka-", dir=_memory_folder() if in_memory else None))
         self._protocols = {PLAIN: "PLAINTEXT", CONTROLLER: "PLAINTEXT", **(doors or {})}
         ports = iter(_free_ports(len(self._protocols) * n_nodes))
         self._ports = {name: [next(ports) for _ in range(n_nodes)] for name in self._protocols}
@@ -178,9 +181,15 @@ class ApacheKafka:
             "transaction.state.log.min.isr": "1",
             "share.coordinator.state.topic.replication.factor": n_copies,
             "share.coordinator.state.topic.min.isr": "1",
+            **({"broker.session.timeout.ms": "60000"} if self._n_nodes == 1 else {}),  # nobody could take over
             **self._settings,
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _memory_folder() -> Path | None:
+    """A folder without a disk under it, where there is one with room."""
+    return SHM if SHM.is_dir() and shutil.disk_usage(SHM).free > ROOM_BYTES else None
 
 
 def _free_ports(n_ports: int) -> list[int]:

@@ -57,7 +57,7 @@ class Apache(TestBroker):
     kind = "apache"
 
     def __init__(self, n_nodes: int = 1) -> None:
-        self.cluster = ApacheKafka(n_nodes)
+        self.cluster = ApacheKafka(n_nodes, in_memory=True)
 
     @property
     def address(self) -> str:

@@ -62,7 +62,11 @@ class SecuredKafka(TestBroker):
         ]
         options = [text for one in scram for text in ("--add-scram", one)]
         self.cluster = ApacheKafka(
-            settings=self._settings(), doors=DOORS, advertised={"MISNAMED": "localhost"}, format_options=options
+            settings=self._settings(),
+            doors=DOORS,
+            advertised={"MISNAMED": "localhost"},
+            format_options=options,
+            in_memory=True,
         )
 
     @property
