@@ -1,10 +1,11 @@
 # Syncline's commands. `make` alone lists them.
-# JOBS=1  runs one test at a time.   TORCH=cpu  makes `setup` take torch without CUDA (needs uv).   PYTHON=python3.12  picks the interpreter.
+# JOBS=1  runs one test at a time.   MORE='-k word'  goes to pytest.   TORCH=cpu  makes `setup` take torch without CUDA (needs uv).   PYTHON=python3.12  picks the interpreter.
 
 PYTHON ?= python3
 TORCH ?=
 # Most tests wait for brokers and workers, not for a processor: more at once than there are cores.
 JOBS ?= 4
+MORE ?=
 SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,10 +29,10 @@ demo: setup ## Line up and fuse five sample streams, before your eyes
 	@$(BIN)/syncline demo
 
 test: setup ## Run all tests that need neither Java nor Docker, in random order
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile --durations 10
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --durations 10 $(MORE)
 
 test-kafka: setup ## Run the Kafka tests on an Apache Kafka, as `test` does on Tansu (JDK 17, Maven; fetches 54 MB once)
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m kafka --apache-kafka --no-tansu --durations 10
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m kafka --apache-kafka --no-tansu --durations 10 $(MORE)
 
 test-tensorflow: setup ## Take a small Keras model through tf2onnx and the ONNX adapter (fetches TensorFlow, 0.3 GB, once)
 	@sh deploy/test_tensorflow.sh $(VENV)
@@ -49,10 +50,11 @@ format: setup ## Mend what ruff can mend, and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-guarantees: setup ## Let faults strike workers and judge what came of it (JDK 17, Maven; 8 minutes)
-	@$(BIN)/pytest -q tests/guarantees --guarantees -m guarantees
-	@$(BIN)/python -m tests.guarantees --broker tansu --runs 5
-	@$(BIN)/python -m tests.guarantees --broker apache --runs 5
+guarantees: setup ## Let faults strike workers and judge what came of it (JDK 17, Maven; 5 minutes)
+	@$(BIN)/pytest -n $(JOBS) -q tests/guarantees --guarantees -m guarantees
+	@out=$$(mktemp); $(BIN)/python -m tests.guarantees --broker tansu --runs 5 >$$out 2>&1 & tansu=$$!; \
+	$(BIN)/python -m tests.guarantees --broker apache --runs 5; code=$$?; \
+	wait $$tansu || code=$$?; cat $$out; rm $$out; exit $$code
 
 fuzz: setup ## Fuzz decoders and codecs, SECONDS=60 each (Linux); KEEP=1 lets the corpus grow
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(KEEP),--keep)
