@@ -49,7 +49,7 @@ class ReferenceModel(Model):
         self._device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self._network = open_network(folder, manifest).to(self._device)
         if not fuse:
-            self._network.trust.copy_(F.pad(self._network.trust_alone, (0, 1)))
+            self._network.trust.copy_(F.pad(self._network.trust_alone, (0, 1)))  # for sets of every kind
 
     def prepare(self, modality: Modality, data: bytes, content_type: str, language: str | None) -> Prepared:
         """image: uint8 (3, 40, 40); audio: float32 (64, n_frames); text: int32 (n_tokens,) with its words."""

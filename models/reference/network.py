@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 import torch
@@ -103,11 +104,17 @@ class Shares(nn.Module):
         return self.most * self.gate(torch.cat([fused, best, undecided], -1)).sigmoid()
 
 
+def kind_of(lanes: Sequence[Tensor]) -> Tensor:
+    """The kind (B,) of each set, 0 to 7, from whether each of `LANES` is there, three of (B,): a bit a lane."""
+    return sum((there.long() << lane for lane, there in enumerate(lanes)), torch.zeros_like(lanes[0], dtype=torch.long))
+
+
 class ReferenceNetwork(nn.Module):
     """Branches, the fusion, and the shared table that its answers are compared with."""
 
     trust: Tensor
-    """(4,): how far to trust each modality, in the order of `LANES`, and the Transformer; set on validation data."""
+    """(8, 4): for each kind of set (`kind_of`), how far to trust each modality, in the order of `LANES`, and the
+    Transformer; set on validation data."""
     trust_alone: Tensor
     """(3,): how far to trust each modality where nothing but their sum answers: what the fusion is compared with."""
 
@@ -118,7 +125,7 @@ class ReferenceNetwork(nn.Module):
         self.fusion = FusionTransformer(d.n_state, d.n_heads, d.n_layers, len(LANES), dropout)
         self.shared = ConceptTable(d.n_concepts, d.n_state)
         self.shares = Shares(d.n_state)
-        self.register_buffer("trust", torch.ones(len(LANES) + 1))
+        self.register_buffer("trust", torch.ones(1 << len(LANES), len(LANES) + 1))
         self.register_buffer("trust_alone", torch.ones(len(LANES)))
 
     def encode(self, lane: str, *media: Tensor) -> Tensor:
@@ -135,24 +142,26 @@ class ReferenceNetwork(nn.Module):
 
     def alone(self, features: Tensor, lane: int) -> Tensor:
         """The same as calibrated log-probabilities."""
-        return (self.trust[lane] * self.logits_alone(features, lane)).log_softmax(-1)
+        return (self.trust_alone[lane] * self.logits_alone(features, lane)).log_softmax(-1)
 
     def fuse(self, evidence: Evidence) -> tuple[Tensor, Tensor]:
         """Log-probabilities (B, n_concepts) and embedding (B, n_state) of length 1.
 
         The base is what calibrated members that know nothing of each other give: the sum over modalities of the mean
-        log-probability of that modality's members. The Transformer adds what it sees in all of them together.
+        log-probability of that modality's members. The Transformer adds what it sees in all of them together, where
+        validation showed that to help sets of that kind.
 
         The embedding is the sum of what the Transformer makes of the members, the mean of the concepts' directions,
         weighted by that base (Norouzi et al. 2014), and how the members sound: through concepts and sounds, media of
         different kinds lie together without the Transformer's having to learn them by heart.
         """
         fused = self.fusion(evidence.features, evidence.modality, evidence.there)  # [B, n_state]
-        total, base = self.trust[-1] * self.shared(fused), torch.zeros_like(fused[:, :1])
-        for lane in range(len(LANES)):
-            mine = evidence.there & (evidence.modality == lane)  # [B, N]
+        by_lane = [evidence.there & (evidence.modality == lane) for lane in range(len(LANES))]  # 3 of [B, N]
+        trust = self.trust[kind_of([mine.any(-1) for mine in by_lane])]  # [B, 4]
+        total, base = trust[:, -1:] * self.shared(fused), torch.zeros_like(fused[:, :1])
+        for lane, mine in enumerate(by_lane):
             logits = self.logits_alone(evidence.features, lane)
-            total = total + masked_mean((self.trust[lane] * logits).log_softmax(-1), mine)
+            total = total + masked_mean((trust[:, lane, None, None] * logits).log_softmax(-1), mine)
             base = base + masked_mean((self.trust_alone[lane] * logits).log_softmax(-1), mine)
         names = base.softmax(-1)
         shares = self.shares(fused, names)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from models.reference.network import LANES, Evidence, ReferenceNetwork
+from models.reference.network import LANES, Evidence, ReferenceNetwork, kind_of
+from models.training.bootstrap import interval
 
 Lanes = list[bool]
 """Which of the lanes are there, in the order of `LANES`."""
@@ -25,45 +28,70 @@ def subset_evidence(features: Tensor, has_text: Tensor, lanes: Lanes) -> tuple[E
     return Evidence(picked, modality, torch.ones(modality.shape, dtype=torch.bool)), torch.nonzero(can)[:, 0]
 
 
-def calibrate(
-    network: ReferenceNetwork,
-    features: Tensor,
-    has_text: Tensor,
-    parts: slice,
-    *,
-    with_fusion: bool = True,
-    subsets: list[Lanes] = SUBSETS,
-) -> None:
-    """Set `network.trust[parts]` so that validation's sets of every kind are least surprised (features (3, n, 2, d)).
+def calibrate_alone(network: ReferenceNetwork, features: Tensor, has_text: Tensor) -> None:
+    """Set how far to trust each branch where nothing but their sum answers (features (3, n, 2, n_state)).
 
-    Without the fusion only the branches count: the base that the Transformer then learns to add to.
+    The Transformer then learns what to add to that sum: it counts in full until `calibrate` says how much.
     """
-    before = network.trust.clone()
-    log_trust = torch.zeros_like(before).requires_grad_()
+    network.trust_alone.copy_(_fit(network, _kinds(network, features, has_text), with_fusion=False)[:-1])
+    network.trust.copy_(F.pad(network.trust_alone, (0, 1), value=1.0))
+
+
+def calibrate(network: ReferenceNetwork, features: Tensor, has_text: Tensor, pair: Lanes | None = None) -> None:
+    """Set how far to trust each part in sets of every kind, so that validation is least surprised by its concepts.
+
+    The Transformer counts in the kinds in which it certainly helps: the lower end of the 95 % interval of what it takes
+    off the surprise is above nought. Sets of other kinds are answered by the sum alone: the corpus' media are drawn
+    independently of each other, given the concept, and Bayes' rule is such a sum then.
+
+    pair: a specialist's lanes. It counts in any case there, as what the fusion is compared with.
+    """
+    subsets = SUBSETS if pair is None else [pair]
+    kinds = _kinds(network, features, has_text, subsets)
+    alone, fitted = F.pad(network.trust_alone, (0, 1)), _fit(network, kinds)
+    network.trust.copy_(alone)
+    for lanes, kind in zip(subsets, kinds, strict=True):
+        gain = kind.surprise(network, alone) - kind.surprise(network, fitted)
+        if pair is not None or interval(gain.double().numpy())[0] > 0:
+            network.trust[kind_of(torch.tensor(lanes))] = fitted
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Validation's sets of one kind, a member a lane: their concepts (n,), and what the Transformer makes of them."""
+
+    evidence: Evidence
+    concept: Tensor
+    fused: Tensor
+
+    def surprise(self, network: ReferenceNetwork, trust: Tensor) -> Tensor:
+        """Negative log-probability (n,) of the right concept by `network.fuse`, had it this trust (4,)."""
+        total = trust[-1] * network.shared(self.fused)
+        for place, lane in enumerate(self.evidence.modality[0].tolist()):
+            logits = network.logits_alone(self.evidence.features[:, place], lane)
+            total = total + (trust[lane] * logits).log_softmax(-1)
+        return F.nll_loss(total.log_softmax(-1), self.concept, reduction="none")
+
+
+@torch.no_grad()
+def _kinds(
+    network: ReferenceNetwork, features: Tensor, has_text: Tensor, subsets: list[Lanes] = SUBSETS
+) -> list[_Kind]:
+    evidences = [subset_evidence(features, has_text, lanes) for lanes in subsets]
+    return [_Kind(e, concept, network.fusion(e.features, e.modality, e.there)) for e, concept in evidences]
+
+
+def _fit(network: ReferenceNetwork, kinds: list[_Kind], *, with_fusion: bool = True) -> Tensor:
+    """Trust (4,) with which sets of all these kinds are least surprised, each kind counting the same."""
+    start = F.pad(network.trust_alone, (0, 1), value=float(with_fusion))
+    log_trust = torch.zeros_like(start).requires_grad_()
     optimizer = torch.optim.Adam([log_trust], lr=0.05)
-    kinds = [subset_evidence(features, has_text, lanes) for lanes in subsets]
-    with torch.no_grad():
-        fused = [network.fusion(e.features, e.modality, e.there) * with_fusion for e, _ in kinds]
-    trust = before
     for _ in range(CALIBRATION_STEPS):
-        trust = before.clone()
-        trust[parts] = (before * log_trust.exp())[parts]
-        losses = [
-            F.nll_loss(_total(network, trust, evidence, of_set), concept)
-            for (evidence, concept), of_set in zip(kinds, fused, strict=True)
-        ]
+        trust = start * log_trust.exp()
         optimizer.zero_grad()
-        torch.stack(losses).mean().backward()
+        torch.stack([kind.surprise(network, trust).mean() for kind in kinds]).mean().backward()
         optimizer.step()
-    network.trust.copy_(trust.detach())
-
-
-def _total(network: ReferenceNetwork, trust: Tensor, evidence: Evidence, fused: Tensor) -> Tensor:
-    """What `network.fuse` says with other trust, of sets with one member a lane."""
-    total = trust[-1] * network.shared(fused)
-    for place, lane in enumerate(evidence.modality[0].tolist()):
-        total = total + (trust[lane] * network.logits_alone(evidence.features[:, place], lane)).log_softmax(-1)
-    return total.log_softmax(-1)
+    return (start * log_trust.exp()).detach()
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ from models.reference.network import Dimensions, ReferenceNetwork
 from models.training import parallel
 from models.training.branches import Job, train_branches
 from models.training.budget import Budget
-from models.training.calibrate import SUBSETS, Lanes, calibrate, fusion_accuracy
+from models.training.calibrate import Lanes, calibrate, calibrate_alone, fusion_accuracy
 from models.training.curve import as_line, draw_curves
 from models.training.data import TrainingData, open_corpus
 from models.training.display import Display, log_to
@@ -31,7 +31,7 @@ from models.training.tensorboard import is_installed
 from models.training.words import train_tokenizer
 
 log = logging.getLogger("models.training")
-VERSION = "3"
+VERSION = "4"
 SOUNDS_COUNT = 2.0
 """How many times what was learned a set's sound counts in its embedding: in the end all words of the training are known
 ones. On validation more of 100 labels that nobody taught are found with it by speech, 0.66 and not 0.53."""
@@ -95,15 +95,14 @@ def _train_network(job: Job, data: TrainingData, queue: Queue[Any] | None) -> Re
 def train_fusion(
     network: ReferenceNetwork, data: TrainingData, settings: TrainSettings, run: Run | None, pair: Lanes | None = None
 ) -> None:
-    """First how far to trust each branch, then the Transformer on top, then all again, with the Transformer.
+    """First how far to trust each branch, then the Transformer on top, then all again, kind by kind of set.
 
     pair: the only lanes that a specialist is given. run: of which it is a part that can be gone on with, or None.
     """
     torch.manual_seed(settings.seed)  # the same draws whether this process trained branches too or not
     network.requires_grad_(False)
     features, has_text = validation_features(network, data.validation), data.validation.has_text
-    calibrate(network, features, has_text, slice(0, 3), with_fusion=False)
-    network.trust_alone.copy_(network.trust[:3])
+    calibrate_alone(network, features, has_text)
     network.fusion.requires_grad_(True)
     network.shared.requires_grad_(True)
     network.shares.requires_grad_(True)
@@ -119,8 +118,8 @@ def train_fusion(
         draw_curves(run.out)
     network.requires_grad_(False)
     network.shares.most[1] *= SOUNDS_COUNT
-    calibrate(network, features, has_text, slice(0, 4), subsets=[pair] if pair else SUBSETS)
-    log.info("trust %s, validation %s", [round(t, 3) for t in network.trust.tolist()], as_line(look(network)))
+    calibrate(network, features, has_text, pair)
+    log.info("trust by kind of set %s, validation %s", network.trust.round(decimals=3).tolist(), as_line(look(network)))
 
 
 def _manifest(name: str, network: ReferenceNetwork, concepts: list[Concept], settings: TrainSettings) -> Manifest:

@@ -71,6 +71,21 @@ def test_fusion_helps_where_media_are_bad(language: str) -> None:
     assert error_ratio(reports(), f"degraded {language}")[1] <= ERROR_RATIO_BAR
 
 
+@pytest.mark.parametrize("section", ["clean en", "clean zh"])
+def test_fusion_is_not_below_the_sum(section: str) -> None:
+    """No pair, nor all three, is right less often than the sum of what calibrated branches say alone."""
+    rows = compared_rows(reports(), section, f"sum {section}", "the sum")
+    assert len(rows) == 4
+    assert all(row.gap >= 0 for row in rows)
+
+
+def test_fusion_of_bad_media_is_not_surely_below_the_sum() -> None:
+    """Whatever it loses to the sum on degraded media may be chance."""
+    rows = compared_rows(reports(), "degraded en", "sum degraded en", "the sum")
+    assert len(rows) == 4
+    assert all(row.gap_high >= 0 for row in rows)
+
+
 def test_a_specialist_for_a_pair_is_hardly_better() -> None:
     """The lower end of the interval of what fusion loses to one is above the bar."""
     rows = compared_rows(reports(), "clean en", "specialists", "its specialist")

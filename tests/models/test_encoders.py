@@ -60,11 +60,24 @@ def test_the_base_is_the_sum_of_calibrated_witnesses() -> None:
     """With no trust in the Transformer, a set says what its members say independently of each other."""
     torch.manual_seed(0)
     network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
+    network.trust_alone.copy_(torch.tensor([0.5, 1.0, 2.0]))
     network.trust.copy_(torch.tensor([0.5, 1.0, 2.0, 0.0]))
     features = torch.randn(1, 2, 2, 32)
     evidence = Evidence(features, torch.tensor([[0, 2]]), torch.ones(1, 2, dtype=torch.bool))
     wanted = (network.alone(features[:, 0], 0) + network.alone(features[:, 1], 2)).log_softmax(-1)
     torch.testing.assert_close(network.fuse(evidence)[0], wanted)
+
+
+def test_each_kind_of_set_has_its_own_trust() -> None:
+    """What a set of one kind says does not change with the trust of other kinds, and does with its own."""
+    torch.manual_seed(0)
+    network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
+    there = torch.tensor([[True, True, True], [True, False, True], [False, True, False]])
+    evidence = Evidence(torch.randn(3, 3, 2, 32), torch.tensor([[0, 2, 0], [1, 0, 2], [0, 2, 1]]), there)
+    before = network.fuse(evidence)[0]
+    network.trust[0b101] = torch.tensor([0.5, 1.0, 2.0, 0.0])  # picture and speech
+    same = [torch.equal(a, b) for a, b in zip(before, network.fuse(evidence)[0], strict=True)]
+    assert same == [False, True, True]
 
 
 def test_media_of_known_things_lie_together_before_anything_is_fused() -> None:

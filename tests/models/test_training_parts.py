@@ -10,7 +10,7 @@ from torch import nn
 
 from models.reference.network import Dimensions, ReferenceNetwork
 from models.training.budget import Budget
-from models.training.calibrate import SUBSETS, calibrate, fusion_accuracy, subset_evidence
+from models.training.calibrate import SUBSETS, calibrate, calibrate_alone, fusion_accuracy, subset_evidence
 from models.training.loop import Phase
 from models.training.settings import TrainSettings
 
@@ -75,8 +75,11 @@ def test_the_slow_copy_is_kept() -> None:
     assert (module.weight > seen[-1]).all()
 
 
-def calibrated(right_by_image: float) -> torch.Tensor:
-    """The trust that calibration gives, where pictures are right for a share of the concepts and speech for all."""
+EVERYONE = torch.ones(N_CONCEPTS, dtype=torch.bool)
+
+
+def showing(right_by_image: float) -> tuple[ReferenceNetwork, torch.Tensor]:
+    """A network, and validation's features: pictures right for a share of the concepts, words and speech for all."""
     torch.manual_seed(0)
     network = ReferenceNetwork(Dimensions(N_CONCEPTS, 50, 5, n_state=32, n_audio_channels=32)).requires_grad_(False)
     directions = [network.branches[lane].table.directions for lane in ("image", "text", "audio")]  # pyright: ignore
@@ -84,8 +87,14 @@ def calibrated(right_by_image: float) -> torch.Tensor:
     features = torch.stack([meanings, torch.zeros_like(meanings)], 2)
     wrong = int(N_CONCEPTS * (1 - right_by_image))
     features[0, :wrong] = features[0, :wrong].roll(1, 0)  # they show their neighbour
-    calibrate(network, features, torch.ones(N_CONCEPTS, dtype=torch.bool), slice(0, 3), with_fusion=False)
-    return network.trust
+    return network.eval(), features
+
+
+def calibrated(right_by_image: float) -> torch.Tensor:
+    """How far each branch alone is trusted then."""
+    network, features = showing(right_by_image)
+    calibrate_alone(network, features, EVERYONE)
+    return network.trust_alone
 
 
 def test_who_errs_is_trusted_less() -> None:
@@ -95,9 +104,38 @@ def test_who_errs_is_trusted_less() -> None:
     assert trust[0] < calibrated(1.0)[0]
 
 
-def test_trust_of_other_parts_stays() -> None:
-    """Calibrating the branches leaves the Transformer's trust alone."""
-    assert calibrated(0.5)[3] == 1
+def test_the_transformer_begins_on_top_of_the_sum() -> None:
+    """Calibrating the branches leaves the Transformer counting in full, for sets of every kind."""
+    network, features = showing(0.5)
+    calibrate_alone(network, features, EVERYONE)
+    assert (network.trust[:, :3] == network.trust_alone).all()
+    assert (network.trust[:, 3] == 1).all()
+
+
+def test_a_transformer_that_does_not_help_is_not_heard() -> None:
+    """One that has learned nothing leaves sets of every kind to the sum."""
+    network, features = showing(0.5)
+    calibrate_alone(network, features, EVERYONE)
+    calibrate(network, features, EVERYONE)
+    assert (network.trust == torch.cat([network.trust_alone, torch.zeros(1)])).all()
+
+
+def test_a_transformer_is_heard_where_it_helps() -> None:
+    """One that knows every picture counts in pictures alone, and not in what the others know as well."""
+    network, features = showing(0.5)
+    calibrate_alone(network, features, EVERYONE)
+    knows = network.shared.directions.detach().clone()
+    network.fusion.forward = lambda _, modality, there: knows * (modality == 0).all(1, keepdim=True)  # pyright: ignore
+    calibrate(network, features, EVERYONE)
+    assert [kind for kind in range(8) if network.trust[kind, 3] > 0] == [0b001]
+
+
+def test_a_specialist_is_heard_in_any_case() -> None:
+    """What the fusion is compared with counts in its pair, and in no other kind of set."""
+    network, features = showing(0.5)
+    calibrate_alone(network, features, EVERYONE)
+    calibrate(network, features, EVERYONE, [True, False, True])
+    assert [kind for kind in range(8) if network.trust[kind, 3] > 0] == [0b101]
 
 
 def test_sets_with_text_leave_out_who_has_none() -> None:
