@@ -46,8 +46,12 @@ def checked_bytes(folder: Path, name: str, manifest: Digests) -> bytes:
 
 
 def pack_weights(network: nn.Module) -> bytes:
-    """The weights as safetensors. Matrices are kept in half precision."""
-    return save({name: _stored(tensor) for name, tensor in network.state_dict().items()})
+    """The weights as safetensors. Matrices that were learned are kept in half precision, what was measured in full."""
+    learned = {name for name, of in network.named_parameters() if of.is_floating_point() and of.ndim > 1}
+    return save({
+        name: (tensor.half() if name in learned else tensor).contiguous()
+        for name, tensor in network.state_dict().items()
+    })  # fmt: skip
 
 
 def load_weights(network: nn.Module, data: bytes, path: Path) -> None:
@@ -67,10 +71,6 @@ def digest(data: bytes) -> str:
 def _pickles(folder: Path) -> str:
     found = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES) if folder.is_dir() else []
     return f"; pickles ({', '.join(found)}) are never opened: they are programs" if found else ""
-
-
-def _stored(tensor: Tensor) -> Tensor:
-    return (tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor).contiguous()
 
 
 def _loaded(tensor: Tensor) -> Tensor:
