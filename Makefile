@@ -69,7 +69,7 @@ evaluate: setup ## Run the protocol: what fuses (shipped, and all in runs/) and 
 	$(BIN)/python -m models.scores; code=$$?; wait $$voice || code=$$?; cat runs/scores/voice.txt; exit $$code
 
 SEEDS ?= 1 2 3
-train-all: setup ## Train all models from nothing, SEEDS="1 2 3", one after the other (2 cores; below 5 hours)
+train-all: setup ## Train all models from nothing, SEEDS="1 2 3" (2 cores; below 5 hours)
 	@$(BIN)/python -m models.training.everything --seeds $(SEEDS)
 
 bench: setup ## Measure the join, alone and against Kafka Streams and Quix (JDK 17, Maven; 6 minutes)
