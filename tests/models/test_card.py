@@ -88,6 +88,7 @@ def test_fusion_of_bad_media_is_not_surely_below_the_sum() -> None:
 
 def test_a_specialist_for_a_pair_is_hardly_better() -> None:
     """The lower end of the interval of what fusion loses to one is above the bar."""
+    assert all(len(found.outcomes["specialists"]) == 3 for found in reports())
     rows = compared_rows(reports(), "clean en", "specialists", "its specialist")
     assert [r.what for r in rows] == ["image+text", "image+audio", "text+audio"]
     assert all(r.gap_low >= SPECIALIST_BAR for r in rows)
