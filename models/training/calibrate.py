@@ -53,7 +53,7 @@ def calibrate(network: ReferenceNetwork, features: Tensor, has_text: Tensor, pai
     for lanes, kind in zip(subsets, kinds, strict=True):
         gain = kind.surprise(network, alone) - kind.surprise(network, fitted)
         if pair is not None or interval(gain.double().numpy())[0] > 0:
-            network.trust[kind_of(torch.tensor(lanes))] = fitted
+            network.trust[kind_of([torch.tensor(there) for there in lanes])] = fitted
 
 
 @dataclass(frozen=True)
