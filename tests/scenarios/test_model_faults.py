@@ -41,16 +41,6 @@ def faulty(*faults: ModelFault, ms_per_set: float = 0.0) -> Interferences:
     return Interferences(model=FaultyModelSettings(faults=faults, ms_per_set=ms_per_set))
 
 
-async def until_it_says(worker: WorkerProcess, path: str, words: str) -> None:
-    """Wait until one of the reasons has these words."""
-    async with asyncio.timeout(LIMIT_S):
-        while True:
-            status, answer = await worker.ask(path)
-            if status == 503 and any(words in reason for reason in answer["reasons"]):
-                return
-            await asyncio.sleep(0.05)
-
-
 async def all_of(reader: Reader, sent: Sent, worker: WorkerProcess) -> Outcomes:
     """What became of every record; each has one outcome."""
     outcomes = await reader.read_until(lambda seen: not seen.undecided(sent), LIMIT_S)
@@ -98,7 +88,7 @@ async def test_a_model_that_is_down_for_ten_seconds_costs_nothing_but_time(
         await reader.read_until(lambda seen: not seen.undecided(sent), LIMIT_S)
         worker.switch("down")
         await send(broker.address, topic_prefix, samples[300:], N_PARTITIONS, sent=sent)
-        await until_it_says(worker, "/readyz", "the model fails on everything")
+        await worker.until_reason("the model fails on everything", LIMIT_S)
         n_fused = len((await reader.read_rest()).fused)
         await asyncio.sleep(DOWN_S)
         assert (await worker.ask("/livez"))[0] == 200
@@ -128,7 +118,7 @@ async def test_a_model_that_hangs_ends_the_worker_and_the_next_carries_on(
         await reader.read_until(lambda seen: not seen.undecided(sent), LIMIT_S)
         worker.switch("stuck")
         await send(broker.address, topic_prefix, samples[300:], N_PARTITIONS, sent=sent)
-        await until_it_says(worker, "/livez", "a batch has been running for")
+        await worker.until_reason("a batch has been running for", LIMIT_S, "/livez")
         assert (await worker.terminate())[0] == 1, "what it had decided is left to the next"
         worker.switch("stuck", on=False)
         worker.start()

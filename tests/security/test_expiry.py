@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,14 +30,6 @@ def kafka(tmp_path: Path) -> Iterator[SecuredKafka]:
         new.cluster.remove()
 
 
-async def until_told(worker: WorkerProcess, text: str) -> None:
-    """Wait until /readyz gives a reason with `text`."""
-    async with asyncio.timeout(LIMIT_S):
-        while not any(text in reason for reason in (await worker.ask("/readyz"))[1].get("reasons", [])):
-            assert worker.running, worker.log()[-3_000:]
-            await asyncio.sleep(0.1)
-
-
 async def test_a_worker_waits_for_a_new_certificate_and_goes_on(kafka: SecuredKafka, topic_prefix: str) -> None:
     """Meanwhile it is alive and not ready, and /readyz says why; no record is lost."""
     await make_topics(kafka.address, topic_prefix, 1)
@@ -55,7 +46,7 @@ async def test_a_worker_waits_for_a_new_certificate_and_goes_on(kafka: SecuredKa
         kafka.authority.issue("broker", *HERE, ends_in=YESTERDAY)
         await kafka.stop()
         await kafka.start()
-        await until_told(worker, "its certificate has expired")
+        await worker.until_reason("its certificate has expired", LIMIT_S)
         assert (await worker.ask("/livez"))[0] == 200
         await producer.send("lobby", "text", text="meanwhile", time_ms=2_000)
 

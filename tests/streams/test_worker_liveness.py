@@ -158,7 +158,7 @@ async def test_what_a_restart_would_not_mend_leaves_it_live(broker: TestBroker, 
         await stays_live(worker)
         worker.switch(f"no {DECISIONS}")
         async with WorkerProcess(broker, topic_prefix):
-            await until_it_says(worker, "claiming the decision log")
+            await worker.until_reason("claiming the decision log", LIMIT_S)
             await stays_live(worker)
         await stays_live(worker)
 
@@ -205,14 +205,6 @@ async def until_not_live(worker: WorkerProcess, part: str) -> str:
         assert time.monotonic() < deadline_s, f"{part}: {worker.log()[-2000:]}"
         await asyncio.sleep(0.05)
     return " ".join(answer[1]["reasons"])
-
-
-async def until_it_says(worker: WorkerProcess, why: str) -> None:
-    """Wait until this is a reason why it is not ready."""
-    deadline_s = time.monotonic() + LIMIT_S
-    while why not in " ".join((await worker.ask("/readyz"))[1].get("reasons", ())):
-        assert time.monotonic() < deadline_s, f"it never said {why}: {worker.log()[-2000:]}"
-        await asyncio.sleep(0.05)
 
 
 async def stays_live(worker: WorkerProcess, watch_s: float = WATCH_S) -> None:

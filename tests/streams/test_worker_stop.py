@@ -31,25 +31,13 @@ async def until(is_so: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
             await asyncio.sleep(0.02)
 
 
-async def says(worker: WorkerProcess, words: str) -> bool:
-    """Whether one of /readyz's reasons has these words."""
-    return any(words in reason for reason in (await worker.ask("/readyz"))[1].get("reasons", []))
-
-
-async def until_it_says(worker: WorkerProcess, words: str) -> None:
-    """Wait until one of /readyz's reasons has these words."""
-    async with asyncio.timeout(LIMIT_S):
-        while not await says(worker, words):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
 async def catch_amid_rebalance(worker: WorkerProcess, newcomer: WorkerProcess) -> None:
     """Have the newcomer join until the worker is seen between two assignments; beside other load one may miss it."""
     async with asyncio.timeout(LIMIT_S):
         while True:
             newcomer.start()
             while (await newcomer.ask("/readyz"))[0] != 200:
-                if await says(worker, "waiting for an assignment"):
+                if "waiting for an assignment" in " ".join(await worker.reasons()):
                     return
                 await asyncio.sleep(0.02)
             await ends(newcomer, 0, 10.0)
@@ -83,7 +71,7 @@ async def test_while_the_model_is_loaded(broker: TestBroker, topic_prefix: str) 
     """The model's thread is left to itself, however long it takes."""
     hangs = FaultyModelSettings(faults=(ModelFault(kind="hangs"),))
     async with WorkerProcess(broker, topic_prefix, Interferences(model=hangs), model=FAULTY) as worker:
-        await until_it_says(worker, "loading model")
+        await worker.until_reason("loading model")
         await ends(worker, 0, 2.0)
 
 
@@ -91,7 +79,7 @@ async def test_while_it_joins_the_group(broker: TestBroker, topic_prefix: str) -
     """Its first assignment is not waited for."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)
     async with WorkerProcess(broker, topic_prefix) as worker:
-        await until_it_says(worker, "waiting for an assignment")
+        await worker.until_reason("waiting for an assignment")
         await ends(worker, 0, 10.0)
 
 

@@ -154,15 +154,19 @@ class WorkerProcess:
         except TimeoutError:
             raise AssertionError(f"not ready after {limit_s} s: {answer}\n{self.log()[-3000:]}") from None
 
-    async def until_reason(self, part: str, limit_s: float = READY_TIMEOUT_S) -> str:
-        """Wait until /readyz says that it is not ready with a reason that contains `part`; all reasons."""
+    async def reasons(self, path: str = "/readyz") -> list[str]:
+        """Why it is not ready, or by /livez not live; none while it is, or does not answer."""
+        return (await self.ask(path))[1].get("reasons", [])
+
+    async def until_reason(self, part: str, limit_s: float = READY_TIMEOUT_S, path: str = "/readyz") -> str:
+        """Wait until one of its reasons contains `part`; all reasons."""
         reasons: list[str] = []
         try:
             async with asyncio.timeout(limit_s):
                 while not any(part in reason for reason in reasons):
                     assert self.running, f"the worker has ended: {self.log()}"
-                    await asyncio.sleep(0.05)
-                    reasons = (await self.ask("/readyz"))[1].get("reasons", [])
+                    await asyncio.sleep(0.02)
+                    reasons = await self.reasons(path)
         except TimeoutError:
             raise AssertionError(f"{part!r} is not said after {limit_s} s: {reasons}\n{self.log()[-3000:]}") from None
         return "\n".join(reasons)
