@@ -5,7 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from models.converters import Spec, parse_spec
+from streams.decisions.tenure import Deployment
+from streams.decisions.versions import THIS_VERSION, WRITABLE_VERSIONS
 from streams.health.readiness import LagLimits
+from streams.join.fingerprint import fingerprint
 from streams.join.settings import JoinSettings
 from streams.model.batch_settings import BatchSettings
 from streams.model.runner import RunnerSettings
@@ -35,10 +38,13 @@ _AT_LEAST = {
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a worker can be told. Times are integer milliseconds, sizes bytes.
 
-    `group`: the consumer group; workers of one group share the streams. `model`: a name in the registry or a folder.
-    `web_host`, `web_port`: where /livez and /readyz answer; port 0 is any free one. `stop_limit_ms`: when a worker
-    that is told to stop is gone, whatever hangs. `ready_max_lag_*`: not ready while a topic's partition is further
-    behind; by default no limit, because readiness paces updates, which a backlog must not stop.
+    `group`: the consumer group; workers of one group share the streams. `take_over`: the group whose decision log this
+    one carries on, where it is gone for good. `decision_log_version`: the form in which the log is written, which every
+    worker of the deployment must be able to read (docs/design.md, section 12, "Versions"). `model`: a name in the
+    registry or a folder. `web_host`, `web_port`: where /livez and /readyz answer; port 0 is any free one.
+    `stop_limit_ms`: when a worker that is told to stop is gone, whatever hangs. `ready_max_lag_*`: not ready while a
+    topic's partition is further behind; by default no limit, because readiness paces updates, which a backlog must not
+    stop.
     `max_stall_ms`, `not_live_exit_ms`: when a worker is not live, and when it ends for that (docs/operations.md).
     `batch_*`: limits of the model's batcher (streams/batching.py). `convert`: what single events are converted to, each
     `KIND[=ENGINE[:WHERE]]` (models/converters.py), in streams that fit a pattern of `convert_streams` (all without
@@ -49,6 +55,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     brokers: str = DEFAULT_BROKERS
     security: SecuritySettings = SecuritySettings()
     group: str = DEFAULT_GROUP
+    take_over: str = ""
+    decision_log_version: str = THIS_VERSION
     topic_prefix: str = DEFAULT_PREFIX
     model: str = "null"
     join: JoinSettings = JoinSettings()
@@ -91,10 +99,16 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("heartbeat_ms", self.heartbeat_ms, "at most a third of session_timeout_ms")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise SettingsError("log_level", self.log_level, "debug, info, warning, error")
+        if self.decision_log_version not in WRITABLE_VERSIONS:
+            raise SettingsError("decision_log_version", self.decision_log_version, ", ".join(WRITABLE_VERSIONS))
         kinds = [spec.kind for spec in self.converters]
         if len(set(kinds)) < len(kinds):
             raise SettingsError("convert", ",".join(self.convert), "each kind once")
         _ = self.runner, self.converter_runner  # check their own part
+
+    def deployment(self, n_partitions: int) -> Deployment:
+        """What the claims of this worker say of it; `n_partitions` of each topic."""
+        return Deployment(self.group, self.take_over, fingerprint(self.join, self.max_event_bytes), n_partitions)
 
     @property
     def lag_limits(self) -> LagLimits:

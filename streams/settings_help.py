@@ -7,6 +7,8 @@ from syncline.security import SECURITY_HELP
 HELP = {
     "brokers": "Bootstrap addresses, host:port,host:port.",
     "group": "Consumer group; workers of one group share the streams.",
+    "take_over": "Carry on the decision log of this consumer group, which is gone for good.",
+    "decision_log_version": "Form in which decisions are written: 1.2 while workers of before may come back, 1.3.",
     "topic_prefix": "In front of every topic's name.",
     "model": "null, a name that `syncline model list` shows, or a folder.",
     "decode_threads": "Threads that decode media.",

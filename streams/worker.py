@@ -112,7 +112,7 @@ class Worker:
         await tail.start()
         decoder = Decoder(settings.join, n_partitions, model.prepare, settings.max_event_bytes)
         app = SynclineApp(settings, self._cluster, self._hub.hand_over, self._hub)
-        parts = self._parts(app, model, decoder, producer, tail, fuse)
+        parts = self._parts(app, n_partitions, model, decoder, producer, tail, fuse)
         self._hub.use(parts)
         sources = self._sources
         sources.decoder, sources.producer, sources.tail, sources.model = decoder, producer, tail, parts.model_info
@@ -139,7 +139,14 @@ class Worker:
             await self.ending.stop_working(app, joining)
 
     def _parts(
-        self, app: SynclineApp, model: Model, decoder: Decoder, producer: Producer, tail: LogTail, fuse: Fuse | None
+        self,
+        app: SynclineApp,
+        n_partitions: int,
+        model: Model,
+        decoder: Decoder,
+        producer: Producer,
+        tail: LogTail,
+        fuse: Fuse | None,
     ) -> Parts:
         prefix = self._settings.topic_prefix
 
@@ -150,6 +157,7 @@ class Worker:
         return Parts(
             settings=self._settings,
             cluster=self._cluster,
+            n_partitions=n_partitions,
             model_info=ModelInfo(model.name, model.version),
             decoder=decoder,
             pool=self._pool,

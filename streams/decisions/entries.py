@@ -6,13 +6,20 @@ added at the end, with a default (streams/decisions/versions.py).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.decisions.versions import check_version, unreadable
+from streams.decisions.versions import THIS_VERSION, check_version, unreadable
 from streams.join.clocks import LaneState
 from streams.join.model import Decision
+
+
+class Placed(msgspec.Struct, frozen=True, array_like=True):
+    """Of each topic, the records below an offset were placed by another number of partitions than the claim's."""
+
+    n_partitions: int
+    below: dict[str, int]
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
@@ -21,12 +28,20 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
     `worker` is unique for every owner of every process. `generation` is the consumer group's; `era` grows
     when generations have started anew because the group was deleted. A claim is renewed by its owner before
     each snapshot, so that a reader who goes backwards soon meets one.
+    Since 1.3, and empty in claims of before: `group` is the consumer group, `take_over` another one whose log its
+    owner was told to take over; `fingerprint` is that of the settings by which its owner decides; `n_partitions` is
+    how many partitions the topics had, `placed` says where that had been another number.
     """
 
     worker: str
     generation: int
     era: int
     number: int
+    group: str = ""
+    take_over: str = ""
+    fingerprint: str = ""
+    n_partitions: int = 0
+    placed: tuple[Placed, ...] = ()
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -76,11 +91,26 @@ Entry = Claim | Batch | SnapshotPart
 
 _decoder = msgspec.msgpack.Decoder(Entry)
 _encoder = msgspec.msgpack.Encoder()
+_N_CLAIM, _N_SET = 5, 10
+"""Fields of a claim and of a set in 1.2, their tag included."""
 
 
-def encode_entry(entry: Entry) -> bytes:
-    """An entry as MessagePack."""
-    return _encoder.encode(entry)
+def encode_entry(entry: Entry, version: str = THIS_VERSION) -> bytes:
+    """An entry as MessagePack, in the form that `version` (one of `WRITABLE_VERSIONS`) gave it."""
+    return _encoder.encode(entry if version == THIS_VERSION else _as_1_2(entry))
+
+
+def _as_1_2(entry: Entry) -> list[Any]:
+    """Without what 1.3 has put at the end of claims and sets."""
+    values: list[Any] = msgspec.to_builtins(entry)
+    if isinstance(entry, Claim):
+        return values[:_N_CLAIM]
+    if isinstance(entry, Batch):
+        *head, decisions = values
+        return [*head, [one[:_N_SET] if one[0] == "set" else one for one in decisions]]
+    at = 1 + SnapshotPart.__struct_fields__.index("replay_claim")
+    values[at] = values[at] and values[at][:_N_CLAIM]
+    return values
 
 
 class LogRecord(NamedTuple):

@@ -51,6 +51,13 @@ def moving_items(decision: Decision) -> Sequence[Item]:
     return ()
 
 
+def covered_ms(decision: SetDecision, size_ms: int) -> tuple[int, int]:
+    """What a set covers in ms since 1970; `size_ms`: the window's length where the decision does not say its end."""
+    if decision.strategy == "tumbling":
+        return decision.start_ms, decision.end_ms or decision.start_ms + size_ms
+    return min(item.time_ms for item in decision.members), max(item.end_ms for item in decision.members)
+
+
 def named_item(decision: Decision, index: int) -> Item | None:
     """The item of the record that a decision names in this place of `keys_of`, where the log tells it."""
     if isinstance(decision, SetDecision):

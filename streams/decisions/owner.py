@@ -22,15 +22,16 @@ from streams.decisions.intake import Intake
 from streams.decisions.outbox import Outbox
 from streams.decisions.proposer import Proposer
 from streams.decisions.records import Commands, Record, Task
-from streams.decisions.recovery import ReadLog, recover
+from streams.decisions.recovery import AnotherGroupError, ReadLog, recover
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.settled import SettledState
 from streams.decisions.snapshot_source import SnapshotSource
 from streams.decisions.snapshot_writer import SnapshotWriter
 from streams.decisions.standing import Standing
 from streams.decisions.tally import Tally
-from streams.decisions.tenure import State, Tenure
+from streams.decisions.tenure import Deployment, State, Tenure
 from streams.decisions.topic_ends import TopicEnds
+from streams.decisions.versions import THIS_VERSION
 from streams.decisions.view import LogView
 from streams.join.model import Decision
 from streams.join.partition import PartitionJoin
@@ -42,7 +43,8 @@ class PartitionOwner:
 
     `committed` is, per media topic, the next offset that this assignment reads; `fresh` are the topics of which nothing
     is committed, and that are read from where they begin. `worker` is unique to this owner. `tally` counts what becomes
-    of the records, over all owners that are given it.
+    of the records, over all owners that are given it. `deployment` is what claims say of the workers, `log_version` the
+    form in which entries are written.
     """
 
     def __init__(
@@ -57,15 +59,17 @@ class PartitionOwner:
         rules: Rules = ALL_RULES,
         tally: Tally | None = None,
         fresh: Collection[str] = (),
+        deployment: Deployment | None = None,
+        log_version: str = THIS_VERSION,
     ) -> None:
         self._rules, self._fresh = rules, fresh
-        self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms, rules)
+        self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms, rules, deployment)
         self._view = LogView(rules=rules)
         self._holds = Holds(committed, tally, in_order=rules.acknowledge_in_order)
         self._tally = self._holds.tally
         self._carry_out = CarryOut(self._holds, rules)
         self._settled = SettledState(settings)
-        self._proposer = Proposer(rules)
+        self._proposer = Proposer(rules, log_version)
         self._outbox = Outbox(self._holds, rules)
         self._intake = Intake(settings, self._holds, self._carry_out, self._outbox, rules)
         self._snapshots = SnapshotWriter(now_ms)
@@ -83,8 +87,8 @@ class PartitionOwner:
         """Bring this owner to the state at the committed offsets.
 
         Begin it when the claim of the first `take_commands` is on the broker; `log_end` is asked for after that.
-        Yields requests for entries of the log; raises `NotRecoverableError` and `NewerVersionError`. Afterwards feed
-        `on_log` from `log_end`.
+        Yields requests for entries of the log; raises `NotRecoverableError`, as where the log belongs to another group,
+        and `NewerVersionError`. Afterwards feed `on_log` from `log_end`.
         """
         recovered = yield from recover(self._holds.acknowledged, log_start, log_end, self._rules, self._fresh)
         self._view, self._settled.claims = recovered.view, recovered.claims
@@ -100,6 +104,7 @@ class PartitionOwner:
             self._own(now_ms)
         else:
             self._lose(now_ms)
+            self._check_group()
 
     def _own(self, now_ms: int) -> None:
         """This owner's claim is current: what is not in the log comes back to the join, together and in order."""
@@ -126,7 +131,8 @@ class PartitionOwner:
     def on_log(self, records: Sequence[LogRecord], now_ms: int) -> None:
         """Records of the decision log were read, in offset order; ones that were read before are passed over.
 
-        Raises `NewerVersionError` at an entry of a newer version: this owner must do nothing more then.
+        Raises `NewerVersionError` at an entry of a newer version, and `AnotherGroupError` where another group has taken
+        the log over: this owner must do nothing more then.
         """
         for record in records:
             if record.offset < self._view.next_offset:
@@ -156,6 +162,13 @@ class PartitionOwner:
             self._own(now_ms)
         elif current or (mine and self.state == "claiming"):
             self._lose(now_ms)
+            if mine:
+                self._check_group()
+
+    def _check_group(self) -> None:
+        """Whether claiming again could help: a claim that was ignored for its group is ignored for ever."""
+        if self._rules.one_group_a_log and self._view.is_anothers(self._tenure.claim(-1)):
+            raise AnotherGroupError(self._view.group, self._tenure.deployment.group)
 
     def _lose(self, now_ms: int) -> None:
         """Somebody else's claim is current: propose nothing, carry nothing out, acknowledge nothing."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 from streams.decisions.entries import Entry, encode_entry
 from streams.decisions.records import Append
 from streams.decisions.rules import ALL_RULES, Rules
+from streams.decisions.versions import THIS_VERSION
 
 
 class Proposer:
-    """Numbers and sends the entries of one owner."""
+    """Numbers and sends the entries of one owner, in the form of `version`."""
 
-    def __init__(self, rules: Rules = ALL_RULES) -> None:
-        self._rules = rules
+    def __init__(self, rules: Rules = ALL_RULES, version: str = THIS_VERSION) -> None:
+        self._rules, self._version = rules, version
         self._number = -1
         self._in_flight: dict[int, Append] = {}
         self._to_send: list[Append] = []
@@ -33,7 +34,7 @@ class Proposer:
     def send(self, entry: Entry) -> None:
         """Put `entry`, made with `next_number`, on its way."""
         self._number = entry.number
-        append = self._in_flight[entry.number] = Append(entry.number, encode_entry(entry))
+        append = self._in_flight[entry.number] = Append(entry.number, encode_entry(entry, self._version))
         self._to_send.append(append)
 
     def appended(self, number: int, *, ok: bool) -> None:

@@ -39,6 +39,17 @@ class MadeAnewError(NotRecoverableError):
         )
 
 
+class AnotherGroupError(NotRecoverableError):
+    """The log belongs to another consumer group: two groups would each decide every record."""
+
+    def __init__(self, theirs: str, ours: str) -> None:
+        super().__init__(
+            f"decisions: the log belongs to consumer group {theirs!r}, and this worker is of group {ours!r}. Two "
+            "groups on one topic prefix would each decide every record: give one of them a topic_prefix of its own. "
+            f"Where group {theirs!r} is gone for good, start with --take-over {theirs}"
+        )
+
+
 class ReadLog(NamedTuple):
     """A request for all entries with start <= offset < stop, in offset order."""
 

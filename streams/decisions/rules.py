@@ -16,6 +16,8 @@ class Rules:
     """A batch is void if another claim lies between its writer's claim and itself."""
     ignore_lower_claims: bool = True
     """A claim of a lower generation than the one before it is ignored."""
+    one_group_a_log: bool = True
+    """A claim of another consumer group than the log's is ignored, unless it was told to take that one's log over."""
     ignore_copies: bool = True
     """A second copy of an entry is ignored."""
     act_on_read_back: bool = True

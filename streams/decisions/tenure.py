@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from streams.decisions.entries import Claim
 from streams.decisions.rules import ALL_RULES, Rules
 
 State = Literal["claiming", "owning", "lost"]
+
+
+class Deployment(NamedTuple):
+    """What an owner's claims say of the workers that it belongs to; see `Claim`."""
+
+    group: str = ""
+    take_over: str = ""
+    fingerprint: str = ""
+    n_partitions: int = 0
 
 
 class Tenure:
@@ -19,16 +28,23 @@ class Tenure:
     """
 
     def __init__(
-        self, worker: str, generation: int, now_ms: int, session_timeout_ms: int, rules: Rules = ALL_RULES
+        self,
+        worker: str,
+        generation: int,
+        now_ms: int,
+        session_timeout_ms: int,
+        rules: Rules = ALL_RULES,
+        deployment: Deployment | None = None,
     ) -> None:
         self._worker, self._generation, self._era = worker, generation, 0
+        self.deployment = Deployment() if deployment is None else deployment
         self._session_timeout_ms, self._rules = session_timeout_ms, rules
         self._lost_ms = self._heartbeat_ms = now_ms
         self.state: State = "claiming"
 
     def claim(self, number: int) -> Claim:
         """The claim to append now, at first, again, or to renew it."""
-        return Claim(self._worker, self._generation, self._era, number)
+        return Claim(self._worker, self._generation, self._era, number, *self.deployment)
 
     def is_mine(self, claim: Claim | None) -> bool:
         """Whether this owner wrote the claim."""

@@ -14,18 +14,22 @@ import re
 from syncline.errors import NewerVersionError
 
 HEADER = "syncline_log_version"
-MAJOR, MINOR = 1, 2
+MAJOR, MINOR = 1, 3
 """What this code writes. It reads every minor version of `MAJOR` and of the majors before it.
 
-1.2 differs from 1.1 in results alone: conversions say more, and there are ones in sound.
+1.2 differs from 1.1 in results alone: conversions say more, and there are ones in sound. In 1.3 a claim names its
+group, the settings that decide and the number of partitions, and a set says where its window ends.
 """
+THIS_VERSION = f"{MAJOR}.{MINOR}"
+WRITABLE_VERSIONS = ("1.2", THIS_VERSION)
+"""What `decision_log_version` may be: the form of the release before, for as long as somebody may go back to it."""
 
 _VERSION = re.compile(rb"([1-9][0-9]{0,3})\.([0-9]{1,4})")
 
 
-def version_headers() -> list[tuple[str, bytes]]:
-    """The headers of every record that this code writes to the log."""
-    return [(HEADER, b"%d.%d" % (MAJOR, MINOR))]
+def version_headers(version: str = THIS_VERSION) -> list[tuple[str, bytes]]:
+    """The headers of every record of the log that is written in the form of `version`."""
+    return [(HEADER, version.encode())]
 
 
 def check_version(version: bytes, offset: int) -> None:

@@ -55,6 +55,8 @@ class SetDecision(msgspec.Struct, frozen=True, array_like=True, tag="set", gc=Fa
     """After a decision by timeout or pressure: items of this stream below it are late (else 0)."""
     open_members: tuple[int, ...] = ()
     """Indexes of members that may serve further sets (`share`): a ClosedDecision ends them, not this set."""
+    end_ms: int = 0
+    """Where the window ends (`tumbling`, since 1.3); 0: as the settings of whoever carries it out say."""
 
 
 class UnfusedDecision(msgspec.Struct, frozen=True, array_like=True, tag="unfused", gc=False):

@@ -28,6 +28,7 @@ class Outbox:
     def __init__(self, settings: JoinSettings) -> None:
         self.counters: Counter[str] = Counter()
         self._strategy = settings.strategy
+        self._size_ms = settings.size_ms if settings.strategy == "tumbling" else 0
         self._open_but = settings.pivot if settings.strategy == "nearest" and settings.share else None
         self._decisions: list[JoinDecision] = []
 
@@ -40,7 +41,18 @@ class Outbox:
             still_open = tuple(n for n, item in enumerate(members) if item.lane != self._open_but)
         missing = tuple(head.missing)
         self._decisions.append(
-            SetDecision(stream, self._strategy, outcome, reason, head.start_ms, members, missing, bound_ms, still_open)
+            SetDecision(
+                stream,
+                self._strategy,
+                outcome,
+                reason,
+                head.start_ms,
+                members,
+                missing,
+                bound_ms,
+                still_open,
+                head.start_ms + self._size_ms if self._size_ms else 0,
+            )
         )
         self.counters[outcome] += 1
         self.counters["by_" + reason] += 1

@@ -34,7 +34,8 @@ class DecisionLog:
     async def append(self, append: Append) -> None:
         """Try once; where it fails, the owner asks for it again."""
         try:
-            record = Record(DECISIONS, None, append.data, version_headers())
+            headers = version_headers(self._parts.settings.decision_log_version)
+            record = Record(DECISIONS, None, append.data, headers)
             await self._parts.producer.send(self._topic, self._partition, [record])
         except (KafkaError, BrokerError) as error:
             if not self.failing:

@@ -49,6 +49,8 @@ class PartitionDriver:
             session_timeout_ms=parts.settings.session_timeout_ms,
             tally=parts.meter.tally,
             fresh={topic for topic, start in assigned.starts.items() if start.committed is None},
+            deployment=parts.settings.deployment(parts.n_partitions),
+            log_version=parts.settings.decision_log_version,
         )
         self.log = DecisionLog(parts, self._partition, self.owner)
         self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
@@ -188,7 +190,7 @@ class PartitionDriver:
             return
         try:
             self.owner.on_log(entries, self._parts.now_ms())
-        except NewerVersionError as error:
+        except (NewerVersionError, NotRecoverableError) as error:
             self._give_up(error)
         else:
             self.schedule()

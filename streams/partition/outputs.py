@@ -8,6 +8,7 @@ from typing import Any
 
 from models.interface import Fusion, Text
 from streams.convert.records import converted_record
+from streams.decisions.naming import covered_ms
 from streams.decisions.records import Held, Task
 from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
 from streams.partition.decode import Payload
@@ -59,7 +60,7 @@ class Outputs:
             newest_ms = max(newest_ms, item.append_ms)
             if event.traceparent and not traceparent:
                 traceparent, tracestate = event.traceparent, event.tracestate
-        start_ms, end_ms = self._covered(decision)
+        start_ms, end_ms = covered_ms(decision, self._size_ms)
         result = FusedResult(
             id=self.set_id(task),
             stream=decision.stream,
@@ -87,11 +88,6 @@ class Outputs:
         events = [(item.lane, payload.event) for item, payload in _members(decision, task) if payload.event]
         parts = [(lane, event.time_ms, event.source, event.id) for lane, event in events]
         return result_id(decision.stream, decision.strategy, parts)
-
-    def _covered(self, decision: SetDecision) -> tuple[int, int]:
-        if decision.strategy == "tumbling":
-            return decision.start_ms, decision.start_ms + self._size_ms
-        return min(item.time_ms for item in decision.members), max(item.end_ms for item in decision.members)
 
     def _conversions(self, decision: SetDecision, task: Task, fusion: Fusion, set_id: str) -> Iterator[Record]:
         """What the model said of single members; a converter that makes the same kind knows better."""

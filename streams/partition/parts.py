@@ -26,7 +26,8 @@ Fuse = Callable[[Sequence[Member]], Coroutine[Any, Any, Fusion]]
 class Parts:
     """The shared parts of a worker. Topics are named without their prefix.
 
-    `fuse`: None for the null model, which has nothing to say. `recoveries` bounds how many logs are read at once.
+    `n_partitions`: of each topic. `fuse`: None for the null model, which has nothing to say.
+    `recoveries` bounds how many logs are read at once.
     `now_ms`: monotonic. `heartbeat`: (generation, when the last heartbeat that succeeded in it was sent).
     `generation`: in which this process is now; another one than an assignment's once the group has forgotten it.
     `hold(epoch, topic, partition, held)`, `resolve(epoch, topic, partition, next_offset)`: to the consumer.
@@ -38,6 +39,7 @@ class Parts:
 
     settings: WorkerSettings
     cluster: Cluster
+    n_partitions: int
     model_info: ModelInfo
     decoder: Decoder
     pool: ThreadPoolExecutor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from streams.decisions.naming import covered_ms
 from streams.join.model import DeadLetterDecision, FailedDecision, RunDecision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from streams.verify.alone import PAYLOAD_REASONS
@@ -77,8 +78,9 @@ class Accounts:
         decision = found.decision
         if (result.stream, result.outcome, result.reason) != (decision.stream, decision.outcome, decision.reason):
             return f"the decision at log offset {found.placed.offset} says {decision.outcome} by {decision.reason}"
-        if result.missing != decision.missing or (result.start_ms, result.end_ms) != self._covered(decision):
-            return f"the decision at log offset {found.placed.offset} covers {self._covered(decision)} and other lanes"
+        covered = covered_ms(decision, self._settings.size_ms)
+        if result.missing != decision.missing or (result.start_ms, result.end_ms) != covered:
+            return f"the decision at log offset {found.placed.offset} covers {covered} and other lanes"
         offset_ms = self._settings.offset_ms
         for member, item in zip(result.members, decision.members, strict=True):
             same = (member.lane, member.time_ms) == (item.lane, item.time_ms)
@@ -87,11 +89,6 @@ class Accounts:
         parts = [(m.lane, m.time_ms - offset_ms.get(m.lane, 0), m.source, m.event_id) for m in result.members]
         expected = result_id(result.stream, decision.strategy, parts)
         return "" if result.id == expected else f"its id must be {expected}"
-
-    def _covered(self, decision: SetDecision) -> tuple[int, int]:
-        if decision.strategy == "tumbling":
-            return decision.start_ms, decision.start_ms + self._settings.size_ms
-        return min(item.time_ms for item in decision.members), max(item.end_ms for item in decision.members)
 
     def wrong_single(self, topic: str, single: Single, fact: Fact) -> str:
         """How an unfused event or dead letter differs from the valid decisions about its record."""

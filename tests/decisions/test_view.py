@@ -44,6 +44,23 @@ def test_a_renewed_claim_counts_and_its_copy_does_not() -> None:
     ]  # fmt: skip
 
 
+def test_a_claim_of_another_group_is_ignored_unless_it_takes_the_log_over() -> None:
+    """The log belongs to the first group that a claim names; generations of two groups say nothing of each other."""
+    one, two = Claim("a", 5, 0, 0, "one"), Claim("b", 9, 0, 0, "two")
+    heir = Claim("c", 1, 0, 0, "two", "one")
+    assert _verdicts(A, one, two, heir, Claim("a", 6, 0, 1, "one"), Claim("d", 2, 0, 0, "two")) == [
+        "claim", "claim", "void", "claim", "void", "claim",
+    ]  # fmt: skip
+
+
+def test_a_claim_that_names_no_group_changes_nothing_of_whose_log_it_is() -> None:
+    """A worker of 1.2 writes such; it is of the same deployment."""
+    one, unnamed = Claim("a", 5, 0, 0, "one"), Claim("b", 6, 0, 0)
+    assert _verdicts(one, unnamed, Claim("c", 7, 0, 0, "two"), Claim("a", 4, 0, 9, "one")) == [
+        "claim", "claim", "void", "void",
+    ]  # fmt: skip
+
+
 def test_bytes_that_are_no_entry_are_passed_over() -> None:
     """Whoever wrote them, they end nothing."""
     assert _verdicts(A, None, Batch(0, 1, [])) == ["claim", "void", "valid"]

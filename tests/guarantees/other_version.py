@@ -27,19 +27,20 @@ def become(version: OtherVersion) -> None:
 
 def _become_next() -> None:
     """A minor number more: fields at the end of entries, decisions, items, claims, lanes and runs, and in results."""
-    versions.MINOR += 1
-    proposer.encode_entry = lambda entry: msgpack.packb(grown_entry(msgpack.unpackb(encode_entry(entry))))
+    following = f"{versions.MAJOR}.{versions.MINOR + 1}"
+    decision_log.version_headers = lambda _: versions.version_headers(following)
+    proposer.encode_entry = lambda entry, _: msgpack.packb(grown_entry(msgpack.unpackb(encode_entry(entry))))
     results._ENCODER = _GrowingEncoder(results._ENCODER)  # type: ignore[assignment]
 
 
 def _become_first() -> None:
     """0.1.0: the log without a version header, snapshots without what is resolved."""
-    decision_log.version_headers = list  # type: ignore[assignment]
+    decision_log.version_headers = lambda _: []
     proposer.encode_entry = _as_the_first_version_wrote
 
 
-def _as_the_first_version_wrote(entry: Entry) -> bytes:
-    data = encode_entry(entry)
+def _as_the_first_version_wrote(entry: Entry, _: str) -> bytes:
+    data = encode_entry(entry, "1.2")
     return msgpack.packb(msgpack.unpackb(data)[:-1]) if isinstance(entry, SnapshotPart) else data
 
 

@@ -12,9 +12,12 @@ from streams.decisions.entries import Batch, Entry, LogRecord, decode_entry
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Record, Task
 from streams.decisions.rules import ALL_RULES, Rules
+from streams.decisions.tenure import Deployment
 from streams.decisions.versions import HEADER, version_headers
+from streams.join.fingerprint import fingerprint
 from streams.join.model import Decision
 from streams.join.settings import JoinSettings
+from syncline.contract import MAX_EVENT_BYTES
 from tests.support.outputs import Key, Output, outputs_of
 
 TOPICS = ("media.image", "media.text", "media.audio")
@@ -42,6 +45,8 @@ class Driven:
         now_ms: int = 1_000_000,
         log_start: int = 0,
         fresh: Collection[str] = (),
+        group: str = "",
+        take_over: str = "",
     ) -> None:
         self.settings = JoinSettings(tolerance_ms=45) if settings is None else settings
         self.log = [] if log is None else log
@@ -52,7 +57,10 @@ class Driven:
         self.publishing: list[Task] = []
         self.outputs: list[Output] = []
         self.read: frozenset[str] = frozenset(TOPICS)
-        self.owner = PartitionOwner(self.settings, worker, generation, self.committed, now_ms, rules=rules, fresh=fresh)
+        deployment = Deployment(group, take_over, fingerprint(self.settings, MAX_EVENT_BYTES), 4)
+        self.owner = PartitionOwner(
+            self.settings, worker, generation, self.committed, now_ms, rules=rules, fresh=fresh, deployment=deployment
+        )
         self._append: Append | None = None
         self._take()
         self._send()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from streams.decisions.outbox import Outbox
 from streams.decisions.records import Append, Record, Rejected
+from streams.decisions.recovery import AnotherGroupError
 from streams.decisions.rules import Rules
 from streams.join.model import UnfusedDecision
 from streams.join.settings import JoinSettings
@@ -62,6 +63,18 @@ def ignore_lower_claims(rules: Rules) -> bool:
     second.log.append(second.log[0])
     second.owner.on_log(records_of(second.log), second.now_ms)
     return second.owner.state == "owning"
+
+
+@case
+def one_group_a_log(rules: Rules) -> bool:
+    """A worker of another group comes by mistake: it is told so, and the owner goes on undisturbed."""
+    first = Driven(SETTINGS, rules=rules, group="one")
+    try:
+        Driven(SETTINGS, first.log, worker="b", generation=9, rules=rules, group="two")
+    except AnotherGroupError:
+        first.settle()
+        return first.owner.state == "owning"
+    return False
 
 
 @case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.decisions.entries import Batch, Claim, Entry, ResolvedRun, SnapshotPart, encode_entry
+from streams.decisions.entries import Batch, Claim, Entry, Placed, ResolvedRun, SnapshotPart, encode_entry
 from streams.decisions.versions import version_headers
 from streams.join.clocks import LaneState
 from streams.join.model import (
@@ -26,7 +26,7 @@ from syncline.results import FusedResult, Member, ModelInfo, Record, Unfused, en
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 IMAGE = Item("lobby", "image", "media.image", 7, 1_772_366_400_250, 1_772_366_400_290, 11, 1_772_366_400_300)
 TEXT = Item("lobby", "text", "media.text", 3, 1_772_366_400_260, 1_772_366_400_260, 12, 1_772_366_400_301)
-CLAIM = Claim("w/1/0", 3, 1, 0)
+CLAIM = Claim("w/1/0", 3, 1, 0, "syncline", "former", "0123456789abcdef", 4, (Placed(2, {"media.image": 5}),))
 
 
 def samples() -> dict[str, Record]:
@@ -131,11 +131,22 @@ def outside_a_set() -> dict[str, Record]:
 
 
 def log() -> dict[str, Record]:
+    """What `entries` gives, as records of the log."""
+    return {
+        f"log {name}": Record(DECISIONS, None, encode_entry(entry), version_headers())
+        for name, entry in entries().items()
+    }
+
+
+def entries() -> dict[str, Entry]:
     """Each kind of entry, a batch with each kind of decision, and both parts of a snapshot."""
-    entries: dict[str, Entry] = {
+    return {
         "claim": CLAIM,
         "batch": Batch(0, 1, [
-            SetDecision("lobby", "nearest", "partial", "timeout", IMAGE.time_ms, (IMAGE, TEXT), ("audio",), 99, (1,)),
+            SetDecision(
+                "lobby", "nearest", "partial", "timeout", IMAGE.time_ms, (IMAGE, TEXT), ("audio",), 99, (1,),
+                1_772_366_401_000,
+            ),
             UnfusedDecision(TEXT, "late", 100, 0),
             ClosedDecision(TEXT),
             DeadLetterDecision("media.image", 8, "image_truncated", IMAGE),
@@ -152,7 +163,3 @@ def log() -> dict[str, Record]:
             [ResolvedRun("media.image", 9, 12)],
         ),
     }  # fmt: skip
-    return {
-        f"log {name}": Record(DECISIONS, None, encode_entry(entry), version_headers())
-        for name, entry in entries.items()
-    }

@@ -9,7 +9,7 @@ import msgpack
 import msgspec
 import pytest
 
-from streams.decisions.entries import LogRecord, ResolvedRun, SnapshotPart, decode_entry
+from streams.decisions.entries import Claim, LogRecord, ResolvedRun, SnapshotPart, decode_entry, encode_entry
 from streams.decisions.versions import HEADER, MAJOR, MINOR
 from syncline.converted import decode_converted, decode_converted_audio
 from syncline.deadletters import decode_dead_letter
@@ -18,7 +18,7 @@ from syncline.results import Record, decode_fused, decode_unfused
 from tests.wire import make
 from tests.wire.frozen import LOG, RESULTS, SINCE, TYPES, read_entry
 from tests.wire.make import FOLDER, frozen, to_json
-from tests.wire.samples import samples
+from tests.wire.samples import entries, samples
 
 VERSIONS = sorted(path.stem for path in FOLDER.glob("*.json"))
 DECODE: dict[str, Callable[[bytes], Any]] = {
@@ -89,6 +89,19 @@ def test_the_first_version_had_no_header_and_named_nothing_as_resolved() -> None
     assert isinstance(new, SnapshotPart)
     assert old.resolved == []
     assert new.resolved == [ResolvedRun("media.image", 9, 12)]
+
+
+def test_a_claim_names_its_group_its_settings_and_the_count_of_partitions_since_1_3() -> None:
+    """In older ones all of it is empty, which says nothing."""
+    old, new = (decode_entry(LogRecord(0, frozen(version)["log claim"].value)) for version in ("1.2", "1.3"))
+    assert old == Claim("w/1/0", 3, 1, 0)
+    assert new == entries()["claim"]
+
+
+@pytest.mark.parametrize("name", entries())
+def test_the_form_of_1_2_can_still_be_written(name: str) -> None:
+    """Byte by byte, for a deployment that may go back to the release before."""
+    assert encode_entry(entries()[name], "1.2") == frozen("1.2")[f"log {name}"].value
 
 
 @pytest.mark.parametrize(
