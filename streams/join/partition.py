@@ -62,8 +62,13 @@ class PartitionJoin:
     def add(self, item: Item, now_ms: int, *, in_set: bool = False) -> None:
         """Take the next item of its topic. What becomes of it, `decide` says.
 
-        `in_set`: a shared item that was found in a decided set: it joins again, to be closed later.
+        `in_set`: a shared item that was found in a decided set: it joins again, to be closed later. It is closed at once
+        where it cannot join by these settings; those by which the set was decided may have been others.
         """
+        if in_set and not self._joins_again(item):
+            self.observe(item, now_ms)
+            self._outbox.close(item)
+            return
         place = self._place(item)
         if place is None:
             self._outbox.unfuse(item, "unexpected")
@@ -91,6 +96,11 @@ class PartitionJoin:
                     self._suspects.on_held(clock, item)
         if verdict is not None:
             self._outbox.unfuse(item, "duplicate")
+
+    def _joins_again(self, item: Item) -> bool:
+        """Whether an item that is in a set may serve further ones."""
+        shares = self.settings.strategy == "nearest" and self.settings.share and item.lane != self.settings.pivot
+        return shares and self._place(item) is not None and self.clocks.judge(item) is None
 
     def observe(self, item: Item, now_ms: int) -> None:
         """Take an item that is decided already or could not be decoded: it moves its lane and joins nothing."""

@@ -11,7 +11,7 @@ import os
 import pytest
 
 from tests.support.faults import PRESETS
-from tests.support.runs import MODES, Mode, problems
+from tests.support.runs import MODES, Mode, problems, problems_of_changed_settings
 
 N_RUNS = int(os.environ.get("SIMULATED_RUNS", "10"))
 
@@ -23,3 +23,11 @@ def test_every_record_has_one_outcome_whatever_goes_wrong(mode: Mode, preset: st
     """One outcome a record, sets in order, equal repeats, bounded and balanced holding, nothing left at the end."""
     found = {seed: broken for seed in range(N_RUNS) if (broken := problems(mode, preset, seed))}
     assert not found, f"{mode} {preset}: {found}"
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("preset", ["crash", "freeze", "appends", "group", "snapshots"])
+def test_workers_with_other_settings_decide_no_record_twice(preset: str) -> None:
+    """Strategy, lanes, tolerances, share: what is decided stands, and from then on each decides by its own."""
+    found = {seed: broken for seed in range(3 * N_RUNS) if (broken := problems_of_changed_settings(preset, seed))}
+    assert not found, f"{preset}: {found}"

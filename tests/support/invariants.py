@@ -44,7 +44,7 @@ def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:
 
 
 def _over_the_limit(world: World, worker: SimWorker, n_held: int) -> Iterator[str]:
-    settings = world.settings
+    settings = worker.settings
     hard = settings.max_held_events * settings.hard_limit_factor
     reads_freely = worker.readable - worker.owner._carry_out.awaited_topics()
     if n_held > hard and reads_freely and world.rules.spare_what_frees_itself:

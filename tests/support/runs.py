@@ -8,7 +8,7 @@ from typing import Literal
 from streams.decisions.rules import ALL_RULES, Rules
 from tests.support.faults import PRESETS, small_sizes
 from tests.support.simulator import World
-from tests.support.verdicts import violations
+from tests.support.verdicts import violations, violations_of_changed_settings
 from tests.support.worlds import Shape, random_media, random_settings
 
 Mode = Literal["logs", "timers", "limits"]
@@ -27,6 +27,19 @@ def run_world(mode: Mode, preset: str, seed: int, rules: Rules = ALL_RULES) -> W
     world = World(media, settings, random, PRESETS[preset], rules, fetch=random.choice((1, 3, 5, 20)))
     with small_sizes(random):
         return world.run()
+
+
+def problems_of_changed_settings(preset: str, seed: int) -> list[str]:
+    """What a run breaks in which half of the workers have other settings."""
+    random = Random(f"settings {preset} {seed}")
+    settings, other = (random_settings(random, timers=random.random() < 0.5, limits=False) for _ in range(2))
+    media = random_media(random, settings, Shape(silent=0.1))
+    world = World(media, settings, random, PRESETS[preset], fetch=random.choice((1, 3, 5, 20)), other=other)
+    try:
+        with small_sizes(random):
+            return violations_of_changed_settings(world.run())
+    except Exception as error:
+        return [f"{type(error).__name__}: {error}"]
 
 
 def problems(mode: Mode, preset: str, seed: int, rules: Rules = ALL_RULES) -> list[str]:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Task
 from streams.decisions.recovery import NotRecoverableError
+from streams.decisions.tenure import Deployment
+from streams.join.fingerprint import fingerprint
+from syncline.contract import MAX_EVENT_BYTES
 from tests.support.driven import records_of
 from tests.support.outputs import outputs_of
 
@@ -22,8 +25,10 @@ class SimWorker:
 
     def __init__(self, world: World, name: str, generation: int) -> None:
         self.world, self.name, self.generation = world, name, generation
+        others = world.other is not None and world.random.random() < 0.5
+        self.settings = world.other if world.other is not None and others else world.settings
         self.owner = PartitionOwner(
-            world.settings,
+            self.settings,
             name,
             generation,
             dict(world.committed),
@@ -31,6 +36,7 @@ class SimWorker:
             session_timeout_ms=SESSION_TIMEOUT_MS,
             rules=world.rules,
             fresh=frozenset(world.fresh),
+            deployment=Deployment("simulated", "", fingerprint(self.settings, MAX_EVENT_BYTES), 1),
         )
         self.recovered = self.frozen = False
         self.positions = dict(world.committed)

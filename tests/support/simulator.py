@@ -25,7 +25,10 @@ PATIENCE_STEPS = 100
 
 @dataclass
 class World:
-    """What is on the broker, and who is in the group. `media` may hold None: an offset without a record."""
+    """What is on the broker, and who is in the group. `media` may hold None: an offset without a record.
+
+    `other`: what half of the workers have for settings, as while people roll from one to the other.
+    """
 
     media: dict[str, list[Record | None]]
     settings: JoinSettings
@@ -35,6 +38,7 @@ class World:
     fetch: int = 5
     max_steps: int = 2_500
     now_ms: int = 1_000_000
+    other: JoinSettings | None = None
 
     def __post_init__(self) -> None:
         self.produced = dict.fromkeys(self.media, 0)
@@ -223,6 +227,6 @@ class World:
             if self.committed != before:
                 before, since = dict(self.committed), 0
             elif since % PATIENCE_STEPS == 0:
-                self.now_ms += self.settings.max_wait_ms + 1
+                self.now_ms += max(one.max_wait_ms for one in (self.settings, self.other or self.settings)) + 1
             if since > 60 * PATIENCE_STEPS:
                 return

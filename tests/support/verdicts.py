@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from streams.decisions.entries import Batch, decode_entry
+from streams.decisions.naming import keys_of
+from streams.decisions.view import LogView
 from streams.join.model import DeadLetterDecision, Decision, SetDecision, UnfusedDecision
 from streams.join.partition import PartitionJoin
+from tests.support.driven import records_of
 from tests.support.outputs import Key, Output
 from tests.support.simulator import World
 from tests.support.worlds import LONG_MS
@@ -26,6 +30,35 @@ def violations(world: World) -> list[str]:
     if not world.faults_touched_media:
         problems += _unlike_a_run_without_crashes(world)
     return problems
+
+
+def violations_of_changed_settings(world: World) -> list[str]:
+    """What breaks law 2, 3 or 7 where workers had different settings: nothing is decided anew by others."""
+    problems = [*dict.fromkeys(world.problems), *_unfinished(world), *_differing_repeats(world), *_remembered(world)]
+    found, ended_by = outcomes(world), _ended_by(world)
+    for topic, records in world.media.items():
+        for offset, record in enumerate(records):
+            if record is None:
+                continue
+            ends = found.get((topic, offset), set())
+            # A set that shares its member leaves it open; whatever else names it ends it, at most once.
+            if not ends or len(ended_by[topic, offset]) > 1 or (len(ends) > 1 and any(k != "fused" for k, _ in ends)):
+                problems.append(f"{topic}@{offset} has outcomes {sorted(ends)}, ended by {ended_by[topic, offset]}")
+    return problems
+
+
+def _ended_by(world: World) -> dict[Key, list[Decision]]:
+    """The valid decisions that end each record; one that a set leaves open (`share`) is not ended by it."""
+    view, ended = LogView(), defaultdict[Key, list[Decision]](list)
+    for record in records_of(world.log):
+        entry = decode_entry(record)
+        if view.apply(record.offset, entry) == "valid" and isinstance(entry, Batch):
+            for decision in entry.decisions:
+                still_open = decision.open_members if isinstance(decision, SetDecision) else ()
+                for index, key in enumerate(keys_of(decision)):
+                    if index not in still_open:
+                        ended[key].append(decision)
+    return ended
 
 
 def outcomes(world: World) -> dict[Key, set[Outcome]]:
