@@ -260,6 +260,10 @@ class CarryOut:
         """How many offsets of `topic` in [start, stop) decisions wait for."""
         return self._waiting.n_between(topic, start, stop)
 
+    def is_accepted(self, topic: str, offset: int) -> bool:
+        """Whether a decision in the log, whose record has not come yet, took it for good."""
+        return self._waiting.is_accepted(topic, offset)
+
     def awaited_topics(self) -> set[str]:
         """Topics of which a decided set waits for a record."""
         return self._waiting.topics()

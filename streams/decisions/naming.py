@@ -33,9 +33,18 @@ def keys_of(decision: Decision) -> list[Key]:
     return []
 
 
+def is_dead_letter(decision: Decision) -> bool:
+    """Whether a decision says of single records that they cannot be used."""
+    return isinstance(decision, DeadLetterDecision) or (
+        isinstance(decision, RunDecision) and decision.outcome == "deadletter"
+    )
+
+
 def moves_nothing(decision: Decision) -> bool:
     """Whether the records of a decision left their lane's watermark where it was."""
-    return isinstance(decision, RunDecision | UnfusedDecision) and decision.reason in MOVES_NO_WATERMARK
+    if isinstance(decision, UnfusedDecision):
+        return decision.reason in MOVES_NO_WATERMARK
+    return isinstance(decision, RunDecision) or (isinstance(decision, DeadLetterDecision) and decision.item is None)
 
 
 def moving_items(decision: Decision) -> Sequence[Item]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from streams.decisions.carry_out import CarryOut
 from streams.decisions.holds import Holds
 from streams.decisions.intake import Intake
@@ -53,6 +55,15 @@ class Standing:
     def n_awaited(self, topic: str) -> int:
         """How many records of `topic` decisions in the log wait for, as after a crash."""
         return self._carry_out.n_awaited(topic)
+
+    def accepted(self, topic: str, offsets: Iterable[int]) -> frozenset[int]:
+        """Those of these records, which have not come yet, that a decision in the log has taken for good.
+
+        It stands, also where the settings of today would refuse the record.
+        """
+        if topic not in self._carry_out.awaited_topics():
+            return frozenset()
+        return frozenset(offset for offset in offsets if self._carry_out.is_accepted(topic, offset))
 
     def n_unjudged(self, topic: str, start: int, stop: int) -> int:
         """How many of the offsets in [start, stop), which have not been delivered, no decision in the log names."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streams.decisions.naming import Key
+from streams.decisions.naming import Key, is_dead_letter
 from streams.decisions.records import Task
 from streams.join.model import ClosedDecision
 
@@ -42,6 +42,11 @@ class Waiting:
     def n_between(self, topic: str, start: int, stop: int) -> int:
         """How many offsets in [start, stop) are waited for."""
         return sum(start <= offset < stop for offset in self._by_topic.get(topic, ()))
+
+    def is_accepted(self, topic: str, offset: int) -> bool:
+        """Whether a decision that waits for this record took it for good: any but a dead letter."""
+        waiters = self._by_topic.get(topic, {}).get(offset, ())
+        return any(not (isinstance(task, Task) and is_dead_letter(task.decision)) for task, _ in waiters)
 
     def topics(self) -> set[str]:
         """The topics of which a record is waited for."""

@@ -62,8 +62,8 @@ class PartitionJoin:
     def add(self, item: Item, now_ms: int, *, in_set: bool = False) -> None:
         """Take the next item of its topic. What becomes of it, `decide` says.
 
-        `in_set`: a shared item that was found in a decided set: it joins again, to be closed later. It is closed at once
-        where it cannot join by these settings; those by which the set was decided may have been others.
+        `in_set`: a shared item that was found in a decided set: it joins again, to be closed later; at once where it
+        cannot join by these settings, which need not be those by which the set was decided.
         """
         if in_set and not self._joins_again(item):
             self.observe(item, now_ms)

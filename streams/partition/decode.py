@@ -6,8 +6,9 @@ Runs on the decode threads, a chunk of neighbouring records of one topic partiti
 from __future__ import annotations
 
 import logging
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from threading import Lock, get_ident
 from typing import Any
@@ -63,14 +64,18 @@ class Decoder:
         self._started_s: dict[int, float] = {}
         self.sources = Sources()
 
-    def decode(self, topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
-        """aiokafka's records of one topic (unprefixed) and partition, in the same order."""
+    def decode(self, topic: str, partition: int, raws: Sequence[Any], accepted: Set[int] = frozenset()) -> list[Record]:
+        """aiokafka's records of one topic (unprefixed) and partition, in the same order.
+
+        accepted: offsets of records that a decision in the log has taken for good. No setting refuses them any more: it
+        may have been another one by which they were decided.
+        """
         records: list[Record] = []
         took_ms: list[float] = []
         try:
             for raw in raws:
                 self._started_s[get_ident()] = started_s = time.perf_counter()
-                records.append(self._decode_one(topic, partition, raw))
+                records.append(self._decode_one(topic, partition, raw, is_accepted=raw.offset in accepted))
                 took_ms.append((time.perf_counter() - started_s) * 1_000)
         finally:
             self._started_s.pop(get_ident(), None)
@@ -89,16 +94,19 @@ class Decoder:
         """Records since the start, good and bad."""
         return sum(histogram.n for histogram in self.took_ms.values())
 
-    def _decode_one(self, topic: str, partition: int, raw: Any) -> Record:
+    def _decode_one(self, topic: str, partition: int, raw: Any, *, is_accepted: bool) -> Record:
         payload = Payload(raw)
         item, rejected = None, None
         n_bytes = HELD_BYTES + len(raw.value or b"")
         try:
             event = payload.event = parse_headers(topic, raw.key, raw.headers, raw.timestamp)
-            check_placement(raw.key, partition, self._n_partitions)
-            item = self._item(event, topic, raw)
+            found = self._item(event, topic, raw)
+            if not is_accepted:
+                check_placement(raw.key, partition, self._n_partitions)
+                self._check_clock(found)
+            item = found
             self._watch_source(event)
-            value = check_value(event, raw.value, self._max_event_bytes)
+            value = check_value(event, raw.value, sys.maxsize if is_accepted else self._max_event_bytes)
             payload.prepared = self._prepare_or_reject(event, value)
             n_bytes += payload.prepared.n_bytes
         except (ContractError, MediaError) as error:
@@ -118,11 +126,6 @@ class Decoder:
 
     def _item(self, event: MediaEvent, topic: str, raw: Any) -> Item:
         time_ms = event.time_ms + self._offset_ms.get(event.lane, 0)
-        ahead_ms = time_ms - raw.timestamp
-        if ahead_ms > self._max_ahead_ms:
-            raise ContractError(
-                "clock", f"event time is {ahead_ms} ms ahead of the broker's, at most {self._max_ahead_ms} are taken"
-            )
         return Item(
             event.stream,
             event.lane,
@@ -133,6 +136,13 @@ class Decoder:
             id_hash(event.source, event.id, event.retries),
             raw.timestamp,
         )
+
+    def _check_clock(self, item: Item) -> None:
+        ahead_ms = item.time_ms - item.append_ms
+        if ahead_ms > self._max_ahead_ms:
+            raise ContractError(
+                "clock", f"event time is {ahead_ms} ms ahead of the broker's, at most {self._max_ahead_ms} are taken"
+            )
 
     def _watch_source(self, event: MediaEvent) -> None:
         before = self.sources.changed(event.stream, event.lane, event.source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import Executor
 from typing import Any
 
@@ -17,8 +17,8 @@ MAX_DECODING_RECORDS = 256
 MAX_DECODING_BYTES = 16 * 2**20
 """Of one topic; more is not read until some is decoded."""
 
-Decode = Callable[[str, int, Sequence[Any]], list[Record]]
-"""`Decoder.decode`: (topic, partition, raw records) -> records, in the same order."""
+Decode = Callable[[str, int, Sequence[Any], Set[int]], list[Record]]
+"""`Decoder.decode`: (topic, partition, raw records, offsets that are accepted) -> records, in the same order."""
 
 
 class Decoding:
@@ -37,14 +37,21 @@ class Decoding:
         """Whether no more should be read."""
         return self._n_records >= MAX_DECODING_RECORDS or self._n_bytes >= MAX_DECODING_BYTES
 
-    def put(self, raws: Sequence[Any], next_offset: int, on_done: Callable[[str], None]) -> None:
+    def put(
+        self,
+        raws: Sequence[Any],
+        next_offset: int,
+        on_done: Callable[[str], None],
+        accepted: Set[int] = frozenset(),
+    ) -> None:
         """Decode `raws`; everything below `next_offset` is in the queue then, or is no record.
 
-        `on_done` is called with the topic whenever something may have become ready to `take`.
+        `on_done` is called with the topic whenever something may have become ready to `take`. `accepted`: offsets of
+        records that the log has taken for good (`Decoder.decode`).
         """
         loop = asyncio.get_running_loop()
         for chunk, n_bytes in chunks(raws):
-            job = loop.run_in_executor(self._pool, self._decode, self._topic, self._partition, chunk)
+            job = loop.run_in_executor(self._pool, self._decode, self._topic, self._partition, chunk, accepted)
             self._queue.append((job, len(chunk), n_bytes))
             self._n_records += len(chunk)
             self._n_bytes += n_bytes

@@ -160,7 +160,8 @@ class PartitionDriver:
             return 0
         if missing is not None:
             n_unjudged = tell_deleted(self._partition, self.owner, topic, batch.topic, missing)
-        self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded)
+        accepted = self.owner.standing.accepted(topic, (record.offset for record in batch.records))
+        self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded, accepted)
         return n_unjudged
 
     def _on_decoded(self, topic: str) -> None:

@@ -14,6 +14,7 @@ from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
 from streams.partition.decode import Payload
 from syncline.arrays import from_numpy
 from syncline.deadletters import encode_dead_letter, encode_unfused
+from syncline.events import MediaEvent
 from syncline.ids import record_id, result_id
 from syncline.results import FusedResult, Member, ModelInfo, Record, Unfused, UnfusedReason, encode_fused
 
@@ -42,7 +43,7 @@ class Outputs:
             return []  # the record was deleted before its outcome was published: nothing is left to send
         if isinstance(decision, UnfusedDecision):
             return [self._unfused(held, decision.item, decision.reason, decision.late_by_ms)]
-        if isinstance(decision, RunDecision) and decision.outcome == "unfused" and held.item is not None:
+        if isinstance(decision, RunDecision) and decision.outcome == "unfused":
             return [self._unfused(held, held.item, decision.reason, 0)]
         return [self._dead_letter(held, decision.reason)]
 
@@ -104,20 +105,22 @@ class Outputs:
             self._dead_letter(held, task.failed or "model_failed", set_id) for held in task.records if held is not None
         ]
 
-    def _unfused(self, held: Held, item: Item, reason: UnfusedReason | str, late_by_ms: int) -> Record:
+    def _unfused(self, held: Held, item: Item | None, reason: UnfusedReason | str, late_by_ms: int) -> Record:
         payload: Payload = _payload(held)
         event, raw = payload.event, payload.raw
+        # The settings of today may refuse what others took: then the record's own headers say where it belongs.
+        stream, lane, time_ms = _place(item, event)
         unfused = Unfused(
             id=record_id(held.topic, self._partition, held.offset),
-            stream=item.stream,
-            lane=item.lane,
+            stream=stream,
+            lane=lane,
             modality=event.modality if event else held.topic.rpartition(".")[2],
             source=event.source if event else "",
             event_id=event.id if event else "",
             topic=held.topic,
             partition=self._partition,
             offset=held.offset,
-            time_ms=item.time_ms,
+            time_ms=time_ms,
             reason=reason,  # pyright: ignore[reportArgumentType]
             late_by_ms=late_by_ms,
             duration_ms=event.duration_ms if event else 0,
@@ -145,6 +148,13 @@ class Outputs:
             timestamp_ms=raw.timestamp,
             set_id=set_id,
         )
+
+
+def _place(item: Item | None, event: MediaEvent | None) -> tuple[str, str, int]:
+    """Stream, lane and time in ms of a record."""
+    if item is not None:
+        return item.stream, item.lane, item.time_ms
+    return (event.stream, event.lane, event.time_ms) if event is not None else ("", "", 0)
 
 
 def _payload(held: Held) -> Payload:

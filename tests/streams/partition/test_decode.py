@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -120,3 +121,15 @@ def test_the_first_misrouted_record_is_logged_with_what_mends_it(caplog: pytest.
         decoded = decoder().decode("media.image", (HERE + 1) % N_PARTITIONS, [raw(offset=0), raw(offset=1)])
     assert [record.rejected and record.rejected.reason for record in decoded] == ["misrouted", "misrouted"]
     assert caplog.text.count("partitioner=murmur2_random") == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "partition"),
+    [(raw(value=b"x" * 101), HERE), (raw(event(time_ms=START_MS + 60_006)), HERE), (raw(), HERE + 1)],
+    ids=["too large", "far ahead", "elsewhere"],
+)
+def test_what_the_log_has_taken_for_good_no_setting_refuses(record: Any, partition: int) -> None:
+    """It was decided by other settings; a set that failed now may be out already."""
+    for accepted in (frozenset[int](), frozenset({record.offset})):
+        (found,) = decoder().decode("media.image", partition, [record], accepted)
+        assert (found.rejected is None) == bool(accepted)

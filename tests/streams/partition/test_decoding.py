@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +21,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def plain(topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
+def plain(topic: str, partition: int, raws: Sequence[Any], accepted: Set[int]) -> list[Record]:
     """Decode without looking."""
     return [Record(one.offset, None, None, 1, one) for one in raws]
 
@@ -40,10 +40,10 @@ async def test_a_slow_chunk_holds_back_those_behind_it(pool: ThreadPoolExecutor)
     let_go, done = threading.Event(), asyncio.Event()
     n_done: list[int] = []
 
-    def decode(topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
+    def decode(topic: str, partition: int, raws: Sequence[Any], accepted: Set[int]) -> list[Record]:
         if raws[0].offset == 0:
             let_go.wait(10)
-        return plain(topic, partition, raws)
+        return plain(topic, partition, raws, accepted)
 
     decoding = Decoding("media.image", 0, pool, decode)
 

@@ -139,3 +139,15 @@ def test_a_dead_letter_has_the_reason_of_the_log(outputs: Outputs) -> None:
 def test_a_record_that_is_gone_has_nothing_to_send(outputs: Outputs) -> None:
     """It was deleted after it was decided and before its outcome was published."""
     assert outputs.of(one_task(DeadLetterDecision("media.image", 4, "clock"), None), None) == []
+
+
+def test_a_run_that_is_unfused_is_so_where_its_records_are_refused_now() -> None:
+    """Workers of other settings decided it; a dead letter would be a second outcome."""
+    one = held("text", 4, Rejected("too_large"))
+    one.item = None
+    task = Task(RunDecision("media.text", 4, 4, "unfused", "late"), [("media.text", 4)], 0)
+    task.records = [one]
+    (record,) = Outputs(PARTITION, 1_000, MODEL).of(task, None)
+    assert record.topic == UNFUSED
+    unfused = decode_unfused(record.value)
+    assert (unfused.stream, unfused.lane, unfused.time_ms, unfused.reason) == ("s", "text", START_MS, "late")
