@@ -1,7 +1,7 @@
 """/livez, /readyz and /metrics: a small web server of our own, with the reasons in words.
 
-    GET /readyz    {"ok": false, "reasons": ["partition 2: recovering from the decision log"], "lag": null}
-    GET /readyz    {"ok": true, "reasons": [], "lag": {"records": 120, "age_ms": 340}}
+    GET /readyz    {"ok": false, "reasons": ["partition 2: recovering from the decision log"], "lag": null, …}
+    GET /readyz    {"ok": true, "reasons": [], "lag": {"records": 120, "age_ms": 340}, "stalled_lanes": []}
 
 Live: the process is worth keeping. Ready: it works on all that it was assigned. A worker without partitions, because
 there are more workers than partitions, is ready.

@@ -75,8 +75,9 @@ class Health:
 
     def facts(self) -> dict[str, Any]:
         """What /readyz says in any case."""
-        watch = self._sources.lag_watch
-        return {"lag": None if watch is None else total_lag(self._sources.hub.lags(), watch.silent_ms)}
+        watch, hub = self._sources.lag_watch, self._sources.hub
+        lag = None if watch is None else total_lag(hub.lags(), watch.silent_ms)
+        return {"lag": lag, "stalled_lanes": hub.stalled_lanes()}
 
     def _on_beat(self, watchdog: Watchdog) -> None:
         watchdog.beat()

@@ -25,8 +25,8 @@ class Awaits:
         """These heads of a stream wait."""
         unsettled = heads[0].unsettled if len(heads) == 1 else [lane for head in heads for lane in head.unsettled]
         for lane in unsettled:
-            if lane.arrived_ms + self._max_wait_ms > self._alive_until_ms:
-                self._alive_until_ms = lane.arrived_ms + self._max_wait_ms
+            if lane.moved_ms + self._max_wait_ms > self._alive_until_ms:
+                self._alive_until_ms = lane.moved_ms + self._max_wait_ms
         topics = tuple([lane.topic for lane in unsettled])
         known = self._by_stream.get(stream)
         if topics != known:
@@ -44,5 +44,5 @@ class Awaits:
         return {topic for topic, n_streams in self._n_streams.items() if n_streams > 0}
 
     def is_alive(self, now_ms: int) -> bool:
-        """Whether a lane that a set waits for was heard of within `max_wait_ms`: what is missing may just come."""
+        """Whether a lane that a set waits for moved on within `max_wait_ms`: what is missing may just come."""
         return now_ms < self._alive_until_ms

@@ -24,7 +24,7 @@ class Earliest(Strategy):
     def heads(self, stream: StreamState) -> list[Head]:
         opener = _oldest(stream)
         limit_ms = opener.end_ms + self.settings.tolerance_ms
-        head = Head(opener.time_ms, opener.time_ms, 2**63)
+        head = Head(opener.time_ms, opener.time_ms, 2**63, span_ms=opener.end_ms - opener.time_ms)
         for lane in stream.lanes:
             watermark_ms = lane.watermark_ms
             held = lane.held

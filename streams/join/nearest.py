@@ -64,7 +64,7 @@ class Nearest(Strategy):
 
     def _pivot_head(self, stream: StreamState, pivots: LaneQueue) -> Head:
         pivot = pivots.held[0]
-        head = Head(pivot[0], pivot[0], pivot[3])
+        head = Head(pivot[0], pivot[0], pivot[3], span_ms=pivot[2].end_ms - pivot[0])
         for lane in stream.lanes:
             if lane is pivots:
                 best, need_ms = pivot, pivot[0]
@@ -126,7 +126,7 @@ class Nearest(Strategy):
         return waiting
 
     def _lone(self, lane: LaneQueue, entry: Entry, pivots: LaneQueue) -> Head:
-        head = Head(entry[0], None, entry[3], lone=True)
+        head = Head(entry[0], None, entry[3], lone=True, span_ms=entry[2].end_ms - entry[0])
         head.picked.append((lane, entry))
         if pivots.watermark_ms <= entry[2].end_ms + self.settings.tolerance_ms:
             head.unsettled.append(pivots)

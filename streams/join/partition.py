@@ -17,6 +17,7 @@ from streams.join.model import Item, JoinDecision, SetReason
 from streams.join.nearest import Nearest
 from streams.join.outbox import Outbox
 from streams.join.settings import JoinSettings
+from streams.join.stalled import Stalled
 from streams.join.state import Head, LanePlan, LaneQueue, StreamState
 from streams.join.strategy import Strategy
 from streams.join.suspects import Suspects
@@ -54,6 +55,7 @@ class PartitionJoin:
         self._strategy = STRATEGIES[settings.strategy](settings)
         self._timers = Timers(settings.max_wait_ms)
         self.awaits = Awaits(settings.max_wait_ms)
+        self.stalled = Stalled(settings.max_wait_ms)
         self._streams: dict[str, StreamState] = {}
         self._dirty: dict[str, None] = {}
         self._plans: dict[tuple[str, ...], LanePlan] = {}
@@ -79,13 +81,13 @@ class PartitionJoin:
             limit_ms = max(self.clocks.watermark_ms(item.stream, item.lane) if verdict else NEVER_MS, bound_ms)
             self._outbox.unfuse(item, "late", late_by_ms=limit_ms - item.time_ms)
             return
+        watermark_ms = self.clocks.watermark_ms(item.stream, item.lane)
         clock = self.clocks.move(item)
         stream = self._streams.get(item.stream)
         if verdict is None and stream is None:
             stream = self._open(item.stream)
         if stream is not None:
-            lane = stream.lanes[place]
-            lane.clock, lane.arrived_ms = clock, now_ms
+            stream.lanes[place].hear(clock, watermark_ms, now_ms)
             self._dirty[item.stream] = None
             if verdict is None:
                 self._strategy.hold(stream, place, (item.time_ms, item.offset, item, now_ms))
@@ -107,11 +109,11 @@ class PartitionJoin:
         place = self._place(item)
         if place is None or self.clocks.judge(item) == "late":
             return
+        watermark_ms = self.clocks.watermark_ms(item.stream, item.lane)
         clock = self.clocks.move(item)
         stream = self._streams.get(item.stream)
         if stream is not None:
-            lane = stream.lanes[place]
-            lane.clock, lane.arrived_ms = clock, now_ms
+            stream.lanes[place].hear(clock, watermark_ms, now_ms)
             self._dirty[item.stream] = None
 
     def decide(self, now_ms: int) -> list[JoinDecision]:
@@ -135,12 +137,7 @@ class PartitionJoin:
         if target is None:
             return self._outbox.flush()
         stream = self._streams[target.stream]
-        while self._holds(stream, target):
-            head = self._strategy.heads(stream)[0]
-            if head.unsettled:
-                self._emit(stream, self._strategy.head_towards(stream, target), "pressure")
-            else:
-                self._emit(stream, head, None)
+        self._decide_up_to(stream, target, "pressure")
         self._dirty[stream.name] = None
         self._drop_if_empty(stream)
         return self._outbox.flush()
@@ -192,6 +189,26 @@ class PartitionJoin:
         stream = self._streams[name] = StreamState(name, lanes)
         return stream
 
+    def _decide_up_to(self, stream: StreamState, target: Item, reason: SetReason) -> None:
+        """Decide what comes before `target`, and that; what the watermarks do not settle, for this reason."""
+        while self._holds(stream, target):
+            head = self._strategy.heads(stream)[0]
+            if head.unsettled:
+                self._emit(stream, self._strategy.head_towards(stream, target), reason)
+            else:
+                self._emit(stream, head, None)
+
+    def _overdue(self, stream: StreamState, head: Head, now_ms: int) -> Item | None:
+        """The item that has waited for longest, where it is kept back by others that creep, `head` the next of them."""
+        longest_ms = self._timers.longest_ms(head)
+        stream.pace.look(now_ms, longest_ms)
+        if not stream.pace.creeps:
+            return None
+        arrived_ms, item = min(
+            ((entry[3], entry[2]) for lane in stream.lanes for entry in lane.held), key=lambda pair: pair[0]
+        )
+        return item if self._timers.overdue(stream, arrived_ms, longest_ms, now_ms) else None
+
     def _holds(self, stream: StreamState, target: Item) -> bool:
         return any(entry[2] is target for lane in stream.lanes for entry in lane.held)
 
@@ -202,11 +219,18 @@ class PartitionJoin:
             if not heads[0].unsettled:
                 self._emit(stream, heads[0], None)
                 continue
-            head = next((head for head in heads if self._timers.expired(head, now_ms)), None)
+            head = next((head for head in heads if self._timers.expired(stream, head, now_ms)), None)
+            if head is None and (target := self._overdue(stream, heads[0], now_ms)) is not None:
+                behind = [lane for lane in stream.lanes if lane.watermark_ms < target.time_ms]
+                self.stalled.timed_out(stream.name, behind, now_ms)
+                self._decide_up_to(stream, target, "timeout")
+                continue
             if head is None:
                 self._timers.wait(stream, heads, now_ms)
                 self.awaits.wait(stream.name, heads)
                 return
+            self.stalled.timed_out(stream.name, head.unsettled, now_ms)
+            self._timers.wear_out(stream, head, now_ms)
             self._emit(stream, head, "timeout")
         self._drop_if_empty(stream)
 
@@ -221,6 +245,9 @@ class PartitionJoin:
         head.fused = not head.lone and not any(name in self.settings.require for name in head.missing)
         in_set = head.lone and self._strategy.is_in_a_set(stream, head.picked[0][1][2])
         bound_ms = 0
+        stream.waits.end(head, by_watermarks=forced is None)
+        if not head.lone:
+            stream.pace.decided(head.start_ms, by_watermarks=forced is None)
         if forced is not None and head.bound_ms is not None:
             bound_ms = self.bounds[stream.name] = max(head.bound_ms, self.bounds.get(stream.name, NEVER_MS))
         n_before, arrived_ms = stream.n_held, min((entry[3] for _, entry in head.picked), default=head.arrived_ms)

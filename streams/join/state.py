@@ -6,6 +6,7 @@ from bisect import insort
 
 from streams.join.clocks import NEVER_MS, LaneClock
 from streams.join.model import Item
+from streams.join.pace import Pace
 from streams.join.settings import Lane
 
 Entry = tuple[int, int, Item, int]
@@ -13,20 +14,30 @@ Entry = tuple[int, int, Item, int]
 
 
 class LaneQueue:
-    """The held items of one lane in (time, offset) order, its clock, and when it was last heard of."""
+    """The held items of one lane in (time, offset) order, its clock, and when it was last heard of.
 
-    __slots__ = ("arrived_ms", "clock", "held", "name", "topic")
+    `heard_ms`: the last arrival of whatever was not late; `moved_ms`: the last one that moved the lane's watermark.
+    """
+
+    __slots__ = ("clock", "heard_ms", "held", "moved_ms", "name", "topic")
 
     def __init__(self, name: str, topic: str, clock: LaneClock | None) -> None:
         self.name = name
         self.topic = topic
         self.clock = clock
         self.held: list[Entry] = []
-        self.arrived_ms = NEVER_MS
+        self.heard_ms = NEVER_MS
+        self.moved_ms = NEVER_MS
 
     @property
     def watermark_ms(self) -> int:
         return NEVER_MS if self.clock is None else self.clock.watermark_ms
+
+    def hear(self, clock: LaneClock, watermark_ms: int, now_ms: int) -> None:
+        """Something arrived that was not late; the lane's watermark was `watermark_ms` before, `clock` has it now."""
+        self.clock, self.heard_ms = clock, now_ms
+        if clock.watermark_ms > watermark_ms:
+            self.moved_ms = now_ms
 
     def hold(self, entry: Entry) -> None:
         """Keep an item at its place in time."""
@@ -37,20 +48,60 @@ class LaneQueue:
             held.append(entry)
 
 
+class Waits:
+    """Since when the heads of one stream wait: each from when it was first seen waiting.
+
+    Those of one line (`Head.line`) come one after the other. Behind a head that renewed its wait for as long as it may,
+    the next ones have no such time of their own, until one that waited is decided by the watermarks.
+    """
+
+    __slots__ = ("_since_ms", "_worn_out_ms")
+
+    def __init__(self) -> None:
+        self._since_ms: dict[tuple[str, int], int] = {}
+        self._worn_out_ms: dict[str, int] = {}
+
+    def since_ms(self, head: Head, now_ms: int) -> int:
+        """Since when `head` waits; from now on, if it has not waited yet."""
+        known = self._since_ms.get((head.line, head.start_ms))
+        return self._worn_out_ms.get(head.line, now_ms) if known is None else known
+
+    def wait(self, head: Head, now_ms: int) -> None:
+        """`head` waits."""
+        self._since_ms[head.line, head.start_ms] = self.since_ms(head, now_ms)
+
+    def wear_out(self, head: Head, now_ms: int) -> None:
+        """`head` is decided by timeout, though what it waits for moved on to the end."""
+        self._worn_out_ms[head.line] = self.since_ms(head, now_ms)
+
+    def end(self, head: Head, *, by_watermarks: bool) -> None:
+        """`head` is decided."""
+        if by_watermarks and (head.line, head.start_ms) in self._since_ms:
+            self._worn_out_ms.pop(head.line, None)
+        if self._since_ms:  # what waited before it has become a member of another one
+            self._since_ms = {
+                key: since_ms
+                for key, since_ms in self._since_ms.items()
+                if key[0] != head.line or key[1] > head.start_ms
+            }
+
+
 class StreamState:
     """One stream with at least one undecided item; `lanes` in lane order.
 
-    `timer_ms` is when the stream is to be looked at again (0: nobody will). `taken` and
-    `first_arrival_ms` belong to the strategies `nearest` and `tumbling`.
+    `timer_ms` is when the stream is to be looked at again (0: nobody will). `waits` says since when its heads wait,
+    `pace` whether they move on. `taken` and `first_arrival_ms` belong to the strategies `nearest` and `tumbling`.
     """
 
-    __slots__ = ("first_arrival_ms", "lanes", "n_held", "name", "taken", "timer_ms")
+    __slots__ = ("first_arrival_ms", "lanes", "n_held", "name", "pace", "taken", "timer_ms", "waits")
 
     def __init__(self, name: str, lanes: list[LaneQueue]) -> None:
         self.name = name
         self.lanes = lanes
         self.n_held = 0
         self.timer_ms = 0
+        self.waits = Waits()
+        self.pace = Pace()
         self.taken: set[tuple[str, int]] = set()
         self.first_arrival_ms: dict[int, int] = {}
 
@@ -61,13 +112,20 @@ class Head:
     `start_ms` is the set's start; `bound_ms` below what the stream is late if this is forced (None: no
     bound); `picked` are (lane, entry) pairs of the set, as far as the strategy knows them before it takes
     them; `unsettled` are the lanes whose watermark the decision still waits for; `arrived_ms` is when the
-    wait began. `fused` is False where a required lane is missing, so that the members end as unmatched.
+    wait began, `renewed_ms` when something arrived that renews it (never: it is not), `span_ms` how much time the
+    decision covers. `fused` is False where a required lane is missing, so that the members end as unmatched.
     """
 
-    __slots__ = ("arrived_ms", "bound_ms", "fused", "lone", "missing", "picked", "start_ms", "unsettled")
+    __slots__ = (
+        "arrived_ms", "bound_ms", "fused", "lone", "missing", "picked", "renewed_ms", "span_ms", "start_ms",
+        "unsettled",
+    )  # fmt: skip
 
-    def __init__(self, start_ms: int, bound_ms: int | None, arrived_ms: int, *, lone: bool = False) -> None:
-        self.start_ms = start_ms
+    def __init__(
+        self, start_ms: int, bound_ms: int | None, arrived_ms: int, *, lone: bool = False, span_ms: int = 0
+    ) -> None:
+        self.start_ms, self.span_ms = start_ms, span_ms
+        self.renewed_ms = NEVER_MS
         self.bound_ms = bound_ms
         self.arrived_ms = arrived_ms
         self.lone = lone
@@ -75,6 +133,11 @@ class Head:
         self.picked: list[tuple[LaneQueue, Entry]] = []
         self.missing: list[str] = []
         self.unsettled: list[LaneQueue] = []
+
+    @property
+    def line(self) -> str:
+        """Which of its stream's heads come one after the other: the sets, or the lone items of one lane."""
+        return self.picked[0][0].name if self.lone else ""
 
 
 class LanePlan:

@@ -4,6 +4,10 @@ set's first item    last arrival of the missing lane     topic last behind      
 ----|--------------------------|------------------------------|---------------------|------->
                                                               |<--- max_wait_ms --->|
 and then: the high watermark asked for at or after the deadline, and everything below it joined.
+
+A lane that sends events and whose time stands still is silent; one whose time crawls renews the wait, but only for
+`MAX_RENEWALS` times `max_wait_ms` in all since the set came to be the stream's next, beyond the time that it covers. A
+backlog beside a live lane, whose sets are decided one after the other, is never cut by that.
 """
 
 from __future__ import annotations
@@ -11,7 +15,10 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 
 from streams.join.catchup import CatchUp
-from streams.join.state import Head, StreamState
+from streams.join.clocks import NEVER_MS
+from streams.join.state import Head, LaneQueue, StreamState
+
+MAX_RENEWALS = 5
 
 
 class Timers:
@@ -63,30 +70,62 @@ class Timers:
             names.append(heappop(heap)[1])
         return names
 
-    def deadline_ms(self, head: Head) -> int:
-        """When `head` has waited long enough, as far as is known now."""
-        latest_ms = head.arrived_ms
-        for lane in head.unsettled:
-            latest_ms = max(latest_ms, lane.arrived_ms, self.topic(lane.topic).last_behind_ms)
-        return latest_ms + self._max_wait_ms
+    def deadline_ms(self, stream: StreamState, head: Head, now_ms: int) -> int:
+        """When `head` has waited long enough, as far as is known at `now_ms`."""
+        behind_ms = self._behind_ms(head.unsettled)
+        renewed_ms = min(_renewed_ms(head), self._most_ms(stream, head, now_ms))
+        return max(head.arrived_ms, behind_ms, renewed_ms) + self._max_wait_ms
 
-    def expired(self, head: Head, now_ms: int) -> bool:
-        """Whether `head` has waited long enough, with proof that its lanes had nothing more to say."""
-        deadline_ms = self.deadline_ms(head)
+    def longest_ms(self, head: Head) -> int:
+        """For how long `head` may renew its wait in all, beyond the time that it covers."""
+        return head.span_ms + MAX_RENEWALS * self._max_wait_ms
+
+    def overdue(self, stream: StreamState, arrived_ms: int, longest_ms: int, now_ms: int) -> bool:
+        """Whether what arrived then has waited for `longest_ms`, with proof that its stream had nothing more to say."""
+        deadline_ms = max(arrived_ms, self._behind_ms(stream.lanes)) + longest_ms
         if deadline_ms > now_ms:
             return False
-        return all(self.topic(lane.topic).confirmed_ms >= deadline_ms for lane in head.unsettled)
+        return self._is_proven(stream.lanes, deadline_ms) or self._ask(stream, stream.lanes)
+
+    def _behind_ms(self, lanes: list[LaneQueue]) -> int:
+        """When a topic of these lanes was behind last."""
+        return max((self.topic(lane.topic).last_behind_ms for lane in lanes), default=NEVER_MS)
+
+    def _is_proven(self, lanes: list[LaneQueue], deadline_ms: int) -> bool:
+        """Whether all that these lanes had at the deadline has reached the join."""
+        return all(self.topic(lane.topic).confirmed_ms >= deadline_ms for lane in lanes)
+
+    def _ask(self, stream: StreamState, lanes: list[LaneQueue]) -> bool:
+        """Ask for the high watermarks of these lanes; nothing is proven until then."""
+        self._due[stream.name] = None
+        self._due_topics.update(lane.topic for lane in lanes)
+        return False
+
+    def _most_ms(self, stream: StreamState, head: Head, now_ms: int) -> int:
+        """What arrives later does not renew the wait of `head` any more."""
+        since_ms = max(stream.waits.since_ms(head, now_ms), self._behind_ms(head.unsettled))
+        return since_ms + self.longest_ms(head) - self._max_wait_ms
+
+    def wear_out(self, stream: StreamState, head: Head, now_ms: int) -> None:
+        """`head` is decided by timeout; if only because no further arrival renews its wait, those behind it know."""
+        if _renewed_ms(head) > self._most_ms(stream, head, now_ms):
+            stream.waits.wear_out(head, now_ms)
+
+    def expired(self, stream: StreamState, head: Head, now_ms: int) -> bool:
+        """Whether `head` has waited long enough, with proof that its lanes had nothing more to say."""
+        deadline_ms = self.deadline_ms(stream, head, now_ms)
+        return deadline_ms <= now_ms and self._is_proven(head.unsettled, deadline_ms)
 
     def wait(self, stream: StreamState, heads: list[Head], now_ms: int) -> None:
         """See to it that a stream whose heads all wait is looked at when that can change."""
         earliest_ms = 2**63
         for head in heads:
-            deadline_ms = self.deadline_ms(head)
+            stream.waits.wait(head, now_ms)
+            deadline_ms = self.deadline_ms(stream, head, now_ms)
             if deadline_ms > now_ms:
                 earliest_ms = min(earliest_ms, deadline_ms)
             else:
-                self._due[stream.name] = None
-                self._due_topics.update(lane.topic for lane in head.unsettled)
+                self._ask(stream, head.unsettled)
         if earliest_ms < 2**63 and (not now_ms < stream.timer_ms <= earliest_ms):
             stream.timer_ms = earliest_ms
             heappush(self._heap, (earliest_ms, stream.name))
@@ -96,3 +135,8 @@ class Timers:
         if len(self._heap) > 2 * len(streams) + 1_000:
             self._heap = [(state.timer_ms, name) for name, state in streams.items() if state.timer_ms]
             heapify(self._heap)
+
+
+def _renewed_ms(head: Head) -> int:
+    """When something last arrived that brings `head` nearer to its decision."""
+    return max(head.renewed_ms, max((lane.moved_ms for lane in head.unsettled), default=NEVER_MS))

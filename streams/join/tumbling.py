@@ -26,7 +26,8 @@ class Tumbling(Strategy):
         first_ms = min(lane.held[0][0] for lane in stream.lanes if lane.held)
         start_ms = first_ms // size_ms * size_ms
         end_ms = start_ms + size_ms
-        head = Head(start_ms, end_ms, self._arrived_ms(stream, start_ms))
+        head = Head(start_ms, end_ms, stream.first_arrival_ms[start_ms], span_ms=size_ms)
+        self._renew(head, stream)
         for lane in stream.lanes:
             if not lane.held or lane.held[0][0] >= end_ms:
                 head.missing.append(lane.name)
@@ -50,7 +51,10 @@ class Tumbling(Strategy):
         stream.first_arrival_ms.pop(head.start_ms, None)
         return members
 
-    def _arrived_ms(self, stream: StreamState, start_ms: int) -> int:
-        """The arrival of the first item past the window's end, else the stream's last arrival."""
-        later = [arrived_ms for start, arrived_ms in stream.first_arrival_ms.items() if start > start_ms]
-        return min(later) if later else max(lane.arrived_ms for lane in stream.lanes)
+    def _renew(self, head: Head, stream: StreamState) -> None:
+        """The wait counts from the arrival of the first item past the window's end, else from the last arrival."""
+        later = [arrived_ms for start, arrived_ms in stream.first_arrival_ms.items() if start > head.start_ms]
+        if later:
+            head.arrived_ms = min(later)
+        else:
+            head.renewed_ms = max(lane.moved_ms for lane in stream.lanes)

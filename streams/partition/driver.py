@@ -17,6 +17,7 @@ from typing import Any
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Commands
 from streams.decisions.recovery import MadeAnewError, NotRecoverableError
+from streams.join.stalled import StalledLane
 from streams.kafka.delivery import Batch
 from streams.kafka.log import Entries
 from streams.kafka.missing import Beyond
@@ -226,6 +227,11 @@ class PartitionDriver:
         positions = self.owner.standing.positions | {DECISIONS: self.owner.log_position}
         now_ms = self._parts.now_ms()
         return {topic: lag.at(positions[topic], now_ms, wall_ms) for topic, lag in self._lags.items()}
+
+    def stalled_lanes(self) -> list[StalledLane]:
+        """Lanes whose sets were decided by timeout lately though events of theirs came."""
+        join = self.owner.standing.join
+        return [] if join is None else join.stalled.lanes(self._parts.now_ms())
 
     def schedule(self) -> None:
         """Look at the owner in the loop's next round, once for everything that happens in this one."""

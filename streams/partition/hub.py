@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from aiokafka.structs import TopicPartition
 
@@ -17,6 +18,7 @@ from streams.kafka.missing import Start
 from streams.partition.driver import PartitionDriver
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import MEDIA_TOPICS
+from syncline.timestamps import MAX_TIME_MS, MIN_TIME_MS, format_time
 
 log = logging.getLogger(__name__)
 
@@ -137,8 +139,20 @@ class Hub:
         drivers = self.drivers.items()
         return [Behind(topic, p, lag) for p, driver in drivers for topic, lag in driver.lags(wall_ms).items()]
 
+    def stalled_lanes(self) -> list[dict[str, Any]]:
+        """Lanes that send events and whose time hardly moves on, by partition number; for people and programs."""
+        return [
+            {"partition": partition, "stream": one.stream, "lane": one.lane, "watermark": _shown(one.watermark_ms)}
+            for partition, driver in self.drivers.items()
+            for one in driver.stalled_lanes()
+        ]
+
     def reasons(self) -> Iterator[str]:
         """Why this worker does no work, or not all of it."""
         yield from self._trouble.values()
         for driver in self.drivers.values():
             yield from driver.reasons()
+
+
+def _shown(watermark_ms: int) -> str:
+    return format_time(min(max(watermark_ms, MIN_TIME_MS), MAX_TIME_MS))

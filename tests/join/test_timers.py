@@ -6,6 +6,7 @@ import pytest
 
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
+from streams.join.stalled import StalledLane
 from tests.support.joining import item, pass_time, shapes_of
 
 SETTINGS = JoinSettings(lanes=("image", "text"), max_wait_ms=1_000, tolerance_ms=5)
@@ -144,3 +145,106 @@ def test_timers_of_streams_that_are_gone_use_no_memory() -> None:
             join.decide(n)
     assert join.counters["complete"] == 20_000
     assert len(join._timers._heap) <= 1_002 + 1
+
+
+def _until_decided(
+    ms: int, step_ms: int, until_ms: int, settings: JoinSettings = SETTINGS
+) -> tuple[int, PartitionJoin]:
+    """When an image of 10,000 was decided that arrived at 0; texts come from 0 on, `step_ms` of event time apart."""
+    join = PartitionJoin(settings)
+    join.add(item("image", 10_000, 0), 0)
+    join.joined("media.image", 1, 0)
+    for n, now_ms in enumerate(range(0, until_ms, ms)):
+        join.add(item("text", n * step_ms, n), now_ms)
+        join.joined("media.text", n + 1, now_ms)
+        decided = pass_time(join, now_ms, {"media.text": n + 1, "media.image": 1})
+        if any("image@10000" in shape for shape in shapes_of(decided)):
+            return now_ms, join
+    raise AssertionError("the image is still undecided")
+
+
+def test_a_lane_whose_time_stands_still_renews_nothing() -> None:
+    """It sends events, and none of them brings the image nearer to its text: law 5 holds."""
+    decided_ms, join = _until_decided(100, 0, 20_000)
+    assert decided_ms == 1_000
+    assert join.stalled.lanes(decided_ms) == [StalledLane("s", "text", 0)]
+    assert join.stalled.lanes(decided_ms + 60_001) == []
+
+
+def test_a_lane_whose_time_crawls_renews_the_wait_five_times_at_most() -> None:
+    """In all, however long it goes on."""
+    assert _until_decided(100, 1, 20_000)[0] == 5_000
+
+
+def test_behind_a_set_that_a_crawling_lane_delayed_others_wait_as_for_a_silent_one() -> None:
+    """Else each of them would wait for five times as long, one after the other."""
+    join, decided = PartitionJoin(SETTINGS), dict[str, int]()
+    for n, now_ms in enumerate(range(0, 20_000, 100)):
+        if n % 20 == 0:
+            join.add(item("image", 100_000 + 10 * n, n), now_ms)
+            join.joined("media.image", n + 1, now_ms)
+        join.add(item("text", n, n), now_ms)
+        join.joined("media.text", n + 1, now_ms)
+        shapes = shapes_of(pass_time(join, now_ms, {"media.text": n + 1, "media.image": n + 1}))
+        decided |= {shape: now_ms for shape in shapes if "image" in shape}
+    waits_ms = [at_ms - 2_000 * number for number, at_ms in enumerate(decided.values())]
+    assert waits_ms == [5_000, 3_000, *[1_000] * 8]
+
+
+def test_a_lane_that_comes_in_time_is_waited_for_as_long_as_it_takes() -> None:
+    """The image's partner is ten waits away in event time, and the lane that brings it is live and slow."""
+    settings = JoinSettings(lanes=("image", "text"), max_wait_ms=1_000, tolerance_ms=5)
+    join = PartitionJoin(settings)
+    for n in range(100):  # a backlog, all at once
+        join.add(item("image", n * 500, n), 0)
+    join.joined("media.image", 100, 0)
+    shapes: list[str] = []
+    for n, now_ms in enumerate(range(0, 50_000, 500)):
+        join.add(item("text", n * 500, n), now_ms)
+        join.joined("media.text", n + 1, now_ms)
+        shapes += shapes_of(pass_time(join, now_ms, {"media.text": n + 1, "media.image": 100}))
+    assert shapes == [f"complete: image@{n * 500} text@{n * 500}" for n in range(100)]
+
+
+def test_what_covers_a_long_time_is_given_that_time_as_well() -> None:
+    """A window of a minute fills for a minute: its lanes are live, though no set is decided meanwhile."""
+    settings = JoinSettings(strategy="tumbling", size_ms=60_000, lanes=("image", "text"), max_wait_ms=1_000)
+    join, shapes = PartitionJoin(settings), list[str]()
+    for n, now_ms in enumerate(range(0, 62_000, 500)):
+        for lane in ("image", "text"):
+            join.add(item(lane, now_ms, n), now_ms)
+            join.joined(f"media.{lane}", n + 1, now_ms)
+        shapes += shapes_of(pass_time(join, now_ms, {"media.text": n + 1, "media.image": n + 1}))
+    assert len(shapes) == 1
+    assert shapes[0].startswith("complete")
+
+
+@pytest.mark.parametrize("pivot", ["image", "text"])
+def test_no_lane_of_nearest_waits_for_one_that_crawls(pivot: str) -> None:
+    """As a pivot it would leave the image unmatched, as another lane it would be missing: either way in time."""
+    settings = JoinSettings(strategy="nearest", pivot=pivot, lanes=("image", "text"), max_wait_ms=1_000, tolerance_ms=5)
+    decided_ms, _ = _until_decided(100, 1, 20_000, settings)
+    assert decided_ms == 5_000
+
+
+@pytest.mark.parametrize("step_ms", [0, 1])
+def test_no_item_waits_behind_others_that_creep_and_wait_themselves(step_ms: int) -> None:
+    """Each text opens a set that waits for audio, which is silent; the image is later than all of them."""
+    settings = JoinSettings(max_wait_ms=1_000, tolerance_ms=5)
+    assert _until_decided(100, step_ms, 60_000, settings)[0] <= 10_000
+
+
+def test_a_backlog_beside_a_live_lane_is_whole_though_a_third_lane_is_silent() -> None:
+    """Each set waits for audio in vain; an image a minute ahead still meets its text."""
+    settings = JoinSettings(max_wait_ms=1_000, tolerance_ms=5)
+    join = PartitionJoin(settings)
+    for n in range(120):
+        join.add(item("image", n * 500, n), 0)
+    join.joined("media.image", 120, 0)
+    shapes: list[str] = []
+    for n, now_ms in enumerate(range(0, 62_000, 500)):
+        join.add(item("text", n * 500, n), now_ms)
+        join.joined("media.text", n + 1, now_ms)
+        shapes += shapes_of(pass_time(join, now_ms, {"media.text": n + 1, "media.image": 120}))
+    whole = [f"timeout: image@{n * 500} text@{n * 500}" for n in range(120)]
+    assert [shape for shape in shapes if "image" in shape] == whole
