@@ -33,6 +33,8 @@ from streams.verify.sends import judge_sends
 from syncline.contract import DECISIONS, MAX_EVENT_BYTES
 from syncline.send_log import Send
 
+BY_OTHERS = "of partitions with some by other settings, not made anew"
+
 
 def check(
     history: History,
@@ -46,7 +48,9 @@ def check(
     """Judge everything that a history says; the other arguments are settings of its workers, `convert` by kinds.
 
     finished: all that was sent must have come to its outcome. False: the system runs, and records may be pending,
-    unless their offset is committed. Raises `NewerVersionError` where a newer version wrote the decision log.
+    unless their offset is committed. Where a partition's log has decisions by other settings (its claims say so), what
+    the join decided there is not judged anew, for it depends on both; all else is, and the report's `BY_OTHERS` counts
+    them. Raises `NewerVersionError` where a newer version wrote the decision log.
     """
     report = Report()
     sends = _by_partition(history.sends, report)
@@ -79,10 +83,15 @@ def _check_partition(
     for topic, span in history.spans.items():
         report.count("deleted by retention", topic, span.start)
     _count(folded, report)
-    _judge_decisions(history.partition, folded, facts, decided, settings, report)
-    results = Results(history, facts, decided, settings, report)
+    by_others = any(placed.fingerprint not in ("", judge.fingerprint) for placed in folded.valid)
+    if by_others:
+        report.count("decisions", BY_OTHERS, len(folded.valid))
+    else:
+        _judge_decisions(history.partition, folded, facts, decided, settings, report)
+    results = Results(history, facts, decided, judge, report)
     results.judge()
-    Endings(history, facts, results.carried, commits, settings, report).judge(finished=finished)
+    endings = Endings(history, facts, results.carried, commits, None if by_others else settings, report)
+    endings.judge(finished=finished)
     return facts, results
 
 

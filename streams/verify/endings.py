@@ -29,11 +29,14 @@ class Endings:
         facts: Facts,
         carried: Carried,
         commits: Sequence[CommitSample],
-        settings: JoinSettings,
+        settings: JoinSettings | None,
         report: Report,
     ) -> None:
+        """`settings`: of the workers; None where they were changed, and the log alone tells what may be shared."""
         self._history, self._facts, self._carried, self._report = history, facts, carried, report
-        self._shared_but = settings.pivot if settings.strategy == "nearest" and settings.share else None
+        self._shares_by_log = settings is None
+        shares = settings is not None and settings.strategy == "nearest" and settings.share
+        self._shared_but = settings.pivot if settings is not None and shares else None
         self._commits = {topic: Commits(topic, history.partition, commits) for topic in history.spans}
 
     def judge(self, *, finished: bool) -> None:
@@ -66,6 +69,8 @@ class Endings:
     def _is_shared(self, fact: Fact, outcomes: set[str]) -> bool:
         """Whether these are several sets that share the record."""
         others = self._shared_but is not None and fact.item is not None and fact.item.lane != self._shared_but
+        if self._shares_by_log:
+            others = fact.n_ends <= 1
         return others and all(outcome.startswith(("fused ", "deadletter ")) for outcome in outcomes)
 
     def _may_be_deleted(self, placed: Placed) -> bool:

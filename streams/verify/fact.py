@@ -75,6 +75,11 @@ class Fact:
                 return earlier
         return None
 
+    @property
+    def n_ends(self) -> int:
+        """How many valid decisions end it, and do not leave it open for further sets."""
+        return sum(map(self._ends, self.decisions))
+
     def in_sets_before(self, placed: Placed) -> bool:
         """Whether a set before `placed` in the log has it as a member."""
         return any(isinstance(one.decision, SetDecision) and one.order < placed.order for one in self.decisions)

@@ -12,12 +12,16 @@ from streams.verify.history import LogEntry
 
 
 class Placed(NamedTuple):
-    """A decision and where it stands: log offset, place in its batch, when the broker appended that (ms, or 0)."""
+    """A decision and where it stands: log offset, place in its batch, when the broker appended that (ms, or 0).
+
+    `fingerprint`: of the settings by which it was made; "" where its claim does not say.
+    """
 
     offset: int
     place: int
     append_ms: int
     decision: Decision
+    fingerprint: str = ""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -68,15 +72,18 @@ def fold(entries: Iterable[LogEntry], log_start: int) -> FoldedLog:
         elif isinstance(said, SnapshotPart):
             folded.n_snapshot_parts += 1
         elif verdict == "valid":
-            folded.valid += _placed(entry, said)
+            folded.valid += _placed(entry, said, view.claim.fingerprint if view.claim else "")
         else:
             folded.n_void_batches += 1
             folded.void += _placed(entry, said)
     return folded
 
 
-def _placed(entry: LogEntry, batch: Batch) -> list[Placed]:
-    return [Placed(entry.offset, place, entry.append_ms, decision) for place, decision in enumerate(batch.decisions)]
+def _placed(entry: LogEntry, batch: Batch, fingerprint: str = "") -> list[Placed]:
+    return [
+        Placed(entry.offset, place, entry.append_ms, decision, fingerprint)
+        for place, decision in enumerate(batch.decisions)
+    ]
 
 
 def _take_bounds(folded: FoldedLog, bounds: Iterable[tuple[str, int]]) -> None:

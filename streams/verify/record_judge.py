@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.join.fingerprint import fingerprint
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
 from streams.verify.history import MediaRecord
@@ -16,6 +17,8 @@ class RecordJudge:
 
     def __init__(self, settings: JoinSettings, n_partitions: int, max_event_bytes: int) -> None:
         self.settings, self._n_partitions, self._max_event_bytes = settings, n_partitions, max_event_bytes
+        self.fingerprint = fingerprint(settings, max_event_bytes)
+        """What the claims of workers with these settings say."""
 
     def judge(self, topic: str, partition: int, record: MediaRecord) -> tuple[Item | None, str]:
         """Its item where the headers are valid, and its dead-letter reason, "" where none of this is wrong."""

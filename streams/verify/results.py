@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from streams.join.settings import JoinSettings
 from streams.verify.accounts import Accounts, Carried, Decided, same_result
 from streams.verify.fact import Fact
 from streams.verify.facts import Facts
 from streams.verify.history import Converted, Fused, PartitionHistory, Single, Unreadable
+from streams.verify.record_judge import RecordJudge
 from streams.verify.report import Place, Report, Violation
 from streams.verify.words import in_words, say
 from syncline.contract import DEADLETTER, FUSED
@@ -19,10 +19,10 @@ class Results:
     """Judges the result topics of one partition number; `carried` and the facts' `published` come of it."""
 
     def __init__(
-        self, history: PartitionHistory, facts: Facts, decided: Decided, settings: JoinSettings, report: Report
+        self, history: PartitionHistory, facts: Facts, decided: Decided, judge: RecordJudge, report: Report
     ) -> None:
         self._history, self._facts, self._decided, self._report = history, facts, decided, report
-        self._accounts = Accounts(facts, decided, settings, history.partition)
+        self._accounts = Accounts(facts, decided, judge, history.partition)
         self.carried = Carried(decided)
         self.converted: list[tuple[str, Converted]] = []
         """Conversions of records that are there, by topic; they are judged in streams/verify/conversions.py."""

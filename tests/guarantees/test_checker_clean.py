@@ -7,6 +7,7 @@ import os
 import pytest
 
 from streams.verify import check
+from streams.verify.check import BY_OTHERS
 from tests.support.faults import PRESETS
 from tests.support.histories import RecordedWorld, recorded_run
 from tests.support.runs import MODES, Mode
@@ -50,3 +51,25 @@ def test_worlds_that_once_raised_an_alarm(mode: Mode, preset: str, seed: int) ->
     """What the checker has been wrong about stays right."""
     world = recorded_run(mode, preset, seed)
     assert check(world.history(), world.settings, finished=True).violations == []
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("preset", ["crash", "freeze", "appends", "snapshots"])
+def test_workers_with_other_settings_are_no_violation(preset: str) -> None:
+    """What the join decides is left aside where some was decided by others; all else is judged as ever."""
+    found: dict[int, list[str]] = {}
+    n_left_aside = 0
+    for seed in range(2 * N_RUNS):
+        world = recorded_run("timers", preset, seed, changes=True)
+        report = check(world.history(), world.settings, finished=True)
+        n_left_aside += report.counts["decisions"].get(BY_OTHERS, 0)
+        if not report.ok:
+            found[seed] = [str(violation) for violation in report.violations]
+    assert not found
+    assert n_left_aside
+
+
+def test_without_other_settings_every_decision_is_made_anew() -> None:
+    """Else the checker would agree with whatever it is told."""
+    world = recorded_run("timers", "crash", 1)
+    assert BY_OTHERS not in check(world.history(), world.settings).counts["decisions"]

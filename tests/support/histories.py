@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import msgspec
+
 from streams.decisions.records import Record, Rejected
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.model import Item, UnfusedDecision
@@ -165,17 +167,30 @@ def _as_contract(record: Record | None) -> Record | None:
 
 
 def recorded_run(
-    mode: Mode, preset: str | Faults, seed: int, rules: Rules = ALL_RULES, settings: JoinSettings | None = None
+    mode: Mode,
+    preset: str | Faults,
+    seed: int,
+    rules: Rules = ALL_RULES,
+    settings: JoinSettings | None = None,
+    *,
+    changes: bool = False,
 ) -> RecordedWorld:
-    """One run of a world, the same for the same arguments, over until nothing is left to do."""
+    """One run of a world, the same for the same arguments, over until nothing is left to do.
+
+    changes: half of the workers have other settings, of the same strategy and windows.
+    """
     random = Random(f"{mode} {preset} {seed}")
     has_timers = mode == "timers" or (mode == "limits" and random.random() < 0.5)
     settings = settings or random_settings(random, timers=has_timers, limits=mode == "limits")
     shape = Shape(silent=0.2, ending=random.random() < 0.5) if has_timers else Shape()
     faults = PRESETS[preset] if isinstance(preset, str) else preset
+    other = random_settings(random, timers=has_timers, limits=mode == "limits") if changes else None
+    if other is not None:
+        other = msgspec.structs.replace(other, strategy=settings.strategy, size_ms=settings.size_ms)
     world = RecordedWorld(
-        random_media(random, settings, shape), settings, random, faults, rules, fetch=random.choice((1, 3, 5, 20))
-    )
+        random_media(random, settings, shape), settings, random, faults, rules, fetch=random.choice((1, 3, 5, 20)),
+        other=other,
+    )  # fmt: skip
     with small_sizes(random):
         world.run()
     world.look()
