@@ -181,7 +181,9 @@ def test_the_private_parts_of_fausts_consumer_are_there(name: str) -> None:
     assert len(inspect.signature(theirs).parameters) == len(inspect.signature(ours).parameters)
 
 
-@pytest.mark.parametrize("name", ["_create_worker_consumer", "_fetch_records", "_commit", "on_start"])
+@pytest.mark.parametrize(
+    "name", ["_create_worker_consumer", "_fetch_records", "_commit", "on_start", "on_thread_stop", "close"]
+)
 def test_the_private_parts_of_fausts_consumer_thread_are_there(name: str) -> None:
     """The same for the thread that aiokafka runs on."""
     theirs, ours = (getattr(kind, name) for kind in (driver.AIOKafkaConsumerThread, BatchConsumerThread))
