@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from streams.log_limit import LimitedStderr
 from streams.settings import WorkerSettings
 from streams.stopping import Signals, end_process
 from streams.worker import Worker
@@ -75,7 +76,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _log_to_stderr(level: str) -> None:
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=level.upper(), stream=sys.stderr, format=form, force=True)
+    logging.basicConfig(level=level.upper(), handlers=[LimitedStderr()], format=form, force=True)
     if level != "debug":
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -51,8 +51,8 @@ def begin(started: list[subprocess.Popen[str]], *arguments: str) -> subprocess.P
 
 
 def test_a_worker_that_is_stopped_is_gone_when_it_says_so(start: list[subprocess.Popen[str]]) -> None:
-    """With code 0, and all that was written is out."""
-    process = begin(start)
+    """With code 0, and all that was written is out; nothing of the deadline is waited for."""
+    process = begin(start, "--stop-limit-ms", "600000")
     assert process.stderr is not None
     while "health: " not in (line := process.stderr.readline()):
         assert line, "it has ended"
