@@ -3,8 +3,9 @@
 A broker that restarts made each worker say 1,800 lines of the same few things: aiokafka, Faust and asyncio say what
 failed at each of their attempts, five times a second and for each partition. Two records are alike if they have the
 same logger, level and exception, and the same text but for the words that have digits in them (addresses, offsets,
-partition numbers, names of tasks). The first is logged as it is. What is like it in the minute after that is held back,
-then told in one line: how many, and the different texts among them. That line begins the next minute.
+partition numbers, names of tasks). The first is logged as it is, and of our own loggers, which say what is new and not
+what is tried, the first of each text. What is like it in the minute after that is held back, then told in one line: how
+many, and the different texts among them. That line begins the next minute.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ WINDOW_S, LOOK_S = 60.0, 1.0
 MAX_KINDS = 500
 """So many kinds of records are remembered at once; of more, the ones that have been remembered longest are told."""
 MAX_TEXTS, MAX_TEXT_CHARACTERS = 8, 300
-"""So many different texts of one kind are told, and of each so much."""
+"""So many different texts of one kind are told afterwards, and of each so much."""
+OURS, MAX_OURS = frozenset({"streams", "syncline", "models", "processors"}), 20
+"""So many different texts of one kind, such as one for each partition, are logged at once where the logger is ours."""
 
 _WORD_WITH_DIGIT = re.compile(r"[\w.:/-]*\d[\w.:/-]*")
 
@@ -62,12 +65,12 @@ class HeldBack(NamedTuple):
 @dataclass(slots=True)
 class _Window:
     began_s: float
-    shown: str
+    shown: list[str]
     n: int = 0
     texts: dict[str, None] = field(default_factory=dict[str, None])
 
     def tell(self, kind: Kind, now_s: float) -> HeldBack:
-        return HeldBack(kind, self.n, now_s - self.began_s, tuple(self.texts) or (self.shown,))
+        return HeldBack(kind, self.n, now_s - self.began_s, tuple(self.texts or self.shown[:MAX_TEXTS]))
 
 
 class RepeatLimit:
@@ -80,14 +83,14 @@ class RepeatLimit:
         self._window_s, self._max_kinds = window_s, max_kinds
         self._windows: dict[Kind, _Window] = {}  # in the order in which they began
 
-    def admits(self, kind: Kind, text: str, now_s: float) -> bool:
-        """Whether to log it now. What is due by then is to be told before."""
-        window = self._windows.get(kind)
-        if window is None:
-            self._windows[kind] = _Window(now_s, text)
+    def admits(self, kind: Kind, text: str, now_s: float, n_texts: int = 1) -> bool:
+        """Whether to log it now; of a kind, `n_texts` different ones are. What is due by then is to be told before."""
+        window = self._windows.setdefault(kind, _Window(now_s, []))
+        if text not in window.shown and len(window.shown) < n_texts:
+            window.shown.append(text)
             return True
         window.n += 1
-        if text != window.shown and len(window.texts) < MAX_TEXTS:
+        if text not in window.shown and len(window.texts) < MAX_TEXTS:
             window.texts[text] = None
         return False
 
@@ -136,7 +139,9 @@ class LimitedStderr(logging.StreamHandler[TextIO]):
     def _admits(self, record: logging.LogRecord) -> bool:
         now_s = time.monotonic()
         self._tell(self._limit.due(now_s))
-        return self._limit.admits(kind_of(record), record.getMessage()[:MAX_TEXT_CHARACTERS], now_s)
+        text = record.getMessage()[:MAX_TEXT_CHARACTERS]
+        n_texts = MAX_OURS if record.name.partition(".")[0] in OURS else 1
+        return self._limit.admits(kind_of(record), text, now_s, n_texts)
 
     def _tell(self, held_back: Iterable[HeldBack]) -> None:
         for held in held_back:

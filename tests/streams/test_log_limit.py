@@ -51,6 +51,16 @@ def test_texts_that_differ_are_told() -> None:
     assert str(held) == "4 more like this in 60 s: partition 1; partition 2"
 
 
+def test_of_our_own_each_text_is_logged_at_once() -> None:
+    """Up to a bound: an error for each partition must not wait for a minute, nor be one of many."""
+    limit = RepeatLimit(WINDOW_S)
+    assert [limit.admits(KIND, f"partition {n // 2}", 0.0, n_texts=3) for n in range(8)] == [True, False] * 3 + [
+        False
+    ] * 2
+    (held,) = limit.due(60.0)
+    assert str(held) == "5 more like this in 60 s: partition 3"
+
+
 def test_memory_is_bounded() -> None:
     """However many kinds and texts there are: what is remembered no more has been told."""
     limit, counted = RepeatLimit(WINDOW_S, max_kinds=10), 0
