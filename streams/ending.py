@@ -26,8 +26,6 @@ class Ending:
         self._deadline, self._sources = deadline, sources
         self._to_do: list[str] = []
         self.closers: list[Callable[[], Awaitable[None]]] = []
-        self.hangs = False
-        """Something would not end; the process must be ended."""
 
     def begins_to_work(self) -> None:
         """From now on there is something to carry out, to commit and to leave."""
@@ -48,8 +46,7 @@ class Ending:
         hanging = await self._deadline.wait([app.stop()], LEAVE_UNTIL)
         if not hanging and self._has_left(app):
             self._to_do.remove(LEAVE)
-        hanging += await self._deadline.wait([end_tasks([joining])], DISCONNECT_UNTIL)
-        self.hangs |= bool(hanging)
+        await self._deadline.wait([end_tasks([joining])], DISCONNECT_UNTIL)
 
     async def _carry_out(self, app: SynclineApp) -> None:
         await self._sources.hub.close(self._deadline.left_s(CARRY_OUT_UNTIL))
@@ -69,12 +66,7 @@ class Ending:
     async def disconnect(self, starting: asyncio.Task[Any], pool: ThreadPoolExecutor) -> None:
         """Close everything at once; whoever does not come to an end is left to the end of the process."""
         self._deadline.begin()
-        sources = self._sources
-        sources.hub.stop()
+        self._sources.hub.stop()
         pool.shutdown(wait=False, cancel_futures=True)
         works = [end_tasks([starting]), *(close() for close in reversed(self.closers))]
-        hanging = await self._deadline.wait(works, DISCONNECT_UNTIL)
-        decodes = sources.decoder is not None and sources.decoder.oldest_start_s is not None
-        runners = [*sources.conversions.runners, *([] if sources.runner is None else [sources.runner])]
-        runs = any(runner.health().busy_s > 0 for runner in runners)
-        self.hangs |= bool(hanging) or decodes or runs
+        await self._deadline.wait(works, DISCONNECT_UNTIL)

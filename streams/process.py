@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
+from streams.log_limit import LimitedStderr
 from streams.settings import WorkerSettings
 from streams.stopping import Signals, end_process
 from streams.worker import Worker
@@ -22,20 +25,32 @@ _TALKATIVE = ("faust", "mode", "aiokafka", "streams.kafka.delivery", "streams.ka
 """Loggers of Faust's services, those that we derive included, whose every start and stop is news to nobody."""
 
 
-def run_worker(settings: WorkerSettings) -> bool:
-    """Run one worker in this process until SIGTERM or Ctrl-C; a second one ends it at once. Raises what ended it.
+def run_worker(settings: WorkerSettings) -> NoReturn:
+    """Run one worker until SIGTERM or Ctrl-C, and end this process; a second one ends it at once.
 
-    False where not all could be carried out before its end; what is left is in the log.
+    Exit code 0: nothing is left undone. 1: something is, and the log says what; or an error nobody foresaw ended it.
+    Else that of the `SynclineError` that ended it, whose line is the last on stderr.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     # One record of a careless client must not stop its partition.
     read_any_batch(max(MAX_UNPACKED_BYTES, 2 * settings.max_event_bytes))
     _log_to_stderr(settings.log_level)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_run(settings))
+    # Neither the loop nor the interpreter is taken down: that takes up to 8 s with torch, and waits for what hangs.
+    end_process(asyncio.Runner(loop_factory=_loop_factory()).run(_run(settings)))
 
 
-async def _run(settings: WorkerSettings) -> bool:
+async def _run(settings: WorkerSettings) -> int:
+    try:
+        return await _work(settings)
+    except SynclineError as error:
+        sys.stderr.write(error.line + "\n")
+        return error.exit_code
+    except Exception:
+        traceback.print_exc()
+        return 1
+
+
+async def _work(settings: WorkerSettings) -> int:
     worker, loop = Worker(settings), asyncio.get_running_loop()
 
     def stop() -> None:
@@ -43,20 +58,12 @@ async def _run(settings: WorkerSettings) -> bool:
             loop.call_soon_threadsafe(worker.stop)
 
     Signals(worker.deadline, stop, worker.ending.undone).install()
-    try:
-        await worker.run()
-    except Exception as error:
-        if worker.ending.hangs:
-            log.error("%s", error)
-            end_process(error.exit_code if isinstance(error, SynclineError) else 1)
-        raise
+    await worker.run()
     left = worker.ending.undone()
     for what in left:
         log.warning("stopped, though %s", what)
     log.info("stopped in %.1f s", worker.deadline.spent_s)
-    if worker.ending.hangs:
-        end_process(1 if left else 0)
-    return not left
+    return 1 if left else 0
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -69,7 +76,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _log_to_stderr(level: str) -> None:
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=level.upper(), stream=sys.stderr, format=form, force=True)
+    logging.basicConfig(level=level.upper(), handlers=[LimitedStderr()], format=form, force=True)
     if level != "debug":
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -14,15 +14,19 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 log = logging.getLogger(__name__)
 
 CARRY_OUT_UNTIL, LEAVE_UNTIL, DISCONNECT_UNTIL, GONE_AT = 0.6, 0.85, 0.95, 0.985
 """Shares of the limit; the last few hundredths are for the process itself to end."""
+SAY_LIMIT_S = 1.0
+"""For what is written at the very end."""
 TWICE = b"told to stop twice: ending at once\n"
 
 
@@ -103,12 +107,29 @@ class Signals:
     def _watch(self) -> None:
         time.sleep(self._deadline.left_s(GONE_AT))
         left = self._left()
-        for what in left:
-            log.error("not done in %.1f s: %s", self._deadline.limit_s, what)
+        _within(SAY_LIMIT_S, lambda: self._say(left))
         end_process(1 if left else 0)
 
+    def _say(self, left: list[str]) -> None:
+        for what in left:
+            log.error("not done in %.1f s: %s", self._deadline.limit_s, what)
 
-def end_process(code: int) -> None:
-    """End it now: no thread is waited for, and what is logged is on stderr."""
-    logging.shutdown()
+
+def end_process(code: int) -> NoReturn:
+    """End it now, once what was written and logged is out: no thread is waited for, and nothing is torn down."""
+    _within(SAY_LIMIT_S, _flush)
     os._exit(code)
+
+
+def _flush() -> None:
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # closed, by us or by who reads it
+            stream.flush()
+
+
+def _within(limit_s: float, say: Callable[[], None]) -> None:
+    """Say it, on a thread of its own: whoever reads stderr may have stopped reading, and would be waited for."""
+    saying = threading.Thread(target=say, name="last words", daemon=True)
+    saying.start()
+    saying.join(limit_s)

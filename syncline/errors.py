@@ -21,6 +21,11 @@ class SynclineError(Exception):
 
     exit_code = 1
 
+    @property
+    def line(self) -> str:
+        """What a command that it ends says on stderr: what a person can mend needs one line, not a traceback."""
+        return f"syncline: {' '.join(str(self).split())}"
+
 
 class SettingsError(SynclineError):
     """A setting is wrong: names it, what it got and what it takes."""

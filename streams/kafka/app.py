@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from streams.kafka.assignor import BalancedAssignor
 from streams.kafka.delivery import RECORDS_PER_POLL, AssignmentListener, Batch, BatchConsumer, BatchTransport
 from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
@@ -81,7 +82,8 @@ def _faust_settings(settings: WorkerSettings, cluster: Cluster) -> Mapping[str, 
         "consumer_auto_offset_reset": "none",  # nothing is skipped by a policy: streams/kafka/missing.py
         "consumer_max_fetch_size": settings.max_fetch_bytes,
         "stream_wait_empty": False,  # True hangs rebalances
-        "table_standby_replicas": 1,  # chooses Faust's assignor, which keeps equal partition numbers together
+        "PartitionAssignor": BalancedAssignor,  # which keeps equal partition numbers together
+        "table_standby_replicas": 1,  # with 0 Faust takes aiokafka's round robin instead, which tears them apart
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "web_enabled": False,  # /livez and /readyz are streams/health.py

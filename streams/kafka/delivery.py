@@ -145,17 +145,30 @@ class BatchConsumer(driver.Consumer):
             generation_id=generation,
         )  # fmt: skip
 
+    async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        """Let Faust begin an assignment; of an empty one the listener hears here, since nothing is sought for it."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            self._begin_assignment({})
+            await self.app.listener.on_assigned(self.epoch, generation_id, {})
+
     async def perform_seek(self) -> None:
         """Begin an assignment: go to the committed offsets, or the start, and tell the listener."""
         async with self._polling:
+            epoch = self.epoch
             starts = await self._find_starts()
             await self.seek_wait({tp: start.offset for tp, start in starts.items()})
+            if epoch != self.epoch:  # it has ended meanwhile
+                return
             self._committed_offset.update({tp: start.committed or None for tp, start in starts.items()})
-            self.epoch += 1
-            self._resolved.clear()
-            self._held = set(starts)  # until their partition number has recovered
-            self._thread.positions.clear()
+            self._begin_assignment(starts)
         await self.app.listener.on_assigned(self.epoch, self.app.consumer_generation_id, starts)
+
+    def _begin_assignment(self, starts: Mapping[Any, Start]) -> None:
+        self.epoch += 1
+        self._resolved.clear()
+        self._held = set(starts)  # until their partition number has recovered
+        self._thread.positions.clear()
 
     async def _find_starts(self) -> dict[Any, Start]:
         committed = {driver.TP(*tp): offset for tp, offset in (await self.seek_to_committed()).items()}

@@ -18,6 +18,8 @@ try:
     # Any: its annotations are those of its own needs, and what is relied on is pinned by tests.
     faust: Any = importlib.import_module("faust")
     driver: Any = importlib.import_module("faust.transport.drivers.aiokafka")
+    assignor: Any = importlib.import_module("faust.assignor.partition_assignor")
+    client_assignment: Any = importlib.import_module("faust.assignor.client_assignment")
 finally:
     sys.argv[:] = _argv
     for _name, _value in _before.items():
@@ -26,4 +28,4 @@ finally:
         else:
             os.environ[_name] = _value
 
-__all__ = ["driver", "faust"]
+__all__ = ["assignor", "client_assignment", "driver", "faust"]

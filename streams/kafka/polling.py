@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
@@ -21,16 +22,17 @@ from aiokafka.errors import (
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
-from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGroupRequest
+from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.kafka.faust import driver
 from streams.kafka.missing import Beyond, Deleted, find_missing
+from streams.stopping import end_tasks
 from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.5
+TICK_S, LOOK_S = 0.5, 0.05
 
 Missing = dict[Any, Deleted | Beyond]
 """By topic partition."""
@@ -47,6 +49,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """Position of each topic partition after the last poll that took from it."""
     n_ticks = 0
     """Grows every `TICK_S` while the thread runs."""
+    _joining: asyncio.Task[bool] | None = None
+    _leaves = False
+    """It is about to leave its group, and must not join it."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -54,11 +59,15 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def on_start(self) -> None:
-        """Start the consumer and look over its heartbeats, whose times aiokafka keeps to itself."""
+        """Start the consumer and look over its heartbeats, whose times aiokafka keeps to itself, and its joining."""
         self.positions = {}
         await super().on_start()
         self.add_future(self._tick())
         coordinator = self._ensure_consumer()._coordinator
+        self._observe_heartbeats(coordinator)
+        self._observe_joining(coordinator)
+
+    def _observe_heartbeats(self, coordinator: Any) -> None:
         send = coordinator._send_req
 
         async def observed_send(request: Any) -> Any:
@@ -70,6 +79,30 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             return response
 
         coordinator._send_req = observed_send
+
+    def _observe_joining(self, coordinator: Any) -> None:
+        join = coordinator._do_rejoin_group
+        self._left = asyncio.Event()
+
+        async def observed_join(subscription: Any) -> bool:
+            if self._leaves:  # a stop that meets a rebalance must not be let in again first
+                await asyncio.sleep(LOOK_S)
+                return False
+            self._joining = joining = asyncio.create_task(join(subscription))
+            left = asyncio.create_task(self._left.wait())
+            try:
+                await asyncio.wait([joining, left], return_when=asyncio.FIRST_COMPLETED)
+                # Apache Kafka never answers the request to synchronise of a member that has left.
+                return joining.result() if joining.done() else False
+            finally:
+                await end_tasks([joining, left])
+
+        coordinator._do_rejoin_group = observed_join
+
+    @property
+    def joins(self) -> bool:
+        """Whether a rebalance is under way: it has given its partitions away, and waits for what it gets."""
+        return self._joining is not None and not self._joining.done()
 
     @property
     def generation(self) -> int:
@@ -83,14 +116,39 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             await asyncio.sleep(TICK_S)
 
     async def on_thread_stop(self) -> None:
-        """Leave the group and disconnect, or give up after a while: the broker may be away.
-
-        A rebalance that is under way is waited for: its answer stands before the one to the good-bye.
-        """
+        """Leave the group and disconnect, or give up after a while: the broker may be away."""
+        self._leaves = True
         await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()
-        limit_s = self.consumer.app.stop_limit_s
-        if self._consumer is not None and await stop_consumer(self._consumer, limit_s):
+        if self._consumer is None:
+            return
+        leaving = asyncio.ensure_future(self._leave_while_it_joins(self._consumer))
+        if await stop_consumer(self._consumer, self.consumer.app.stop_limit_s):
             self.is_member = False
+        await end_tasks([leaving])
+
+    async def _leave_while_it_joins(self, consumer: Any) -> None:
+        """Say good-bye on another connection than the one whose answer, to the request to join, may take a session.
+
+        Answers of one connection come in order, so aiokafka's own good-bye would wait for it.
+        """
+        coordinator = consumer._coordinator
+        if not self.joins or not coordinator.member_id or coordinator.coordinator_id is None:
+            return
+        request = LeaveGroupRequest(coordinator.group_id, coordinator.member_id)
+        try:
+            await consumer._client.send(coordinator.coordinator_id, request, group=ConnectionGroup.DEFAULT)
+        except KafkaError as error:
+            log.info("the group could not be left while it rebalanced: %r", error)
+        else:
+            coordinator.reset_generation()
+            self._left.set()
+
+    def close(self) -> None:
+        """Nothing. Faust calls it, on the application's loop, when a stop meets a rebalance; `on_thread_stop` closes.
+
+        Faust's own has that other loop close the consumer: after it the group could not be left any more, and the
+        thread failed ("await wasn't used with future") on what both awaited.
+        """
 
     async def _fetch_records(
         self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None

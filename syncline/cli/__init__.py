@@ -25,8 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise MissingExtraError("the command line", "cli") from error
         run(arguments)
     except SynclineError as error:
-        # What a person can mend needs one line, not a traceback.
-        sys.stderr.write(f"syncline: {' '.join(str(error).split())}\n")
+        sys.stderr.write(error.line + "\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

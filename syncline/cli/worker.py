@@ -23,8 +23,7 @@ def _worker(show_config: bool, config: str | None, **flags: str | None) -> None:
         return
     from streams.process import run_worker  # brings Faust, and the model later torch
 
-    if not run_worker(loaded.settings):
-        raise typer.Exit(1)
+    run_worker(loaded.settings)
 
 
 # Text all of them: one loader converts flags, variables and file alike, and its errors say where a value came from.

@@ -22,10 +22,12 @@ from tests.support.worker_process import SESSION_TIMEOUT_MS
 class Noting:
     """Listens and takes batches; lets go of everything at the start of an assignment, unless `hold_all`."""
 
-    def __init__(self, broker: TestBroker, prefix: str, *, hold_all: bool = False) -> None:
+    def __init__(
+        self, broker: TestBroker, prefix: str, *, hold_all: bool = False, session_timeout_ms: int | None = None
+    ) -> None:
         self.settings = WorkerSettings(
             brokers=broker.address, topic_prefix=prefix, group=prefix + "workers", commit_interval_ms=100,
-            session_timeout_ms=SESSION_TIMEOUT_MS[broker.kind], heartbeat_ms=500,
+            session_timeout_ms=session_timeout_ms or SESSION_TIMEOUT_MS[broker.kind], heartbeat_ms=500,
         )  # fmt: skip
         self.app = SynclineApp(self.settings, Cluster.of(broker.address), self._take, self)
         self._hold_all = hold_all

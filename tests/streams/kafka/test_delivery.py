@@ -115,7 +115,7 @@ async def test_a_rebalance_begins_anew_at_the_committed_offsets(broker: TestBrok
 
 
 async def test_a_partition_number_of_all_topics_goes_to_one_worker(broker: TestBroker, topic_prefix: str) -> None:
-    """Faust's assignor keeps topics of equal count together, also where the workers' shares are unequal.
+    """Our assignor keeps equal numbers of all topics together, also where the workers' shares are unequal.
 
     aiokafka's round robin, which Faust takes without standby replicas, would not: 9 topic partitions over 2 workers.
     """
@@ -127,6 +127,14 @@ async def test_a_partition_number_of_all_topics_goes_to_one_worker(broker: TestB
         assert numbers[0] | numbers[1] == set(range(n_partitions))
         for one, mine in zip((first, second), numbers, strict=True):
             assert one.owned == {(topic_prefix + topic, number) for topic in MEDIA_TOPICS for number in mine}
+
+
+async def test_an_assignment_of_nothing_is_told(broker: TestBroker, topic_prefix: str) -> None:
+    """One worker more than partitions: it is in the group, and its listener must not wait for ever."""
+    await make_topics(broker.address, topic_prefix, 1)
+    async with Noting(broker, topic_prefix) as first, Noting(broker, topic_prefix) as second:
+        await first.until(lambda: bool(second.assignments) and len(first.assignments) > 1)
+        assert sorted(len(one.owned) for one in (first, second)) == [0, len(MEDIA_TOPICS)]
 
 
 @pytest.mark.apache
@@ -165,14 +173,17 @@ async def test_a_partition_that_is_another_workers_has_no_high_watermark(broker:
 
 @pytest.mark.parametrize("name", ["_wait_next_records", "getmany", "perform_seek", "_filter_tps_with_pending_acks",
                                   "_new_offset", "_should_commit", "_commit_tps", "_to_message",
-                                  "on_partitions_revoked", "verify_event_path", "_new_consumer_thread"])  # fmt: skip
+                                  "on_partitions_revoked", "on_partitions_assigned", "verify_event_path",
+                                  "_new_consumer_thread"])  # fmt: skip
 def test_the_private_parts_of_fausts_consumer_are_there(name: str) -> None:
     """What is overridden or relied on exists, and takes what our own version takes."""
     theirs, ours = (getattr(kind, name) for kind in (driver.Consumer, BatchConsumer))
     assert len(inspect.signature(theirs).parameters) == len(inspect.signature(ours).parameters)
 
 
-@pytest.mark.parametrize("name", ["_create_worker_consumer", "_fetch_records", "_commit", "on_start"])
+@pytest.mark.parametrize(
+    "name", ["_create_worker_consumer", "_fetch_records", "_commit", "on_start", "on_thread_stop", "close"]
+)
 def test_the_private_parts_of_fausts_consumer_thread_are_there(name: str) -> None:
     """The same for the thread that aiokafka runs on."""
     theirs, ours = (getattr(kind, name) for kind in (driver.AIOKafkaConsumerThread, BatchConsumerThread))
