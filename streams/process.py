@@ -12,7 +12,6 @@ from streams.settings import WorkerSettings
 from streams.stopping import Signals, end_process
 from streams.worker import Worker
 from syncline.errors import SynclineError
-from syncline.fetched import MAX_UNPACKED_BYTES, read_any_batch
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +27,6 @@ def run_worker(settings: WorkerSettings) -> bool:
     False where not all could be carried out before its end; what is left is in the log.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    # One record of a careless client must not stop its partition.
-    read_any_batch(max(MAX_UNPACKED_BYTES, 2 * settings.max_event_bytes))
     _log_to_stderr(settings.log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_run(settings))
