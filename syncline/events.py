@@ -13,6 +13,7 @@ from syncline.errors import ContractError
 from syncline.fields import (
     Headers,
     check_repeats,
+    check_sizes,
     missing,
     read_content_type,
     read_duration_ms,
@@ -93,7 +94,7 @@ def parse_headers(topic: str, key: bytes | None, headers: Headers | None, timest
         raise ContractError("key_mismatch", f"key {key[:256]!r} is unlike ce_subject {stream!r}")
     if not content_type:
         raise missing(c.H_CONTENT_TYPE, content_type, c.H_CONTENT_TYPE in found)
-    return MediaEvent(
+    event = MediaEvent(
         stream,
         modality,
         read_text(found, c.H_SOURCE, c.MAX_SOURCE),
@@ -108,6 +109,8 @@ def parse_headers(topic: str, key: bytes | None, headers: Headers | None, timest
         read_text(found, c.H_DATAREF, c.MAX_SOURCE) if c.H_DATAREF in found else "",
         read_retries(found) if c.H_RETRIES in found else 0,
     )
+    check_sizes(headers)  # last: what is wrong with one of them says more
+    return event
 
 
 def check_value(event: MediaEvent, value: bytes | None, max_bytes: int = c.MAX_EVENT_BYTES) -> bytes:

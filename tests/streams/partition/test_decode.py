@@ -8,7 +8,8 @@ import pytest
 
 from models.interface import Prepared
 from streams.join.settings import JoinSettings
-from streams.partition.decode import HELD_BYTES, Decoder
+from streams.partition.decode import Decoder
+from streams.partition.sizes import HELD_BYTES, event_bytes, raw_bytes
 from syncline.errors import MediaError
 from syncline.placement import partition_for
 from tests.support.moments import START_MS
@@ -26,7 +27,8 @@ def decoder(prepare: object = None, max_event_bytes: int = 100, **settings: obje
 
 def test_a_good_record_has_an_item_and_its_prepared_media() -> None:
     """The item has the record's place and times, the payload what is needed later."""
-    (record,) = decoder().decode("media.image", HERE, [raw(event(duration_ms=40), offset=9)])
+    one = raw(event(duration_ms=40), offset=9)
+    (record,) = decoder().decode("media.image", HERE, [one])
     assert record.rejected is None
     assert record.item is not None
     assert (record.item.stream, record.item.lane, record.item.topic, record.item.offset) == (
@@ -37,7 +39,7 @@ def test_a_good_record_has_an_item_and_its_prepared_media() -> None:
     )
     assert (record.item.time_ms, record.item.end_ms, record.item.append_ms) == (START_MS, START_MS + 40, START_MS + 5)
     assert record.payload.prepared.value == b"x"
-    assert record.n_bytes == HELD_BYTES + 1 + 7
+    assert record.n_bytes == HELD_BYTES + raw_bytes(one) + event_bytes(event()) + 7
 
 
 def test_offset_ms_moves_the_lane_and_not_the_event() -> None:
