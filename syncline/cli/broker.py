@@ -25,7 +25,7 @@ def broker(
 
     What does not work: librdkafka up to 2.1 (kcat of Debian 12) cannot connect.
     What a transaction has aborted is read by everybody: take Apache Kafka for
-    them. Settings of topics, such as retention, are accepted and do nothing. The
+    them. Settings of topics, such as retention, are accepted and not told. The
     end of a partition is told too low until somebody has read it.
     """
     asyncio.run(_serve(port))
