@@ -24,7 +24,7 @@ class Prepared:
 
     value: whatever `run` wants, e.g. uint8 (3, H, W), float32 (n_mels, n_frames), int32 (n_tokens,).
     cost: what the batcher's budget counts (pixels, audio milliseconds, tokens).
-    n_bytes: how much memory `value` holds.
+    n_bytes: how much memory `value` holds; it counts against `max_held_bytes`.
     words: for text, the words with their part-of-speech tag ("" where none is known).
     """
 

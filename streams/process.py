@@ -15,7 +15,6 @@ from streams.settings import WorkerSettings
 from streams.stopping import Signals, end_process
 from streams.worker import Worker
 from syncline.errors import SynclineError
-from syncline.fetched import MAX_UNPACKED_BYTES, read_any_batch
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +31,6 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
     Else that of the `SynclineError` that ended it, whose line is the last on stderr.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    # One record of a careless client must not stop its partition.
-    read_any_batch(max(MAX_UNPACKED_BYTES, 2 * settings.max_event_bytes))
     _log_to_stderr(settings.log_level)
     # Neither the loop nor the interpreter is taken down: that takes up to 8 s with torch, and waits for what hangs.
     end_process(asyncio.Runner(loop_factory=_loop_factory()).run(_run(settings)))

@@ -49,7 +49,7 @@ HELP = {
     "stream_ttl_ms": "A silent lane of a stream is forgotten after so long, ms.",
     "max_ahead_ms": "An event further ahead of the broker's clock is a dead letter, ms.",
     "max_held_events": "Soft limit of records held for one partition number.",
-    "max_held_bytes": "Soft limit of their bytes.",
+    "max_held_bytes": "Soft limit of their bytes: values, headers, decoded media and all else that they bring.",
     "hard_limit_factor": "Hard limits are the soft ones times this.",
     **SECURITY_HELP,
 }

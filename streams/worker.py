@@ -15,6 +15,7 @@ from typing import Any
 
 from models.interface import Model
 from streams.ending import Ending
+from streams.health.descriptors import ReadingTurns
 from streams.health.state import Health
 from streams.kafka.access import AccessWatch
 from streams.kafka.app import SynclineApp
@@ -76,7 +77,7 @@ class Worker:
                 await self._work(starting.result())
         finally:
             await self.ending.disconnect(starting, self._pool)
-            await self.deadline.wait([self._health.server.stop()], DISCONNECT_UNTIL)
+            await self.deadline.wait([self._health.close()], DISCONNECT_UNTIL)
         if self._sources.broken is not None:
             raise self._sources.broken
 
@@ -164,7 +165,7 @@ class Worker:
             producer=producer,
             tail=tail,
             fuse=fuse,
-            recoveries=asyncio.Semaphore(RECOVERIES_AT_ONCE),
+            recoveries=ReadingTurns(RECOVERIES_AT_ONCE, self._health.descriptors),
             now_ms=now_ms,
             heartbeat=heartbeat,
             generation=lambda: app.batches.generation,

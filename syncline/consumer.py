@@ -87,13 +87,13 @@ class ResultConsumer:
         self._on_progress = on_progress
         self._records: deque[Any] = deque()
         self._done: dict[Any, int] = {}
-        self._in_hand: list[Any] = []
+        self._in_hand: dict[Any, int] = {}
+        """By partition of what was handed out and is not done yet: the offset behind the last of it."""
         self._ends: dict[Any, int] = {}
         self._committed_s = time.monotonic()
         self._client: Any = None
 
     async def __aenter__(self) -> Self:
-        read_any_batch()  # dead letters carry the original's header names
         await require_rights(self._cluster, self._needs(), self._prefix, self._group_id or "")
         await require_topics(self._cluster, self._names)
         fetching: dict[str, Any] = {"fetch_max_wait_ms": FETCH_MAX_WAIT_MS} | self._cluster.client_options()
@@ -104,6 +104,7 @@ class ResultConsumer:
             enable_auto_commit=False,
             **fetching,
         )
+        read_any_batch(client)  # dead letters carry the original's header names
         try:
             with quiet():
                 await client.start()
@@ -231,12 +232,13 @@ class ResultConsumer:
         except ContractError as error:
             self.progress.n_unreadable += 1
             log.warning("%s/%d/%d cannot be read: %s", record.topic, record.partition, record.offset, error)
-            self._in_hand.append(record)
+            self._pass_over(record)
             return None
-        self._in_hand.append(record)
         if self._remembered.is_repeat(received):
             self.progress.n_repeats += 1
+            self._pass_over(record)
             return None
+        self._in_hand[_partition_of(record)] = record.offset + 1
         self.progress.n_received += 1
         self.progress.n_bytes += len(record.value or b"")
         if self._on_progress is not None:
@@ -245,14 +247,19 @@ class ResultConsumer:
 
     def _finish(self) -> None:
         """Note that the records in hand are done."""
-        records, self._in_hand = self._in_hand, []
-        if self._group_id is not None:
-            self._done |= {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+        self._done |= self._in_hand
+        self._in_hand.clear()
+
+    def _pass_over(self, record: Any) -> None:
+        """Nobody is given this record: it is done as soon as what is in hand of its partition is."""
+        partition = _partition_of(record)
+        behind = self._in_hand if partition in self._in_hand else self._done
+        behind[partition] = record.offset + 1
 
     async def _commit(self) -> None:
         self._committed_s = time.monotonic()
         client = self._client
-        if client is None or not self._done:
+        if client is None or not self._done or self._group_id is None:
             return
         assigned: set[Any] = client.assignment()
         offsets = {partition: offset for partition, offset in self._done.items() if partition in assigned}
@@ -264,6 +271,10 @@ class ResultConsumer:
         except KafkaError as error:
             # A rebalance took the partitions: their next owner reads these results again, none is lost.
             log.warning("group %s: offsets not committed: %s", self._group_id, error)
+
+
+def _partition_of(record: Any) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
 
 
 def _check_settings(topics: Sequence[str], start: str, remember_ids: int) -> None:

@@ -94,6 +94,10 @@ MAX_TRACESTATE = 512
 MAX_CONTENT_TYPE_BYTES = 256
 MAX_DURATION_MS = 86_400_000
 MAX_RETRIES = 9_999
+MAX_HEADERS = 256
+MAX_HEADER_BYTES = 64 * 1024
+"""All headers of a media record, names and values, those included that nobody knows: a worker keeps them with it.
+Tracing agents add some ten, and W3C baggage 8 KiB at most."""
 MAX_EVENT_BYTES = 1_000_000
 """Largest value of a media record unless configured otherwise: below Kafka's own default of 1 MiB a record."""
 MAX_ORIGINAL_HEADER_BYTES = 16 * 1024
@@ -119,6 +123,7 @@ REASONS = {
     "dataref_refused": "ce_dataref is given; payloads by reference are not taken",
     "null_value": "the value is null",
     "empty_value": "the value has no bytes",
+    "headers_too_large": "there are more than 256 headers, or more than 64 KiB of their names and values",
     "too_large": "the value is larger than the limit",
     "clock": "event time is too far ahead of the broker's append time",
     "lost": "the record of a decided set is no longer in its topic",

@@ -4,13 +4,19 @@ SynclineError
   SettingsError        a setting, flag or argument is wrong         exit code 2
   ContractError        a record breaks the wire contract            -> dead letter
   MediaError           media bytes cannot be used                   -> dead letter
+  UnpackError          a batch of records cannot be unpacked        -> dead letters
   BrokerError          the broker refused or is not what is needed  exit code 1
-  NewerVersionError    a newer Syncline wrote what must be read     exit code 1
     AccessError        TLS, user or password is refused             exit code 2
+  NewerVersionError    a newer Syncline wrote what must be read     exit code 1
   MissingExtraError    an optional part is not installed            exit code 2
   ServiceMissingError  the service itself is not installed          exit code 2
   SetFailedError       the model fails on this set alone            -> dead letter
   NoAnswerError        the service stopped before the model spoke   acknowledge nothing
+  ModelThreadError     the thread that runs the model has ended     exit code 1
+  NotLiveError         a worker that should be started anew         exit code 1
+  NotRecoverableError  the decision log does not say where it stood not ready
+    MadeAnewError      a media topic was deleted and made anew      not ready
+  DemoError            a process of the demo has ended              exit code 1
 """
 
 from __future__ import annotations

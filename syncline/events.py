@@ -13,6 +13,7 @@ from syncline.errors import ContractError
 from syncline.fields import (
     Headers,
     check_repeats,
+    check_sizes,
     missing,
     read_content_type,
     read_duration_ms,
@@ -68,10 +69,13 @@ class MediaEvent(msgspec.Struct, frozen=True, gc=False):
         return _TOPIC_OF[self.modality]
 
 
-def parse_headers(topic: str, key: bytes | None, headers: Headers | None, timestamp_ms: int | None) -> MediaEvent:
+def parse_headers(
+    topic: str, key: bytes | None, headers: Headers | None, timestamp_ms: int | None, *, any_size: bool = False
+) -> MediaEvent:
     """A media record's headers as an event.
 
-    topic: unprefixed (`media.image`). timestamp_ms: the record's own, used where `ce_time` is missing.
+    topic: unprefixed (`media.image`). timestamp_ms: the record's own, used where `ce_time` is missing. any_size:
+    however many and large they are; of a record that was taken before they had a limit.
     Raises `ContractError` with the reason for the first thing that is wrong. What is wrong with the *value*
     (null, by reference, empty, too large) is `check_value`'s: such a record's headers still say when it was.
     """
@@ -93,7 +97,7 @@ def parse_headers(topic: str, key: bytes | None, headers: Headers | None, timest
         raise ContractError("key_mismatch", f"key {key[:256]!r} is unlike ce_subject {stream!r}")
     if not content_type:
         raise missing(c.H_CONTENT_TYPE, content_type, c.H_CONTENT_TYPE in found)
-    return MediaEvent(
+    event = MediaEvent(
         stream,
         modality,
         read_text(found, c.H_SOURCE, c.MAX_SOURCE),
@@ -108,6 +112,9 @@ def parse_headers(topic: str, key: bytes | None, headers: Headers | None, timest
         read_text(found, c.H_DATAREF, c.MAX_SOURCE) if c.H_DATAREF in found else "",
         read_retries(found) if c.H_RETRIES in found else 0,
     )
+    if not any_size:
+        check_sizes(headers)  # last: what is wrong with one of them says more
+    return event
 
 
 def check_value(event: MediaEvent, value: bytes | None, max_bytes: int = c.MAX_EVENT_BYTES) -> bytes:

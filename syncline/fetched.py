@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
-import aiokafka.consumer.fetcher as fetcher_module
+from aiokafka import AIOKafkaConsumer
 from aiokafka.record import default_records
+from aiokafka.record.memory_records import MemoryRecords
 
 from syncline.unpacking import UnpackError, unpack
 from syncline.unreadable import unreadable_headers
@@ -33,25 +35,39 @@ _MAX_RECORDS = 1_000_000
 """Of a batch that cannot be read; more are believed of no broker."""
 
 
-def read_any_batch(max_unpacked_bytes: int = MAX_UNPACKED_BYTES) -> None:
-    """Install it, for every consumer of this process (Faust's too); once is enough, again may raise the limit."""
-    module: Any = fetcher_module
-    if not isinstance(module.MemoryRecords, _Reader):
-        module.MemoryRecords = _Reader(module.MemoryRecords)
-    reader: _Reader = module.MemoryRecords
-    reader.max_unpacked_bytes = max(reader.max_unpacked_bytes, max_unpacked_bytes)
+def read_any_batch(consumer: Any, max_unpacked_bytes: int = MAX_UNPACKED_BYTES) -> None:
+    """Install it in one of aiokafka's consumers, Faust's too, which has not been started; no other one is changed."""
+    # Its fetcher is made by `start`, which may have fetched something before it returns.
+    consumer.__class__ = _AnyBatchConsumer
+    consumer.any_batch_reader = _Reader(MemoryRecords, max_unpacked_bytes)
+
+
+class _AnyBatchConsumer(AIOKafkaConsumer):
+    """A consumer whose fetcher, as soon as it is there, reads by `any_batch_reader`."""
+
+    any_batch_reader: _Reader
+
+    @property
+    def _fetcher(self) -> Any:
+        return self.__dict__["_fetcher"]
+
+    @_fetcher.setter
+    def _fetcher(self, fetcher: Any) -> None:
+        self.__dict__["_fetcher"] = fetcher
+        # The function that makes records of what was fetched, again, with another `MemoryRecords` among its globals.
+        theirs = fetcher._proc_fetch_request.__func__  # noqa: SLF001
+        ours = FunctionType(theirs.__code__, theirs.__globals__ | {"MemoryRecords": self.any_batch_reader})
+        fetcher._proc_fetch_request = MethodType(ours, fetcher)  # noqa: SLF001
 
 
 class _Reader:
     """Stands for the class MemoryRecords, which the fetcher calls with the bytes of a fetch."""
 
-    max_unpacked_bytes = MAX_UNPACKED_BYTES
-
-    def __init__(self, read: Any) -> None:
-        self._read = read
+    def __init__(self, read: Any, max_unpacked_bytes: int) -> None:
+        self._read, self._max_unpacked_bytes = read, max_unpacked_bytes
 
     def __call__(self, data: bytes) -> _Records:
-        return _Records(self._read(data), data, self.max_unpacked_bytes)
+        return _Records(self._read(data), data, self._max_unpacked_bytes)
 
 
 class _Records:

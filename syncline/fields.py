@@ -21,7 +21,10 @@ Found = dict[str, bytes | None]
 _SPEC_VERSION = c.SPEC_VERSION.encode()
 _MODALITY_OF = {name.encode(): modality for modality, name in c.MEDIA_TYPES.items()}
 _TOPIC_OF = {modality: c.media_topic(modality) for modality in c.MODALITIES}
-_TRACE = frozenset({c.H_TRACEPARENT, c.H_TRACESTATE})
+_ONCE = frozenset({
+    c.H_SPEC_VERSION, c.H_ID, c.H_SOURCE, c.H_TYPE, c.H_TIME, c.H_SUBJECT, c.H_LANE, c.H_DURATION_MS, c.H_LANGUAGE,
+    c.H_CONTENT_TYPE, c.H_DATAREF, c.H_RETRIES, c.H_RETRY_OF,
+})  # fmt: skip
 # Not str.isprintable: which characters are printable differs between Python versions, and workers must agree.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LANE = re.compile(rf"[A-Za-z0-9._-]{{1,{c.MAX_LANE}}}", re.ASCII)
@@ -32,13 +35,31 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:
 
 
 def check_repeats(headers: Headers) -> None:
-    """Raise `bad_header` where a header that must be unique is given twice."""
-    # Tracing libraries append a second traceparent to forwarded headers: there the last one counts.
+    """Raise `bad_header` where a header that says what the event is, is given twice."""
+    # Of all others repeats are nobody's fault: tracing agents append their own to those that are passed on.
     seen: set[str] = set()
     for name, _ in headers:
-        if name in seen and name not in _TRACE:
-            raise ContractError("bad_header", f"{name[:64]} is given twice")
-        seen.add(name)
+        if name in seen:
+            raise ContractError("bad_header", f"{name} is given twice")
+        if name in _ONCE:
+            seen.add(name)
+
+
+def check_sizes(headers: Headers) -> None:
+    """Raise `headers_too_large` where there are more, or more bytes of them, than a worker keeps with an event."""
+    if len(headers) > c.MAX_HEADERS:
+        raise ContractError("headers_too_large", f"{len(headers)} headers, at most {c.MAX_HEADERS} are taken")
+    n_bytes = header_bytes(headers)
+    if n_bytes > c.MAX_HEADER_BYTES:
+        raise ContractError(
+            "headers_too_large",
+            f"the headers have {n_bytes} bytes of names and values, at most {c.MAX_HEADER_BYTES} are taken",
+        )
+
+
+def header_bytes(headers: Headers) -> int:
+    """Names and values together."""
+    return sum(len(name if name.isascii() else name.encode()) + len(value or b"") for name, value in headers)
 
 
 def missing(name: str, raw: bytes | None, present: bool) -> ContractError:

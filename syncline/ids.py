@@ -47,12 +47,24 @@ def result_id(stream: str, strategy: str, members: Iterable[tuple[str, int, str,
     return blake2b(_join(parts), digest_size=16).hexdigest()
 
 
-def conversion_id(stream: str, lane: str, time_ms: int, source: str, event_id: str, kind: str) -> str:
+def conversion_id(
+    stream: str,
+    lane: str,
+    time_ms: int,
+    source: str,
+    event_id: str,
+    kind: str,
+    alone: tuple[str, int, int] | None = None,
+) -> str:
     """Id of a conversion (`kind` is `caption`, `transcript` or `speech`) of one event, 32 hex digits.
 
-    The set that the event is in has no part in it: a shared event is converted once.
+    alone: topic (unprefixed), partition and offset of the record of an event that is in no set: one that is sent again
+    and comes too late is converted again, and is another. The set that an event is in has no part in it: a shared event
+    is converted once.
     """
-    parts = (_CONVERTED, stream, lane, str(time_ms), source, event_id, kind)
+    parts = [_CONVERTED, stream, lane, str(time_ms), source, event_id, kind]
+    if alone is not None:
+        parts += map(str, alone)
     return blake2b(_join(parts), digest_size=16).hexdigest()
 
 

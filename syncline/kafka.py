@@ -14,6 +14,7 @@ from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     IncompatibleBrokerVersion,
     KafkaError,
+    ProducerClosed,
     UnknownError,
     UnsupportedVersionError,
 )
@@ -90,6 +91,25 @@ async def start_error(cluster: Cluster, error: KafkaError) -> BrokerError:
 def broker_error(cluster: Cluster, error: BaseException) -> BrokerError:
     """A Kafka error as ours, with the broker's address."""
     return BrokerError(f"broker {cluster}: {str(error) or type(error).__name__}")
+
+
+async def stop_producer(producer: Any) -> None:
+    """Stop one of aiokafka's producers, once the broker has all that was sent or refuses it.
+
+    Where that is cut short (a cancellation, a timeout), it ends all the same: what has no answer by then has failed.
+    """
+    try:
+        await producer.stop()  # flushes
+    except BaseException:
+        # It counts as stopped, and goes on: its sender tries again for ever, its connections stay open.
+        producer._message_accumulator.fail_all(ProducerClosed("stopped before the broker had answered"))  # noqa: SLF001
+        sending = producer._sender.sender_task  # noqa: SLF001
+        if sending is not None and not sending.done():
+            sending.cancel()
+            await asyncio.wait([sending], timeout=CLOSE_LIMIT_S)
+        async with asyncio.timeout(CLOSE_LIMIT_S):
+            await producer.client.close()
+        raise
 
 
 async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> bool:

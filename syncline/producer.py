@@ -21,7 +21,7 @@ from syncline.acls import needs_of
 from syncline.cluster import Cluster
 from syncline.errors import BrokerError, ContractError, SettingsError
 from syncline.events import MediaEvent, build_headers, check_value, parse_headers
-from syncline.kafka import broker_error, require_rights, require_topics, start_producer
+from syncline.kafka import broker_error, require_rights, require_topics, start_producer, stop_producer
 from syncline.media import check_modality, sniff_content_type
 from syncline.placement import partition_for
 from syncline.security import SecuritySettings
@@ -122,7 +122,7 @@ class MediaProducer:
 
     async def __aexit__(self, *_: object) -> None:
         client, self._client = self._client, None
-        await client.stop()  # flushes
+        await stop_producer(client)
 
     async def send(
         self, stream: str, modality: str, data: bytes | None = None, **fields: Unpack[EventFields]
@@ -172,7 +172,7 @@ class MediaProducer:
         """The client, another one where the last has a gap; the old one ends first, so that the order stays."""
         client = self._started()
         if self._has_gap:
-            await client.stop()
+            await stop_producer(client)
             self._client = client = await self._start()
             self._has_gap = False
         return client
@@ -195,9 +195,11 @@ class MediaProducer:
             async with self._sending:
                 client = await self._sound_client()
                 sent = await client.send(topic, payload, key, partition, headers=headers)
-        except KafkaError as error:
+        except BaseException as error:  # no connection, no room: aiokafka has not taken it
             self._settled(event, 0, error)
-            raise broker_error(self._cluster, error) from error
+            if isinstance(error, KafkaError):
+                raise broker_error(self._cluster, error) from error
+            raise
 
         def on_done(sent: Any) -> None:
             self._delivered(sent, delivery, event, len(payload))

@@ -44,7 +44,6 @@ class TopicReader:
         self.n_partitions = 0
 
     async def __aenter__(self) -> TopicReader:
-        read_any_batch()
         counts = await require_topics(self._cluster, [self._prefix + topic for topic in self._topics])
         if len(set(counts.values())) > 1:
             numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
@@ -62,6 +61,7 @@ class TopicReader:
         consumer: Any = AIOKafkaConsumer(
             **self._cluster.client_options(), enable_auto_commit=False, auto_offset_reset="earliest", **options
         )
+        read_any_batch(consumer)
         try:
             await consumer.start()
         except BaseException as error:

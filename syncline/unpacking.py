@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from syncline.errors import SynclineError
+
 CODECS = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
 """What the lowest three bits of a batch's attributes mean; 0 is none."""
 _FIRST_GUESS = 16
@@ -20,7 +22,7 @@ _XERIAL = b"\x82SNAPPY\0"
 """How Java's snappy begins: a header of 16 bytes, then blocks, each behind its length."""
 
 
-class UnpackError(Exception):
+class UnpackError(SynclineError):
     """A batch cannot be unpacked; the message says why."""
 
 

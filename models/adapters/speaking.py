@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import getsizeof
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,7 +22,7 @@ _MS_A_CHARACTER = 65
 def prepare_speech(data: bytes, content_type: str) -> Prepared:
     """Text to be spoken; its cost is about how many ms that takes. Raises `MediaError` as `load_text` does."""
     text = load_text(data, content_type, TextSettings(max_characters=MAX_CHARACTERS))
-    return Prepared(text, len(text) * _MS_A_CHARACTER, len(data))
+    return Prepared(text, len(text) * _MS_A_CHARACTER, getsizeof(text))
 
 
 def too_long(n_samples: int, sample_rate_hz: int) -> MediaError | None:

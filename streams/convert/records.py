@@ -18,8 +18,9 @@ def converted_record(
     event: MediaEvent, item: Item, partition: int, kind: str, answer: Answer, model: ModelInfo, set_id: str
 ) -> Record:
     """The record of one conversion of `event`, or of why there is none."""
+    alone = None if set_id else (item.topic, partition, item.offset)
     about = Converted(
-        id=conversion_id(event.stream, item.lane, event.time_ms, event.source, event.id, kind),
+        id=conversion_id(event.stream, item.lane, event.time_ms, event.source, event.id, kind, alone),
         stream=event.stream,
         lane=item.lane,
         modality=event.modality,

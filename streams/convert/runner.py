@@ -11,13 +11,23 @@ from models.interface import Converter, Prepared
 from streams.clock import Clock
 from streams.convert.answers import Answer, Refused, check_conversion
 from streams.model.runner import Runner, RunnerSettings
+from streams.partition.sizes import prepared_bytes
 from syncline.errors import MediaError, SetFailedError
 
 log = logging.getLogger(__name__)
 
 
+MAX_PREPARED_BYTES = 64 * 2**20
+"""Of decoded media that wait for one converter; beyond, nothing more is decoded until some are done."""
+_DECODED_AT_ONCE = 4
+"""Nobody knows before how large they become: so many may be too many."""
+
+
 class ConverterRunner(Runner[Converter, Prepared, Answer]):
-    """One converter on a thread of its own; at most as many events are prepared at once as its batcher queues."""
+    """One converter on a thread of its own.
+
+    At most as many events are prepared as its batcher queues, and not many more bytes than `MAX_PREPARED_BYTES`.
+    """
 
     def __init__(
         self,
@@ -30,6 +40,10 @@ class ConverterRunner(Runner[Converter, Prepared, Answer]):
         super().__init__(load, lambda said, _: check_conversion(said), settings, clock, name=f"convert-{kind}")
         self.kind, self._pool = kind, pool
         self._room = asyncio.Semaphore((settings or RunnerSettings()).batch.max_queued)
+        self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
+        self._prepared_bytes = 0
+        self._has_room = asyncio.Event()
+        self._has_room.set()
 
     async def convert(self, data: bytes, content_type: str, language: str | None) -> Answer:
         """What becomes of one event's media; waits its turn, and while the converter fails on everything.
@@ -38,9 +52,7 @@ class ConverterRunner(Runner[Converter, Prepared, Answer]):
         """
         async with self._room:
             try:
-                prepared = await asyncio.get_running_loop().run_in_executor(
-                    self._pool, self.model.prepare, data, content_type, language
-                )
+                prepared = await self._prepare(data, content_type, language)
             except MediaError as error:
                 return Refused(error.reason, error.detail)
             except MemoryError:
@@ -53,3 +65,21 @@ class ConverterRunner(Runner[Converter, Prepared, Answer]):
             except SetFailedError as error:
                 log.warning("%s fails on one event: %s", self.model.name, error)
                 return Refused(error.reason, error.detail)
+            finally:
+                self._hold(-prepared_bytes(prepared))
+
+    async def _prepare(self, data: bytes, content_type: str, language: str | None) -> Prepared:
+        async with self._decoding:
+            await self._has_room.wait()
+            prepared = await asyncio.get_running_loop().run_in_executor(
+                self._pool, self.model.prepare, data, content_type, language
+            )
+            self._hold(prepared_bytes(prepared))
+            return prepared
+
+    def _hold(self, n_bytes: int) -> None:
+        self._prepared_bytes += n_bytes
+        if self._prepared_bytes < MAX_PREPARED_BYTES:
+            self._has_room.set()
+        else:
+            self._has_room.clear()

@@ -15,6 +15,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from streams.health.connections import Connections
+from streams.health.descriptors import Spare
+
 Reasons = Callable[[], Iterable[str]]
 Facts = Callable[[], dict[str, Any]]
 """What /readyz says beside its reasons, ready or not."""
@@ -25,7 +28,10 @@ Metrics = Callable[[str], tuple[bytes, str]]
 
 
 class HealthServer:
-    """Answers GET /livez and /readyz with 200 or 503 and JSON, GET /metrics with Prometheus' text."""
+    """Answers GET /livez and /readyz with 200 or 503 and JSON, GET /metrics with Prometheus' text.
+
+    spare: file descriptors for connections that come when no other is left.
+    """
 
     def __init__(
         self,
@@ -35,35 +41,36 @@ class HealthServer:
         not_ready: Reasons,
         facts: Facts = dict,
         metrics: Metrics | None = None,
+        spare: Spare | None = None,
     ) -> None:
         self._host, self._wanted_port = host, port
         self._not_live, self._not_ready, self._facts, self._metrics = not_live, not_ready, facts, metrics
-        self._runner: web.AppRunner | None = None
+        self._spare = spare or Spare(0)
+        self._connections: Connections | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Begin to answer; `port` is the one that was found. Raises `OSError` where the port is taken."""
-        application = web.Application()
-        application.router.add_get("/livez", self._livez)
-        application.router.add_get("/readyz", self._readyz)
-        application.router.add_get("/metrics", self._metricsz)
-        self._runner = web.AppRunner(application, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._wanted_port).start()
-        self.port = self._runner.addresses[0][1]
+        self._connections = Connections(self._answer, self._spare)
+        self.port = self._connections.listen(self._host, self._wanted_port)
 
     async def stop(self) -> None:
         """Answer nobody any more."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._connections is not None:
+            await self._connections.close()
 
-    async def _livez(self, _: web.Request) -> web.Response:
-        return _answer(self._not_live(), {})
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        if request.path not in ("/livez", "/readyz", "/metrics"):
+            raise web.HTTPNotFound
+        if request.method not in ("GET", "HEAD"):
+            raise web.HTTPMethodNotAllowed(request.method, ("GET", "HEAD"))
+        if request.path == "/livez":
+            return _answer(self._not_live(), {})
+        if request.path == "/readyz":
+            return _answer([*self._not_live(), *self._not_ready()], self._facts())
+        return self._metrics_for(request)
 
-    async def _readyz(self, _: web.Request) -> web.Response:
-        return _answer([*self._not_live(), *self._not_ready()], self._facts())
-
-    async def _metricsz(self, request: web.Request) -> web.Response:
+    def _metrics_for(self, request: web.BaseRequest) -> web.Response:
         if self._metrics is None:
             raise web.HTTPNotFound
         body, content_type = self._metrics(request.headers.get("Accept", ""))

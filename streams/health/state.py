@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from streams.health.descriptors import Descriptors
 from streams.health.liveness import LOOK_EVERY_MS, Liveness
 from streams.health.pulse import beat
 from streams.health.readiness import lag_reasons, total_lag
@@ -21,12 +22,14 @@ class Health:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._liveness = Liveness(sources)
+        self.descriptors = Descriptors()
         self._looked_ms = 0
         settings = sources.settings
         metrics = WorkerMetrics(sources, is_live=lambda: not any(self.not_live()), is_ready=lambda: self.is_ready)
         self.server = HealthServer(
-            settings.web_host, settings.web_port, self.not_live, self.not_ready, self.facts, metrics.text
-        )
+            settings.web_host, settings.web_port, self.not_live, self.not_ready, self.facts, metrics.text,
+            self.descriptors.for_answering,
+        )  # fmt: skip
 
     @property
     def is_ready(self) -> bool:
@@ -42,6 +45,11 @@ class Health:
             await beat(self._sources.meter.loop_stall_ms, lambda: self._on_beat(watchdog))
         finally:
             watchdog.stop()
+
+    async def close(self) -> None:
+        """Tell nobody any more."""
+        await self.server.stop()
+        self.descriptors.close()
 
     def not_live(self) -> Iterator[str]:
         """Why the process should be started anew."""
@@ -60,6 +68,8 @@ class Health:
             yield sources.starting
         elif silent_s * 1_000 > sources.settings.session_timeout_ms:
             yield f"the group's coordinator has answered no heartbeat for {silent_s:.0f} s"
+        if self.descriptors.reason:
+            yield self.descriptors.reason
         yield from sources.hub.reasons()
         if sources.runner is not None and (why := sources.runner.health().not_ready):
             yield why
@@ -86,6 +96,7 @@ class Health:
             return
         self._looked_ms = now_ms
         self._liveness.look(now_ms)
+        self.descriptors.look()
         if self._sources.runner is not None:
             self._sources.busy.look(now_ms / 1_000, self._sources.runner.busy_s)
 

@@ -17,6 +17,7 @@ from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
 from syncline.cluster import Cluster
 from syncline.contract import MEDIA_TOPICS
+from syncline.fetched import MAX_UNPACKED_BYTES
 
 REQUEST_TIMEOUT_S = 30.0
 """Kafka's default. Faust waits 90 s: so long a worker stood still whose request to join was never answered."""
@@ -43,6 +44,7 @@ class SynclineApp(faust.App):
         self.listener, self.stop_limit_s = listener, settings.stop_limit_ms / 1_000
         # Where little may be held, what one poll brings of all topics must not be more: pressure would tear sets.
         self.records_per_poll = min(RECORDS_PER_POLL, max(1, settings.join.max_held_events // len(MEDIA_TOPICS)))
+        self.max_unpacked_bytes = max(MAX_UNPACKED_BYTES, 2 * settings.max_event_bytes)
         super().__init__(settings.group, **_faust_settings(settings, cluster))
         for topic in MEDIA_TOPICS:
             self._add_agent(settings.topic_prefix + topic, hand_over)

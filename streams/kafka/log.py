@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from streams.decisions.entries import LogRecord
 from streams.decisions.versions import HEADER
 from syncline.cluster import Cluster
+from syncline.fetched import read_any_batch
 from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
 
 log = logging.getLogger(__name__)
@@ -30,13 +31,15 @@ RETRY_S = 0.2
 
 
 def _consumer(cluster: Cluster) -> Any:
-    return AIOKafkaConsumer(
+    consumer: Any = AIOKafkaConsumer(
         **cluster.client_options(),
         enable_auto_commit=False,
         auto_offset_reset="none",  # a log that was deleted is an error, not a log that begins anew
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         request_timeout_ms=10_000,
     )
+    read_any_batch(consumer)
+    return consumer
 
 
 class LogReader:

@@ -28,6 +28,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from streams.kafka.faust import driver
 from streams.kafka.missing import Beyond, Deleted, find_missing
 from streams.stopping import end_tasks
+from syncline.fetched import read_any_batch
 from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        # One record of a careless client must not stop its partition.
+        read_any_batch(consumer, self.consumer.app.max_unpacked_bytes)
         return consumer
 
     async def on_start(self) -> None:

@@ -18,6 +18,7 @@ from streams.decisions.records import Record, Rejected
 from streams.histogram import Histogram
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
+from streams.partition.sizes import HELD_BYTES, event_bytes, prepared_bytes, raw_bytes
 from streams.partition.sources import Sources
 from syncline.contract import MEDIA_TOPICS
 from syncline.errors import ContractError, MediaError
@@ -31,8 +32,6 @@ Prepare = Callable[[str, bytes, str, str | None], Prepared]
 """`Model.prepare`: (modality, data, content type, language) -> what the model takes; raises `MediaError`."""
 
 DECODE_BOUNDS_MS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000)
-HELD_BYTES = 2_000
-"""What a held record costs beside its value: objects, headers, its item."""
 _WORTH_A_LINE = frozenset({"misrouted", "no_key", "key_mismatch"})
 """A whole producer is set up wrongly: its first record is logged, with what mends it."""
 
@@ -97,9 +96,11 @@ class Decoder:
     def _decode_one(self, topic: str, partition: int, raw: Any, *, is_accepted: bool) -> Record:
         payload = Payload(raw)
         item, rejected = None, None
-        n_bytes = HELD_BYTES + len(raw.value or b"")
+        n_bytes = HELD_BYTES + raw_bytes(raw)
         try:
-            event = payload.event = parse_headers(topic, raw.key, raw.headers, raw.timestamp)
+            event = parse_headers(topic, raw.key, raw.headers, raw.timestamp, any_size=is_accepted)
+            payload.event = event
+            n_bytes += event_bytes(event)
             found = self._item(event, topic, raw)
             if not is_accepted:
                 check_placement(raw.key, partition, self._n_partitions)
@@ -108,7 +109,7 @@ class Decoder:
             self._watch_source(event)
             value = check_value(event, raw.value, sys.maxsize if is_accepted else self._max_event_bytes)
             payload.prepared = self._prepare_or_reject(event, value)
-            n_bytes += payload.prepared.n_bytes
+            n_bytes += prepared_bytes(payload.prepared)
         except (ContractError, MediaError) as error:
             rejected = Rejected(error.reason, error.detail)
             self._log_first(rejected, topic, partition, raw.offset)

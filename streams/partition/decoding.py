@@ -6,13 +6,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any
 
 from streams.decisions.records import Record
+from streams.partition.sizes import raw_bytes
 
 CHUNK_RECORDS = 64
 CHUNK_BYTES = 64 * 1024
-"""Of one job for the decode threads: many small texts, or one picture."""
+"""Of the values of one job for the decode threads: many small texts, or one picture."""
 MAX_DECODING_RECORDS = 256
 MAX_DECODING_BYTES = 16 * 2**20
 """Of one topic; more is not read until some is decoded."""
@@ -21,12 +23,21 @@ Decode = Callable[[str, int, Sequence[Any], Set[int]], list[Record]]
 """`Decoder.decode`: (topic, partition, raw records, offsets that are accepted) -> records, in the same order."""
 
 
+@dataclass(slots=True, eq=False)
+class _Chunk:
+    """Neighbours that are being decoded, or are; `n_bytes` grows to what they hold then."""
+
+    job: asyncio.Future[list[Record]]
+    n_records: int
+    n_bytes: int
+
+
 class Decoding:
     """What of one topic and partition is with the decode threads, in offset order."""
 
     def __init__(self, topic: str, partition: int, pool: Executor, decode: Decode) -> None:
         self._topic, self._partition, self._pool, self._decode = topic, partition, pool, decode
-        self._queue: deque[tuple[asyncio.Future[list[Record]] | int, int, int]] = deque()
+        self._queue: deque[_Chunk | int] = deque()
         self._n_records = self._n_bytes = 0
 
     def __bool__(self) -> bool:
@@ -50,14 +61,28 @@ class Decoding:
         records that the log has taken for good (`Decoder.decode`).
         """
         loop = asyncio.get_running_loop()
-        for chunk, n_bytes in chunks(raws):
-            job = loop.run_in_executor(self._pool, self._decode, self._topic, self._partition, chunk, accepted)
-            self._queue.append((job, len(chunk), n_bytes))
-            self._n_records += len(chunk)
-            self._n_bytes += n_bytes
-            job.add_done_callback(lambda _: on_done(self._topic))
-        self._queue.append((next_offset, 0, 0))
+
+        def on_decoded(chunk: _Chunk) -> None:
+            self._grow(chunk)
+            on_done(self._topic)
+
+        for some, n_bytes in chunks(raws):
+            job = loop.run_in_executor(self._pool, self._decode, self._topic, self._partition, some, accepted)
+            chunk = _Chunk(job, len(some), n_bytes)
+            self._queue.append(chunk)
+            self._n_records += chunk.n_records
+            self._n_bytes += chunk.n_bytes
+            job.add_done_callback(lambda _, chunk=chunk: on_decoded(chunk))
+        self._queue.append(next_offset)
         on_done(self._topic)
+
+    def _grow(self, chunk: _Chunk) -> None:
+        """Count what came of a chunk, which waits here for those before it: pictures are larger than their files."""
+        if chunk not in self._queue or chunk.job.cancelled() or chunk.job.exception() is not None:
+            return
+        more = max(0, sum(record.n_bytes for record in chunk.job.result()) - chunk.n_bytes)
+        chunk.n_bytes += more
+        self._n_bytes += more
 
     def take(self) -> Iterator[list[Record] | int]:
         """What is decoded at the head of the queue: records, or up to which offset all have been taken.
@@ -65,23 +90,28 @@ class Decoding:
         Raises what decoding raised. That chunk keeps its place, so that nothing behind it is ever taken.
         """
         while self._queue:
-            job, n_records, n_bytes = self._queue[0]
-            if not isinstance(job, int) and not job.done():
+            first = self._queue[0]
+            if isinstance(first, int):
+                self._queue.popleft()
+                yield first
+                continue
+            if not first.job.done():
                 return
-            done = job if isinstance(job, int) else job.result()
+            done = first.job.result()
             self._queue.popleft()
-            self._n_records -= n_records
-            self._n_bytes -= n_bytes
+            self._n_records -= first.n_records
+            self._n_bytes -= first.n_bytes
             yield done
 
 
 def chunks(raws: Sequence[Any]) -> Iterator[tuple[Sequence[Any], int]]:
-    """Neighbours together, with the bytes of their values."""
-    start, n_bytes = 0, 0
+    """Neighbours together, with all the bytes that they hold."""
+    start, value_bytes, n_bytes = 0, 0, 0
     for index, raw in enumerate(raws):
-        n_bytes += len(raw.value or b"")
-        if n_bytes >= CHUNK_BYTES or index - start + 1 >= CHUNK_RECORDS:
+        value_bytes += len(raw.value or b"")
+        n_bytes += raw_bytes(raw)
+        if value_bytes >= CHUNK_BYTES or index - start + 1 >= CHUNK_RECORDS:
             yield raws[start : index + 1], n_bytes
-            start, n_bytes = index + 1, 0
+            start, value_bytes, n_bytes = index + 1, 0, 0
     if start < len(raws):
         yield raws[start:], n_bytes

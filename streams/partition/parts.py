@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ class Parts:
     producer: Producer
     tail: LogTail
     fuse: Fuse | None
-    recoveries: asyncio.Semaphore
+    recoveries: AbstractAsyncContextManager[object]
     now_ms: Callable[[], int]
     heartbeat: Callable[[], tuple[int, int]]
     generation: Callable[[], int]

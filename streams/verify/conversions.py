@@ -12,7 +12,7 @@ from streams.verify.fact import Fact
 from streams.verify.facts import Facts
 from streams.verify.history import CommitSample, Converted, PartitionHistory
 from streams.verify.log import Placed
-from streams.verify.report import Report, Violation
+from streams.verify.report import Place, Report, Violation
 from streams.verify.words import say
 from syncline.contract import FUSED, UNFUSED, media_topic
 from syncline.converted import MODALITY_OF, topic_of_kind
@@ -43,21 +43,30 @@ class Conversions:
         self, published: Sequence[tuple[str, Converted]], samples: Sequence[CommitSample], *, finished: bool
     ) -> None:
         """Judge all that was published as (topic, record), and what was not."""
-        seen: set[str] = set()
+        seen: dict[str, Place] = {}
         for topic, record in published:
             fact = self._facts.by_place.get((record.topic, record.origin_offset))
             why = self._wrong(record, fact) if fact is not None else ""
             if why and fact is not None:
                 self._add("void effect", fact, f"{topic}@{record.offset}: {record.kind}: {why}", (topic, record.offset))
                 continue
-            if record.id in seen:
-                self._report.count("repeats", topic)
-            seen.add(record.id)
+            self._judge_repeat(seen, topic, record, fact)
             self._first.setdefault((record.topic, record.origin_offset, record.kind), record.offset)
         commits = {topic: Commits(topic, self._history.partition, samples) for topic in _MEDIA}
         for fact in self._facts.by_place.values():
             for kind in self._wanted(fact):
                 self._judge_wanted(fact, kind, commits[fact.place[0]], finished=finished)
+
+    def _judge_repeat(self, seen: dict[str, Place], topic: str, record: Converted, fact: Fact | None) -> None:
+        """An id names one event's conversion; `seen` has the place of the event that each was first said of."""
+        place = record.topic, record.origin_offset
+        if record.id not in seen:
+            seen[record.id] = place
+        elif seen[record.id] == place:
+            self._report.count("repeats", topic)
+        elif fact is not None:
+            of = f"{say([place])} has id {record.id}, and so has the {record.kind} of {say([seen[record.id]])}"
+            self._add("differing repeat", fact, f"{topic}@{record.offset}: {of}", (topic, record.offset))
 
     def _wrong(self, record: Converted, fact: Fact) -> str:
         """How a conversion differs from the event that it is of; "" where it does not."""
@@ -69,8 +78,10 @@ class Conversions:
             return f"its record is {item.stream} {item.lane} at {item.time_ms}"
         event_ms = record.time_ms - self._settings.offset_ms.get(record.lane, 0)
         parts = (record.stream, record.lane, event_ms, record.source, record.event_id, record.kind)
-        if record.id != conversion_id(*parts):
-            return f"its id must be {conversion_id(*parts)}"
+        # Workers of before left the place out, in conversions of events in no set too.
+        alone = None if record.set_id else (record.topic, record.partition, record.origin_offset)
+        if record.id not in (conversion_id(*parts, alone), conversion_id(*parts)):
+            return f"its id must be {conversion_id(*parts, alone)}"
         sets = {ident for topic, _, ident in fact.published if topic == FUSED}
         n_sets = sum(isinstance(placed.decision, SetDecision) for placed in fact.decisions)
         if record.set_id and record.set_id not in sets and len(sets) >= n_sets:

@@ -133,8 +133,7 @@ def batches(data: bytes) -> None:
     """Records behind a batch's head, as a broker might hand them on; the first byte says how they are packed."""
     whole = batch_of([(1_700_000_000_000, b"k", b"v", [])] * 3)
     codec = data[0] % 8 if data else 0
-    reader = _Reader(MemoryRecords)
-    reader.max_unpacked_bytes = MAX_UNPACKED_BYTES
+    reader = _Reader(MemoryRecords, MAX_UNPACKED_BYTES)
     records = reader(resealed(whole[:HEAD_BYTES] + data[1:], codec))
     while records.has_next():
         for record in records.next_batch():

@@ -7,8 +7,9 @@ import msgspec
 from streams.join.model import Item, SetDecision, UnfusedDecision
 from streams.verify import CommitSample
 from streams.verify.history import Converted
-from syncline.contract import CONVERTED_TEXT, H_ID
+from syncline.contract import CONVERTED_TEXT, H_ID, H_TIME
 from syncline.ids import conversion_id
+from syncline.timestamps import parse_time_ms
 from tests.guarantees.plants import plant
 from tests.support.drafts import Draft
 from tests.support.histories import SOURCE
@@ -20,8 +21,9 @@ def converted(draft: Draft, item: Item, kind: str = "transcript", set_id: str = 
     """What a model says of one event as text."""
     record = next(record for record in draft.partition.media[item.topic] if record.offset == item.offset)
     event_id = (dict(record.headers)[H_ID] or b"").decode()
-    name = conversion_id(item.stream, item.lane, item.time_ms, SOURCE, event_id, kind)
     place = item.topic, 0, item.offset
+    alone = None if set_id else place
+    name = conversion_id(item.stream, item.lane, item.time_ms, SOURCE, event_id, kind, alone)
     return Converted(0, name, item.stream, item.lane, SOURCE, event_id, *place, item.time_ms, kind, set_id)  # type: ignore[arg-type]
 
 
@@ -30,6 +32,16 @@ def audio_of(draft: Draft, nth: int = 2) -> tuple[Item, str]:
     decision = draft.sets()[nth]
     (item,) = (item for item in decision.members if item.topic == "media.audio")
     return item, draft.fused_of(decision).id
+
+
+def sent_again(draft: Draft, item: Item) -> UnfusedDecision:
+    """A copy of an event's record at the end of its topic, and the decision that it is late."""
+    records = draft.partition.media[item.topic]
+    mine = [record for record in records if record.key == item.stream.encode()]
+    newest_ms = max(parse_time_ms((dict(record.headers)[H_TIME] or b"").decode()) for record in mine)
+    copy = next(record for record in records if record.offset == item.offset)
+    _, offset = draft.add_media(item.topic, replace(copy, append_ms=mine[-1].append_ms))
+    return UnfusedDecision(replace(item, offset=offset, append_ms=mine[-1].append_ms), "late", newest_ms - item.time_ms)
 
 
 def transcribe(draft: Draft) -> None:
@@ -69,6 +81,19 @@ def a_conversion_has_another_id(draft: Draft) -> None:
 def a_conversion_names_another_set(draft: Draft) -> None:
     """One that its event is not in."""
     draft.publish(CONVERTED_TEXT, converted(draft, audio_of(draft, 2)[0], set_id=audio_of(draft, 3)[1]))
+
+
+@plant("differing repeat")
+def two_conversions_have_one_id(draft: Draft) -> None:
+    """An event that was sent again, too late: workers of before gave both the id of the event alone."""
+    item, set_id = audio_of(draft, 0)
+    again = sent_again(draft, item)
+    draft.append(again)
+    for topic, record in draft.outputs_of(again):
+        draft.publish(topic, record)
+    first = converted(draft, item, set_id=set_id)
+    draft.publish(CONVERTED_TEXT, first)
+    draft.publish(CONVERTED_TEXT, replace(converted(draft, again.item), id=first.id))
 
 
 @plant("no conversion")

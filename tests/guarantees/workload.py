@@ -109,7 +109,10 @@ class _Source:
     def _media(self, event: MediaEvent, kind: str) -> Media:
         key = event.stream.encode()
         partition = partition_for(key, self._n_partitions)
-        return Media(event, event.topic, partition, key, f"{event.id} {kind}".encode(), build_headers(event), kind)
+        headers = build_headers(event)
+        if event.modality == "text":  # as tracing agents do, each of which appends its own
+            headers += [("x-span", b"1"), ("x-span", b"2")]
+        return Media(event, event.topic, partition, key, f"{event.id} {kind}".encode(), headers, kind)
 
     def _happens(self, share: float) -> bool:
         return self._random.random() < share

@@ -42,11 +42,11 @@ class Reader:
     """Reads the result topics into `seen`, and notes the worker's memory; an async context manager."""
 
     def __init__(self, broker: TestBroker, prefix: str, seen: Seen, pid: int) -> None:
-        read_any_batch()
         self._prefix, self._seen, self._pid = prefix, seen, pid
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=broker.address, auto_offset_reset="earliest", fetch_max_wait_ms=50
         )
+        read_any_batch(self._consumer)
         self.levels_mb: dict[int, float] = {}
         """Resident memory by how many bad records had ended."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from syncline import BrokerError, NewerVersionError, ResultConsumer, SettingsError
 from syncline.consumer import ConsumerProgress
@@ -16,6 +18,17 @@ from tests.support.contract import example_converted, example_fused, example_unf
 from tests.support.topics import make_topics, write_records
 
 LIMIT_S = 20.0
+
+
+async def committed(broker: TestBroker, group: str, prefix: str, number: int) -> int | None:
+    """What the group has committed of one partition of the fused results, asked without joining the group.
+
+    On Tansu a second member waits for the first one's session to end.
+    """
+    partition = TopicPartition(f"{prefix}results.fused", number)
+    async with AIOKafkaConsumer(bootstrap_servers=broker.address, group_id=group) as plain:
+        plain.assign([partition])
+        return await plain.committed(partition)
 
 
 def fused(*ids: str) -> list[Record]:
@@ -72,6 +85,36 @@ async def test_repeats_are_dropped_and_counted(broker: TestBroker, topic_prefix:
     assert seen == [1, 2, 3]
 
 
+async def test_nothing_is_kept_of_repeats_and_they_are_done_without_being_handed_out(
+    broker: TestBroker, topic_prefix: str
+) -> None:
+    """Of a long run of them no record stays in memory, and all are committed, though nobody asks for more."""
+    await make_topics(broker.address, topic_prefix)
+    await write_records(broker.address, topic_prefix, [*fused("a", "b"), *fused("a", "b") * 100])
+    group = f"{topic_prefix}group"
+    async with ResultConsumer(broker.address, topic_prefix=topic_prefix, group_id=group) as results:
+        found = await take(results, 2)
+        while not await results.at_end():
+            assert await results.receive(0.1) is None
+        assert results.progress.n_repeats == 200
+        gc.collect()
+        assert not [kept for kept in gc.get_objects() if isinstance(kept, ConsumerRecord)]
+    assert await committed(broker, group, topic_prefix, found[0].partition) == 202
+
+
+async def test_what_is_passed_over_behind_a_result_in_hand_is_done_with_it(
+    broker: TestBroker, topic_prefix: str
+) -> None:
+    """A repeat behind a result that nobody has finished must not mark that one as done."""
+    await make_topics(broker.address, topic_prefix)
+    await write_records(broker.address, topic_prefix, fused("a", "a"))
+    group = f"{topic_prefix}group"
+    async with ResultConsumer(broker.address, topic_prefix=topic_prefix, group_id=group) as results:
+        (found,) = await results.receive_many(2, 2.0)
+        assert results.progress.n_repeats == 1
+    assert await committed(broker, group, topic_prefix, found.partition) is None
+
+
 async def test_memory_of_ids_is_bounded(broker: TestBroker, topic_prefix: str) -> None:
     """A repeat further back than `remember_ids` results comes again: documented, and counted as received."""
     await make_topics(broker.address, topic_prefix)
@@ -102,10 +145,7 @@ async def test_a_result_of_a_newer_version_is_never_skipped(broker: TestBroker, 
         for _ in range(2):
             with pytest.raises(NewerVersionError, match=r"syncline\.results\.fused\.v2.*upgrade it"):
                 await results.receive(LIMIT_S)
-    partition = TopicPartition(f"{topic_prefix}results.fused", found.partition)
-    async with AIOKafkaConsumer(bootstrap_servers=broker.address, group_id=group) as plain:
-        plain.assign([partition])
-        assert await plain.committed(partition) == found.offset + 1
+    assert await committed(broker, group, topic_prefix, found.partition) == found.offset + 1
 
 
 async def test_latest_begins_where_the_topic_ended(broker: TestBroker, topic_prefix: str) -> None:
@@ -124,11 +164,7 @@ async def test_a_group_commits_what_it_finished(broker: TestBroker, topic_prefix
     group = f"{topic_prefix}group"
     async with ResultConsumer(broker.address, topic_prefix=topic_prefix, group_id=group) as results:
         found = await take(results, 3)
-    # Asked without joining the group: on Tansu a second member waits for the first one's session to end.
-    partition = TopicPartition(f"{topic_prefix}results.fused", found[0].partition)
-    async with AIOKafkaConsumer(bootstrap_servers=broker.address, group_id=group) as plain:
-        plain.assign([partition])
-        assert await plain.committed(partition) == 2
+    assert await committed(broker, group, topic_prefix, found[0].partition) == 2
 
 
 async def test_a_batch_is_done_as_a_whole_when_it_is_said_so(broker: TestBroker, topic_prefix: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 
@@ -11,6 +14,9 @@ from syncline.events import MediaEvent, build_headers, check_value, parse_header
 from tests.support.contract import TRACEPARENT, example_event, media_events
 
 TIMESTAMP_MS = 5
+PAGE = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
+LISTED = re.findall(r"`([\w-]+)`", " ".join(re.findall(r"^\| (`.*`) \| (?:required|optional) \|", PAGE, re.MULTILINE)))
+TRACE = {"traceparent", "tracestate"}
 
 
 def parse(headers: dict[str, bytes | None], *, key: bytes | None = b"lobby", topic: str = "media.image") -> MediaEvent:
@@ -96,6 +102,33 @@ def test_a_header_given_twice_is_refused() -> None:
     """Which of two ids counts would depend on the client."""
     with pytest.raises(ContractError, match="bad_header"):
         parse_headers("media.image", b"lobby", [*build_headers(example_event()), ("ce_id", b"other")], 0)
+
+
+@pytest.mark.parametrize("name", sorted({*LISTED, "ce_dataref"} - TRACE))
+def test_each_header_that_says_what_the_event_is_is_given_once(name: str) -> None:
+    """Even twice the same."""
+    headers = [*build_headers(example_event()), (name, b"1"), (name, b"1")]
+    with pytest.raises(ContractError, match=rf"bad_header: {name} is given twice"):
+        parse_headers("media.image", b"lobby", headers, 0)
+
+
+@pytest.mark.parametrize("name", ["x-b3-traceid", "baggage", "", "ce_comexampleextension"])
+def test_other_headers_may_be_given_as_often_as_one_likes(name: str) -> None:
+    """A tracing agent that appends its own to those that are passed on sends no feed to the dead letters."""
+    headers = [(name, b"?"), *build_headers(example_event()), (name, b"?"), (name, None), (name, b"?")]
+    assert parse_headers("media.image", b"lobby", headers, 0) == example_event()
+
+
+@pytest.mark.parametrize("more", [[("x", b"1")] * 240, [("x", b"1" * 65_000)], [("语" * 21_500, None)]])
+def test_as_many_headers_as_are_taken_are_taken(more: list[tuple[str, bytes | None]]) -> None:
+    """256, and 64 KiB of names and values, those included that nobody knows."""
+    headers = [*build_headers(example_event()), *more]
+    most = [*headers, *[("", b"")] * (contract.MAX_HEADERS - len(headers))]
+    room = contract.MAX_HEADER_BYTES - sum(len(name.encode()) + len(value or b"") for name, value in most)
+    assert parse_headers("media.image", b"lobby", [*most[:-1], ("", b"x" * room)], 0) == example_event()
+    for too_many in ([*most, ("", b"")], [*most[:-1], ("", b"x" * (room + 1))]):
+        with pytest.raises(ContractError, match="headers_too_large"):
+            parse_headers("media.image", b"lobby", too_many, 0)
 
 
 def test_the_last_of_two_traceparents_counts() -> None:

@@ -18,6 +18,8 @@ def test_ids_never_change() -> None:
     assert id_hash("urn:camera:7", "1") == 6_361_350_785_545_723_291
     assert result_id("lobby", "earliest", MEMBERS) == "677c9aeeea0d01e1c800650e02342395"
     assert conversion_id("lobby", "image", 1000, "urn:camera:7", "1", "caption") == "c96abafc9d88d4a5dbcc92dcaff8f80d"
+    alone = conversion_id("lobby", "image", 1000, "urn:camera:7", "1", "caption", ("media.image", 3, 12))
+    assert alone == "59d9bdeb8a442ad3a29187fbd0dfda2d"
     assert record_id("media.image", 3, 12) == "media.image/3/12"
 
 
@@ -27,6 +29,15 @@ def test_the_recipe_of_the_documentation_gives_the_same_id() -> None:
     recipe += ["image", "1000", "urn:camera:7", "1", "text", "1010", "urn:chat", "1"]
     data = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in recipe)
     assert result_id("lobby", "earliest", MEMBERS) == blake2b(data, digest_size=16).hexdigest()
+
+
+def test_the_recipe_of_a_conversions_id_too() -> None:
+    """Of an event in a set it is the event's own; of one in no set the record's place is in it."""
+    recipe = ["converted.v1", "lobby", "audio", "990", "urn:mic", "ü", "transcript"]
+    for alone, parts in ((None, recipe), (("media.audio", 3, 12), [*recipe, "media.audio", "3", "12"])):
+        data = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+        name = conversion_id("lobby", "audio", 990, "urn:mic", "ü", "transcript", alone)
+        assert name == blake2b(data, digest_size=16).hexdigest()
 
 
 @given(st.permutations(MEMBERS))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from syncline import BrokerError, ContractError, MediaProducer, cluster
 from syncline.events import check_value, parse_headers
 from syncline.placement import check_placement
-from syncline.producer import ProducerProgress
+from syncline.producer import Delivery, ProducerProgress
+from syncline.send_log import SendLog, read_send_log
 from syncline.topics import TopicPlan, create_topics
 from tests.support.brokers import TestBroker
 from tests.support.contract import TRACEPARENT
@@ -139,6 +142,46 @@ async def test_a_delivery_that_fails_is_an_error_and_counted(own_broker: TestBro
         with pytest.raises(BrokerError, match=own_broker.address):
             await failing
     assert (producer.progress.n_delivered, producer.progress.n_failed) == (1, 2)
+
+
+async def test_a_send_that_finds_no_broker_is_counted_and_in_the_log(
+    own_broker: TestBroker, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a client with a gap cannot be replaced, because the broker has gone away, each send has failed."""
+    await make_topics(own_broker.address, topic_prefix)
+    path = tmp_path / "sends.jsonl"
+    with SendLog(path) as send_log:
+        async with MediaProducer(own_broker.address, topic_prefix=topic_prefix, send_log=send_log) as producer:
+            monkeypatch.setattr(producer, "_has_gap", True)
+            await own_broker.stop()
+            for _ in range(2):
+                with pytest.raises(BrokerError, match=own_broker.address):
+                    await producer.send("s", "text", text="x", time_ms=0)
+    assert (producer.progress.n_sent, producer.progress.n_failed) == (2, 2)
+    assert [send.outcome for send in read_send_log(path)] == ["unknown"] * 2
+
+
+async def test_every_send_has_its_end_when_sending_and_leaving_are_cancelled(
+    own_broker: TestBroker, topic_prefix: str, tmp_path: Path
+) -> None:
+    """With the broker away, a send that waits for room and a leaving that waits for answers may be cut short."""
+    await make_topics(own_broker.address, topic_prefix)
+    path, waiting = tmp_path / "sends.jsonl", list[asyncio.Future[Delivery]]()
+    with SendLog(path) as send_log:
+        producer = MediaProducer(own_broker.address, topic_prefix=topic_prefix, send_log=send_log)
+        await producer.__aenter__()
+        await own_broker.stop()
+        with suppress(TimeoutError):
+            while True:
+                sending = producer.send_soon("s", "text", text="x" * 10_000, time_ms=0)
+                waiting.append(await asyncio.wait_for(sending, 1))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(producer.__aexit__(), 0.5)
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+    assert len(ends) > 0
+    assert all(isinstance(end, BrokerError) for end in ends)
+    assert producer.progress.n_sent == producer.progress.n_failed == len(waiting) + 1
+    assert len(read_send_log(path)) == producer.progress.n_sent
 
 
 async def test_a_progress_callback_that_raises_costs_no_delivery(broker: TestBroker, topic_prefix: str) -> None:

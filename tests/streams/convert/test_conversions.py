@@ -111,6 +111,17 @@ async def test_a_transcript_says_of_what_it_is_and_which_set_that_is_in(conversi
     assert conversions.made == {("transcript", "made"): 1}
 
 
+async def test_an_event_in_no_set_that_is_sent_again_has_another_conversion(conversions: Conversions) -> None:
+    """What came too late may be the copy of what was converted as a member: one id would name two records."""
+    texts = [
+        decode_converted((await _made(conversions, held("audio", offset, id="3"), set_id)).value)
+        for offset, set_id in ((3, "s9"), (4, ""), (5, ""))
+    ]
+    event = ("s", "audio", START_MS, "urn:x", "3", "transcript")
+    alone = [conversion_id(*event, ("media.audio", PARTITION, offset)) for offset in (4, 5)]
+    assert [text.id for text in texts] == [conversion_id(*event), *alone]
+
+
 async def test_speech_is_a_file_on_its_own_topic(conversions: Conversions) -> None:
     """With its type, rate and length, ready to be played."""
     record = await _made(conversions, held("text", 2))
@@ -137,8 +148,8 @@ async def test_what_cannot_be_converted_is_published_with_the_reason(conversions
     assert conversions.made == {("transcript", "refused"): 1}
 
 
-async def _made(conversions: Conversions, one: Held) -> Any:
-    (wanted,) = conversions.of(set_task(one), lambda: "s9")
+async def _made(conversions: Conversions, one: Held, set_id: str = "s9") -> Any:
+    (wanted,) = conversions.of(set_task(one), lambda: set_id)
     return await conversions.make(wanted, PARTITION)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models.interface import Text
+from models.interface import Prepared, Text
 from streams.convert.answers import Refused
-from streams.convert.runner import ConverterRunner
+from streams.convert.runner import MAX_PREPARED_BYTES, ConverterRunner
 from streams.model.batch_settings import BatchSettings
 from streams.model.runner import RunnerSettings
 from syncline.errors import NoAnswerError
@@ -99,6 +100,29 @@ async def test_while_the_converter_fails_on_everything_its_callers_wait(
     while not asking.done():
         await clock.advance(1)
     assert asking.result() == Text("1 bytes", 0.5, "en", asking.result().words)  # type: ignore[union-attr]
+
+
+async def test_decoded_media_that_wait_have_a_limit(runner: ConverterRunner, spelling: Spelling) -> None:
+    """A clip of a megabyte may be ten as a model takes it: beyond the limit nothing more is decoded for a while."""
+    prepare, n_prepared = spelling.prepare, list[int]()
+
+    def large(data: bytes, content_type: str, language: str | None) -> Prepared:
+        n_prepared.append(1)
+        return dataclasses.replace(prepare(data, content_type, language), n_bytes=MAX_PREPARED_BYTES // 2)
+
+    spelling.prepare = large  # type: ignore[method-assign]
+    spelling.gate.clear()
+    first = asyncio.create_task(runner.convert(b"x", "audio/wav", None))
+    while not n_prepared:
+        await settle()
+    asking = [asyncio.create_task(runner.convert(b"x", "audio/wav", None)) for _ in range(6)]
+    while len(n_prepared) < 2:
+        await settle()
+    for _ in range(20):
+        await settle()
+    assert len(n_prepared) <= 1 + 4  # those that had begun when there was room still
+    spelling.gate.set()
+    assert len(await asyncio.gather(first, *asking)) == len(n_prepared) == 7
 
 
 async def test_who_waits_when_it_is_closed_has_no_answer(runner: ConverterRunner, spelling: Spelling) -> None:

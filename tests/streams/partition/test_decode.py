@@ -9,8 +9,11 @@ import pytest
 
 from models.interface import Prepared
 from streams.join.settings import JoinSettings
-from streams.partition.decode import HELD_BYTES, Decoder
+from streams.partition.decode import Decoder
+from streams.partition.sizes import HELD_BYTES, event_bytes, raw_bytes
+from syncline.contract import MAX_HEADER_BYTES
 from syncline.errors import MediaError
+from syncline.events import build_headers
 from syncline.placement import partition_for
 from tests.support.moments import START_MS
 from tests.support.raw import event, raw
@@ -27,7 +30,8 @@ def decoder(prepare: object = None, max_event_bytes: int = 100, **settings: obje
 
 def test_a_good_record_has_an_item_and_its_prepared_media() -> None:
     """The item has the record's place and times, the payload what is needed later."""
-    (record,) = decoder().decode("media.image", HERE, [raw(event(duration_ms=40), offset=9)])
+    one = raw(event(duration_ms=40), offset=9)
+    (record,) = decoder().decode("media.image", HERE, [one])
     assert record.rejected is None
     assert record.item is not None
     assert (record.item.stream, record.item.lane, record.item.topic, record.item.offset) == (
@@ -38,7 +42,7 @@ def test_a_good_record_has_an_item_and_its_prepared_media() -> None:
     )
     assert (record.item.time_ms, record.item.end_ms, record.item.append_ms) == (START_MS, START_MS + 40, START_MS + 5)
     assert record.payload.prepared.value == b"x"
-    assert record.n_bytes == HELD_BYTES + 1 + 7
+    assert record.n_bytes == HELD_BYTES + raw_bytes(one) + event_bytes(event()) + 7
 
 
 def test_offset_ms_moves_the_lane_and_not_the_event() -> None:
@@ -125,8 +129,13 @@ def test_the_first_misrouted_record_is_logged_with_what_mends_it(caplog: pytest.
 
 @pytest.mark.parametrize(
     ("record", "partition"),
-    [(raw(value=b"x" * 101), HERE), (raw(event(time_ms=START_MS + 60_006)), HERE), (raw(), HERE + 1)],
-    ids=["too large", "far ahead", "elsewhere"],
+    [
+        (raw(value=b"x" * 101), HERE),
+        (raw(event(time_ms=START_MS + 60_006)), HERE),
+        (raw(), HERE + 1),
+        (raw(headers=[*build_headers(event()), ("x", b"x" * MAX_HEADER_BYTES)]), HERE),
+    ],
+    ids=["too large", "far ahead", "elsewhere", "headers too large"],
 )
 def test_what_the_log_has_taken_for_good_no_setting_refuses(record: Any, partition: int) -> None:
     """It was decided by other settings; a set that failed now may be out already."""

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from streams.decisions.records import Record
-from streams.partition.decoding import CHUNK_BYTES, CHUNK_RECORDS, MAX_DECODING_RECORDS, Decoding, chunks
+from streams.partition.decoding import (
+    CHUNK_BYTES,
+    CHUNK_RECORDS,
+    MAX_DECODING_BYTES,
+    MAX_DECODING_RECORDS,
+    Decoding,
+    chunks,
+)
+from streams.partition.sizes import raw_bytes
 from tests.support.raw import raw
 
 
@@ -32,7 +40,7 @@ def test_chunks_are_small_in_records_and_bytes_and_lose_nothing() -> None:
     found = list(chunks(raws))
     assert [one.offset for chunk, _ in found for one in chunk] == list(range(300))
     assert max(len(chunk) for chunk, _ in found) <= CHUNK_RECORDS
-    assert all(n_bytes == sum(len(one.value) for one in chunk) for chunk, n_bytes in found)
+    assert all(n_bytes == sum(map(raw_bytes, chunk)) for chunk, n_bytes in found)
 
 
 async def test_a_slow_chunk_holds_back_those_behind_it(pool: ThreadPoolExecutor) -> None:
@@ -85,3 +93,44 @@ async def test_it_is_full_until_some_is_taken(pool: ThreadPoolExecutor) -> None:
     assert sum(len(taken) for taken in decoding.take() if isinstance(taken, list)) == MAX_DECODING_RECORDS
     assert not decoding.full
     assert not decoding
+
+
+async def decoded_without_taking(decoding: Decoding, raws: Sequence[Any]) -> None:
+    """Put records and wait until all are decoded."""
+    done, n_left = asyncio.Event(), [len(list(chunks(raws))) + 1]
+
+    def on_done(topic: str) -> None:
+        n_left[0] -= 1
+        if not n_left[0]:
+            done.set()
+
+    decoding.put(raws, len(raws), on_done)
+    await asyncio.wait_for(done.wait(), 10)
+
+
+async def test_headers_fill_it_as_values_do(pool: ThreadPoolExecutor) -> None:
+    """A text of a byte may have a megabyte of headers."""
+    decoding = Decoding("media.image", 0, pool, plain)
+    raws = [raw(offset=n, headers=[("x", b"h" * 2**20)]) for n in range(MAX_DECODING_BYTES // 2**20)]
+    await decoded_without_taking(decoding, raws[1:])
+    assert not decoding.full
+    await decoded_without_taking(decoding, raws[:1])
+    assert decoding.full
+    for _ in decoding.take():
+        pass
+    assert not decoding.full
+
+
+async def test_what_came_of_records_fills_it_too(pool: ThreadPoolExecutor) -> None:
+    """A small file may be a large picture; it waits here for those before it."""
+
+    def decode(topic: str, partition: int, raws: Sequence[Any], accepted: Set[int]) -> list[Record]:
+        return [Record(one.offset, None, None, MAX_DECODING_BYTES // 2, one) for one in raws]
+
+    decoding = Decoding("media.image", 0, pool, decode)
+    await decoded_without_taking(decoding, [raw(offset=0)])
+    assert not decoding.full
+    await decoded_without_taking(decoding, [raw(offset=1)])
+    assert decoding.full
+    assert sum(len(taken) for taken in decoding.take() if isinstance(taken, list)) == 2
+    assert not decoding.full

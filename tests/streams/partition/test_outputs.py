@@ -26,7 +26,7 @@ MODEL = ModelInfo("m", "2")
 
 def held(modality: str, offset: int, rejected: Rejected | None = None, **changes: Any) -> Held:
     """A held record as the decoder leaves it."""
-    of = event(modality, id=str(offset), **changes)
+    of = event(modality, **{"id": str(offset), **changes})
     item = Item("s", modality, f"media.{modality}", offset, of.time_ms, of.end_ms, 1, START_MS)
     prepared = None if rejected else Prepared(None, words=(("hello", "l"),) if modality == "text" else ())
     payload = Payload(raw(of, offset, value=b"media"), of, prepared)

@@ -179,3 +179,15 @@ def _crowds(modality: str) -> Iterator[Case]:
         "names of signs": (("\0", b"1"), ("\u202e", b"1"), ("ce_\n", b"1")),
     }.items():
         yield Case("crowd", f"{modality}: {name}", modality, media, frozenset({"bad_specversion"}), (*more, *good))
+    good = good_headers(modality)
+    for name, more in {
+        "10,000 headers": tuple((f"x-{n}", b"1") for n in range(10_000)),
+        "one header 10,000 times": (("x", b"1"),) * 10_000,
+        "a header of 1 MB": (("x", bytes(MEGABYTE)),),
+        "a name of 100 kB": (("x" * 100_000, None),),
+        "a name of 22,000 signs of three bytes": (("语" * 22_000, b""),),
+        "a tracestate of 100 kB": ((c.H_TRACESTATE, b"a" * 100_000),),
+    }.items():
+        yield Case(
+            "crowd", f"{modality}: and {name}", modality, media, frozenset({"headers_too_large"}), (*good, *more)
+        )
