@@ -1,4 +1,4 @@
-"""What is asked of the broker beside reading and writing: high watermarks for timers, and partition counts."""
+"""What is asked of the broker beside reading and writing: how far topics reach, for timers, and partition counts."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ WAIT_FOR_TOPICS_S = 2.0
 
 
 class HighWaters:
-    """Asks for the high watermarks that owners want, for all of them together.
+    """Asks how far the topics reach that owners want to know of, for all of them together.
 
+    That is the last stable offset, the high watermark unless a transaction is open: media are read committed, and what
+    lies above can be read by nobody yet. Timers that waited for it would wait for one producer's transaction.
     Its consumer is its own, because a broker answers the requests of one connection in order: behind a fetch that
     waits for records, an answer would be late.
     """
@@ -50,7 +52,9 @@ class HighWaters:
 
     async def run(self) -> None:
         """Ask for ever; raises `KafkaError` where the first connection fails."""
-        consumer: Any = AIOKafkaConsumer(**self._cluster.client_options(), request_timeout_ms=5_000)
+        consumer: Any = AIOKafkaConsumer(
+            **self._cluster.client_options(), request_timeout_ms=5_000, isolation_level="read_committed"
+        )
         try:
             await consumer.start()
             while True:
@@ -90,11 +94,11 @@ class HighWaters:
 
     def _fetched(self, topic: str, partition: int) -> int:
         # Tansu counts the last batch as one record; once any of that batch is here, so is the mark of its fetch.
-        return 0 if topic == DECISIONS else self._parts.fetched_high_water(topic, partition)
+        return 0 if topic == DECISIONS else self._parts.fetched_ends(topic, partition).stable
 
 
 class LagWatch(HighWaters):
-    """Asks for all high watermarks, so that the lag is known while back-pressure holds reading, too.
+    """Asks how far all topics reach, so that the lag is known while back-pressure holds reading, too.
 
     What is fetched says nothing of it then. On a connection of its own once more: while the leader of one partition is
     away, a question for all waits for it, and the timers of the others shall not.

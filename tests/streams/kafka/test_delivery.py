@@ -64,8 +64,8 @@ async def test_a_partition_that_is_not_ours_has_no_high_water(broker: TestBroker
     await fill(broker, topic_prefix + IMAGES, 10)
     async with Noting(broker, topic_prefix) as noting:
         await noting.until(lambda: noting.n_records() == 10)
-        assert noting.app.batches.fetched_high_water(driver.TP(topic_prefix + IMAGES, 0)) == 10
-        assert noting.app.batches.fetched_high_water(driver.TP(topic_prefix + IMAGES, 1)) == 0
+        assert noting.app.batches.fetched_ends(driver.TP(topic_prefix + IMAGES, 0)) == (10, 10)
+        assert noting.app.batches.fetched_ends(driver.TP(topic_prefix + IMAGES, 1)) == (0, 0)
 
 
 async def test_what_is_committed_is_what_was_resolved(broker: TestBroker, topic_prefix: str) -> None:
@@ -159,8 +159,8 @@ async def test_a_partition_that_is_another_workers_has_no_high_watermark(broker:
     await fill(broker, topic, 10)
     async with Noting(broker, topic_prefix) as noting:
         await noting.until(lambda: noting.n_records() == 10)
-        assert noting.app.batches.fetched_high_water(driver.TP(topic, 0)) == 10
-        assert noting.app.batches.fetched_high_water(driver.TP(topic, 1)) == 0
+        assert noting.app.batches.fetched_ends(driver.TP(topic, 0)) == (10, 10)
+        assert noting.app.batches.fetched_ends(driver.TP(topic, 1)) == (0, 0)
 
 
 @pytest.mark.parametrize("name", ["_wait_next_records", "getmany", "perform_seek", "_filter_tps_with_pending_acks",

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from streams.kafka import watch
+from streams.kafka.delivery import Ends
 from streams.kafka.watch import HighWaters, LagWatch, count_partitions, watch_partitions
 from syncline.cluster import Cluster
 from tests.support.brokers import TestBroker
@@ -43,7 +44,9 @@ async def test_high_watermarks_are_asked_for_those_who_want_them(
             await producer.send_and_wait(topic_prefix + "media.text", b"x", partition=1)
     curious, content = Driver({"media.text", "media.image"}), Driver(set())
     hub: Any = SimpleNamespace(drivers={1: curious, 0: content})
-    parts: Any = SimpleNamespace(now_ms=lambda: 17, fetched_high_water=lambda topic, p: 9 if "image" in topic else 0)
+    parts: Any = SimpleNamespace(
+        now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(9, 11) if "image" in topic else Ends(0, 0)
+    )
     asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, hub, parts).run())
     try:
         answer = await asyncio.wait_for(curious.answers.get(), 20)
@@ -66,7 +69,7 @@ async def test_all_high_watermarks_are_asked_for_the_lag_and_silence_is_noticed(
     content, started_s = Driver(set()), time.monotonic()
     hub: Any = SimpleNamespace(drivers={1: content})
     parts: Any = SimpleNamespace(
-        now_ms=lambda: int((time.monotonic() - started_s) * 1_000), fetched_high_water=lambda topic, p: 0
+        now_ms=lambda: int((time.monotonic() - started_s) * 1_000), fetched_ends=lambda topic, p: Ends(0, 0)
     )
     watch_ = LagWatch(Cluster.of(own_broker.address), topic_prefix, hub, parts)
     asking = asyncio.create_task(watch_.run())
