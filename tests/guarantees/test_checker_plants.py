@@ -8,12 +8,19 @@ from streams.join.model import FailedDecision
 from streams.verify import KINDS
 from streams.verify.history import Single
 from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED
-from tests.guarantees import plants_conversions, plants_endings, plants_forced, plants_join, plants_results
+from tests.guarantees import (
+    plants_conversions,
+    plants_endings,
+    plants_forced,
+    plants_join,
+    plants_results,
+    plants_transactions,
+)
 from tests.guarantees.plants import PLANTS
 from tests.guarantees.plants_conversions import audio_of, converted, transcribe
 from tests.support.drafts import SETTINGS, Draft, places_of
 
-MODULES = (plants_conversions, plants_endings, plants_forced, plants_join, plants_results)
+MODULES = (plants_conversions, plants_endings, plants_forced, plants_join, plants_results, plants_transactions)
 """Importing them fills `PLANTS`."""
 MAY_COME = ("no outcome", "no conversion")
 """What may still come while the system runs."""
