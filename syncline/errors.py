@@ -5,6 +5,8 @@ SynclineError
   ContractError        a record breaks the wire contract            -> dead letter
   MediaError           media bytes cannot be used                   -> dead letter
   BrokerError          the broker refused or is not what is needed  exit code 1
+    AbortedError       a transaction was aborted: nothing counts   exit code 1
+    FencedError        another producer took the transactional id  exit code 1
   NewerVersionError    a newer Syncline wrote what must be read     exit code 1
     AccessError        TLS, user or password is refused             exit code 2
   MissingExtraError    an optional part is not installed            exit code 2
@@ -60,6 +62,14 @@ class AccessError(BrokerError):
     """The broker refuses this client, or its certificate cannot be trusted: a setting or a certificate is wrong."""
 
     exit_code = 2
+
+
+class AbortedError(BrokerError):
+    """A transaction was aborted: nothing that was sent in it counts, for anybody."""
+
+
+class FencedError(BrokerError):
+    """Another producer with this transactional id has begun; this one can send nothing more."""
 
 
 class MissingExtraError(SynclineError):

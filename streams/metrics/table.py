@@ -26,7 +26,7 @@ def _metric(name: str, kind: Kind, text: str, *labels: str) -> Metric:
 
 
 READING = (
-    _metric("consumer_lag", "gauge", "Records not read: high watermark minus position. Absent while the broker does "
+    _metric("consumer_lag", "gauge", "Records not read: last stable offset minus position. Absent while the broker does "
             "not answer.", "topic", "partition"),
     _metric("consumer_lag_seconds", "gauge", "Age of the oldest record not read, at most; 0 where all is read. Absent "
             "while the broker does not answer.", "topic", "partition"),
