@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.kafka.holder import find_holder
 from streams.partition.driver import PartitionDriver
 from streams.partition.hub import Hub
 from streams.partition.parts import Parts
@@ -105,6 +107,15 @@ class LagWatch(HighWaters):
     """
 
     every_s = ASK_ALL_EVERY_S
+
+    async def _ask(self, consumer: Any) -> None:
+        await super()._ask(consumer)
+        for partition, driver in dict(self._hub.drivers).items():
+            for topic, held_back in driver.unnamed():
+                tp = TopicPartition(self._prefix + topic, partition)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASK_LIMIT_S):
+                        held_back.name(await find_holder(consumer._client, tp, held_back.stable))  # noqa: SLF001
 
     def _topics_of(self, driver: PartitionDriver) -> Collection[str]:  # noqa: ARG002
         return (*MEDIA_TOPICS, DECISIONS)

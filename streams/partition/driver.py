@@ -228,6 +228,11 @@ class PartitionDriver:
             position = self.owner.standing.positions[topic]
             held_back.look(stable=high_water[topic], high=high, position=position, now_ms=self._parts.now_ms())
 
+    def unnamed(self) -> Iterator[tuple[str, HeldBack]]:
+        """Topics that an open transaction holds up, of which nobody knows yet whose it is."""
+        now_ms = self._parts.now_ms()
+        return ((topic, one) for topic, one in self._held_back.items() if one.is_unnamed(now_ms))
+
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
         """How far each topic is behind, decisions included; None where the broker has not said yet."""
         positions = self.owner.standing.positions | {DECISIONS: self.owner.log_position}

@@ -30,6 +30,9 @@ class Driver:
     def on_high_water(self, high_water: dict[str, int] | None, asked_ms: int) -> None:
         self.answers.put_nowait((high_water, asked_ms))
 
+    def unnamed(self) -> tuple[()]:
+        return ()
+
     def on_ends(self, high_water: dict[str, int], asked_ms: int) -> None:
         self.answers.put_nowait((high_water, asked_ms))
 

@@ -18,6 +18,22 @@ def test_an_open_transaction_is_told_of_when_it_has_held_records_back_for_a_whil
     assert held_back.say(60_000) == ""
 
 
+def test_whose_transaction_it_is_is_asked_for_once_and_told() -> None:
+    """Again only where nobody answered, and for the next one."""
+    held_back = HeldBack()
+    for now_ms in (0, TELL_AFTER_MS):
+        held_back.look(stable=40, high=55, position=40, now_ms=now_ms)
+    assert [held_back.is_unnamed(now_ms) for now_ms in (TELL_AFTER_MS - 1, TELL_AFTER_MS)] == [False, True]
+    held_back.name(None)
+    assert held_back.is_unnamed(TELL_AFTER_MS)
+    held_back.name("producer 7")
+    assert not held_back.is_unnamed(TELL_AFTER_MS)
+    assert held_back.say(TELL_AFTER_MS).startswith("an open transaction of producer 7 holds back 15 offsets")
+    for now_ms in (6_000, 6_000 + TELL_AFTER_MS):
+        held_back.look(stable=60, high=70, position=60, now_ms=now_ms)
+    assert held_back.is_unnamed(6_000 + TELL_AFTER_MS)
+
+
 def test_transactions_that_follow_each_other_hold_nobody_back() -> None:
     """Each begins where the one before it has ended."""
     held_back = HeldBack()
