@@ -171,7 +171,7 @@ class Worker:
             generation=lambda: app.batches.generation,
             hold=lambda epoch, topic, p, held: app.batches.hold(epoch, faust_driver.TP(prefix + topic, p), held),
             resolve=lambda epoch, topic, p, at: app.batches.resolve(epoch, faust_driver.TP(prefix + topic, p), at),
-            fetched_high_water=lambda topic, p: app.batches.fetched_high_water(faust_driver.TP(prefix + topic, p)),
+            fetched_ends=lambda topic, p: app.batches.fetched_ends(faust_driver.TP(prefix + topic, p)),
             on_broken=self._on_broken,
             conversions=self._sources.conversions,
             meter=self._sources.meter,

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from syncline.consumer import ConsumerProgress, ResultConsumer
     from syncline.converted import ConvertedAudio, ConvertedText
     from syncline.deadletters import DeadLetter
-    from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError, SynclineError
+    from syncline.errors import (
+        AbortedError,
+        BrokerError,
+        ContractError,
+        FencedError,
+        NewerVersionError,
+        SettingsError,
+        SynclineError,
+    )
     from syncline.events import MediaEvent
     from syncline.producer import Delivery, MediaProducer, ProducerProgress
     from syncline.received import Received
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     from syncline.security import SecuritySettings
 
 __all__ = [
+    "AbortedError",
     "Array",
     "BrokerError",
     "ConsumerProgress",
@@ -32,6 +41,7 @@ __all__ = [
     "ConvertedText",
     "DeadLetter",
     "Delivery",
+    "FencedError",
     "FusedResult",
     "MediaEvent",
     "MediaProducer",
@@ -52,7 +62,15 @@ _HOME = {
     "consumer": ("ConsumerProgress", "ResultConsumer"),
     "converted": ("ConvertedAudio", "ConvertedText"),
     "deadletters": ("DeadLetter",),
-    "errors": ("BrokerError", "ContractError", "NewerVersionError", "SettingsError", "SynclineError"),
+    "errors": (
+        "AbortedError",
+        "BrokerError",
+        "ContractError",
+        "FencedError",
+        "NewerVersionError",
+        "SettingsError",
+        "SynclineError",
+    ),
     "events": ("MediaEvent",),
     "producer": ("Delivery", "MediaProducer", "ProducerProgress"),
     "received": ("Received",),

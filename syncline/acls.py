@@ -7,7 +7,7 @@ own on the cluster).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Literal, NamedTuple
 
@@ -22,11 +22,11 @@ from syncline.contract import (
 
 Role = Literal["worker", "producer", "consumer", "operator"]
 Operation = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs"]
-Resource = Literal["topic", "group"]
+Resource = Literal["topic", "group", "transactional-id"]
 
 
 class Need(NamedTuple):
-    """One operation on some topics (named without prefix), or on a group (no names), and what it is for."""
+    """One operation on some topics (named without prefix), on a group or a transactional id (no names), and why."""
 
     role: Role
     operation: Operation
@@ -42,6 +42,7 @@ NEEDS = (
         "worker", "Write", "topic", (DECISIONS, *RESULT_TOPICS), "decisions, results, dead letters, what was not fused"
     ),
     Need("producer", "Write", "topic", MEDIA_TOPICS, "media"),
+    Need("producer", "Write", "transactional-id", (), "only to send in transactions"),
     Need("consumer", "Read", "topic", RESULT_TOPICS, "results; leave out what is not for this consumer"),
     Need("consumer", "Read", "group", (), "only with a group of its own"),
     Need("operator", "Create", "topic", ALL_TOPICS, "`topics create`"),
@@ -64,12 +65,17 @@ def commands(
     user: str,
     prefix: str = DEFAULT_PREFIX,
     group: str = "",
+    transactional_id: str = "",
     brokers: str = DEFAULT_BROKERS,
 ) -> list[str]:
-    """Lines of kafka-acls.sh that allow it to `user`, one for each operation; on a group only where one is named."""
+    """Lines of kafka-acls.sh that allow it to `user`, one for each operation.
+
+    On a group, or a transactional id, only where one is named.
+    """
+    named = {"group": group, "transactional-id": transactional_id}
     lines: list[str] = []
     for operation, alike in groupby(sorted(needs, key=lambda need: need.operation), key=lambda need: need.operation):
-        resources = [text for need in alike for text in _resources(need, prefix, group)]
+        resources = [text for need in alike for text in _resources(need, prefix, named)]
         if resources:
             lines.append(
                 f"kafka-acls.sh --bootstrap-server {brokers} --command-config admin.properties "
@@ -78,7 +84,8 @@ def commands(
     return lines
 
 
-def _resources(need: Need, prefix: str, group: str) -> list[str]:
-    if need.resource == "group":
-        return [f"--group {group}"] if group else []
+def _resources(need: Need, prefix: str, named: Mapping[str, str]) -> list[str]:
+    if need.resource != "topic":
+        name = named[need.resource]
+        return [f"--{need.resource} {name}"] if name else []
     return [f"--topic {prefix}{topic}" for topic in need.topics]

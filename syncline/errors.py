@@ -6,6 +6,8 @@ SynclineError
   MediaError           media bytes cannot be used                   -> dead letter
   UnpackError          a batch of records cannot be unpacked        -> dead letters
   BrokerError          the broker refused or is not what is needed  exit code 1
+    AbortedError       a transaction was aborted: nothing counts   exit code 1
+    FencedError        another producer took the transactional id  exit code 1
     AccessError        TLS, user or password is refused             exit code 2
   NewerVersionError    a newer Syncline wrote what must be read     exit code 1
   MissingExtraError    an optional part is not installed            exit code 2
@@ -16,6 +18,7 @@ SynclineError
   NotLiveError         a worker that should be started anew         exit code 1
   NotRecoverableError  the decision log does not say where it stood not ready
     MadeAnewError      a media topic was deleted and made anew      not ready
+    AnotherGroupError  the log belongs to another consumer group    not ready
   DemoError            a process of the demo has ended              exit code 1
 """
 
@@ -71,6 +74,14 @@ class AccessError(BrokerError):
     """The broker refuses this client, or its certificate cannot be trusted: a setting or a certificate is wrong."""
 
     exit_code = 2
+
+
+class AbortedError(BrokerError):
+    """A transaction was aborted: nothing that was sent in it counts, for anybody."""
+
+
+class FencedError(BrokerError):
+    """Another producer with this transactional id has begun; this one can send nothing more."""
 
 
 class MissingExtraError(SynclineError):

@@ -15,19 +15,23 @@ from aiokafka.errors import (
     IncompatibleBrokerVersion,
     KafkaError,
     ProducerClosed,
+    TransactionalIdAuthorizationFailed,
     UnknownError,
     UnsupportedVersionError,
 )
 
-from syncline.acls import Need
+from syncline.acls import Need, needs_of
 from syncline.cluster import Cluster, warn_once
-from syncline.errors import BrokerError
+from syncline.errors import BrokerError, SettingsError
 from syncline.probe import find_refusal
 from syncline.rights import missing_rights, rights_error
 
 FETCH_MAX_WAIT_MS = 15
 """For so long a broker holds a fetch that finds nothing. The embedded broker wakes such a fetch late: 130 ms after a
 record came where it may wait the usual 500 ms, 14 ms at 100, less than 5 ms at 15."""
+
+TRANSACTIONS_LIMIT_S = 60.0
+"""For a coordinator of transactions to be found, and to end what an earlier producer of the name has left open."""
 
 CLOSE_LIMIT_S = 1.0
 """Connections are closed at once; so long they are given to send what they hold."""
@@ -40,8 +44,11 @@ async def start_producer(cluster: Cluster, **options: Any) -> Any:
     """Return a started AIOKafkaProducer with `acks=all`, idempotent where the broker can.
 
     Tansu cannot (its InitProducerId answers UnknownError): there the producer goes on without, and one warning a
-    broker is logged. options: further arguments of AIOKafkaProducer. Raises `BrokerError`.
+    broker is logged. options: further arguments of AIOKafkaProducer. Raises `BrokerError`, and `SettingsError` where
+    the broker knows no transactions and they are asked for (`transactional_id`).
     """
+    if options.get("transactional_id"):
+        return await _start_transactional(cluster, **options)
     try:
         return await _start(cluster, enable_idempotence=True, **options)
     except _NOT_IDEMPOTENT as error:
@@ -52,6 +59,29 @@ async def start_producer(cluster: Cluster, **options: Any) -> Any:
         return await _start(cluster, **options)
     except KafkaError as error:
         raise await start_error(cluster, error) from error
+
+
+async def _start_transactional(cluster: Cluster, **options: Any) -> Any:
+    name = options["transactional_id"]
+    try:
+        async with asyncio.timeout(TRANSACTIONS_LIMIT_S):
+            return await _start(cluster, **options)
+    except TransactionalIdAuthorizationFailed as error:
+        needs = [need for need in needs_of("producer") if need.resource == "transactional-id"]
+        raise rights_error(cluster, needs, "", transactional_id=name) from error
+    except _NOT_IDEMPOTENT as error:
+        takes = f"a broker that has transactions, such as Apache Kafka; {cluster} has none, like the embedded broker"
+        raise SettingsError("transactional_id", name, takes) from error
+    except KafkaError as error:
+        raise await start_error(cluster, error) from error
+    except TimeoutError as error:
+        why = f"no coordinator of transactions has answered for {TRANSACTIONS_LIMIT_S:.0f} s"
+        raise BrokerError(f"broker {cluster}: transactional_id {name!r}: {why}") from error
+
+
+def cannot_go_on(producer: Any) -> bool:
+    """Whether a transactional producer of aiokafka's has ended by an error, and takes no word any more."""
+    return producer._txn_manager.is_fatal_error()  # noqa: SLF001
 
 
 async def _start(cluster: Cluster, **options: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import groupby
 
-from syncline.errors import BrokerError
+from syncline.errors import AbortedError, BrokerError
 from syncline.manifest import Step
 from syncline.producer import Delivery, MediaProducer
 
@@ -13,14 +14,30 @@ _MAX_ON_THEIR_WAY = 2_000
 """Deliveries awaited at a time: bounds memory when the broker is slower than the disk."""
 
 
-async def replay(producer: MediaProducer, steps: Sequence[Step], rate: float = 1.0) -> int:
+async def replay(producer: MediaProducer, steps: Sequence[Step], rate: float = 1.0, transaction_ms: int = 0) -> int:
     """Send all steps and wait until each is on the broker; returns how many were not taken.
 
-    rate: 1 sends as the steps' times say, 2 twice as fast, 0 as fast as possible. A failed delivery does not stop the
-    others; it is counted. Raises what `MediaProducer.send_soon` raises, and OSError where a file has gone.
+    rate: 1 sends as the steps' times say, 2 twice as fast, 0 as fast as possible. transaction_ms: so much of the steps'
+    time is one transaction, 0 sends without. A failed delivery does not stop the others, and fails all of its
+    transaction; it is counted. Raises what `MediaProducer.send_soon` and `transaction` raise, and OSError where a file
+    has gone.
     """
+    start_s = asyncio.get_running_loop().time()
+    if not transaction_ms:
+        return await _send(producer, steps, rate, start_s)
+    n_failed = 0
+    for _, group in groupby(steps, lambda step: step.due_ms // transaction_ms):
+        together = list(group)
+        try:
+            async with producer.transaction():
+                await _send(producer, together, rate, start_s)
+        except AbortedError:
+            n_failed += len(together)
+    return n_failed
+
+
+async def _send(producer: MediaProducer, steps: Sequence[Step], rate: float, start_s: float) -> int:
     loop = asyncio.get_running_loop()
-    start_s = loop.time()
     waiting: set[asyncio.Future[Delivery]] = set()
     n_failed = 0
     for step in steps:

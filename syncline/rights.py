@@ -123,14 +123,20 @@ async def _may_see_group(client: Any, group: str) -> bool:
     return True
 
 
-def rights_error(cluster: Cluster, missing: Sequence[Need], prefix: str, group: str) -> BrokerError:
+def rights_error(
+    cluster: Cluster, missing: Sequence[Need], prefix: str, group: str = "", transactional_id: str = ""
+) -> BrokerError:
     """One line that names what is missing, and allows it."""
     user = cluster.security.sasl_username
+    named = {"group": group, "transactional-id": transactional_id}
     lacks = [
         f"{need.operation} on {need.resource} "
-        + (", ".join(prefix + topic for topic in need.topics) if need.resource == "topic" else group)
+        + (named.get(need.resource) or ", ".join(prefix + topic for topic in need.topics))
         for need in missing
     ]
-    lines = commands(missing, user=user or "NAME", prefix=prefix, group=group, brokers=cluster.brokers)
+    lines = commands(
+        missing, user=user or "NAME", prefix=prefix, group=group, transactional_id=transactional_id,
+        brokers=cluster.brokers,
+    )  # fmt: skip
     who = f"user {user!r}" if user else f"the user of ssl_certfile {cluster.security.ssl_certfile}"
     return BrokerError(f"broker {cluster}: {who} lacks {', '.join(lacks)}; allow it with: {' && '.join(lines)}")

@@ -16,7 +16,7 @@ from typing import IO, Literal, Self
 
 import msgspec
 
-from syncline.errors import SettingsError
+from syncline.errors import AbortedError, SettingsError
 from syncline.events import MediaEvent
 
 SendOutcome = Literal["ok", "failed", "unknown"]
@@ -25,7 +25,8 @@ SendOutcome = Literal["ok", "failed", "unknown"]
 class Send(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One send of one event. `topic` is unprefixed; `partition` and `offset` are -1 unless the outcome is `ok`.
 
-    ok: the broker acknowledged it at that place. failed: the broker refused it. unknown: no answer came in time, or
+    ok: the broker acknowledged it at that place, and the transaction too that it was in, if any. failed: the broker
+    refused it, or its transaction was aborted. unknown: no answer came in time, or
     the connection broke: the event may be there or not.
     """
 
@@ -93,7 +94,7 @@ def outcome_of(error: BaseException) -> SendOutcome:
         errors.RecordListTooLargeError,
         errors.TopicAuthorizationFailedError,
     )
-    return "failed" if isinstance(error, refusals) else "unknown"
+    return "failed" if isinstance(error, (AbortedError, *refusals)) else "unknown"
 
 
 def read_send_log(path: Path | str) -> list[Send]:

@@ -33,13 +33,21 @@ class TopicReader:
     """Reads stretches of topics, which are named without prefix; an async context manager. Raises `BrokerError`.
 
     topics: those that are to be read; all must be there, with the same number of partitions. fetch_bytes: fetched of
-    one topic partition at a time.
+    one topic partition at a time. committed: leave out what was aborted, and end where a transaction is open, as the
+    workers do.
     """
 
     def __init__(
-        self, cluster: Cluster, prefix: str, topics: Sequence[str] = ALL_TOPICS, fetch_bytes: int = 2**20
+        self,
+        cluster: Cluster,
+        prefix: str,
+        topics: Sequence[str] = ALL_TOPICS,
+        fetch_bytes: int = 2**20,
+        *,
+        committed: bool = False,
     ) -> None:
         self._cluster, self._prefix, self._topics, self._fetch_bytes = cluster, prefix, topics, fetch_bytes
+        self._committed = committed
         self._consumer: Any = None
         self.n_partitions = 0
 
@@ -59,7 +67,11 @@ class TopicReader:
 
     async def _start(self, **options: Any) -> Any:
         consumer: Any = AIOKafkaConsumer(
-            **self._cluster.client_options(), enable_auto_commit=False, auto_offset_reset="earliest", **options
+            **self._cluster.client_options(),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed" if self._committed else "read_uncommitted",
+            **options,
         )
         read_any_batch(consumer)
         try:
@@ -92,7 +104,8 @@ class TopicReader:
         return parts
 
     async def ends(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
-        """The high watermark of each partition of some topics, as fetches tell it."""
+        """The high watermark of each partition of some topics, as fetches tell it; what is read committed ends before
+        the first transaction that is open."""
         places = [(topic, number) for topic in topics for number in range(self.n_partitions)]
         listed = await self._ask("end_offsets", [self._tp(*place) for place in places])
         # Tansu counts the last batch as one record here; what a fetch says is right everywhere.
@@ -100,12 +113,16 @@ class TopicReader:
         for tp, end in listed.items():
             self._consumer.seek(tp, end)
         deadline_s = asyncio.get_running_loop().time() + STALL_S
-        while any(self._consumer.highwater(tp) is None for tp in listed):
+        while any(self._reached(tp) is None for tp in listed):
             await self._poll(10)
             await asyncio.sleep(0.005)
             if asyncio.get_running_loop().time() > deadline_s:
                 raise BrokerError(f"broker {self._cluster}: no high watermark for {STALL_S:.0f} s")
-        return {place: max(listed[self._tp(*place)], self._consumer.highwater(self._tp(*place))) for place in places}
+        return {place: max(listed[self._tp(*place)], self._reached(self._tp(*place))) for place in places}
+
+    def _reached(self, tp: TopicPartition) -> Any:
+        stable = self._consumer.last_stable_offset(tp) if self._committed else None
+        return self._consumer.highwater(tp) if stable is None else stable
 
     async def read(self, topic: str, spans: Mapping[int, Span]) -> AsyncIterator[tuple[int, list[Any]]]:
         """aiokafka's records of one topic inside the spans, as (partition, some neighbours in offset order)."""

@@ -182,14 +182,17 @@ class PartitionOwner:
         if self._rules.obey_the_log or self.state == "owning":
             self._carry_out.confirm(decision, log_offset)
 
-    def on_high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int) -> None:
-        """The broker's high watermark of `topic`, asked for at `asked_ms`; None where it could not be asked.
+    def on_high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int, end: int = 0) -> None:
+        """How far `topic` can be read, asked for at `asked_ms`; None where the broker could not be asked.
 
-        Raises `MadeAnewError` where a decided set waits for a record above it.
+        That is its last stable offset: its high watermark, unless a transaction is open. `end`: the high watermark,
+        where that is known to lie above. Raises `MadeAnewError` where a decided set waits for a record above both.
         """
         if high_water is not None:
             self._reading.high_water(topic, high_water)
-            self._ends.check(topic, high_water, asked_ms, awaited=topic in self._carry_out.awaited_topics())
+            # A log of before media were read committed may name records of a transaction that is still open.
+            awaited = topic in self._carry_out.awaited_topics()
+            self._ends.check(topic, max(high_water, end), asked_ms, awaited=awaited)
         if self._intake.join is not None:
             self._intake.join.high_water(topic, high_water, asked_ms, now_ms)
 

@@ -1,8 +1,12 @@
 """Whether everything that was in a topic's partition at some moment has reached the join.
 
-asked at 100: high watermark 7        joined: 3 ... 5 ... 7
+asked at 100: it reaches to 7         joined: 3 ... 5 ... 7
 ----|-------------------------------------|------------------>
   asked                               confirmed_ms = 100: all that was there at 100 is in the join
+
+How far a topic reaches is its last stable offset, here called its high watermark, which it is unless a transaction is
+open: what stands above can be read by nobody, and nothing waits for it. Offsets that hold no record (marks of
+transactions, aborted records, what compaction took) are joined when they are passed.
 """
 
 from __future__ import annotations

@@ -47,6 +47,17 @@ POLL_WHILE_HELD_S = 0.02
 """A topic that is let go again is only seen by the next poll, so polls are short while any is held."""
 
 
+class Ends(NamedTuple):
+    """How far one topic partition reaches.
+
+    `stable`: its last stable offset, below which every transaction has ended; no worker reads further. `high`: its high
+    watermark, which is another one while a transaction is open.
+    """
+
+    stable: int
+    high: int
+
+
 class Batch(NamedTuple):
     """What one poll brought of one topic partition: aiokafka's records in offset order."""
 
@@ -102,13 +113,14 @@ class BatchConsumer(driver.Consumer):
         """Grows while the consumer's thread runs, from which heartbeats and records come."""
         return self._thread.n_ticks
 
-    def fetched_high_water(self, tp: Any) -> int:
-        """The high watermark that came with the last fetch; 0 before the first, and for what is not assigned."""
+    def fetched_ends(self, tp: Any) -> Ends:
+        """What the last fetch said; zeros before the first, and for what is not assigned."""
         try:
-            return self.highwater(tp) or 0
+            high, stable = self.highwater(tp) or 0, self._thread.stable_offset(tp)
         except (AssertionError, AttributeError, IllegalStateError):
             # The assignment has just ended, on the consumer's thread: aiokafka asserts, then takes None for a state.
-            return 0
+            return Ends(0, 0)
+        return Ends(high if stable is None or stable < 0 else min(stable, high), high)  # brokers before 0.11 say none
 
     def hold(self, epoch: int, tp: Any, held: bool) -> None:
         """Leave a topic partition out of the polls to come, or take it in again."""

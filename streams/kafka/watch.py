@@ -1,15 +1,17 @@
-"""What is asked of the broker beside reading and writing: high watermarks for timers, and partition counts."""
+"""What is asked of the broker beside reading and writing: how far topics reach, for timers, and partition counts."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.kafka.holder import find_holder
 from streams.partition.driver import PartitionDriver
 from streams.partition.hub import Hub
 from streams.partition.parts import Parts
@@ -31,8 +33,10 @@ WAIT_FOR_TOPICS_S = 2.0
 
 
 class HighWaters:
-    """Asks for the high watermarks that owners want, for all of them together.
+    """Asks how far the topics reach that owners want to know of, for all of them together.
 
+    That is the last stable offset, the high watermark unless a transaction is open: media are read committed, and what
+    lies above can be read by nobody yet. Timers that waited for it would wait for one producer's transaction.
     Its consumer is its own, because a broker answers the requests of one connection in order: behind a fetch that
     waits for records, an answer would be late.
     """
@@ -50,7 +54,9 @@ class HighWaters:
 
     async def run(self) -> None:
         """Ask for ever; raises `KafkaError` where the first connection fails."""
-        consumer: Any = AIOKafkaConsumer(**self._cluster.client_options(), request_timeout_ms=5_000)
+        consumer: Any = AIOKafkaConsumer(
+            **self._cluster.client_options(), request_timeout_ms=5_000, isolation_level="read_committed"
+        )
         try:
             await consumer.start()
             while True:
@@ -90,17 +96,26 @@ class HighWaters:
 
     def _fetched(self, topic: str, partition: int) -> int:
         # Tansu counts the last batch as one record; once any of that batch is here, so is the mark of its fetch.
-        return 0 if topic == DECISIONS else self._parts.fetched_high_water(topic, partition)
+        return 0 if topic == DECISIONS else self._parts.fetched_ends(topic, partition).stable
 
 
 class LagWatch(HighWaters):
-    """Asks for all high watermarks, so that the lag is known while back-pressure holds reading, too.
+    """Asks how far all topics reach, so that the lag is known while back-pressure holds reading, too.
 
     What is fetched says nothing of it then. On a connection of its own once more: while the leader of one partition is
     away, a question for all waits for it, and the timers of the others shall not.
     """
 
     every_s = ASK_ALL_EVERY_S
+
+    async def _ask(self, consumer: Any) -> None:
+        await super()._ask(consumer)
+        for partition, driver in dict(self._hub.drivers).items():
+            for topic, held_back in driver.unnamed():
+                tp = TopicPartition(self._prefix + topic, partition)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASK_LIMIT_S):
+                        held_back.name(await find_holder(consumer._client, tp, held_back.stable))  # noqa: SLF001
 
     def _topics_of(self, driver: PartitionDriver) -> Collection[str]:  # noqa: ARG002
         return (*MEDIA_TOPICS, DECISIONS)

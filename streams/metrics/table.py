@@ -26,8 +26,8 @@ def _metric(name: str, kind: Kind, text: str, *labels: str) -> Metric:
 
 
 READING = (
-    _metric("consumer_lag", "gauge", "Records not read: high watermark minus position. Absent while the broker does "
-            "not answer.", "topic", "partition"),
+    _metric("consumer_lag", "gauge", "Records not read: last stable offset minus position. Absent while the broker "
+            "does not answer.", "topic", "partition"),
     _metric("consumer_lag_seconds", "gauge", "Age of the oldest record not read, at most; 0 where all is read. Absent "
             "while the broker does not answer.", "topic", "partition"),
     _metric("high_watermark_age_seconds", "gauge", "Since the brokers last said how far the topics reach."),

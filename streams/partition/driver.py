@@ -25,6 +25,7 @@ from streams.partition.carry_out import Carrier
 from streams.partition.decision_log import DecisionLog
 from streams.partition.decoding import Decoding
 from streams.partition.handover import Handover
+from streams.partition.held_back import HeldBack
 from streams.partition.lag import Lag, TopicLag
 from streams.partition.notices import tell_deleted, tell_fresh
 from streams.partition.parts import Assigned, Parts
@@ -60,6 +61,7 @@ class PartitionDriver:
             topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.starts
         }
         self._lags = {topic: TopicLag() for topic in (*assigned.starts, DECISIONS)}
+        self._held_back = {topic: HeldBack() for topic in assigned.starts}
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = self._stopped = self._reading = self._closing = self._warned = False
         self._wanted = frozenset(assigned.starts)
@@ -128,6 +130,9 @@ class PartitionDriver:
                 yield f"partition {self._partition}: {what}"
         if not self.state and self.owner.state != "owning":
             yield f"partition {self._partition}: {self.owner.state} the decision log"
+        for topic, held_back in self._held_back.items():
+            if why := held_back.say(self._parts.now_ms()):
+                yield f"{topic}, partition {self._partition}: {why}"
 
     async def _recover(self) -> None:
         started_ms = self._parts.now_ms()
@@ -205,22 +210,32 @@ class PartitionDriver:
         self.stop()
 
     def on_high_water(self, high_water: dict[str, int] | None, asked_ms: int) -> None:
-        """The high watermarks of the owner's `topics_to_ask`; None where the broker could not be asked."""
+        """The last stable offsets of the owner's `topics_to_ask`; None where the broker could not be asked."""
         if self._stopped or self.state:
             return
         try:
             for topic in self._assigned.starts if high_water is None else high_water:
                 offset = None if high_water is None else high_water[topic]
-                self.owner.on_high_water(topic, offset, asked_ms, self._parts.now_ms())
+                end = self._parts.fetched_ends(topic, self._partition).high
+                self.owner.on_high_water(topic, offset, asked_ms, self._parts.now_ms(), end)
         except MadeAnewError as error:
             self._give_up(error)
         else:
             self.schedule()
 
     def on_ends(self, high_water: Mapping[str, int], asked_ms: int) -> None:
-        """The high watermarks of all topics of this partition number, decisions included."""
+        """The last stable offsets of all topics of this partition number, decisions included."""
         for topic, offset in high_water.items():
             self._lags[topic].answered(offset, asked_ms)
+        for topic, held_back in self._held_back.items():
+            high = self._parts.fetched_ends(topic, self._partition).high
+            position = self.owner.standing.positions[topic]
+            held_back.look(stable=high_water[topic], high=high, position=position, now_ms=self._parts.now_ms())
+
+    def unnamed(self) -> Iterator[tuple[str, HeldBack]]:
+        """Topics that an open transaction holds up, of which nobody knows yet whose it is."""
+        now_ms = self._parts.now_ms()
+        return ((topic, one) for topic, one in self._held_back.items() if one.is_unnamed(now_ms))
 
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
         """How far each topic is behind, decisions included; None where the broker has not said yet."""

@@ -17,8 +17,8 @@ MAX_ANSWERS = 128
 class Lag(NamedTuple):
     """What of one topic's partition has not been read.
 
-    `records`: high watermark minus position. `age_ms`: the oldest of them has been on the broker for at most so long;
-    0 where there are none.
+    `records`: last stable offset minus position. `age_ms`: the oldest of them has been on the broker for at most so
+    long; 0 where there are none.
     """
 
     records: int

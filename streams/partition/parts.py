@@ -10,6 +10,7 @@ from typing import Any
 
 from models.interface import Fusion, Member
 from streams.convert.conversions import Conversions
+from streams.kafka.delivery import Ends
 from streams.kafka.log import LogTail
 from streams.kafka.missing import Start
 from streams.kafka.publish import Producer
@@ -31,7 +32,7 @@ class Parts:
     `now_ms`: monotonic. `heartbeat`: (generation, when the last heartbeat that succeeded in it was sent).
     `generation`: in which this process is now; another one than an assignment's once the group has forgotten it.
     `hold(epoch, topic, partition, held)`, `resolve(epoch, topic, partition, next_offset)`: to the consumer.
-    `fetched_high_water(topic, partition)`: as the last fetch said.
+    `fetched_ends(topic, partition)`: as the last fetch said.
     `conversions`: what makes transcripts and speech of single events.
     `meter`: what all of them are measured with.
     `on_broken`: an error that nobody foresaw; the worker ends, and its successor starts from the log.
@@ -52,7 +53,7 @@ class Parts:
     generation: Callable[[], int]
     hold: Callable[[int, str, int, bool], None]
     resolve: Callable[[int, str, int, int], None]
-    fetched_high_water: Callable[[str, int], int]
+    fetched_ends: Callable[[str, int], Ends]
     on_broken: Callable[[BaseException], None]
     conversions: Conversions = field(default_factory=Conversions)
     meter: Meter = field(default_factory=Meter)

@@ -8,7 +8,7 @@ from streams.join.model import SetDecision
 from streams.join.settings import JoinSettings
 from streams.verify.accounts import Carried, topic_of
 from streams.verify.commits import Commits
-from streams.verify.fact import Fact
+from streams.verify.fact import WITHHELD_IN_WORDS, Fact
 from streams.verify.facts import Facts
 from streams.verify.history import CommitSample, PartitionHistory
 from streams.verify.log import Placed
@@ -41,7 +41,15 @@ class Endings:
 
     def judge(self, *, finished: bool) -> None:
         """Judge all records; a record without outcome is pending where `finished` is False."""
+        self._count_withheld()
         for fact in self._facts.by_place.values():
+            if fact.withheld:
+                if fact.published:
+                    outcomes = sorted({_outcome(topic, ident) for topic, _, ident in fact.published})
+                    self._add(
+                        "aborted record", fact, f"{WITHHELD_IN_WORDS[fact.withheld]}, and it ended as {say(outcomes)}"
+                    )
+                continue
             if not fact.present:
                 self._report.count("records", "deleted by retention, known from the log")
                 continue
@@ -56,6 +64,11 @@ class Endings:
                 self._add("no outcome", fact, _why_none(missing))
             if not (missing and gone):
                 self._committed(fact)
+
+    def _count_withheld(self) -> None:
+        rows = {"aborted": "aborted", "open": "in an open transaction, or behind one"}
+        for why in self._facts.withheld.values():
+            self._report.count("records", rows[why])
 
     def _row(self, fact: Fact, outcomes: set[str], missing: list[Placed], gone: bool, finished: bool) -> str:
         if missing and gone:

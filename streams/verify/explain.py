@@ -12,6 +12,7 @@ import msgspec
 
 from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
 from streams.join.model import Decision
+from streams.verify.fact import Withheld
 from streams.verify.history import LogEntry, MediaRecord, Published
 from streams.verify.log import fold
 from streams.verify.report import Place
@@ -53,14 +54,16 @@ class Explanation(msgspec.Struct, kw_only=True):
     """All that the topics say of one record.
 
     `record` is None where retention has deleted it; `event` is None where its headers are wrong (`wrong_headers` says
-    how). `committed`: the next offset that `group` reads of this topic and partition, None without a commit.
-    `log_start`: the first offset that is left of the log; above 0, decisions may be gone.
+    how). `withheld`: "aborted" or "open" where no worker reads it, for the sake of its transaction. `committed`: the
+    next offset that `group` reads of this topic and partition, None without a commit. `log_start`: the first offset
+    that is left of the log; above 0, decisions may be gone.
     """
 
     topic: str
     partition: int
     offset: int
     record: MediaRecord | None
+    withheld: Withheld
     event: MediaEvent | None
     wrong_headers: str
     namings: list[Naming]
@@ -92,14 +95,16 @@ async def explain(
         spans = {place[0]: span for place, span in (await reader.spans(
             (name, DECISIONS, *RESULT_TOPICS))).items() if place[1] == partition}  # fmt: skip
         record = await _record(reader, name, partition, offset, spans[name])
+        withheld = "" if record is None else await _withheld(cluster, topic_prefix, name, partition, offset)
         namings = await _namings(reader, partition, spans[DECISIONS], (name, offset))
         if record is None and not namings:
             raise BrokerError(_not_there(topic, partition, offset, spans[name]))
         published = await _published(reader, partition, spans, (name, offset))
     event, wrong = _event(name, record)
     return Explanation(
-        topic=name, partition=partition, offset=offset, record=record, event=event, wrong_headers=wrong,
-        namings=namings, published=published, group=group, committed=committed, log_start=spans[DECISIONS].start,
+        topic=name, partition=partition, offset=offset, record=record, withheld=withheld, event=event,
+        wrong_headers=wrong, namings=namings, published=published, group=group, committed=committed,
+        log_start=spans[DECISIONS].start,
     )  # fmt: skip
 
 
@@ -109,7 +114,7 @@ def _not_there(topic: str, partition: int, offset: int, span: Span) -> str:
     elif offset >= span.end:
         why = f"it ends at {span.end}"
     else:
-        why = "nothing stands there"
+        why = "nothing stands there, or the mark that ends a transaction"
     return f"{topic} partition {partition} has no record at offset {offset}: {why}"
 
 
@@ -120,6 +125,15 @@ async def _record(reader: TopicReader, topic: str, partition: int, offset: int, 
     async for _, raws in reader.read(topic, {partition: Span(offset, span.end)}):
         return MediaReader().read(raws[0]) if raws[0].offset == offset else None
     return None
+
+
+async def _withheld(cluster: Cluster, prefix: str, topic: str, partition: int, offset: int) -> Withheld:
+    """Whether the workers, who read committed, find a record that is there."""
+    async with TopicReader(cluster, prefix, [topic], committed=True) as reader:
+        end = (await reader.ends([topic]))[topic, partition]
+        if offset >= end:
+            return "open"
+        return "" if await _record(reader, topic, partition, offset, Span(offset, end)) is not None else "aborted"
 
 
 def _event(topic: str, record: MediaRecord | None) -> tuple[MediaEvent | None, str]:

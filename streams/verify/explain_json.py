@@ -27,6 +27,7 @@ def as_dict(explanation: Explanation) -> dict[str, Any]:
         "partition": explanation.partition,
         "offset": explanation.offset,
         "record": None if explanation.record is None else _record(explanation.record),
+        "withheld": explanation.withheld,
         "event": None if explanation.event is None else msgspec.to_builtins(explanation.event),
         "wrong_headers": explanation.wrong_headers,
         "decisions": [_naming(naming) for naming in explanation.namings],

@@ -15,6 +15,7 @@ from streams.join.model import (
     UnfusedDecision,
 )
 from streams.verify.explain import Explanation, Naming, Publishing
+from streams.verify.fact import WITHHELD_IN_WORDS
 from streams.verify.history import Converted, Fused, Single
 from streams.verify.show import printable
 from syncline.contract import REASONS, UNFUSED_REASONS
@@ -49,6 +50,8 @@ def _record(explanation: Explanation) -> Iterator[str]:
     size = "a null value" if record.n_bytes is None else f"{record.n_bytes} bytes"
     key = "without a key" if record.key is None else f"key {record.key.decode(errors='replace')}"
     yield f"came at {_time(record.append_ms)} with {size}, {key}"
+    if explanation.withheld:
+        yield f"no worker reads it: {WITHHELD_IN_WORDS[explanation.withheld]}"
     if event is None:
         yield f"its headers are no event's: {explanation.wrong_headers}"
     else:
@@ -103,6 +106,10 @@ def reason_in_words(reason: str) -> str:
 
 
 def _undecided(explanation: Explanation) -> str:
+    if explanation.withheld == "aborted":
+        return "not, and never: what was aborted comes to no outcome"
+    if explanation.withheld == "open":
+        return "not yet: it is read, and decided, when that transaction is committed or aborted"
     if explanation.log_start > 0:
         return f"not by anything in the log, which begins at {explanation.log_start}: an older decision may be gone"
     return "not yet: no decision in the log names it; it waits for its moment, or no worker has read it"

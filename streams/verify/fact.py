@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 from streams.verify.log import Placed
 from streams.verify.report import Place
+
+Withheld = Literal["", "aborted", "open"]
+WITHHELD_IN_WORDS: dict[Withheld, str] = {
+    "aborted": "its transaction was aborted",
+    "open": "it is in a transaction that is open, or behind one",
+}
+"""Why no worker reads a record."""
 
 
 class Fact:
@@ -12,8 +21,10 @@ class Fact:
 
     `item`: as its headers say; None where they are wrong. `rejected`: the dead-letter reason that follows from headers,
     placement, clock and size; "" where only the payload could be wrong. `present`: False where retention has deleted
-    the record and the log alone knows it. What the lane's log says (streams/verify/lanes.py): `late`, `duplicate`, each
-    with what may have been, because it depends on how the workers' lives were cut; the `_limit_ms` are watermarks.
+    the record and the log alone knows it, or where no worker reads it (`withheld`, "aborted" or "open": its transaction
+    was aborted, or one is open that it is in or behind). What the lane's log says (streams/verify/lanes.py): `late`,
+    `duplicate`, each with what may have been, because it depends on how the workers' lives were cut; the `_limit_ms`
+    are watermarks.
     """
 
     __slots__ = (
@@ -33,10 +44,14 @@ class Fact:
         "published",
         "rejected",
         "rewound",
+        "withheld",
     )
 
-    def __init__(self, place: Place, item: Item | None, rejected: str, *, present: bool = True) -> None:
+    def __init__(
+        self, place: Place, item: Item | None, rejected: str, *, present: bool = True, withheld: Withheld = ""
+    ) -> None:
         self.place, self.item, self.rejected, self.present = place, item, rejected, present
+        self.withheld: Withheld = withheld
         self.expected = False
         """Its stream waits for its lane, from this topic."""
         self.late = self.duplicate = self.maybe_late = self.maybe_duplicate = self.rewound = False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from streams.decisions.naming import keys_of, moving_items
 from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
-from streams.verify.fact import Fact
-from streams.verify.history import PartitionHistory
+from streams.verify.fact import Fact, Withheld
+from streams.verify.history import MediaRecord, PartitionHistory
 from streams.verify.log import FoldedLog, Placed
 from streams.verify.record_judge import RecordJudge
 from streams.verify.report import Place
@@ -26,6 +26,11 @@ class Facts:
             for record in history.media.get(topic, ()):
                 item, rejected = judge.judge(topic, history.partition, record)
                 self.by_place[topic, record.offset] = Fact((topic, record.offset), item, rejected)
+        self.withheld: dict[Place, Withheld] = {}
+        """Records that no worker reads, and why; those that the log names all the same are facts too."""
+        self._add_withheld("aborted", history.aborted, history.partition, judge)
+        self._add_withheld("open", history.unstable, history.partition, judge)
+        self._drop_unnamed(folded)
         self._add_deleted(history, folded)
         self.unknown = {topic for topic in MEDIA_TOPICS if self._has_unknown(history, topic, folded)}
         """Topics of which retention has deleted records that no decision speaks of: they may have moved watermarks."""
@@ -42,6 +47,22 @@ class Facts:
         if self.log_is_cut:
             for fact in self.by_place.values():
                 fact.may_be_decided = not fact.decisions
+
+    def _add_withheld(
+        self, why: Withheld, by_topic: Mapping[str, Sequence[MediaRecord]], partition: int, judge: RecordJudge
+    ) -> None:
+        for topic, records in by_topic.items():
+            for record in records:
+                place = (topic, record.offset)
+                self.withheld[place] = why
+                item, rejected = judge.judge(topic, partition, record)
+                self.by_place[place] = Fact(place, item, rejected, present=False, withheld=why)
+
+    def _drop_unnamed(self, folded: FoldedLog) -> None:
+        # A worker of before media were read committed may have decided on them; the others have never seen them.
+        named = {place for placed in (*folded.unsure, *folded.valid) for place in keys_of(placed.decision)}
+        for place in self.withheld.keys() - named:
+            del self.by_place[place]
 
     def _add_deleted(self, history: PartitionHistory, folded: FoldedLog) -> None:
         for placed in (*folded.unsure, *folded.valid):

@@ -108,6 +108,10 @@ class PartitionHistory(msgspec.Struct, kw_only=True):
 
     partition: int
     media: dict[str, list[MediaRecord]] = {}
+    aborted: dict[str, list[MediaRecord]] = {}
+    """By topic, records of transactions that were aborted. No worker reads them; they are not in `media`."""
+    unstable: dict[str, list[MediaRecord]] = {}
+    """By topic, records from the first open transaction on, others' too. No worker can read them yet."""
     log: list[LogEntry] = []
     published: dict[str, list[Published]] = {}
     spans: dict[str, Span] = {}

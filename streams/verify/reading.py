@@ -2,6 +2,9 @@
 
 The order in which ends are asked for matters where the system runs: commits, results, decisions, media. Then what a
 result says has its decision in the log that is read, and what a decision names has its record.
+
+Media are read as the workers read them, committed; where offsets are left over they are read once more, uncommitted.
+What comes only then was aborted, or stands at or behind a transaction that is open.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Any
 from streams.verify.history import CommitSample, History, PartitionHistory, Published
 from streams.verify.wire import MediaReader, read_entry, read_published
 from syncline.cluster import Cluster, as_cluster
-from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS, RESULT_TOPICS
+from syncline.contract import DECISIONS, MEDIA_TOPICS, RESULT_TOPICS
 from syncline.send_log import Send
 from syncline.topic_reader import Span, TopicReader
 
@@ -38,39 +41,77 @@ async def read_history(
     clients. Raises `BrokerError`, and `NewerVersionError` at a result that a newer version wrote.
     """
     samples = list(commits)
-    async with TopicReader(_cluster(brokers, kafka_options), topic_prefix) as reader:
+    cluster = _cluster(brokers, kafka_options)
+    async with (
+        TopicReader(cluster, topic_prefix) as reader,
+        TopicReader(cluster, topic_prefix, MEDIA_TOPICS, committed=True) as committed,
+    ):
         if group:
             samples.append(await _sample(reader, group))
         spans = await reader.spans(RESULT_TOPICS) | await reader.spans([DECISIONS]) | await reader.spans(MEDIA_TOPICS)
+        stable = await committed.ends(MEDIA_TOPICS)
         partitions = [PartitionHistory(partition=number) for number in range(reader.n_partitions)]
         for (topic, number), span in spans.items():
             partitions[number].spans[topic] = span
-        await _fill(reader, partitions, on_progress)
+        progress = _Progress(sum(span.end - span.start for span in spans.values()), on_progress)
+        await _fill(reader, partitions, progress)
+        await _fill_media(reader, committed, partitions, stable, progress)
     return History(n_partitions=len(partitions), partitions=partitions, commits=samples, sends=list(sends))
 
 
-async def _fill(reader: TopicReader, partitions: Sequence[PartitionHistory], on_progress: OnProgress | None) -> None:
-    n_total = sum(span.end - span.start for history in partitions for span in history.spans.values())
-    n_read, media = 0, MediaReader()
-    for topic in ALL_TOPICS:
+class _Progress:
+    def __init__(self, n_total: int, on_progress: OnProgress | None) -> None:
+        self._n_read, self._n_total, self._on_progress = 0, n_total, on_progress
+
+    def add(self, n_records: int) -> None:
+        self._n_read += n_records
+        if self._on_progress is not None:
+            self._on_progress(self._n_read, self._n_total)
+
+
+async def _fill(reader: TopicReader, partitions: Sequence[PartitionHistory], progress: _Progress) -> None:
+    for topic in (DECISIONS, *RESULT_TOPICS):
         async for number, raws in reader.read(topic, {one.partition: one.span(topic) for one in partitions}):
-            _take(partitions[number], topic, raws, media)
-            n_read += len(raws)
-            if on_progress is not None:
-                on_progress(n_read, n_total)
+            history = partitions[number]
+            _note_first(history, topic, raws)
+            if topic == DECISIONS:
+                history.log += map(read_entry, raws)
+            else:
+                read: list[Published] = [read_published(topic, raw) for raw in raws]
+                history.published.setdefault(topic, []).extend(read)
+            progress.add(len(raws))
 
 
-def _take(history: PartitionHistory, topic: str, raws: Sequence[Any], media: MediaReader) -> None:
+async def _fill_media(
+    reader: TopicReader,
+    committed: TopicReader,
+    partitions: Sequence[PartitionHistory],
+    stable: Mapping[tuple[str, int], int],
+    progress: _Progress,
+) -> None:
+    media = MediaReader()
+    for topic in MEDIA_TOPICS:
+        whole = {one.partition: one.span(topic) for one in partitions}
+        readable = {number: span._replace(end=min(span.end, stable[topic, number])) for number, span in whole.items()}
+        async for number, raws in committed.read(topic, readable):
+            _note_first(partitions[number], topic, raws)
+            partitions[number].media.setdefault(topic, []).extend(map(media.read, raws))
+            progress.add(len(raws))
+        n_read = {one.partition: len(one.media.get(topic, ())) for one in partitions}
+        left_over = {number: span for number, span in whole.items() if n_read[number] < span.end - span.start}
+        # What retention takes meanwhile is missing in the second reading, and so is taken for nothing.
+        known = {number: {record.offset for record in partitions[number].media.get(topic, ())} for number in left_over}
+        async for number, raws in reader.read(topic, left_over):
+            for record in map(media.read, (raw for raw in raws if raw.offset not in known[number])):
+                history = partitions[number]
+                withheld = history.aborted if record.offset < readable[number].end else history.unstable
+                withheld.setdefault(topic, []).append(record)
+
+
+def _note_first(history: PartitionHistory, topic: str, raws: Sequence[Any]) -> None:
     span = history.spans[topic]
     if raws[0].offset == span.start or not span.first_append_ms:
         history.spans[topic] = Span(span.start, span.end, raws[0].timestamp)
-    if topic == DECISIONS:
-        history.log += map(read_entry, raws)
-    elif topic in MEDIA_TOPICS:
-        history.media.setdefault(topic, []).extend(map(media.read, raws))
-    else:
-        read: list[Published] = [read_published(topic, raw) for raw in raws]
-        history.published.setdefault(topic, []).extend(read)
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ KINDS = {
     "out of order": "a stream's results first published in another order than decided",
     "early commit": "an offset committed above a record without its outcome on the broker",
     "lost write": "a send that the broker acknowledged, and the record is not there",
+    "aborted record": "an outcome of a record whose transaction was aborted, or is open",
     "unknown record": "something that names a record which is not there",
 }
 """Every kind of violation, in the order in which they are shown."""

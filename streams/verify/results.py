@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from streams.verify.accounts import Accounts, Carried, Decided, same_result
-from streams.verify.fact import Fact
+from streams.verify.fact import WITHHELD_IN_WORDS, Fact
 from streams.verify.facts import Facts
 from streams.verify.history import Converted, Fused, PartitionHistory, Single, Unreadable
 from streams.verify.record_judge import RecordJudge
@@ -57,7 +57,10 @@ class Results:
             for name, number, offset in named
             if number != partition or ((name, offset) not in self._facts.by_place and offset >= self._facts.start(name))
         ]
-        if gone:
+        withheld = [WITHHELD_IN_WORDS[self._facts.withheld[place]] for place in gone if place in self._facts.withheld]
+        if withheld:
+            self._add("aborted record", f"names {say(gone)}: {withheld[0]}", topic, record.offset, tuple(gone))
+        elif gone:
             self._add(
                 "unknown record", f"names {say(gone)} of partition {named[0][1]}: it is not there", topic, record.offset
             )

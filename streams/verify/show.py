@@ -26,9 +26,11 @@ def show(history: History) -> list[str]:
     lines: list[str] = []
     for partition in history.partitions:
         lines += [f"partition {partition.partition}: records"]
+        marked = (("", partition.media), (", aborted", partition.aborted), (", not committed yet", partition.unstable))
         lines += [
-            f"  {topic}@{record.offset}  {_record(record)}"
-            for topic, records in partition.media.items()
+            f"  {topic}@{record.offset}  {_record(record)}{mark}"
+            for mark, by_topic in marked
+            for topic, records in by_topic.items()
             for record in records
         ]
         lines += ["decision log", *(f"  {line}" for line in _log(partition))]

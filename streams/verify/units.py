@@ -10,7 +10,7 @@ import msgspec
 from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry, encode_entry
 from streams.decisions.naming import keys_of
 from streams.join.model import Decision, FailedDecision, RunDecision
-from streams.verify.history import Fused, LogEntry, PartitionHistory, Published, Unreadable
+from streams.verify.history import Fused, LogEntry, MediaRecord, PartitionHistory, Published, Unreadable
 from streams.verify.report import Place
 
 Unit = tuple[Place, ...]
@@ -40,9 +40,10 @@ def units_of(history: PartitionHistory) -> list[Unit]:
     for together in _named_together(history):
         for place in together:
             parent[root(place)] = root(together[0])
-    for topic, records in history.media.items():
-        for record in records:
-            root((topic, record.offset))
+    for by_topic in (history.media, history.aborted, history.unstable):
+        for topic, records in by_topic.items():
+            for record in records:
+                root((topic, record.offset))
     members: dict[Place, list[Place]] = defaultdict(list)
     for place in parent:
         members[root(place)].append(place)
@@ -87,10 +88,9 @@ def only(
                 log.append(msgspec.structs.replace(entry, data=data))
     return PartitionHistory(
         partition=history.partition,
-        media={
-            topic: [record for record in records if (topic, record.offset) in kept]
-            for topic, records in history.media.items()
-        },
+        media=_of_places(history.media, kept),
+        aborted=_of_places(history.aborted, kept),
+        unstable=_of_places(history.unstable, kept),
         log=log,
         published={
             topic: [record for record in records if _is_kept(topic, record, kept, results)]
@@ -98,6 +98,12 @@ def only(
         },
         spans=history.spans,
     )
+
+
+def _of_places(by_topic: dict[str, list[MediaRecord]], kept: Collection[Place]) -> dict[str, list[MediaRecord]]:
+    return {
+        topic: [record for record in records if (topic, record.offset) in kept] for topic, records in by_topic.items()
+    }
 
 
 def _kept_of(decision: Decision, kept: Collection[Place]) -> list[Decision]:

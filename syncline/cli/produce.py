@@ -47,6 +47,16 @@ def produce(
         Path | None,
         typer.Option(help="Add a line of JSON for each send, how it ended: for `syncline verify`.", dir_okay=False),
     ] = None,
+    transactional_id: Annotated[
+        str,
+        typer.Option(
+            help="Send in transactions (Apache Kafka); a name that no other producer has, kept over restarts. Default "
+            "without."
+        ),
+    ] = "",
+    transaction_ms: Annotated[
+        int, typer.Option(help="How much of the manifest's time is one transaction, in ms.", min=1)
+    ] = 1_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
 ) -> None:
     """Send the media that a manifest lists; all lines are checked before the first is sent.
@@ -65,14 +75,15 @@ def produce(
             max_event_bytes=max_event_bytes,
             send_log=log,
             security=security,
+            transactional_id=transactional_id,
         )
-        n_failed = asyncio.run(_send(producer, steps, rate))
+        n_failed = asyncio.run(_send(producer, steps, rate, transaction_ms if transactional_id else 0))
     typer.echo(_summary(producer.progress, time.monotonic() - started_s, as_json))
     if n_failed:
         raise typer.Exit(1)
 
 
-async def _send(producer: MediaProducer, steps: list[Step], rate: float) -> int:
+async def _send(producer: MediaProducer, steps: list[Step], rate: float, transaction_ms: int) -> int:
     with show_progress("sending", len(steps)) as advance:
 
         def show(progress: ProducerProgress) -> None:
@@ -80,7 +91,7 @@ async def _send(producer: MediaProducer, steps: list[Step], rate: float) -> int:
 
         producer.on_progress = show
         async with producer:
-            return await replay(producer, steps, rate)
+            return await replay(producer, steps, rate, transaction_ms)
 
 
 def _summary(progress: ProducerProgress, seconds: float, as_json: bool) -> str:

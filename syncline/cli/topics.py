@@ -79,10 +79,15 @@ def acls(
     group: Annotated[
         str, typer.Option(help=f"The workers' consumer group, default {DEFAULT_GROUP}; for a consumer its own, if any.")
     ] = "",
+    transactional_id: Annotated[str, typer.Option(help="Of a producer that sends in transactions.")] = "",
 ) -> None:
     """Print what an administrator runs so that Kafka's brokers allow a role what it needs, and no more."""
     of_group = group or ("" if role == "consumer" else DEFAULT_GROUP)
-    for line in commands(needs_of(role), user=user or role, prefix=topic_prefix, group=of_group, brokers=brokers):
+    lines = commands(
+        needs_of(role), user=user or role, prefix=topic_prefix, group=of_group, transactional_id=transactional_id,
+        brokers=brokers,
+    )  # fmt: skip
+    for line in lines:
         typer.echo(line)
 
 

@@ -17,7 +17,7 @@ from tests.support.interferences import Point
 
 Kind = Literal[
     "kill", "kill_at", "freeze", "freeze_at", "terminate", "add", "remove", "replay", "outage", "answers_lost",
-    "broker_restart", "leader", "coordinator",
+    "broker_restart", "leader", "coordinator", "transactions",
 ]  # fmt: skip
 """
     kill            kill -9 of a worker, and a new start
@@ -33,6 +33,7 @@ Kind = Literal[
     broker_restart  the broker is stopped and started again
     leader          the broker that leads a partition is killed in the middle of publishing, and started again
     coordinator     the broker that coordinates the group is killed, and started again
+    transactions    another producer writes in transactions, commits some, aborts some, leaves some open for a while
 """
 
 _ON_ONE = (
@@ -41,8 +42,8 @@ _ON_ONE = (
 )  # fmt: skip
 DECKS: dict[str, tuple[str, ...]] = {
     "tansu": _ON_ONE,
-    "apache": (*_ON_ONE, "broker_restart"),
-    "apache3": ("kill", "freeze", "freeze_at:appended", "freeze_at:published", "outage", "replay"),
+    "apache": (*_ON_ONE, "broker_restart", "transactions"),
+    "apache3": ("kill", "freeze", "freeze_at:appended", "freeze_at:published", "outage", "replay", "transactions"),
 }
 """What is dealt on each kind of broker, as `KIND` or `KIND:POINT`."""
 ALWAYS: dict[str, tuple[str, ...]] = {"tansu": (), "apache": (), "apache3": ("leader", "coordinator")}

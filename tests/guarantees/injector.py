@@ -10,6 +10,7 @@ from tests.guarantees import broker_faults, worker_faults
 from tests.guarantees.faults import Fault, Kind
 from tests.guarantees.hindrances import BACK_S
 from tests.guarantees.stage import Stage
+from tests.guarantees.transactions import transactions
 
 PROGRESS_LIMIT_S = 60.0
 """A fault strikes after so long even if less was decided: a run that stands still must come to its end."""
@@ -43,6 +44,7 @@ _ACTIONS: dict[Kind, Callable[[Stage, Fault], Awaitable[None]]] = {
     "broker_restart": broker_faults.broker_restart,
     "leader": broker_faults.leader,
     "coordinator": broker_faults.coordinator,
+    "transactions": transactions,
 }
 
 _AFTERMATH_S: dict[Kind, float] = {

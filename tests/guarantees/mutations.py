@@ -17,6 +17,7 @@ from streams.decisions.entries import LogRecord, decode_entry
 from streams.decisions.records import Task
 from streams.decisions.rules import ALL_RULES
 from streams.kafka.delivery import Batch, BatchConsumer
+from streams.kafka.polling import BatchConsumerThread
 from streams.kafka.publish import Producer
 from streams.partition import driver
 from streams.partition.carry_out import Carrier
@@ -106,6 +107,18 @@ def resolve_member_by_member() -> None:
     Carrier.publish = publish_and_resolve
 
 
+def read_uncommitted() -> None:
+    """Media are read as Faust reads them: what was aborted, and what may yet be, as well."""
+    create = BatchConsumerThread._create_worker_consumer
+
+    def create_uncommitted(self: BatchConsumerThread, transport: Any) -> Any:
+        consumer = create(self, transport)
+        consumer._isolation_level = "read_uncommitted"
+        return consumer
+
+    BatchConsumerThread._create_worker_consumer = create_uncommitted  # type: ignore[method-assign]
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     mutation.__name__: mutation
     for mutation in (
@@ -118,6 +131,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
         publish_in_any_order,
         publish_undecided,
         resolve_member_by_member,
+        read_uncommitted,
     )
 }
 

@@ -10,7 +10,7 @@ from streams.join.model import (
     FailedDecision,
     UnfusedDecision,
 )
-from streams.verify.history import Single
+from streams.verify.history import MediaRecord, Single
 from syncline.contract import DEADLETTER, FUSED, UNFUSED
 from syncline.send_log import Send
 from tests.guarantees.plants import partial, plant
@@ -56,8 +56,10 @@ def a_member_is_in_two_sets(draft: Draft) -> None:
     draft.publish(*draft.outputs_of(again)[0])
 
 
-def _send(draft: Draft, **fields: Any) -> None:
-    topic, record = next((t, r) for t, r in draft.media() if r.headers)
+def send(draft: Draft, record: MediaRecord | None = None, topic: str = "", **fields: Any) -> None:
+    """Have a producer say that a record is at its place, the first that has headers unless it is given."""
+    if record is None:
+        topic, record = next((t, r) for t, r in draft.media() if r.headers)
     headers = dict(record.headers)
     named: dict[str, Any] = {
         "id": (headers["ce_id"] or b"").decode(), "source": (headers["ce_source"] or b"").decode(), "stream": "s0",
@@ -69,13 +71,13 @@ def _send(draft: Draft, **fields: Any) -> None:
 @plant("lost write")
 def an_acknowledged_record_is_not_there(draft: Draft) -> None:
     """The broker said an offset at which nothing stands."""
-    _send(draft, offset=10_000)
+    send(draft, offset=10_000)
 
 
 @plant("lost write")
 def another_record_is_at_the_acknowledged_place(draft: Draft) -> None:
     """The broker said an offset at which a record with another id stands."""
-    _send(draft, id="somebody else")
+    send(draft, id="somebody else")
 
 
 @plant("unknown record")

@@ -11,6 +11,7 @@ from streams.join.settings import JoinSettings
 from syncline.contract import FUSED
 from tests.guarantees.pool import refused, stop_at
 from tests.guarantees.scene import Scene, media_of, moment_of
+from tests.support.transactions import transactional
 
 SHORT_MS, LONG_MS = 500, 60_000
 COMMITTED_S = 2.0
@@ -89,6 +90,21 @@ async def backlog_over_the_limits(scene: Scene) -> None:
     )
 
 
+async def abort_beside_a_moment(scene: Scene) -> None:
+    """A moment is written and its transaction is aborted; then it is written again, and committed."""
+    worker = await scene.worker()
+    await worker.until_ready()
+    async with transactional(scene.broker, scene.prefix) as producer:
+        for end in (producer.abort_transaction, producer.commit_transaction):
+            await producer.begin_transaction()
+            for one in moment_of("stream", 0):
+                topic = scene.prefix + one.topic
+                await producer.send_and_wait(topic, one.value, one.key, one.partition, headers=one.headers)
+            await end()
+    await scene.until(lambda: bool(scene.outcomes.fused), "the moment to be fused")
+    await scene.until_quiet(SHORT_MS)
+
+
 Scenario = Callable[[Scene], Awaitable[None]]
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
@@ -97,8 +113,11 @@ SCENARIOS: dict[str, Scenario] = {
         thaw_with_a_proposal,
         kill_while_results_are_refused,
         backlog_over_the_limits,
+        abort_beside_a_moment,
     )
 }
+ON_APACHE = frozenset({"abort_beside_a_moment"})
+"""Scenarios for which the embedded broker lacks something."""
 JOIN = JoinSettings(tolerance_ms=45, max_wait_ms=SHORT_MS)
 
 

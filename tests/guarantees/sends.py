@@ -51,7 +51,7 @@ class Sender:
                 try:
                     sent = await self._enqueue(producer, media)
                 except KafkaError as error:
-                    self._note(media, error=error)
+                    self.note(media, error=error)
                 else:
                     answers.append(asyncio.create_task(self._answer(media, sent)))
             await asyncio.gather(*answers)
@@ -75,11 +75,12 @@ class Sender:
         try:
             metadata = await sent
         except KafkaError as error:
-            self._note(media, error=error)
+            self.note(media, error=error)
         else:
-            self._note(media, metadata)
+            self.note(media, metadata)
 
-    def _note(self, media: Media, metadata: Any = None, error: KafkaError | None = None) -> None:
+    def note(self, media: Media, metadata: Any = None, error: Exception | None = None) -> None:
+        """A send has ended, this sender's or another one's of the run."""
         event = media.event
         one = Send(
             id=event.id,

@@ -10,12 +10,19 @@ from streams.verify import KINDS
 from streams.verify.history import Converted, Published, Single
 from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED
 from syncline.ids import conversion_id
-from tests.guarantees import plants_conversions, plants_endings, plants_forced, plants_join, plants_results
+from tests.guarantees import (
+    plants_conversions,
+    plants_endings,
+    plants_forced,
+    plants_join,
+    plants_results,
+    plants_transactions,
+)
 from tests.guarantees.plants import PLANTS
 from tests.guarantees.plants_conversions import audio_of, converted, sent_again, transcribe
 from tests.support.drafts import SETTINGS, Draft, places_of
 
-MODULES = (plants_conversions, plants_endings, plants_forced, plants_join, plants_results)
+MODULES = (plants_conversions, plants_endings, plants_forced, plants_join, plants_results, plants_transactions)
 """Importing them fills `PLANTS`."""
 MAY_COME = ("no outcome", "no conversion")
 """What may still come while the system runs."""

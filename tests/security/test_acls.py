@@ -141,6 +141,28 @@ async def test_a_client_that_lacks_a_right_says_which(
     assert ("media.audio" in str(caught.value)) == (role == "producer" and lacks == "all")
 
 
+async def test_a_producer_that_may_not_send_in_transactions_says_so(
+    secured_kafka: SecuredKafka, topic_prefix: str
+) -> None:
+    """With the line that allows it for its own name alone; once that has been run, it sends."""
+    await make_topics(secured_kafka.address, topic_prefix, 1)
+    await allow(secured_kafka, topic_prefix, "producer", needs_of("producer"))
+    producer = MediaProducer(
+        secured_kafka.address_of("SASL"),
+        topic_prefix=topic_prefix,
+        security=secured_kafka.security("SASL", "producer"),
+        transactional_id=topic_prefix + "cam",
+    )
+    with pytest.raises(
+        BrokerError, match=f"lacks Write on transactional-id {topic_prefix}cam; allow it with: "
+    ) as caught:
+        await producer.__aenter__()
+    await run_acl_lines(secured_kafka, str(caught.value).partition("allow it with: ")[2])
+    async with producer, producer.transaction():
+        await producer.send("lobby", "text", text="a moment", time_ms=1_000)
+    assert producer.progress.n_delivered == 1
+
+
 async def test_a_topic_that_does_not_exist_is_not_a_right_that_is_missing(
     secured_kafka: SecuredKafka, topic_prefix: str
 ) -> None:

@@ -15,7 +15,8 @@ from syncline.security import SecuritySettings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "security.md").read_text()
-SHORT = {ALL_TOPICS: "all topics", MEDIA_TOPICS: "`media.*`", RESULT_TOPICS: "all topics of results", (): "the group"}
+SHORT = {ALL_TOPICS: "all topics", MEDIA_TOPICS: "`media.*`", RESULT_TOPICS: "all topics of results"}
+NAMED = {"group": "the group", "transactional-id": "the transactional id"}
 
 
 def rows(n_cells: int) -> list[list[str]]:
@@ -44,7 +45,7 @@ def test_the_rights_are_those_of_the_table_in_the_code() -> None:
 
 
 def _in_words(need: Need) -> str:
-    return SHORT.get(need.topics) or ", ".join(f"`{topic}`" for topic in need.topics)
+    return NAMED.get(need.resource) or SHORT.get(need.topics) or ", ".join(f"`{topic}`" for topic in need.topics)
 
 
 @pytest.mark.parametrize("role", get_args(Role))

@@ -173,6 +173,14 @@ class Draft:
         self.partition.spans[topic] = Span(0, offset + 1)
         return topic, offset
 
+    def abort(self, topic: str, offset: int, *, still_open: bool = False) -> MediaRecord:
+        """Have the transaction of a record be aborted, or be open still."""
+        record = next(one for one in self.partition.media[topic] if one.offset == offset)
+        self.partition.media[topic].remove(record)
+        into = self.partition.unstable if still_open else self.partition.aborted
+        into.setdefault(topic, []).append(record)
+        return record
+
 
 def places_of(decision: SetDecision) -> list[Place]:
     """Where a set's members are."""

@@ -85,7 +85,7 @@ async def send(
         for number, sample in enumerate(samples):
             if per_s and (ahead_s := number / per_s - (time.monotonic() - start_s)) > 0.01:
                 await asyncio.sleep(ahead_s)
-            waiting.append((await _send_one(producer, prefix, sample, n_partitions), sample))
+            waiting.append((await send_one(producer, prefix, sample, n_partitions), sample))
         for future, sample in waiting:
             metadata = await future
             sent.records[metadata.topic.removeprefix(prefix), metadata.partition, metadata.offset] = sample
@@ -94,7 +94,8 @@ async def send(
     return sent
 
 
-async def _send_one(producer: Any, prefix: str, sample: Sample, n_partitions: int) -> Any:
+async def send_one(producer: Any, prefix: str, sample: Sample, n_partitions: int) -> Any:
+    """Hand one sample to a producer; await what is returned for its place."""
     key = sample.event.stream.encode()
     topic = prefix + media_topic(sample.event.modality)
     partition = partition_for(key, n_partitions)

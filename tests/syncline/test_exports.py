@@ -12,7 +12,7 @@ import pytest
 import syncline
 
 PUBLIC = {
-    "MediaProducer": {"flush", "send", "send_soon"},
+    "MediaProducer": {"flush", "send", "send_soon", "transaction"},
     "ResultConsumer": {"at_end", "commit", "receive", "receive_many"},
 }
 HEAVY = ["torch", "faust", "numpy", "typer", "rich", "aiokafka", "msgspec"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from syncline.errors import BrokerError
+from syncline.errors import AbortedError, BrokerError
 from syncline.manifest import Entry, Step
 from syncline.producer import Delivery
 from syncline.replay import replay
@@ -63,3 +65,21 @@ async def test_failed_deliveries_are_counted_and_stop_nothing() -> None:
     producer = FakeProducer(fail_every=3)
     assert await replay(producer, steps(*range(10)), 0) == 3  # type: ignore[arg-type]
     assert len(producer.sent) == 10
+
+
+async def test_what_belongs_to_one_stretch_of_time_is_one_transaction() -> None:
+    """One that is aborted fails with all that was in it, and the next ones go on."""
+    producer, open_now = FakeProducer(fail_every=3), list[list[str]]()
+
+    @asynccontextmanager
+    async def transaction() -> AsyncGenerator[None]:
+        n_before = len(producer.sent)
+        yield
+        open_now.append([event_id for _, event_id, _ in producer.sent[n_before:]])
+        if n_before == 2:
+            raise AbortedError("one was refused")
+
+    producer.transaction = transaction  # type: ignore[attr-defined]
+    n_failed = await replay(producer, steps(0, 999, 1_000, 1_500, 5_000), 0, transaction_ms=1_000)  # type: ignore[arg-type]
+    assert open_now == [["0", "999"], ["1000", "1500"], ["5000"]]
+    assert n_failed == 2

@@ -8,6 +8,7 @@ import inspect
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from streams.kafka import delivery
 from streams.kafka.delivery import RECORDS_PER_POLL, BatchConsumer
 from streams.kafka.faust import driver
 from streams.kafka.missing import Start
@@ -16,6 +17,7 @@ from syncline.contract import MEDIA_TOPICS
 from tests.support.brokers import TestBroker
 from tests.support.delivering import Noting, committed
 from tests.support.topics import make_topics
+from tests.support.transactions import transactional
 
 IMAGES = "media.image"
 
@@ -64,8 +66,8 @@ async def test_a_partition_that_is_not_ours_has_no_high_water(broker: TestBroker
     await fill(broker, topic_prefix + IMAGES, 10)
     async with Noting(broker, topic_prefix) as noting:
         await noting.until(lambda: noting.n_records() == 10)
-        assert noting.app.batches.fetched_high_water(driver.TP(topic_prefix + IMAGES, 0)) == 10
-        assert noting.app.batches.fetched_high_water(driver.TP(topic_prefix + IMAGES, 1)) == 0
+        assert noting.app.batches.fetched_ends(driver.TP(topic_prefix + IMAGES, 0)) == (10, 10)
+        assert noting.app.batches.fetched_ends(driver.TP(topic_prefix + IMAGES, 1)) == (0, 0)
 
 
 async def test_what_is_committed_is_what_was_resolved(broker: TestBroker, topic_prefix: str) -> None:
@@ -150,6 +152,41 @@ async def test_a_record_less_stretch_moves_the_position(broker: TestBroker, topi
         assert noting.offsets[noting.epoch][topic, 0] == [0]
 
 
+@pytest.mark.apache
+async def test_what_was_aborted_is_passed_and_not_delivered(
+    broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is waited for what comes behind it: who waits to be caught up would wait with it."""
+    monkeypatch.setattr(delivery, "POLL_S", 60.0)
+    await make_topics(broker.address, topic_prefix, 1)
+    topic = topic_prefix + IMAGES
+    async with transactional(broker, topic_prefix) as producer, Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: bool(noting.assignments))
+        for n_aborted in range(1, 4):
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, b"x", partition=0)
+            await producer.abort_transaction()
+            await noting.until(lambda at=2 * n_aborted: noting.next_offsets.get((topic, 0)) == at, limit_s=20)
+        assert noting.n_records() == 0
+
+
+@pytest.mark.apache
+async def test_what_stands_behind_an_open_transaction_waits_for_its_end(broker: TestBroker, topic_prefix: str) -> None:
+    """The fetch tells the last stable offset beside the high watermark; what was committed comes with the rest."""
+    await make_topics(broker.address, topic_prefix, 1)
+    topic = topic_prefix + IMAGES
+    async with transactional(broker, topic_prefix) as producer, Noting(broker, topic_prefix) as noting:
+        await fill(broker, topic, 2)
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, b"x", partition=0)
+        await fill(broker, topic, 3)
+        await noting.until(lambda: noting.n_records() == 2)
+        await noting.until(lambda: noting.app.batches.fetched_ends(driver.TP(topic, 0)) == (2, 6))
+        await producer.commit_transaction()
+        await noting.until(lambda: noting.n_records() == 6)
+        assert noting.offsets[noting.epoch][topic, 0] == list(range(6))
+
+
 async def test_heartbeats_are_seen_with_their_generation(broker: TestBroker, topic_prefix: str) -> None:
     """The generation is the one of the assignment, and the time moves on with each heartbeat."""
     await make_topics(broker.address, topic_prefix, 1)
@@ -167,8 +204,8 @@ async def test_a_partition_that_is_another_workers_has_no_high_watermark(broker:
     await fill(broker, topic, 10)
     async with Noting(broker, topic_prefix) as noting:
         await noting.until(lambda: noting.n_records() == 10)
-        assert noting.app.batches.fetched_high_water(driver.TP(topic, 0)) == 10
-        assert noting.app.batches.fetched_high_water(driver.TP(topic, 1)) == 0
+        assert noting.app.batches.fetched_ends(driver.TP(topic, 0)) == (10, 10)
+        assert noting.app.batches.fetched_ends(driver.TP(topic, 1)) == (0, 0)
 
 
 @pytest.mark.parametrize("name", ["_wait_next_records", "getmany", "perform_seek", "_filter_tps_with_pending_acks",

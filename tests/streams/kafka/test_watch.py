@@ -12,10 +12,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from streams.kafka import watch
+from streams.kafka.delivery import Ends
 from streams.kafka.watch import HighWaters, LagWatch, count_partitions, watch_partitions
 from syncline.cluster import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
+from tests.support.transactions import transactional
 
 
 class Driver:
@@ -27,6 +29,9 @@ class Driver:
 
     def on_high_water(self, high_water: dict[str, int] | None, asked_ms: int) -> None:
         self.answers.put_nowait((high_water, asked_ms))
+
+    def unnamed(self) -> tuple[()]:
+        return ()
 
     def on_ends(self, high_water: dict[str, int], asked_ms: int) -> None:
         self.answers.put_nowait((high_water, asked_ms))
@@ -43,7 +48,9 @@ async def test_high_watermarks_are_asked_for_those_who_want_them(
             await producer.send_and_wait(topic_prefix + "media.text", b"x", partition=1)
     curious, content = Driver({"media.text", "media.image"}), Driver(set())
     hub: Any = SimpleNamespace(drivers={1: curious, 0: content})
-    parts: Any = SimpleNamespace(now_ms=lambda: 17, fetched_high_water=lambda topic, p: 9 if "image" in topic else 0)
+    parts: Any = SimpleNamespace(
+        now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(9, 11) if "image" in topic else Ends(0, 0)
+    )
     asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, hub, parts).run())
     try:
         answer = await asyncio.wait_for(curious.answers.get(), 20)
@@ -52,6 +59,33 @@ async def test_high_watermarks_are_asked_for_those_who_want_them(
         await asyncio.wait([asking])
     assert answer == ({"media.text": 3, "media.image": 9}, 17)
     assert content.answers.empty()
+
+
+@pytest.mark.apache
+async def test_what_an_open_transaction_holds_back_is_not_asked_of_anybody(
+    broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can read beyond the last stable offset: who waited for the high watermark would never be caught up."""
+    monkeypatch.setattr(HighWaters, "every_s", 0.05)
+    await make_topics(broker.address, topic_prefix, 1)
+    topic, curious = topic_prefix + "media.text", Driver({"media.text"})
+    hub: Any = SimpleNamespace(drivers={0: curious})
+    parts: Any = SimpleNamespace(now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(0, 0))
+    async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+        await producer.send_and_wait(topic, b"x", partition=0)
+    async with transactional(broker, topic_prefix) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, b"x", partition=0)
+        asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, hub, parts).run())
+        try:
+            assert (await asyncio.wait_for(curious.answers.get(), 20))[0] == {"media.text": 1}
+            await producer.abort_transaction()
+            async with asyncio.timeout(20):
+                while (await curious.answers.get())[0] != {"media.text": 3}:
+                    pass
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
 
 
 async def test_all_high_watermarks_are_asked_for_the_lag_and_silence_is_noticed(
@@ -66,7 +100,7 @@ async def test_all_high_watermarks_are_asked_for_the_lag_and_silence_is_noticed(
     content, started_s = Driver(set()), time.monotonic()
     hub: Any = SimpleNamespace(drivers={1: content})
     parts: Any = SimpleNamespace(
-        now_ms=lambda: int((time.monotonic() - started_s) * 1_000), fetched_high_water=lambda topic, p: 0
+        now_ms=lambda: int((time.monotonic() - started_s) * 1_000), fetched_ends=lambda topic, p: Ends(0, 0)
     )
     watch_ = LagWatch(Cluster.of(own_broker.address), topic_prefix, hub, parts)
     asking = asyncio.create_task(watch_.run())

@@ -51,6 +51,22 @@ def test_produce_sends_every_line(broker: TestBroker, topic_prefix: str, manifes
     assert record.value.decode() == "你好"
 
 
+def test_produce_sends_in_transactions_where_the_broker_has_them(
+    broker: TestBroker, topic_prefix: str, manifest: Path
+) -> None:
+    """Elsewhere the flag is named, and nothing is sent."""
+    asyncio.run(make_topics(broker.address, topic_prefix))
+    flags = ["--rate", "0", "--json", "--transactional-id", "cam", *at(broker, topic_prefix)]
+    ran = CliRunner().invoke(produce_app, [str(manifest), *flags])
+    if broker.kind == "tansu":
+        assert isinstance(ran.exception, SettingsError)
+        assert "transactional_id: got 'cam'" in str(ran.exception)
+    else:
+        assert ran.exit_code == 0, ran.output
+        assert json.loads(ran.stdout)["delivered"] == 2
+        asyncio.run(read_records(broker.address, f"{topic_prefix}media.text", 1))
+
+
 def test_produce_says_for_people_what_it_did(broker: TestBroker, topic_prefix: str, manifest: Path) -> None:
     """Without --json the summary is a sentence, and a pipe gets no progress bar."""
     asyncio.run(make_topics(broker.address, topic_prefix))
