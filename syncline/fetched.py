@@ -54,6 +54,8 @@ class _AnyBatchConsumer(AIOKafkaConsumer):
     @_fetcher.setter
     def _fetcher(self, fetcher: Any) -> None:
         self.__dict__["_fetcher"] = fetcher
+        if fetcher is None:
+            return
         # The function that makes records of what was fetched, again, with another `MemoryRecords` among its globals.
         theirs = fetcher._proc_fetch_request.__func__  # noqa: SLF001
         ours = FunctionType(theirs.__code__, theirs.__globals__ | {"MemoryRecords": self.any_batch_reader})
