@@ -21,7 +21,7 @@ from streams.kafka.app import SynclineApp
 from streams.kafka.faust import driver as faust_driver
 from streams.kafka.log import LogTail
 from streams.kafka.publish import Producer
-from streams.kafka.watch import HighWaters, LagWatch, wait_for_topics, watch_partitions
+from streams.kafka.watch import HighWaters, LagWatch, PartitionsChangedError, wait_for_topics, watch_partitions
 from streams.loading import load_converters, load_model
 from streams.metrics.sources import Sources
 from streams.partition.decode import Decoder
@@ -56,6 +56,7 @@ class Worker:
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._sources = Sources(settings=settings, hub=self._hub)
         self._health = Health(self._sources)
+        self._changed: PartitionsChangedError | None = None
         self.deadline = Deadline(settings.stop_limit_ms / 1_000)
         self.ending = Ending(self.deadline, self._sources)
 
@@ -79,6 +80,8 @@ class Worker:
             await self.deadline.wait([self._health.server.stop()], DISCONNECT_UNTIL)
         if self._sources.broken is not None:
             raise self._sources.broken
+        if self._changed is not None:
+            raise self._changed
 
     async def _is_done_before_told(self, task: asyncio.Task[Any]) -> bool:
         told = asyncio.create_task(self._stop.wait(), name="told to stop")
@@ -208,7 +211,11 @@ class Worker:
     def _on_task_done(self, task: asyncio.Task[Any]) -> None:
         """None may end but by `_end`; one that somebody else cancelled is missing as much as one that failed."""
         error = RuntimeError(f"{task.get_name()} was cancelled") if task.cancelled() else task.exception()
-        if error is not None:
+        if isinstance(error, PartitionsChangedError):
+            log.error("%s", error)
+            self._changed = error
+            self.stop()
+        elif error is not None:
             self._on_broken(error)
 
     async def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -35,6 +35,8 @@ def keys_of(decision: Decision) -> list[Key]:
 
 def moves_nothing(decision: Decision) -> bool:
     """Whether the records of a decision left their lane's watermark where it was."""
+    if isinstance(decision, DeadLetterDecision):
+        return decision.item is None
     return isinstance(decision, RunDecision | UnfusedDecision) and decision.reason in MOVES_NO_WATERMARK
 
 

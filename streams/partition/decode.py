@@ -13,6 +13,8 @@ from threading import Lock, get_ident
 from typing import Any
 
 from models.interface import Prepared
+from streams.decisions.entries import Placed
+from streams.decisions.placed import other_counts
 from streams.decisions.records import Record, Rejected
 from streams.histogram import Histogram
 from streams.join.model import Item
@@ -63,14 +65,18 @@ class Decoder:
         self._started_s: dict[int, float] = {}
         self.sources = Sources()
 
-    def decode(self, topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
-        """aiokafka's records of one topic (unprefixed) and partition, in the same order."""
+    def decode(self, topic: str, partition: int, raws: Sequence[Any], placed: Sequence[Placed] = ()) -> list[Record]:
+        """aiokafka's records of one topic (unprefixed) and partition, in the same order.
+
+        placed: which of them may have been placed by another number of partitions, of before the topics grew.
+        """
         records: list[Record] = []
         took_ms: list[float] = []
         try:
             for raw in raws:
                 self._started_s[get_ident()] = started_s = time.perf_counter()
-                records.append(self._decode_one(topic, partition, raw))
+                others = other_counts(placed, topic, raw.offset) if placed else ()
+                records.append(self._decode_one(topic, partition, raw, others))
                 took_ms.append((time.perf_counter() - started_s) * 1_000)
         finally:
             self._started_s.pop(get_ident(), None)
@@ -89,13 +95,13 @@ class Decoder:
         """Records since the start, good and bad."""
         return sum(histogram.n for histogram in self.took_ms.values())
 
-    def _decode_one(self, topic: str, partition: int, raw: Any) -> Record:
+    def _decode_one(self, topic: str, partition: int, raw: Any, others: Sequence[int]) -> Record:
         payload = Payload(raw)
         item, rejected = None, None
         n_bytes = HELD_BYTES + len(raw.value or b"")
         try:
             event = payload.event = parse_headers(topic, raw.key, raw.headers, raw.timestamp)
-            check_placement(raw.key, partition, self._n_partitions)
+            check_placement(raw.key, partition, self._n_partitions, others)
             item = self._item(event, topic, raw)
             self._watch_source(event)
             value = check_value(event, raw.value, self._max_event_bytes)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
 from streams.decisions.owner import PartitionOwner
-from streams.decisions.records import Append, Commands
+from streams.decisions.records import Append, Commands, Record
 from streams.decisions.recovery import MadeAnewError, NotRecoverableError
 from streams.kafka.delivery import Batch
 from streams.kafka.log import Entries
@@ -25,7 +25,7 @@ from streams.partition.decision_log import DecisionLog
 from streams.partition.decoding import Decoding
 from streams.partition.handover import Handover
 from streams.partition.lag import Lag, TopicLag
-from streams.partition.notices import tell_deleted, tell_fresh
+from streams.partition.notices import tell_deleted, tell_fresh, tell_grown
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import DECISIONS
 from syncline.errors import NewerVersionError
@@ -56,7 +56,7 @@ class PartitionDriver:
         self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
         self._handover = Handover(self.owner, self._carrier, self.schedule, lambda: self._stopped)
         self._decoding = {
-            topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.starts
+            topic: Decoding(topic, self._partition, parts.pool, self._decode) for topic in assigned.starts
         }
         self._lags = {topic: TopicLag() for topic in (*assigned.starts, DECISIONS)}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -134,6 +134,9 @@ class PartitionDriver:
         self.state = "recovering from the decision log"
         try:
             await self.log.recover(self._on_log)
+            if self.owner.must_place:
+                tell_grown(self._partition, self._parts.n_partitions)
+                self.owner.place(await self.log.media_ends(), self._parts.now_ms())
         except (NotRecoverableError, NewerVersionError) as error:
             self._give_up(error)
             return
@@ -162,6 +165,9 @@ class PartitionDriver:
             n_unjudged = tell_deleted(self._partition, self.owner, topic, batch.topic, missing)
         self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded)
         return n_unjudged
+
+    def _decode(self, topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
+        return self._parts.decoder.decode(topic, partition, raws, self.owner.placed)
 
     def _on_decoded(self, topic: str) -> None:
         if self._stopped or self._closing:

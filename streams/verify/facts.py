@@ -22,10 +22,13 @@ class Facts:
         self.by_place: dict[Place, Fact] = {}
         self._ttl_ms = judge.settings.stream_ttl_ms
         self._starts = {topic: history.span(topic).start for topic in MEDIA_TOPICS}
+        misrouted = folded.misrouted()
         for topic in MEDIA_TOPICS:
             for record in history.media.get(topic, ()):
-                item, rejected = judge.judge(topic, history.partition, record)
-                self.by_place[topic, record.offset] = Fact((topic, record.offset), item, rejected)
+                place = topic, record.offset
+                counts = folded.counts(*place, judge.n_partitions)
+                item, rejected = judge.judge(topic, history.partition, record, counts, is_misrouted=place in misrouted)
+                self.by_place[place] = Fact(place, item, rejected)
         self._add_deleted(history, folded)
         self.unknown = {topic for topic in MEDIA_TOPICS if self._has_unknown(history, topic, folded)}
         """Topics of which retention has deleted records that no decision speaks of: they may have moved watermarks."""
