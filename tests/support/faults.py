@@ -85,6 +85,10 @@ PRESETS: dict[str, Faults] = {
 }
 
 
+JUDGED_PRESETS = tuple(name for name, faults in PRESETS.items() if not faults.grow)
+"""Those whose records have headers too: a world of one partition number knows no other for its streams to grow into."""
+
+
 @contextmanager
 def small_sizes(random: Random) -> Iterator[None]:
     """Batches, snapshot parts and reading chunks so small that their edges are met in a log of a few entries."""
