@@ -24,6 +24,7 @@ from streams.kafka.publish import Producer
 from streams.kafka.watch import HighWaters, LagWatch, PartitionsChangedError, wait_for_topics, watch_partitions
 from streams.loading import load_converters, load_model
 from streams.metrics.sources import Sources
+from streams.partition.counted import Counted
 from streams.partition.decode import Decoder
 from streams.partition.hub import Hub
 from streams.partition.parts import Fuse, Parts
@@ -175,6 +176,7 @@ class Worker:
             resolve=lambda epoch, topic, p, at: app.batches.resolve(epoch, faust_driver.TP(prefix + topic, p), at),
             fetched_high_water=lambda topic, p: app.batches.fetched_high_water(faust_driver.TP(prefix + topic, p)),
             on_broken=self._on_broken,
+            counted=Counted(now_ms),
             conversions=self._sources.conversions,
             meter=self._sources.meter,
         )
@@ -186,7 +188,7 @@ class Worker:
         high_waters = HighWaters(self._cluster, settings.topic_prefix, self._hub, parts)
         lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
         access = self._sources.access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
-        counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions)
+        counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions, parts.counted)
         works = (self._hub.tick(), high_waters.run(), lag_watch.run(), access.run(), counting)
         tasks = [asyncio.create_task(work) for work in (*works, self._watch_application(app))]
         for task in tasks:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.kafka.counted import Votes
+from streams.kafka.votes import Votes
+from streams.partition.counted import Counted
 from streams.partition.driver import PartitionDriver
 from streams.partition.hub import Hub
 from streams.partition.parts import Parts
@@ -30,6 +33,8 @@ ASK_LIMIT_S = 10.0
 COUNT_EVERY_S = 1.0
 DOUBT_EVERY_S = 0.1
 """While the answers are few, or do not agree."""
+SPARE_S = 0.02
+"""Between two questions, whoever wants to know it now."""
 WAIT_FOR_TOPICS_S = 2.0
 
 
@@ -169,26 +174,45 @@ async def _count_everywhere(nodes: Nodes, prefix: str) -> tuple[int, str]:
     return found, trouble
 
 
-async def watch_partitions(cluster: Cluster, prefix: str, hub: Hub, n_partitions: int) -> None:
+async def watch_partitions(
+    cluster: Cluster, prefix: str, hub: Hub, n_partitions: int, counted: Counted | None = None
+) -> None:
     """Halt the hub when the number of partitions changes: streams would be elsewhere than their records.
 
-    Raises `PartitionsChangedError` once all topics are equal again: the worker must be started anew, to count anew.
+    counted: is told when all nodes have said the same number as before; when somebody wants to know it, they are asked
+    at once. Raises `PartitionsChangedError` once all topics are equal again: the worker must be started anew, to count.
     """
     votes, halted = Votes(), False
+    counted = Counted(_now_ms) if counted is None else counted
     async with Nodes(cluster) as nodes:
         while True:
-            await asyncio.sleep(COUNT_EVERY_S if votes.agreed == n_partitions and votes.unanimous else DOUBT_EVERY_S)
+            is_sure = votes.agreed == n_partitions and votes.all_said(n_partitions) is not None
+            await _pause(counted.wanted, COUNT_EVERY_S if is_sure else DOUBT_EVERY_S)
+            asked_ms = counted.now_ms()
             try:
                 found, trouble = await count_partitions(nodes, prefix)
             except BrokerError as error:
                 log.debug("partitions cannot be counted now: %s", error)
                 await asyncio.sleep(COUNT_EVERY_S)
                 continue
-            votes.add(nodes.node, nodes.known, found)
-            agreed = votes.agreed
+            votes.add(nodes.node, nodes.known, found, asked_ms)
+            agreed, said_ms = votes.agreed, votes.all_said(n_partitions)
+            if agreed == n_partitions and said_ms is not None and not halted:
+                counted.confirm(said_ms)
             if agreed is not None and agreed != n_partitions and not halted:
                 halted = True
                 now = f"topics had {n_partitions} partitions when this worker started, now {found}"
                 await hub.halt(trouble or now)
             if agreed and halted:
                 raise PartitionsChangedError(n_partitions, agreed)
+
+
+async def _pause(wanted: asyncio.Event, limit_s: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            await wanted.wait()
+    await asyncio.sleep(min(limit_s, SPARE_S))
+
+
+def _now_ms() -> int:
+    return int(time.monotonic() * 1_000)

@@ -19,6 +19,7 @@ MAX_DECODING_BYTES = 16 * 2**20
 
 Decode = Callable[[str, int, Sequence[Any]], list[Record]]
 """`Decoder.decode`: (topic, partition, raw records) -> records, in the same order."""
+MayGo = Callable[[list[Record], int], bool]
 
 
 class Decoding:
@@ -26,7 +27,7 @@ class Decoding:
 
     def __init__(self, topic: str, partition: int, pool: Executor, decode: Decode) -> None:
         self._topic, self._partition, self._pool, self._decode = topic, partition, pool, decode
-        self._queue: deque[tuple[asyncio.Future[list[Record]] | int, int, int]] = deque()
+        self._queue: deque[tuple[asyncio.Future[list[Record]] | int, int, int, int]] = deque()
         self._n_records = self._n_bytes = 0
 
     def __bool__(self) -> bool:
@@ -37,29 +38,30 @@ class Decoding:
         """Whether no more should be read."""
         return self._n_records >= MAX_DECODING_RECORDS or self._n_bytes >= MAX_DECODING_BYTES
 
-    def put(self, raws: Sequence[Any], next_offset: int, on_done: Callable[[str], None]) -> None:
-        """Decode `raws`; everything below `next_offset` is in the queue then, or is no record.
+    def put(self, raws: Sequence[Any], next_offset: int, on_done: Callable[[str], None], now_ms: int = 0) -> None:
+        """Decode `raws`, read by `now_ms`; everything below `next_offset` is in the queue then, or is no record.
 
         `on_done` is called with the topic whenever something may have become ready to `take`.
         """
         loop = asyncio.get_running_loop()
         for chunk, n_bytes in chunks(raws):
             job = loop.run_in_executor(self._pool, self._decode, self._topic, self._partition, chunk)
-            self._queue.append((job, len(chunk), n_bytes))
+            self._queue.append((job, len(chunk), n_bytes, now_ms))
             self._n_records += len(chunk)
             self._n_bytes += n_bytes
             job.add_done_callback(lambda _: on_done(self._topic))
-        self._queue.append((next_offset, 0, 0))
+        self._queue.append((next_offset, 0, 0, now_ms))
         on_done(self._topic)
 
-    def take(self) -> Iterator[list[Record] | int]:
+    def take(self, may_go: MayGo = lambda _records, _read_ms: True) -> Iterator[list[Record] | int]:
         """What is decoded at the head of the queue: records, or up to which offset all have been taken.
 
+        may_go: asked with records and when they were read; where they may not go yet, they keep their place.
         Raises what decoding raised. That chunk keeps its place, so that nothing behind it is ever taken.
         """
         while self._queue:
-            job, n_records, n_bytes = self._queue[0]
-            if not isinstance(job, int) and not job.done():
+            job, n_records, n_bytes, read_ms = self._queue[0]
+            if not isinstance(job, int) and not (job.done() and may_go(job.result(), read_ms)):
                 return
             done = job if isinstance(job, int) else job.result()
             self._queue.popleft()

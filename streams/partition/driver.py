@@ -32,6 +32,8 @@ from syncline.errors import NewerVersionError
 
 log = logging.getLogger(__name__)
 
+LOOK_AGAIN_S = 0.02
+
 
 class PartitionDriver:
     """One partition number during one assignment."""
@@ -60,6 +62,7 @@ class PartitionDriver:
         }
         self._lags = {topic: TopicLag() for topic in (*assigned.starts, DECISIONS)}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._doubted: set[str] = set()
         self._scheduled = self._stopped = self._reading = self._closing = self._warned = False
         self._wanted = frozenset(assigned.starts)
         self._not_held: frozenset[str] = frozenset()
@@ -163,7 +166,7 @@ class PartitionDriver:
             return 0
         if missing is not None:
             n_unjudged = tell_deleted(self._partition, self.owner, topic, batch.topic, missing)
-        self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded)
+        self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded, self._parts.now_ms())
         return n_unjudged
 
     def _decode(self, topic: str, partition: int, raws: Sequence[Any]) -> list[Record]:
@@ -183,13 +186,28 @@ class PartitionDriver:
             self.schedule()
 
     def _take_decoded(self, topic: str, now_ms: int) -> None:
-        for done in self._decoding[topic].take():
+        for done in self._decoding[topic].take(lambda records, read_ms: self._may_go(topic, records, read_ms)):
             if isinstance(done, int):
                 self.owner.on_position(topic, done, now_ms)
             elif done:
                 self.owner.on_records(topic, done, now_ms)
                 self._lags[topic].read(done[-1].payload.raw.timestamp)
                 self._parts.meter.read(topic, done)
+
+    def _may_go(self, topic: str, records: Sequence[Record], read_ms: int) -> bool:
+        """Whether records may be judged now: what seems misrouted may be placed by a count that is newer than ours."""
+        if not any(record.rejected is not None and record.rejected.reason == "misrouted" for record in records):
+            return True
+        if self._parts.counted.held(read_ms):
+            return True
+        if topic not in self._doubted:
+            self._doubted.add(topic)
+            self._loop.call_later(LOOK_AGAIN_S, self._look_again, topic)
+        return False
+
+    def _look_again(self, topic: str) -> None:
+        self._doubted.discard(topic)
+        self._on_decoded(topic)
 
     def _on_log(self, entries: Entries) -> None:
         if self._stopped:

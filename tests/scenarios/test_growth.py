@@ -126,3 +126,28 @@ async def test_topics_that_others_have_grown_while_data_flow(broker: TestBroker,
         assert seen.kinds() == {"fused": len(sent.records)}, worker.log()[-2000:]
         assert await violations(broker, topic_prefix, await reader.read_rest(), sent) == []
         await worker.until_ready()
+
+
+@pytest.mark.slow
+@pytest.mark.apache
+@pytest.mark.timeout(400)
+async def test_a_producer_that_knows_of_new_partitions_before_the_worker_is_not_misrouted(
+    broker: TestBroker, topic_prefix: str
+) -> None:
+    """What seems to lie in the wrong place makes the worker count again, before it judges that."""
+    await make_topics(broker.address, topic_prefix, BEFORE)
+    samples = moments(300)
+    async with (
+        WorkerProcess(broker, topic_prefix, **PATIENT) as worker,
+        Reader(broker.address, topic_prefix, AFTER) as reader,
+        supervised(worker) as codes,
+    ):
+        sent = await send(broker.address, topic_prefix, samples[:300], BEFORE)
+        await reader.read_until(lambda seen: not seen.undecided(sent), LIMIT_S)
+        async with admin_of(broker) as admin:
+            await admin.create_partitions({topic_prefix + topic: NewPartitions(AFTER) for topic in ALL_TOPICS})
+        await send(broker.address, topic_prefix, samples[300:], AFTER, sent=sent)
+        seen = await reader.read_until(lambda seen: not seen.undecided(sent), LIMIT_S)
+        assert codes == [1]
+        assert seen.kinds() == {"fused": len(sent.records)}, worker.log()[-2000:]
+        assert await violations(broker, topic_prefix, await reader.read_rest(), sent) == []

@@ -1,10 +1,10 @@
-"""streams/kafka/counted.py: what several nodes' answers come to."""
+"""streams.kafka.votes.py: what several nodes' answers come to."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.kafka.counted import Votes
+from streams.kafka.votes import Votes
 
 
 def after(nodes: list[int], *answers: tuple[int, int]) -> int | None:
@@ -46,3 +46,16 @@ def test_a_node_that_left_the_cluster_has_no_vote() -> None:
     for node, nodes, n_partitions in [(1, [1, 2], 4), (1, [1, 2], 4), (2, [1, 2], 5), *[(2, [2], 5)] * 2]:
         votes.add(node, nodes, n_partitions)
     assert votes.agreed == 5
+
+
+def test_a_number_is_sure_since_the_oldest_of_the_nodes_newest_answers() -> None:
+    """As long as all say it, and all have been asked."""
+    votes, nodes = Votes(), [1, 2]
+    votes.add(1, nodes, 4, 10)
+    assert votes.all_said(4) is None
+    votes.add(2, nodes, 4, 20)
+    assert votes.all_said(4) == 10
+    votes.add(1, nodes, 4, 30)
+    assert votes.all_said(4) == 20
+    votes.add(2, nodes, 5, 40)
+    assert votes.all_said(4) is None

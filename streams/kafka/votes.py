@@ -17,19 +17,22 @@ class Votes:
 
     def __init__(self) -> None:
         self._votes: dict[int, tuple[int, int]] = {}
+        self._asked_ms: dict[int, int] = {}
         self._n_nodes = 0
 
-    def add(self, node: int, nodes: list[int], n_partitions: int) -> None:
+    def add(self, node: int, nodes: list[int], n_partitions: int, asked_ms: int = 0) -> None:
         """The answer of `node`, which is one of `nodes`; the votes of nodes that are gone do not count."""
+        self._asked_ms[node] = asked_ms
         said, n_times = self._votes.get(node, (n_partitions, 0))
         self._votes[node] = n_partitions, n_times + 1 if said == n_partitions else 1
         self._votes = {voter: vote for voter, vote in self._votes.items() if voter in nodes}
         self._n_nodes = len(nodes)
 
-    @property
-    def unanimous(self) -> bool:
-        """Whether the newest answers of the nodes that have answered are all the same."""
-        return len({n_partitions for n_partitions, _ in self._votes.values()}) == 1
+    def all_said(self, n_partitions: int) -> int | None:
+        """When the first was asked of the newest answers of all nodes, if all are `n_partitions`; None where not."""
+        if len(self._votes) < self._n_nodes or any(said != n_partitions for said, _ in self._votes.values()):
+            return None
+        return min((self._asked_ms[node] for node in self._votes), default=None)
 
     @property
     def agreed(self) -> int | None:
