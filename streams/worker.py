@@ -22,9 +22,10 @@ from streams.kafka.app import SynclineApp
 from streams.kafka.faust import driver as faust_driver
 from streams.kafka.log import LogTail
 from streams.kafka.publish import Producer
-from streams.kafka.watch import HighWaters, LagWatch, wait_for_topics, watch_partitions
+from streams.kafka.watch import HighWaters, LagWatch, PartitionsChangedError, wait_for_topics, watch_partitions
 from streams.loading import load_converters, load_model
 from streams.metrics.sources import Sources
+from streams.partition.counted import Counted
 from streams.partition.decode import Decoder
 from streams.partition.hub import Hub
 from streams.partition.parts import Fuse, Parts
@@ -57,6 +58,7 @@ class Worker:
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._sources = Sources(settings=settings, hub=self._hub)
         self._health = Health(self._sources)
+        self._changed: PartitionsChangedError | None = None
         self.deadline = Deadline(settings.stop_limit_ms / 1_000)
         self.ending = Ending(self.deadline, self._sources)
 
@@ -80,6 +82,8 @@ class Worker:
             await self.deadline.wait([self._health.close()], DISCONNECT_UNTIL)
         if self._sources.broken is not None:
             raise self._sources.broken
+        if self._changed is not None:
+            raise self._changed
 
     async def _is_done_before_told(self, task: asyncio.Task[Any]) -> bool:
         told = asyncio.create_task(self._stop.wait(), name="told to stop")
@@ -173,6 +177,7 @@ class Worker:
             resolve=lambda epoch, topic, p, at: app.batches.resolve(epoch, faust_driver.TP(prefix + topic, p), at),
             fetched_ends=lambda topic, p: app.batches.fetched_ends(faust_driver.TP(prefix + topic, p)),
             on_broken=self._on_broken,
+            counted=Counted(now_ms),
             conversions=self._sources.conversions,
             meter=self._sources.meter,
         )
@@ -184,7 +189,7 @@ class Worker:
         high_waters = HighWaters(self._cluster, settings.topic_prefix, self._hub, parts)
         lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
         access = self._sources.access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
-        counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions)
+        counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions, parts.counted)
         works = (self._hub.tick(), high_waters.run(), lag_watch.run(), access.run(), counting)
         tasks = [asyncio.create_task(work) for work in (*works, self._watch_application(app))]
         for task in tasks:
@@ -209,7 +214,11 @@ class Worker:
     def _on_task_done(self, task: asyncio.Task[Any]) -> None:
         """None may end but by `_end`; one that somebody else cancelled is missing as much as one that failed."""
         error = RuntimeError(f"{task.get_name()} was cancelled") if task.cancelled() else task.exception()
-        if error is not None:
+        if isinstance(error, PartitionsChangedError):
+            log.error("%s", error)
+            self._changed = error
+            self.stop()
+        elif error is not None:
             self._on_broken(error)
 
     async def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:

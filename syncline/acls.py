@@ -21,7 +21,7 @@ from syncline.contract import (
 )
 
 Role = Literal["worker", "producer", "consumer", "operator"]
-Operation = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs"]
+Operation = Literal["Read", "Write", "Create", "Alter", "Describe", "DescribeConfigs"]
 Resource = Literal["topic", "group", "transactional-id"]
 
 
@@ -46,9 +46,10 @@ NEEDS = (
     Need("consumer", "Read", "topic", RESULT_TOPICS, "results; leave out what is not for this consumer"),
     Need("consumer", "Read", "group", (), "only with a group of its own"),
     Need("operator", "Create", "topic", ALL_TOPICS, "`topics create`"),
+    Need("operator", "Alter", "topic", ALL_TOPICS, "`topics grow`"),
     Need("operator", "DescribeConfigs", "topic", ALL_TOPICS, "`topics create` and `check`"),
     Need("operator", "Read", "topic", ALL_TOPICS, "`verify`, `explain`, `deadletter list` and `show`"),
-    Need("operator", "Describe", "group", (), "`verify` and `explain`: how far the workers have come"),
+    Need("operator", "Describe", "group", (), "`verify`, `explain` and `topics grow`: how far the workers have come"),
     Need("operator", "Write", "topic", MEDIA_TOPICS, "`deadletter retry`"),
 )
 """The group is the workers', for a consumer its own, which must be another one."""

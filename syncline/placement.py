@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from functools import lru_cache
 
 from syncline.errors import ContractError
@@ -34,10 +35,13 @@ def partition_for(key: bytes, n_partitions: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % n_partitions
 
 
-def check_placement(key: bytes, partition: int, n_partitions: int) -> None:
-    """Raise `ContractError("misrouted")` unless a record with this key belongs in `partition`."""
+def check_placement(key: bytes, partition: int, n_partitions: int, others: Iterable[int] = ()) -> None:
+    """Raise `ContractError("misrouted")` unless a record with this key belongs in `partition`.
+
+    others: numbers of partitions of before the topics grew, by which the record may have been placed as well.
+    """
     expected = partition_for(key, n_partitions)
-    if partition != expected:
+    if partition != expected and all(partition != partition_for(key, other) for other in others):
         raise ContractError(
             "misrouted",
             f"key {key.decode(errors='replace')!r} is in partition {partition} and belongs in {expected} of "

@@ -19,7 +19,7 @@ from syncline.acls import Need, commands
 from syncline.cluster import Cluster
 from syncline.errors import BrokerError
 
-_BITS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
+_BITS = {"Read": 3, "Write": 4, "Create": 5, "Alter": 7, "Describe": 8, "DescribeConfigs": 10}
 """Kafka's codes of operations, which are the bits of an answer."""
 _FORBIDDEN = 29
 

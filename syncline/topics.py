@@ -103,7 +103,7 @@ async def create_topics(brokers: str | Cluster, plan: TopicPlan) -> list[str]:
         existing = {topic["topic"] for topic in await _list_topics(admin)}
         missing = [topic for topic in ALL_TOPICS if plan.prefix + topic not in existing]
         created = await _create(admin, plan, missing)
-        await _until_visible(admin, plan.names())
+        await until_visible(admin, plan.names())
         return created
 
 
@@ -124,24 +124,32 @@ async def _create(admin: Any, plan: TopicPlan, topics: list[str]) -> list[str]:
     return created
 
 
-async def _until_visible(admin: Any, names: Iterable[str]) -> None:
+async def until_visible(admin: Any, names: Iterable[str], n_partitions: int = 1) -> None:
+    """Return when each node knows these topics with at least so many partitions, and a leader of each.
+
+    Raises `BrokerError` after `VISIBLE_TIMEOUT_S`.
+    """
     # Kafka answers before each of its nodes knows; a client that asks one of those would find no topic, or no leader.
     deadline_s = asyncio.get_running_loop().time() + VISIBLE_TIMEOUT_S
-    while missing := await _not_everywhere(admin, names):
+    while missing := await _not_everywhere(admin, names, n_partitions):
         if asyncio.get_running_loop().time() > deadline_s:
             raise BrokerError(f"topics have no leader after {VISIBLE_TIMEOUT_S:.0f} s: {', '.join(missing)}")
         await asyncio.sleep(0.05)
 
 
-async def _not_everywhere(admin: Any, names: Iterable[str]) -> list[str]:
-    """The topics that some node does not know yet, or for which it knows no leader."""
+async def _not_everywhere(admin: Any, names: Iterable[str], n_partitions: int) -> list[str]:
+    """The topics that some node does not know yet, not with all partitions, or for which it knows no leader."""
     nodes = [broker["node_id"] for broker in (await admin.describe_cluster())["brokers"]]
-    known = [{topic["topic"] for topic in await _list_topics(admin, node) if _has_leaders(topic)} for node in nodes]
+    known = [
+        {topic["topic"] for topic in await _list_topics(admin, node) if _has_leaders(topic, n_partitions)}
+        for node in nodes
+    ]
     return [name for name in names if not all(name in topics for topics in known)]
 
 
-def _has_leaders(topic: dict[str, Any]) -> bool:
-    return bool(topic["partitions"]) and all(partition["leader"] >= 0 for partition in topic["partitions"])
+def _has_leaders(topic: dict[str, Any], n_partitions: int) -> bool:
+    partitions = topic["partitions"]
+    return len(partitions) >= n_partitions and all(partition["leader"] >= 0 for partition in partitions)
 
 
 async def _list_topics(admin: Any, node: int | None = None) -> list[dict[str, Any]]:

@@ -16,7 +16,11 @@ from streams.join.model import Decision
 
 
 class Placed(msgspec.Struct, frozen=True, array_like=True):
-    """Of each topic, the records below an offset were placed by another number of partitions than the claim's."""
+    """Of each topic, the records below an offset may have been placed by another number of partitions than the claim's.
+
+    A producer learns of new partitions when it asks, so that below the offset there are records by both numbers: those
+    that lie where either has them are in their place.
+    """
 
     n_partitions: int
     below: dict[str, int]

@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping, Sequence
 
 from streams.decisions.carry_out import CarryOut
-from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
+from streams.decisions.entries import Batch, Claim, LogRecord, Placed, decode_entry
 from streams.decisions.flow import Flow, Reading
 from streams.decisions.holds import Holds
 from streams.decisions.intake import Intake
 from streams.decisions.outbox import Outbox
+from streams.decisions.placed import former_counts, merged, require_no_more, still_placed
 from streams.decisions.proposer import Proposer
 from streams.decisions.records import Commands, Record, Task
 from streams.decisions.recovery import AnotherGroupError, ReadLog, recover
@@ -80,6 +81,7 @@ class PartitionOwner:
         # Until then nothing is acknowledged: beside committed offsets a log without decisions looks emptied.
         self._log_speaks = False
         self._resting = False
+        self._former_counts: set[int] = set()
         self._now_ms = now_ms
         self._claim()
 
@@ -91,7 +93,10 @@ class PartitionOwner:
         and `NewerVersionError`. Afterwards feed `on_log` from `log_end`.
         """
         recovered = yield from recover(self._holds.acknowledged, log_start, log_end, self._rules, self._fresh)
+        require_no_more(recovered.claims.values(), self._n_partitions)
         self._view, self._settled.claims = recovered.view, recovered.claims
+        self._tenure.say_placed(still_placed(recovered.newest_claims, self._holds.acknowledged))
+        self._former_counts = former_counts(recovered.newest_claims, self._n_partitions)
         self._log_speaks = bool(recovered.decisions) or recovered.snapshot is not None
         if self._rules.restore_clocks:
             self._settled.restore(recovered, self._holds.acknowledged)
@@ -105,6 +110,30 @@ class PartitionOwner:
         else:
             self._lose(now_ms)
             self._check_group()
+
+    @property
+    def _n_partitions(self) -> int:
+        return self._tenure.deployment.n_partitions
+
+    @property
+    def placed(self) -> tuple[Placed, ...]:
+        """Which records may have been placed by another number of partitions than the present one."""
+        return self._tenure.deployment.placed
+
+    @property
+    def must_place(self) -> bool:
+        """Whether there may be such records, so that `place` must be called before anything else, once recovered."""
+        return bool(self.placed or self._former_counts)
+
+    def place(self, ends: Mapping[str, int], now_ms: int) -> None:
+        """Say in the log, before anything is proposed, where records may have been placed by which number.
+
+        `ends` are the media topics' high watermarks, asked for after this owner's first claim was on the broker: what
+        the owners before it have decided lies below.
+        """
+        self._tenure.say_placed(merged([*self.placed, *(Placed(count, dict(ends)) for count in self._former_counts)]))
+        if self.state == "owning":
+            self._renew_for_snapshot(now_ms)
 
     def _own(self, now_ms: int) -> None:
         """This owner's claim is current: what is not in the log comes back to the join, together and in order."""
@@ -155,6 +184,7 @@ class PartitionOwner:
     def _on_claim(self, offset: int, claim: Claim, *, current: bool, now_ms: int) -> None:
         mine = self._tenure.is_mine(claim)
         if current:
+            require_no_more([claim], self._n_partitions)
             self._settled.claims[offset] = claim
         if current and mine and self._intake.join:
             self._begin_snapshot(self._intake.join)

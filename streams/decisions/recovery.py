@@ -66,6 +66,9 @@ class Recovered(NamedTuple):
     """(log offset, decision), in log order."""
     claims: dict[int, Claim]
     """The claims that were current, by their offset."""
+    newest_claims: tuple[Claim, ...] = ()
+    """From the newest one on under which something valid was written. The owners of those behind it may not have read
+    the log to its end, and so do not say what it said before them."""
     newest_at: Mapping[str, int] = MappingProxyType({})
     """Per topic an offset below which all was resolved when the newest snapshot was written; empty without one."""
 
@@ -174,11 +177,15 @@ def _fold_from(snapshot: list[SnapshotPart], entries: Entries, rules: Rules, log
 def _fold(view: LogView, snapshot: list[SnapshotPart] | None, entries: Entries, log_end: int) -> Recovered:
     decisions: list[tuple[int, Decision]] = []
     claims: dict[int, Claim] = {view.claim_offset: view.claim} if view.claim else {}
+    newest = [view.claim] if view.claim else []
     for offset, entry in entries:
         verdict = view.apply(offset, entry)
         if verdict == "claim" and isinstance(entry, Claim):
             claims[offset] = entry
-        elif verdict == "valid" and isinstance(entry, Batch):
-            decisions.extend((offset, decision) for decision in entry.decisions)
+            newest.append(entry)
+        elif verdict == "valid":
+            newest = newest[-1:]
+            if isinstance(entry, Batch):
+                decisions.extend((offset, decision) for decision in entry.decisions)
     view.next_offset = log_end
-    return Recovered(view, snapshot, decisions, claims)
+    return Recovered(view, snapshot, decisions, claims, newest_claims=tuple(newest))

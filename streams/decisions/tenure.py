@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from streams.decisions.entries import Claim
+from streams.decisions.entries import Claim, Placed
 from streams.decisions.rules import ALL_RULES, Rules
 
 State = Literal["claiming", "owning", "lost"]
@@ -17,6 +17,7 @@ class Deployment(NamedTuple):
     take_over: str = ""
     fingerprint: str = ""
     n_partitions: int = 0
+    placed: tuple[Placed, ...] = ()
 
 
 class Tenure:
@@ -45,6 +46,10 @@ class Tenure:
     def claim(self, number: int) -> Claim:
         """The claim to append now, at first, again, or to renew it."""
         return Claim(self._worker, self._generation, self._era, number, *self.deployment)
+
+    def say_placed(self, placed: tuple[Placed, ...]) -> None:
+        """From now on have claims say this of how records were placed."""
+        self.deployment = self.deployment._replace(placed=placed)
 
     def is_mine(self, claim: Claim | None) -> bool:
         """Whether this owner wrote the claim."""

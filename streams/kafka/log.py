@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -68,6 +68,12 @@ class LogReader:
         start = await self._consumer.beginning_offsets([self._tp])
         end = await self._consumer.end_offsets([self._tp])
         return start[self._tp], end[self._tp]
+
+    async def ends_of(self, topics: Iterable[str]) -> dict[str, int]:
+        """The next offset that this partition number of other topics (full names) will have."""
+        tps = {TopicPartition(topic, self._tp.partition): topic for topic in topics}
+        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(tps))
+        return {topic: ends[tp] for tp, topic in tps.items()}
 
     async def read(self, start: int, stop: int) -> Entries:
         """All entries with start <= offset < stop."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
@@ -12,15 +13,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.kafka.holder import find_holder
+from streams.kafka.votes import Votes
+from streams.partition.counted import Counted
 from streams.partition.driver import PartitionDriver
 from streams.partition.hub import Hub
 from streams.partition.parts import Parts
 from syncline.acls import needs_of
 from syncline.cluster import Cluster
 from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS
-from syncline.errors import AccessError, BrokerError
+from syncline.errors import AccessError, BrokerError, SynclineError
 from syncline.kafka import require_rights, stop_consumer
-from syncline.topics import read_topics
+from syncline.partition_counts import Nodes
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +31,22 @@ ASK_EVERY_S = 0.25
 ASK_ALL_EVERY_S = 1.0
 ASK_LIMIT_S = 10.0
 """aiokafka gives up by itself, after 5 s; a question that hung all the same would stop every timer."""
-COUNT_EVERY_S = 30.0
+COUNT_EVERY_S = 1.0
+DOUBT_EVERY_S = 0.1
+"""While the answers are few, or do not agree."""
+SPARE_S = 0.02
+"""Between two questions, whoever wants to know it now."""
 WAIT_FOR_TOPICS_S = 2.0
+
+
+class PartitionsChangedError(SynclineError):
+    """The topics have other partitions than this worker was started with: started anew, it counts them anew."""
+
+    def __init__(self, before: int, now: int) -> None:
+        super().__init__(
+            f"all topics have {now} partitions, and this worker has halted while it saw others than the {before} with "
+            "which it started: it ends, so that it is started anew"
+        )
 
 
 class HighWaters:
@@ -125,21 +142,20 @@ class LagWatch(HighWaters):
             driver.on_ends(answers, asked_ms)
 
 
-async def count_partitions(cluster: Cluster, prefix: str) -> tuple[int, str]:
-    """How many partitions all topics have; 0 and what is wrong where they differ or are missing.
+async def count_partitions(nodes: Nodes, prefix: str) -> tuple[int, str]:
+    """How many partitions all topics have, as the next node says; 0 and what is wrong where they differ or are missing.
 
-    Raises `BrokerError` where the broker cannot be asked.
+    Raises `BrokerError` where the node cannot say.
     """
-    states = await read_topics(cluster, [prefix + topic for topic in ALL_TOPICS], with_config=False)
-    counts = {topic: states[prefix + topic].n_partitions if prefix + topic in states else 0 for topic in ALL_TOPICS}
-    missing = [prefix + topic for topic, count in counts.items() if not count]
+    counts = await nodes.count([prefix + topic for topic in ALL_TOPICS])
+    missing = [name for name, count in counts.items() if not count]
     if missing:
-        hint = f"make them with: syncline topics create --brokers {cluster}"
-        return 0, f"broker {cluster} has no topic {', '.join(missing)}; {hint}"
+        hint = f"make them with: syncline topics create --brokers {nodes.cluster}"
+        return 0, f"broker {nodes.cluster} has no topic {', '.join(missing)}; {hint}"
     if len(set(counts.values())) > 1:
-        numbers = ", ".join(f"{prefix}{topic} {count}" for topic, count in counts.items())
+        numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
         return 0, f"all topics must have the same number of partitions, and have: {numbers}"
-    return counts[ALL_TOPICS[0]], ""
+    return counts[prefix + ALL_TOPICS[0]], ""
 
 
 async def wait_for_topics(cluster: Cluster, prefix: str, group: str, on_trouble: Callable[[str], None]) -> int:
@@ -147,29 +163,70 @@ async def wait_for_topics(cluster: Cluster, prefix: str, group: str, on_trouble:
 
     Raises `AccessError` where the broker lets this worker not in, or not do what it must.
     """
-    while True:
-        try:
-            await require_rights(cluster, needs_of("worker"), prefix, group)
-            n_partitions, trouble = await count_partitions(cluster, prefix)
-        except AccessError:
-            raise  # a setting is wrong: waiting mends nothing
-        except BrokerError as error:
-            n_partitions, trouble = 0, str(error)
-        if n_partitions:
-            return n_partitions
-        on_trouble(trouble)
-        await asyncio.sleep(WAIT_FOR_TOPICS_S)
+    async with Nodes(cluster) as nodes:
+        while True:
+            try:
+                await require_rights(cluster, needs_of("worker"), prefix, group)
+                n_partitions, trouble = await _count_everywhere(nodes, prefix)
+            except AccessError:
+                raise  # a setting is wrong: waiting mends nothing
+            except BrokerError as error:
+                n_partitions, trouble = 0, str(error)
+            if n_partitions:
+                return n_partitions
+            on_trouble(trouble)
+            await asyncio.sleep(WAIT_FOR_TOPICS_S)
 
 
-async def watch_partitions(cluster: Cluster, prefix: str, hub: Hub, n_partitions: int) -> None:
-    """Halt the hub when the number of partitions changes: streams would be elsewhere than their records."""
-    while True:
-        await asyncio.sleep(COUNT_EVERY_S)
-        try:
-            found, trouble = await count_partitions(cluster, prefix)
-        except BrokerError as error:
-            log.debug("partitions cannot be counted now: %s", error)
-            continue
-        if found != n_partitions:
-            hub.halt(trouble or f"topics had {n_partitions} partitions when this worker started, now {found}")
-            return
+async def _count_everywhere(nodes: Nodes, prefix: str) -> tuple[int, str]:
+    """The same where every node says the same: the group's leader shares out what the node that it asks knows."""
+    found, trouble = await count_partitions(nodes, prefix)
+    for _ in nodes.known[1:]:
+        another, trouble = await count_partitions(nodes, prefix)
+        if another != found:
+            return 0, trouble or f"the nodes of {nodes.cluster} do not all know the same topics yet"
+    return found, trouble
+
+
+async def watch_partitions(
+    cluster: Cluster, prefix: str, hub: Hub, n_partitions: int, counted: Counted | None = None
+) -> None:
+    """Halt the hub when the number of partitions changes: streams would be elsewhere than their records.
+
+    counted: is told when all nodes have said the same number as before; when somebody wants to know it, they are asked
+    at once. Raises `PartitionsChangedError` once all topics are equal again: the worker must be started anew, to count.
+    """
+    votes, halted = Votes(), False
+    counted = Counted(_now_ms) if counted is None else counted
+    async with Nodes(cluster) as nodes:
+        while True:
+            is_sure = votes.agreed == n_partitions and votes.all_said(n_partitions) is not None
+            await _pause(counted.wanted, COUNT_EVERY_S if is_sure else DOUBT_EVERY_S)
+            asked_ms = counted.now_ms()
+            try:
+                found, trouble = await count_partitions(nodes, prefix)
+            except BrokerError as error:
+                log.debug("partitions cannot be counted now: %s", error)
+                await asyncio.sleep(COUNT_EVERY_S)
+                continue
+            votes.add(nodes.node, nodes.known, found, asked_ms)
+            agreed, said_ms = votes.agreed, votes.all_said(n_partitions)
+            if agreed == n_partitions and said_ms is not None and not halted:
+                counted.confirm(said_ms)
+            if agreed is not None and agreed != n_partitions and not halted:
+                halted = True
+                now = f"topics had {n_partitions} partitions when this worker started, now {found}"
+                await hub.halt(trouble or now)
+            if agreed and halted:
+                raise PartitionsChangedError(n_partitions, agreed)
+
+
+async def _pause(wanted: asyncio.Event, limit_s: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            await wanted.wait()
+    await asyncio.sleep(min(limit_s, SPARE_S))
+
+
+def _now_ms() -> int:
+    return int(time.monotonic() * 1_000)

@@ -13,7 +13,7 @@ from streams.decisions.records import Append
 from streams.decisions.versions import version_headers
 from streams.kafka.log import Entries, LogReader
 from streams.partition.parts import Parts
-from syncline.contract import DECISIONS
+from syncline.contract import DECISIONS, MEDIA_TOPICS
 from syncline.errors import BrokerError
 from syncline.results import Record
 
@@ -65,6 +65,19 @@ class DecisionLog:
                 await asyncio.sleep(RETRY_S)
             else:
                 return
+
+    async def media_ends(self) -> dict[str, int]:
+        """The high watermarks of the media topics' partitions, by topic. Tries until the brokers answer."""
+        cluster, prefix = self._parts.cluster, self._parts.settings.topic_prefix
+        while True:
+            try:
+                async with LogReader(cluster, self._topic, self._partition) as reader:
+                    ends = await reader.ends_of([prefix + topic for topic in MEDIA_TOPICS])
+            except KafkaError as error:
+                log.warning("partition %d: cannot ask how far media reach, trying again: %r", self._partition, error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return {topic: ends[prefix + topic] for topic in MEDIA_TOPICS}
 
     async def _read(self) -> int:
         """Up to the present end of the log, which is returned."""

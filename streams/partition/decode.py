@@ -14,6 +14,8 @@ from threading import Lock, get_ident
 from typing import Any
 
 from models.interface import Prepared
+from streams.decisions.entries import Placed
+from streams.decisions.placed import other_counts
 from streams.decisions.records import Record, Rejected
 from streams.histogram import Histogram
 from streams.join.model import Item
@@ -63,18 +65,28 @@ class Decoder:
         self._started_s: dict[int, float] = {}
         self.sources = Sources()
 
-    def decode(self, topic: str, partition: int, raws: Sequence[Any], accepted: Set[int] = frozenset()) -> list[Record]:
+    def decode(
+        self,
+        topic: str,
+        partition: int,
+        raws: Sequence[Any],
+        accepted: Set[int] = frozenset(),
+        placed: Sequence[Placed] = (),
+    ) -> list[Record]:
         """aiokafka's records of one topic (unprefixed) and partition, in the same order.
 
         accepted: offsets of records that a decision in the log has taken for good. No setting refuses them any more: it
-        may have been another one by which they were decided.
+        may have been another one by which they were decided. placed: which of them may have been placed by another
+        number of partitions, of before the topics grew.
         """
         records: list[Record] = []
         took_ms: list[float] = []
         try:
             for raw in raws:
                 self._started_s[get_ident()] = started_s = time.perf_counter()
-                records.append(self._decode_one(topic, partition, raw, is_accepted=raw.offset in accepted))
+                others = other_counts(placed, topic, raw.offset) if placed else ()
+                is_accepted = raw.offset in accepted
+                records.append(self._decode_one(topic, partition, raw, others, is_accepted=is_accepted))
                 took_ms.append((time.perf_counter() - started_s) * 1_000)
         finally:
             self._started_s.pop(get_ident(), None)
@@ -93,7 +105,7 @@ class Decoder:
         """Records since the start, good and bad."""
         return sum(histogram.n for histogram in self.took_ms.values())
 
-    def _decode_one(self, topic: str, partition: int, raw: Any, *, is_accepted: bool) -> Record:
+    def _decode_one(self, topic: str, partition: int, raw: Any, others: Sequence[int], *, is_accepted: bool) -> Record:
         payload = Payload(raw)
         item, rejected = None, None
         n_bytes = HELD_BYTES + raw_bytes(raw)
@@ -103,7 +115,7 @@ class Decoder:
             n_bytes += event_bytes(event)
             found = self._item(event, topic, raw)
             if not is_accepted:
-                check_placement(raw.key, partition, self._n_partitions)
+                check_placement(raw.key, partition, self._n_partitions, others)
                 self._check_clock(found)
             item = found
             self._watch_source(event)

@@ -21,6 +21,8 @@ MAX_DECODING_BYTES = 16 * 2**20
 
 Decode = Callable[[str, int, Sequence[Any], Set[int]], list[Record]]
 """`Decoder.decode`: (topic, partition, raw records, offsets that are accepted) -> records, in the same order."""
+MayGo = Callable[[list[Record], int], bool]
+"""Of decoded records and when they were read: whether they may go on."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +32,7 @@ class _Chunk:
     job: asyncio.Future[list[Record]]
     n_records: int
     n_bytes: int
+    read_ms: int
 
 
 class Decoding:
@@ -54,8 +57,9 @@ class Decoding:
         next_offset: int,
         on_done: Callable[[str], None],
         accepted: Set[int] = frozenset(),
+        now_ms: int = 0,
     ) -> None:
-        """Decode `raws`; everything below `next_offset` is in the queue then, or is no record.
+        """Decode `raws`, read by `now_ms`; everything below `next_offset` is in the queue then, or is no record.
 
         `on_done` is called with the topic whenever something may have become ready to `take`. `accepted`: offsets of
         records that the log has taken for good (`Decoder.decode`).
@@ -68,7 +72,7 @@ class Decoding:
 
         for some, n_bytes in chunks(raws):
             job = loop.run_in_executor(self._pool, self._decode, self._topic, self._partition, some, accepted)
-            chunk = _Chunk(job, len(some), n_bytes)
+            chunk = _Chunk(job, len(some), n_bytes, now_ms)
             self._queue.append(chunk)
             self._n_records += chunk.n_records
             self._n_bytes += chunk.n_bytes
@@ -84,9 +88,10 @@ class Decoding:
         chunk.n_bytes += more
         self._n_bytes += more
 
-    def take(self) -> Iterator[list[Record] | int]:
+    def take(self, may_go: MayGo = lambda _records, _read_ms: True) -> Iterator[list[Record] | int]:
         """What is decoded at the head of the queue: records, or up to which offset all have been taken.
 
+        may_go: asked with records and when they were read; where they may not go yet, they keep their place.
         Raises what decoding raised. That chunk keeps its place, so that nothing behind it is ever taken.
         """
         while self._queue:
@@ -95,7 +100,7 @@ class Decoding:
                 self._queue.popleft()
                 yield first
                 continue
-            if not first.job.done():
+            if not (first.job.done() and may_go(first.job.result(), first.read_ms)):
                 return
             done = first.job.result()
             self._queue.popleft()

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from streams.decisions.owner import PartitionOwner
-from streams.decisions.records import Append, Commands
+from streams.decisions.records import Append, Commands, Record
 from streams.decisions.recovery import MadeAnewError, NotRecoverableError
 from streams.join.stalled import StalledLane
 from streams.kafka.delivery import Batch
@@ -27,12 +27,14 @@ from streams.partition.decoding import Decoding
 from streams.partition.handover import Handover
 from streams.partition.held_back import HeldBack
 from streams.partition.lag import Lag, TopicLag
-from streams.partition.notices import tell_deleted, tell_fresh
+from streams.partition.notices import tell_deleted, tell_fresh, tell_grown
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import DECISIONS
 from syncline.errors import NewerVersionError
 
 log = logging.getLogger(__name__)
+
+LOOK_AGAIN_S = 0.02
 
 
 class PartitionDriver:
@@ -58,11 +60,12 @@ class PartitionDriver:
         self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
         self._handover = Handover(self.owner, self._carrier, self.schedule, lambda: self._stopped)
         self._decoding = {
-            topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.starts
+            topic: Decoding(topic, self._partition, parts.pool, self._decode) for topic in assigned.starts
         }
         self._lags = {topic: TopicLag() for topic in (*assigned.starts, DECISIONS)}
         self._held_back = {topic: HeldBack() for topic in assigned.starts}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._doubted: set[str] = set()
         self._scheduled = self._stopped = self._reading = self._closing = self._warned = False
         self._wanted = frozenset(assigned.starts)
         self._not_held: frozenset[str] = frozenset()
@@ -140,6 +143,9 @@ class PartitionDriver:
         self.state = "recovering from the decision log"
         try:
             await self.log.recover(self._on_log)
+            if self.owner.must_place:
+                tell_grown(self._partition, self._parts.n_partitions)
+                self.owner.place(await self.log.media_ends(), self._parts.now_ms())
         except (NotRecoverableError, NewerVersionError) as error:
             self._give_up(error)
             return
@@ -167,8 +173,12 @@ class PartitionDriver:
         if missing is not None:
             n_unjudged = tell_deleted(self._partition, self.owner, topic, batch.topic, missing)
         accepted = self.owner.standing.accepted(topic, (record.offset for record in batch.records))
-        self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded, accepted)
+        now_ms = self._parts.now_ms()
+        self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded, accepted, now_ms)
         return n_unjudged
+
+    def _decode(self, topic: str, partition: int, raws: Sequence[Any], accepted: Set[int]) -> list[Record]:
+        return self._parts.decoder.decode(topic, partition, raws, accepted, self.owner.placed)
 
     def _on_decoded(self, topic: str) -> None:
         if self._stopped or self._closing:
@@ -184,13 +194,28 @@ class PartitionDriver:
             self.schedule()
 
     def _take_decoded(self, topic: str, now_ms: int) -> None:
-        for done in self._decoding[topic].take():
+        for done in self._decoding[topic].take(lambda records, read_ms: self._may_go(topic, records, read_ms)):
             if isinstance(done, int):
                 self.owner.on_position(topic, done, now_ms)
             elif done:
                 self.owner.on_records(topic, done, now_ms)
                 self._lags[topic].read(done[-1].payload.raw.timestamp)
                 self._parts.meter.read(topic, done)
+
+    def _may_go(self, topic: str, records: Sequence[Record], read_ms: int) -> bool:
+        """Whether records may be judged now: what seems misrouted may be placed by a count that is newer than ours."""
+        if not any(record.rejected is not None and record.rejected.reason == "misrouted" for record in records):
+            return True
+        if self._parts.counted.held(read_ms):
+            return True
+        if topic not in self._doubted:
+            self._doubted.add(topic)
+            self._loop.call_later(LOOK_AGAIN_S, self._look_again, topic)
+        return False
+
+    def _look_again(self, topic: str) -> None:
+        self._doubted.discard(topic)
+        self._on_decoded(topic)
 
     def _on_log(self, entries: Entries) -> None:
         if self._stopped:

@@ -60,15 +60,26 @@ class Hub:
         by_partition: dict[int, dict[str, Start]] = defaultdict(dict)
         for tp, start in starts.items():
             by_partition[tp.partition][tp.topic.removeprefix(self._prefix)] = start
-        torn = {p: sorted(topics) for p, topics in by_partition.items() if set(topics) != set(MEDIA_TOPICS)}
-        if torn:
-            self._trouble["assignment"] = f"these partitions came without their siblings in other topics: {torn}"
-            log.error("%s; nothing is read", self._trouble["assignment"])
+        wrong = self._wrong(by_partition)
+        if wrong:
+            self._trouble["assignment"] = wrong
+            log.error("%s; nothing is read", wrong)
         log.info("generation %d: partitions %s", generation, sorted(by_partition) or "none")
-        if self._parts is None or torn or "partitions" in self._trouble or self._closing:
+        if self._parts is None or wrong or "partitions" in self._trouble or self._closing:
             return
         for partition, starts_of in sorted(by_partition.items()):
             self._start_driver(self._parts, epoch, generation, partition, starts_of)
+
+    def _wrong(self, by_partition: Mapping[int, Mapping[str, Start]]) -> str:
+        """What forbids to work on an assignment, in words; "" where nothing does."""
+        torn = {p: sorted(topics) for p, topics in by_partition.items() if set(topics) != set(MEDIA_TOPICS)}
+        if torn:
+            return f"these partitions came without their siblings in other topics: {torn}"
+        last, n_counted = max(by_partition, default=-1), self._parts.n_partitions if self._parts else 0
+        if self._parts is not None and last >= n_counted:
+            # Its count is older than the group's: it would take every record of the new ones for misrouted.
+            return f"partition {last} was assigned, and this worker has counted {n_counted} partitions"
+        return ""
 
     def _start_driver(
         self, parts: Parts, epoch: int, generation: int, partition: int, starts: dict[str, Start]
@@ -108,10 +119,12 @@ class Hub:
     def _note(self, left: list[str]) -> None:
         self.left = list(dict.fromkeys([*self.left, *left]))  # a rebalance meanwhile is told the same
 
-    def halt(self, reason: str) -> None:
-        """Read and propose nothing until the process is started anew."""
+    async def halt(self, reason: str) -> None:
+        """Hand over, then read and propose nothing until the process is started anew."""
         log.error("%s", reason)
         self._trouble["partitions"] = reason
+        for what in await self.drain(HANDOVER_S):
+            log.info("halting: %s", what)
         self.stop()
 
     # --- records and time --------------------------------------------------------------------------------------

@@ -26,6 +26,15 @@ def tell_deleted(partition: int, owner: PartitionOwner, topic: str, name: str, d
     return n_unjudged
 
 
+def tell_grown(partition: int, n_partitions: int) -> None:
+    """Say that this partition number holds records of before its topics grew."""
+    log.info(
+        "partition %d: the topics have %d partitions now; what lies here already may have been placed by the number "
+        "of before, and is in its place by either",
+        partition, n_partitions,
+    )  # fmt: skip
+
+
 def tell_fresh(partition: int, owner: PartitionOwner, prefix: str, starts: dict[str, Start]) -> None:
     """Say that the log knows records of topics of which no offset is committed: a group that was deleted, or expired.
 

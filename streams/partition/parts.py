@@ -15,6 +15,7 @@ from streams.kafka.log import LogTail
 from streams.kafka.missing import Start
 from streams.kafka.publish import Producer
 from streams.metrics.meter import Meter
+from streams.partition.counted import Counted
 from streams.partition.decode import Decoder
 from streams.settings import WorkerSettings
 from syncline.cluster import Cluster
@@ -35,6 +36,7 @@ class Parts:
     `fetched_ends(topic, partition)`: as the last fetch said.
     `conversions`: what makes transcripts and speech of single events.
     `meter`: what all of them are measured with.
+    `counted`: how sure it is that the topics still have `n_partitions`.
     `on_broken`: an error that nobody foresaw; the worker ends, and its successor starts from the log.
     """
 
@@ -55,6 +57,7 @@ class Parts:
     resolve: Callable[[int, str, int, int], None]
     fetched_ends: Callable[[str, int], Ends]
     on_broken: Callable[[BaseException], None]
+    counted: Counted
     conversions: Conversions = field(default_factory=Conversions)
     meter: Meter = field(default_factory=Meter)
 

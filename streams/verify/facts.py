@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from streams.decisions.naming import keys_of, moving_items
 from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
@@ -14,6 +14,9 @@ from streams.verify.record_judge import RecordJudge
 from streams.verify.report import Place
 from syncline.contract import DECISIONS, MEDIA_TOPICS
 
+Judged = Callable[[str, MediaRecord], tuple[Item | None, str]]
+"""Item and dead-letter reason of a record of a topic, as `RecordJudge.judge` gives them."""
+
 
 class Facts:
     """The records of one partition number by place, and which topics have records that nobody knows any more."""
@@ -22,14 +25,15 @@ class Facts:
         self.by_place: dict[Place, Fact] = {}
         self._ttl_ms = judge.settings.stream_ttl_ms
         self._starts = {topic: history.span(topic).start for topic in MEDIA_TOPICS}
+        judged = _judging(history.partition, folded, judge)
         for topic in MEDIA_TOPICS:
             for record in history.media.get(topic, ()):
-                item, rejected = judge.judge(topic, history.partition, record)
-                self.by_place[topic, record.offset] = Fact((topic, record.offset), item, rejected)
+                place = topic, record.offset
+                self.by_place[place] = Fact(place, *judged(topic, record))
         self.withheld: dict[Place, Withheld] = {}
         """Records that no worker reads, and why; those that the log names all the same are facts too."""
-        self._add_withheld("aborted", history.aborted, history.partition, judge)
-        self._add_withheld("open", history.unstable, history.partition, judge)
+        self._add_withheld("aborted", history.aborted, judged)
+        self._add_withheld("open", history.unstable, judged)
         self._drop_unnamed(folded)
         self._add_deleted(history, folded)
         self.unknown = {topic for topic in MEDIA_TOPICS if self._has_unknown(history, topic, folded)}
@@ -48,15 +52,12 @@ class Facts:
             for fact in self.by_place.values():
                 fact.may_be_decided = not fact.decisions
 
-    def _add_withheld(
-        self, why: Withheld, by_topic: Mapping[str, Sequence[MediaRecord]], partition: int, judge: RecordJudge
-    ) -> None:
+    def _add_withheld(self, why: Withheld, by_topic: Mapping[str, Sequence[MediaRecord]], judged: Judged) -> None:
         for topic, records in by_topic.items():
             for record in records:
                 place = (topic, record.offset)
                 self.withheld[place] = why
-                item, rejected = judge.judge(topic, partition, record)
-                self.by_place[place] = Fact(place, item, rejected, present=False, withheld=why)
+                self.by_place[place] = Fact(place, *judged(topic, record), present=False, withheld=why)
 
     def _drop_unnamed(self, folded: FoldedLog) -> None:
         # A worker of before media were read committed may have decided on them; the others have never seen them.
@@ -108,6 +109,18 @@ class Facts:
     def of(self, places: Iterable[Place]) -> list[Fact]:
         """The facts of those places that are known."""
         return [fact for place in places if (fact := self.by_place.get(place)) is not None]
+
+
+def _judging(partition: int, folded: FoldedLog, judge: RecordJudge) -> Judged:
+    """How records of one partition number are judged, by the counts of partitions that the log names."""
+    misrouted = folded.misrouted()
+
+    def judged(topic: str, record: MediaRecord) -> tuple[Item | None, str]:
+        place = topic, record.offset
+        counts = folded.counts(*place, judge.n_partitions)
+        return judge.judge(topic, partition, record, counts, is_misrouted=place in misrouted)
+
+    return judged
 
 
 def _named_alone(topic: str, stop: int, folded: FoldedLog) -> set[int]:

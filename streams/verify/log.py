@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from streams.decisions import entries as e
 from streams.decisions.entries import Batch, Claim, Entry, LogRecord, SnapshotPart, decode_entry
+from streams.decisions.naming import keys_of
+from streams.decisions.placed import merged, other_counts
 from streams.decisions.view import LogView
-from streams.join.model import Decision, SetDecision, UnfusedDecision
+from streams.join.model import DeadLetterDecision, Decision, RunDecision, SetDecision, UnfusedDecision
 from streams.verify.history import LogEntry
+from streams.verify.report import Place
 
 
 class Placed(NamedTuple):
@@ -43,6 +47,28 @@ class FoldedLog:
         self.bounds: dict[str, int] = {}
         """By stream, a bound of a decision by timeout or pressure that may stand in what retention has cut off."""
         self.n_claims = self.n_snapshot_parts = self.n_void_batches = self.n_copies = self.n_foreign = 0
+        self.n_partitions = 0
+        """How many partitions the topics had for the last owner; 0 where no claim says it."""
+        self._placed: tuple[e.Placed, ...] = ()
+
+    def claimed(self, claim: Claim) -> None:
+        """Note what a claim says of partitions; topics never have fewer than before."""
+        self.n_partitions = max(self.n_partitions, claim.n_partitions)
+        if claim.placed:
+            self._placed = merged((*self._placed, *claim.placed))
+
+    def counts(self, topic: str, offset: int, n_partitions: int) -> list[int]:
+        """By how many partitions a record may have been placed; `n_partitions`, where no claim says it."""
+        return [self.n_partitions or n_partitions, *other_counts(self._placed, topic, offset)]
+
+    def misrouted(self) -> set[Place]:
+        """The records that a decision calls misrouted."""
+        found: set[Place] = set()
+        for placed in (*self.unsure, *self.valid):
+            decision = placed.decision
+            if isinstance(decision, DeadLetterDecision | RunDecision) and decision.reason == "misrouted":
+                found.update(keys_of(decision))
+        return found
 
 
 def fold(entries: Iterable[LogEntry], log_start: int) -> FoldedLog:
@@ -56,6 +82,8 @@ def fold(entries: Iterable[LogEntry], log_start: int) -> FoldedLog:
     for entry, said in decoded:
         if log_start > 0 and isinstance(said, SnapshotPart):
             _take_bounds(folded, said.bounds.items())
+        if isinstance(said, Claim) and entry.offset < sure_from:
+            folded.claimed(said)
         if entry.offset < sure_from:
             if isinstance(said, Batch):
                 folded.unsure += _placed(entry, said)
@@ -69,6 +97,8 @@ def fold(entries: Iterable[LogEntry], log_start: int) -> FoldedLog:
             folded.n_copies += 1
         elif isinstance(said, Claim):
             folded.n_claims += 1
+            if verdict == "claim":
+                folded.claimed(said)
         elif isinstance(said, SnapshotPart):
             folded.n_snapshot_parts += 1
         elif verdict == "valid":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from streams.join.fingerprint import fingerprint
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
@@ -16,15 +18,24 @@ class RecordJudge:
     """Judges a record by its headers, place, clock and size, as a worker does before it looks at the payload."""
 
     def __init__(self, settings: JoinSettings, n_partitions: int, max_event_bytes: int) -> None:
-        self.settings, self._n_partitions, self._max_event_bytes = settings, n_partitions, max_event_bytes
+        self.settings, self.n_partitions, self._max_event_bytes = settings, n_partitions, max_event_bytes
         self.fingerprint = fingerprint(settings, max_event_bytes)
         """What the claims of workers with these settings say."""
 
-    def judge(self, topic: str, partition: int, record: MediaRecord) -> tuple[Item | None, str]:
-        """Its item where the headers are valid, and its dead-letter reason, "" where none of this is wrong."""
+    def judge(
+        self, topic: str, partition: int, record: MediaRecord, counts: Sequence[int], *, is_misrouted: bool = False
+    ) -> tuple[Item | None, str]:
+        """Its item where the headers are valid, and its dead-letter reason, "" where none of this is wrong.
+
+        counts: the numbers of partitions by which it may have been placed. is_misrouted: a decision says that it is,
+        which is right where it is by one of them: a worker that had not seen yet that the topics grew says so.
+        """
         try:
             event = parse_headers(topic, record.key, record.headers, record.append_ms)
-            check_placement(record.key or b"", partition, self._n_partitions)
+            if is_misrouted:
+                for count in counts:
+                    check_placement(record.key or b"", partition, count)
+            check_placement(record.key or b"", partition, counts[0], counts[1:])
         except ContractError as error:
             return None, error.reason
         time_ms = event.time_ms + self.settings.offset_ms.get(event.lane, 0)

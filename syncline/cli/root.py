@@ -14,7 +14,7 @@ from syncline.version import version
 
 COMMANDS = {
     "broker": "Run the embedded broker on this machine.",
-    "topics": "Create or check the topics.",
+    "topics": "Create, check or grow the topics.",
     "worker": "Run one worker of the service.",
     "produce": "Send the media that a manifest lists.",
     "consume": "Print results as they come.",

@@ -1,8 +1,9 @@
-"""`syncline topics create|check|acls`: the topics, their settings, and who may do what with them."""
+"""`syncline topics create|check|grow|acls`: the topics, their settings, and who may do what with them."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Annotated
 
 import typer
@@ -14,9 +15,10 @@ from syncline.contract import ALL_TOPICS, DEFAULT_BROKERS, DEFAULT_GROUP, DEFAUL
 from syncline.errors import BrokerError
 from syncline.security import SecuritySettings
 from syncline.topic_check import TopicReport, check_topics
+from syncline.topic_growth import RESOLVE_LIMIT_S, TopicGrowth
 from syncline.topics import DAY_MS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_RETENTION_MS, TopicPlan, create_topics
 
-app = typer.Typer(no_args_is_help=True, help="Create or check the topics; say who may do what.")
+app = typer.Typer(no_args_is_help=True, help="Create, check or grow the topics; say who may do what.")
 
 
 @app.command()
@@ -67,6 +69,53 @@ def check(
 ) -> None:
     """Compare the topics with what the service needs; exit code 1 when one differs."""
     _check(Cluster.of(brokers, security), topic_prefix, partitions, replication)
+
+
+@app.command()
+@with_security
+def grow(
+    *,
+    security: SecuritySettings,
+    partitions: Annotated[int, typer.Option(min=1, help="Partitions of each topic from now on, more than it has.")],
+    group: Annotated[str, typer.Option(envvar="SYNCLINE_GROUP", help="The workers' consumer group.")] = DEFAULT_GROUP,
+    wait_s: Annotated[
+        float, typer.Option(min=0, help="How long all that was sent may take to be resolved, in seconds.")
+    ] = RESOLVE_LIMIT_S,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+    brokers: Brokers = DEFAULT_BROKERS,
+    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
+) -> None:
+    """Give all topics more partitions. Stop all producers before it; workers may run, and must be started anew.
+
+    It waits until the workers have resolved all media, grows all topics, and waits until every broker knows it and the
+    workers of before have ended, which they do by themselves. Then producers may go on; those of before must have been
+    ended, because a producer may count partitions once. Exit code 1 where media keep coming or are not resolved in
+    time (nothing has grown then), or where what had begun could not be ended; the same command then goes on.
+    """
+    said: list[str] = []
+
+    def say(what: str) -> None:
+        if said[-1:] != [what]:  # it says what it waits for again and again
+            said.append(what)
+            typer.echo(what, err=True)
+
+    say("producers must be stopped now, until this says that they may go on")
+    growth = TopicGrowth(Cluster.of(brokers, security), topic_prefix, group, partitions, say=say, limit_s=wait_s)
+    done = asyncio.run(growth.run())
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "before": done.before,
+                    "partitions": done.n_partitions,
+                    "grown": done.grown,
+                    "workers_ended": done.n_workers,
+                }
+            )
+        )
+    else:
+        typer.echo(f"{len(done.grown)} topics have grown from {done.before} to {done.n_partitions} partitions")
+        typer.echo("producers may go on")
 
 
 @app.command()

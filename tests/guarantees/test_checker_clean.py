@@ -8,7 +8,7 @@ import pytest
 
 from streams.verify import check
 from streams.verify.check import BY_OTHERS
-from tests.support.faults import PRESETS
+from tests.support.faults import JUDGED_PRESETS
 from tests.support.histories import RecordedWorld, recorded_run
 from tests.support.runs import MODES, Mode
 
@@ -22,7 +22,7 @@ def is_beyond_the_promise(world: RecordedWorld) -> bool:
 
 
 @pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", JUDGED_PRESETS)
 @pytest.mark.parametrize("mode", MODES)
 def test_what_workers_do_under_faults_is_no_violation(mode: Mode, preset: str) -> None:
     """Whatever the simulator does to the workers of today, the checker finds nothing wrong with it."""

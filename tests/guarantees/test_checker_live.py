@@ -8,7 +8,7 @@ import pytest
 
 from streams.verify import check
 from tests.support.drafts import Draft
-from tests.support.faults import PRESETS, small_sizes
+from tests.support.faults import JUDGED_PRESETS, PRESETS, small_sizes
 from tests.support.histories import RecordedWorld
 from tests.support.runs import MODES, Mode
 from tests.support.worlds import Shape, random_media, random_settings
@@ -32,7 +32,7 @@ class LookedAtWorld(RecordedWorld):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", JUDGED_PRESETS)
 @pytest.mark.parametrize("mode", MODES)
 def test_at_no_moment_is_there_a_violation(mode: Mode, preset: str) -> None:
     """Between any two steps of a simulated world under faults nothing is wrong."""

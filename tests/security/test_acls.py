@@ -84,6 +84,7 @@ async def test_with_exactly_these_rights_everything_works(secured_kafka: Secured
         ["explain", "media.text", str(sent.partition), "0", *group],
         ["deadletter", "list"],
         ["deadletter", "show", str(sent.partition), "0"],
+        ["topics", "grow", "--partitions", "3", *group],
         ["deadletter", "retry", "--yes"],
     ):
         ran = await run_command_beside(*command, *place, *operator)

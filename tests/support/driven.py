@@ -47,6 +47,8 @@ class Driven:
         fresh: Collection[str] = (),
         group: str = "",
         take_over: str = "",
+        n_partitions: int = 4,
+        ends: Mapping[str, int] | None = None,
     ) -> None:
         self.settings = JoinSettings(tolerance_ms=45) if settings is None else settings
         self.log = [] if log is None else log
@@ -57,7 +59,7 @@ class Driven:
         self.publishing: list[Task] = []
         self.outputs: list[Output] = []
         self.read: frozenset[str] = frozenset(TOPICS)
-        deployment = Deployment(group, take_over, fingerprint(self.settings, MAX_EVENT_BYTES), 4)
+        deployment = Deployment(group, take_over, fingerprint(self.settings, MAX_EVENT_BYTES), n_partitions)
         self.owner = PartitionOwner(
             self.settings, worker, generation, self.committed, now_ms, rules=rules, fresh=fresh, deployment=deployment
         )
@@ -73,10 +75,16 @@ class Driven:
                 self.requests.append(tuple(request))
                 request = recovery.send(records_of(self.log, request.start, request.stop))
         except StopIteration:
+            self.n_fed = dict(self.committed) | dict(ends or {})
+            if self.owner.must_place:
+                self.owner.place(self.n_fed, now_ms)
             self._take()
 
     def successor(self, worker: str = "b", **changes: int) -> Driven:
-        """Who takes over from what this one has committed; this one may go on, as a process that was cut off does."""
+        """Who takes over from what this one has committed; this one may go on, as a process that was cut off does.
+
+        changes: its generation and the number of partitions that it has counted, where those are others.
+        """
         generation = changes.get("generation", self.generation + 1)
         committed = dict(self.committed)
         return Driven(
@@ -87,6 +95,8 @@ class Driven:
             generation=generation,
             rules=self.rules,
             now_ms=self.now_ms,
+            n_partitions=changes.get("n_partitions", self.owner._tenure.deployment.n_partitions),
+            ends=self.n_fed,
         )
 
     def feed(self, media: Mapping[str, Iterable[Record | None]]) -> Driven:
@@ -95,6 +105,7 @@ class Driven:
             records = list(log)
             self.owner.on_records(topic, [record for record in records if record is not None], self.now_ms)
             self.owner.on_position(topic, len(records), self.now_ms)
+            self.n_fed[topic] = max(self.n_fed[topic], len(records))
         self._take()
         return self
 

@@ -41,6 +41,9 @@ class Faults:
     cut_log: float = 0.0
     """The broker deletes what nobody can need of the decision log."""
 
+    grow: float = 0.0
+    """All topics get one partition more; who runs already does not know."""
+
     @property
     def touches_media(self) -> bool:
         """Whether what becomes of a record depends on more than the logs."""
@@ -62,6 +65,7 @@ PRESETS: dict[str, Faults] = {
     "model": Faults(model_fails=0.2, crash=0.01, append_lost=0.1, freeze=0.004),
     "retention": Faults(retention=0.01, crash=0.012, spoil=0.03, append_lost=0.05),
     "snapshots": Faults(snapshot=0.6, crash=0.012, append_lost=0.1, append_twice=0.1, cut_log=0.02),
+    "grown": Faults(grow=0.005, crash=0.012, rebalance=0.003, append_lost=0.1, append_late=0.1, snapshot=0.3),
     "all": Faults(
         crash=0.004,
         freeze=0.004,
@@ -79,6 +83,10 @@ PRESETS: dict[str, Faults] = {
         cut_log=0.01,
     ),
 }
+
+
+JUDGED_PRESETS = tuple(name for name, faults in PRESETS.items() if not faults.grow)
+"""Those whose records have headers too: a world of one partition number knows no other for its streams to grow into."""
 
 
 @contextmanager

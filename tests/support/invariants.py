@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from streams.decisions.placed import other_counts
 from streams.decisions.records import Commands
 
 if TYPE_CHECKING:
@@ -20,6 +21,16 @@ def wrongly_acknowledged(world: World, commands: Commands) -> Iterator[str]:
             if record is None or offset < world.media_start[topic] or (topic, offset) in world.has_outcome:
                 continue
             yield f"{topic}@{offset} was acknowledged without an outcome (up to {stop})"
+
+
+def wrongly_placed(world: World, worker: SimWorker, topic: str, offsets: Iterable[int]) -> Iterator[str]:
+    """Whoever reads a record knows the number of partitions by which it was placed, unless that is newer."""
+    for offset in offsets:
+        first = next((one for one in world.grown if offset < one.below[topic]), None)
+        by = world.n_partitions if first is None else first.n_partitions
+        known = [worker.n_partitions, *other_counts(worker.owner.placed, topic, offset)]
+        if by < worker.n_partitions and by not in known:
+            yield f"{topic}@{offset} was placed by {by} partitions, and {worker.name} judges it by {known}"
 
 
 def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:

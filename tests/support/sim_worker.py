@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from streams.decisions.owner import PartitionOwner
+from streams.decisions.placed import MorePartitionsError
 from streams.decisions.records import Append, Task
 from streams.decisions.recovery import NotRecoverableError
 from streams.decisions.tenure import Deployment
@@ -36,8 +37,9 @@ class SimWorker:
             session_timeout_ms=SESSION_TIMEOUT_MS,
             rules=world.rules,
             fresh=frozenset(world.fresh),
-            deployment=Deployment("simulated", "", fingerprint(self.settings, MAX_EVENT_BYTES), 1),
+            deployment=Deployment("simulated", "", fingerprint(self.settings, MAX_EVENT_BYTES), world.n_partitions),
         )
+        self.n_partitions = world.n_partitions
         self.recovered = self.frozen = False
         self.positions = dict(world.committed)
         self.log_position = 0
@@ -112,8 +114,12 @@ class SimWorker:
                 request = generator.send(records_of(world.log, request.start, request.stop))
         except StopIteration:
             self.recovered = True
+            if self.owner.must_place:
+                self.owner.place(dict(world.produced), world.now_ms)
             self.log_position = len(world.log)
             self.collect()
+        except MorePartitionsError:
+            world.crash(self)  # it counts anew
         except NotRecoverableError:
             # Whoever is still assigned must be able to recover; one that was cut off may have waited too long.
             if world.current is self or self.name == "probe":
@@ -127,8 +133,12 @@ class SimWorker:
         self.log_position = max(self.log_position, world.log_start)
         entries = records_of(world.log, self.log_position, stop)
         self.log_position = max(self.log_position, stop)
-        self.owner.on_log(entries, world.now_ms)
-        self.collect()
+        try:
+            self.owner.on_log(entries, world.now_ms)
+        except MorePartitionsError:
+            world.crash(self)
+        else:
+            self.collect()
 
     # --- records and time ------------------------------------------------------------------------------------------
 

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
+from streams.decisions.entries import Placed
 from streams.decisions.records import Commands, Record, Rejected
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.settings import JoinSettings
 from tests.support.faults import PEACE, Faults
-from tests.support.invariants import broken_invariants, wrongly_acknowledged
+from tests.support.invariants import broken_invariants, wrongly_acknowledged, wrongly_placed
 from tests.support.outputs import Key, Output
 from tests.support.sim_worker import SimWorker
 
@@ -44,6 +45,8 @@ class World:
         self.produced = dict.fromkeys(self.media, 0)
         self.committed = dict.fromkeys(self.media, 0)
         self.fresh = set(self.media)
+        self.n_partitions = 1
+        self.grown: list[Placed] = []
         self.media_start = dict.fromkeys(self.media, 0)
         self.ever_read = dict.fromkeys(self.media, 0)
         self.spoilt: set[tuple[str, int]] = set()
@@ -93,6 +96,8 @@ class World:
             return
         again = self.random.randint(0, 2) if self.chance(0.05) else 0  # delivered twice, as after a seek
         records = [self._as_read(topic, n) for n in range(max(self.media_start[topic], start - again), stop)]
+        if len(self.problems) < 20:
+            self.problems += wrongly_placed(self, worker, topic, range(start, stop))
         worker.owner.on_records(topic, [record for record in records if record is not None], self.now_ms)
         worker.owner.on_position(topic, stop, self.now_ms)
         worker.positions[topic] = stop
@@ -160,6 +165,15 @@ class World:
             self.assign()
         if self.chance(faults.rebalance):
             self.assign()
+        # What nobody has claimed by, nobody can know: the topics grow again once a worker has seen that they did.
+        if (
+            self.chance(faults.grow)
+            and self.current
+            and self.current.recovered
+            and self.current.n_partitions == self.n_partitions
+        ):
+            self.grown.append(Placed(self.n_partitions, dict(self.produced)))
+            self.n_partitions += 1
         if self.chance(faults.retention):
             topic = self.random.choice(list(self.media))
             self.media_start[topic] = self.random.randint(self.media_start[topic], self.ever_read[topic])

@@ -51,3 +51,15 @@ def test_only_one_partition_is_right(key: bytes, n_partitions: int) -> None:
             check_placement(key, wrong, n_partitions)
         assert caught.value.reason == "misrouted"
         assert "murmur2_random" in caught.value.detail
+
+
+@given(st.binary(min_size=1, max_size=64), st.integers(2, 16), st.integers(17, 64))
+def test_a_record_is_in_its_place_by_any_number_that_may_have_been_in_force(key: bytes, before: int, now: int) -> None:
+    """While topics grow, producers place by the one number or the other; nowhere else is right."""
+    right = {partition_for(key, before), partition_for(key, now)}
+    for partition in range(now):
+        if partition in right:
+            check_placement(key, partition, now, [before])
+        else:
+            with pytest.raises(ContractError):
+                check_placement(key, partition, now, [before])

@@ -6,15 +6,20 @@ import asyncio
 import time
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import NewPartitions
 
 from streams.kafka import watch
 from streams.kafka.delivery import Ends
-from streams.kafka.watch import HighWaters, LagWatch, count_partitions, watch_partitions
+from streams.kafka.watch import HighWaters, LagWatch, PartitionsChangedError, count_partitions, watch_partitions
 from syncline.cluster import Cluster
+from syncline.contract import ALL_TOPICS
+from syncline.errors import BrokerError
+from syncline.partition_counts import Nodes
+from tests.support.broker_admin import admin_of
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 from tests.support.transactions import transactional
@@ -121,28 +126,94 @@ async def test_all_high_watermarks_are_asked_for_the_lag_and_silence_is_noticed(
 
 
 async def test_partitions_are_counted_and_what_is_missing_is_named(broker: TestBroker, topic_prefix: str) -> None:
-    """With the command that mends it."""
-    count, trouble = await count_partitions(Cluster.of(broker.address), topic_prefix)
-    assert count == 0
-    assert f"{topic_prefix}media.image" in trouble
-    assert "syncline topics create" in trouble
-    await make_topics(broker.address, topic_prefix, 3)
-    assert await count_partitions(Cluster.of(broker.address), topic_prefix) == (3, "")
+    """With the command that mends it; to ask makes no topic."""
+    async with Nodes(Cluster.of(broker.address)) as nodes:
+        for _ in range(2):
+            count, trouble = await count_partitions(nodes, topic_prefix)
+            assert count == 0
+            assert f"{topic_prefix}media.image" in trouble
+            assert "syncline topics create" in trouble
+        await make_topics(broker.address, topic_prefix, 3)
+        assert await count_partitions(nodes, topic_prefix) == (3, "")
+
+
+async def test_a_broker_that_went_away_is_asked_again(own_broker: TestBroker, topic_prefix: str) -> None:
+    """It is an error while it is away, and no answer."""
+    await make_topics(own_broker.address, topic_prefix, 1)
+    async with Nodes(Cluster.of(own_broker.address)) as nodes:
+        assert (await count_partitions(nodes, topic_prefix))[0] == 1
+        await own_broker.stop()
+        for _ in range(2):
+            with pytest.raises(BrokerError):
+                await count_partitions(nodes, topic_prefix)
+        await own_broker.start()
+        await make_topics_again(own_broker, topic_prefix)
+        assert (await count_partitions(nodes, topic_prefix))[0] == 1
+
+
+async def make_topics_again(broker: TestBroker, prefix: str) -> None:
+    """Tansu forgets all topics with its process."""
+    if broker.kind == "tansu":
+        await make_topics(broker.address, prefix, 1)
+
+
+@pytest.mark.parametrize("code", [5, 29], ids=["no leader", "not allowed"])
+async def test_a_topic_of_which_a_node_cannot_say_it_is_not_known_and_not_gone(code: int) -> None:
+    """An answer that names an error for it is none."""
+    topics = [{"topic": "media.text", "error_code": code, "partitions": []}]
+    answer = SimpleNamespace(to_object=lambda: {"brokers": [{"node_id": 1}], "topics": topics})
+    nodes = Nodes(Cluster.of("localhost:1"))
+    nodes._client = SimpleNamespace(send=AsyncMock(return_value=answer), close=AsyncMock())
+    async with nodes:
+        with pytest.raises(BrokerError, match="cannot say how many partitions"):
+            await count_partitions(nodes, "")
+
+
+class Hub:
+    """Notes why it is halted."""
+
+    def __init__(self) -> None:
+        self.halted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def halt(self, why: str) -> None:
+        self.halted.set_result(why)
+
+
+async def test_one_odd_answer_halts_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do two, nor a node that fails: the next ones are as they were."""
+    monkeypatch.setattr(watch, "COUNT_EVERY_S", 0.001)
+    monkeypatch.setattr(watch, "DOUBT_EVERY_S", 0.001)
+    answers = [(4, "")] * 3 + [(0, "no topic x"), (0, "no topic x"), (4, ""), (8, "")] + [(4, "")] * 3
+
+    async def answer(nodes: Nodes, prefix: str) -> tuple[int, str]:
+        if len(answers) == 5:
+            answers.pop()
+            raise BrokerError("away")
+        if not answers:
+            raise asyncio.CancelledError
+        return answers.pop(0)
+
+    monkeypatch.setattr(watch, "count_partitions", answer)
+    hub: Any = Hub()
+    with pytest.raises(asyncio.CancelledError):
+        await watch_partitions(Cluster.of("localhost:1"), "", hub, 4)
+    assert not hub.halted.done()
 
 
 @pytest.mark.apache
-async def test_a_change_of_the_number_halts_the_worker(
+async def test_a_change_of_the_number_halts_the_worker_and_ends_it_once_all_are_equal(
     broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the numbers."""
+    """With the numbers; as long as they differ it waits, halted."""
     monkeypatch.setattr(watch, "COUNT_EVERY_S", 0.05)
     await make_topics(broker.address, topic_prefix, 2)
-    halted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    hub: Any = SimpleNamespace(halt=halted.set_result)
+    hub: Any = Hub()
     watching = asyncio.create_task(watch_partitions(Cluster.of(broker.address), topic_prefix, hub, 2))
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=broker.address)
-    await admin.start()
-    await admin.create_partitions({topic_prefix + "media.text": NewPartitions(3)})
-    await admin.close()
-    assert f"{topic_prefix}media.text 3" in await asyncio.wait_for(halted, 20)
-    await watching
+    async with admin_of(broker) as admin:
+        await admin.create_partitions({topic_prefix + "media.text": NewPartitions(3)})
+        assert f"{topic_prefix}media.text 3" in await asyncio.wait_for(hub.halted, 20)
+        assert not watching.done()
+        others = [topic for topic in ALL_TOPICS if topic != "media.text"]
+        await admin.create_partitions({topic_prefix + topic: NewPartitions(3) for topic in others})
+        with pytest.raises(PartitionsChangedError, match="all topics have 3 partitions"):
+            await asyncio.wait_for(watching, 20)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from models.interface import Prepared
+from streams.decisions.entries import Placed
 from streams.join.settings import JoinSettings
 from streams.partition.decode import Decoder
 from streams.partition.sizes import HELD_BYTES, event_bytes, raw_bytes
@@ -68,6 +69,20 @@ def test_what_cannot_be_placed_in_time_or_stream_has_no_item(reason: str, record
     assert decoded.item is None
     assert decoded.rejected is not None
     assert decoded.rejected.reason == reason
+
+
+def test_a_record_of_before_the_topics_grew_is_in_its_place_by_the_number_of_then() -> None:
+    """Below the boundary of its topic; at it and above, by the present number alone."""
+    before = next(n for n in range(1, 99) if partition_for(b"s", n) != HERE)
+    there = partition_for(b"s", before)
+    placed = [Placed(before, {"media.image": 5})]
+    records = [raw(offset=4), raw(offset=5)]
+    below, at = decoder().decode("media.image", there, records, placed=placed)
+    assert (below.rejected, at.rejected and at.rejected.reason) == (None, "misrouted")
+    (new,) = decoder().decode("media.image", HERE, [raw(offset=4)], placed)
+    assert new.rejected is None
+    (other,) = decoder().decode("media.text", there, [raw(event("text"), offset=4)], placed)
+    assert other.rejected is not None
 
 
 def test_an_item_as_far_ahead_as_is_taken_is_taken() -> None:

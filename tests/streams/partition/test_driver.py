@@ -16,6 +16,7 @@ from streams.decisions.records import Record
 from streams.join.settings import JoinSettings
 from streams.kafka.delivery import Batch
 from streams.kafka.missing import Start
+from streams.partition.counted import Counted
 from streams.partition.decode import Decoder
 from streams.partition.driver import PartitionDriver
 from streams.partition.parts import Assigned, Parts
@@ -23,7 +24,7 @@ from streams.settings import WorkerSettings
 from syncline.contract import MEDIA_TOPICS
 from syncline.placement import partition_for
 from syncline.results import ModelInfo
-from tests.support.raw import raw
+from tests.support.raw import event, raw
 
 HERE = partition_for(b"s", 4)
 
@@ -50,7 +51,7 @@ def driver_with(generation: int = 1, **parts: Any) -> PartitionDriver:
         "tail": nothing, "decoder": Decoder(JoinSettings(), 4, no_memory_for_bad, 100), "fuse": None,
         "recoveries": asyncio.Semaphore(1), "cluster": nothing, "now_ms": lambda: 0, "heartbeat": lambda: (1, 0),
         "generation": lambda: generation, "hold": nothing, "resolve": nothing, "fetched_ends": nothing,
-        "on_broken": nothing, "n_partitions": 4,
+        "on_broken": nothing, "n_partitions": 4, "counted": Counted(lambda: 0),
     }  # fmt: skip
     starts = dict.fromkeys(MEDIA_TOPICS, Start(None, 0))
     return PartitionDriver(
@@ -96,3 +97,30 @@ async def test_records_that_could_not_be_decoded_end_the_worker_and_are_never_pa
     assert isinstance(broken[0], MemoryError)
     assert taken == list(range(64)), "the chunk before the fault, and nothing behind it"
     assert positions == []
+
+
+async def test_what_seems_misrouted_waits_until_the_partitions_were_counted_again(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The topics may have grown, and its producer know it; what comes behind it keeps its place."""
+    now_ms, taken = 10, list[int]()
+    counted = Counted(lambda: 0)
+    driver = driver_with(pool=pool, now_ms=lambda: now_ms, counted=counted)
+
+    def on_records(topic: str, records: list[Record], now_ms: int) -> None:
+        taken.extend(record.offset for record in records)
+
+    monkeypatch.setattr(driver.owner, "on_records", on_records)
+    monkeypatch.setattr(driver.owner, "on_position", lambda topic, offset, now_ms: taken.append(-offset))
+    stray = next(str(n).encode() for n in range(99) if partition_for(str(n).encode(), 4) != HERE)
+    records = [raw(event(stream=(stray if offset == 70 else b"s").decode()), offset=offset) for offset in range(100)]
+    driver.deliver("media.image", Batch(1, "media.image", HERE, records, 100))
+    async with asyncio.timeout(10):
+        await counted.wanted.wait()
+        assert taken == list(range(64))
+        counted.confirm(now_ms - 1)
+        await counted.wanted.wait()
+        assert taken == list(range(64))
+        counted.confirm(now_ms)
+        while taken != [*range(100), -100]:  # noqa: ASYNC110 (the driver looks again by itself)
+            await asyncio.sleep(0.005)

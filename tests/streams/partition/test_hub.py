@@ -53,7 +53,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     Driver.made, Driver.left = [], []
     monkeypatch.setattr(hub_module, "PartitionDriver", Driver)
     hub = Hub(PREFIX)
-    parts: Any = object()
+    parts: Any = SimpleNamespace(n_partitions=4)
     hub.use(parts)
     return hub
 
@@ -143,7 +143,7 @@ async def test_records_that_nobody_judged_are_counted_by_topic(hub: Hub) -> None
 async def test_records_that_cannot_be_handed_over_end_the_worker(hub: Hub) -> None:
     """Faust would start its agent anew, behind them: they would be passed over unseen."""
     broken: list[BaseException] = []
-    parts: Any = SimpleNamespace(on_broken=broken.append)
+    parts: Any = SimpleNamespace(on_broken=broken.append, n_partitions=4)
     hub.use(parts)
     await hub.on_assigned(2, 7, starts(0))
 
@@ -158,8 +158,17 @@ async def test_records_that_cannot_be_handed_over_end_the_worker(hub: Hub) -> No
 async def test_a_halted_hub_stays_halted(hub: Hub) -> None:
     """The numbers of partitions have changed: streams are elsewhere than their records, until somebody looks."""
     await hub.on_assigned(2, 7, starts(0))
-    hub.halt("topics had 1 partitions, now 2")
-    assert Driver.made[0].calls[-1] == "stop"
+    await hub.halt("topics had 1 partitions, now 2")
+    assert Driver.made[0].calls == ["start", "hand_over", "stop"]
     await hub.on_assigned(3, 8, starts(0, 1))
     assert len(Driver.made) == 1
     assert list(hub.reasons()) == ["topics had 1 partitions, now 2"]
+
+
+async def test_a_partition_number_beyond_those_counted_is_not_read(hub: Hub) -> None:
+    """The group knows of new partitions before this worker does: by its count, all their records would be misrouted."""
+    await hub.on_assigned(2, 7, starts(3, 4))
+    assert Driver.made == []
+    assert list(hub.reasons()) == ["partition 4 was assigned, and this worker has counted 4 partitions"]
+    await hub.on_assigned(3, 8, starts(3))
+    assert list(hub.reasons()) == []
