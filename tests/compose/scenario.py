@@ -18,8 +18,8 @@ Seen = tuple[bool, str]
 
 MAX_ERROR_LINES = 100
 """A worker may say so much of one restart of its broker."""
-_SETTLE_LIMIT_S = 180.0
-_VERIFY_LIMIT_S = 180.0
+_SETTLE_LIMIT_S = 300.0
+_VERIFY_LIMIT_S = 300.0
 _POLL_S = 1.0
 _WELL = "{} healthy; each owns a partition and reads"
 _ONE_IDLE = "5 healthy; 4 own a partition and read"
@@ -135,7 +135,7 @@ class Scenario:
 
     def _verify(self) -> Seen:
         """Until it finds nothing, or the time is up: what came last may still be worked on."""
-        words = ["verify", "--brokers", self._stack.address, "--finished"]
+        words = ["verify", "--brokers", self._stack.address, "--finished", "--json"]
         words += [word for log in self._feed.send_logs for word in ("--send-log", str(log))]
         deadline_s = time.monotonic() + _VERIFY_LIMIT_S
         while True:
@@ -143,8 +143,7 @@ class Scenario:
             if done.returncode == 0 or time.monotonic() > deadline_s:
                 break
             time.sleep(_POLL_S)
-        lines = [" ".join(line.split()) for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        return done.returncode == 0, "; ".join(lines)[-1_500:]
+        return done.returncode == 0, state.verdict(done.stdout) if done.stdout else done.stderr[-600:]
 
     def _memory(self) -> Seen:
         peaks = {one.name: memory(one.name) for one in self._stack.containers("worker")}
@@ -186,10 +185,10 @@ class Scenario:
             return len(held) == n_workers and state.shared_out(held)
 
         settled = self._until(well)
-        seen = f"{state.spread(held) or 'none'} after {time.monotonic() - began_s:.0f} s"
+        seen = f"{state.spread(held if settled else self._stack.workers())} after {time.monotonic() - began_s:.0f} s"
         if not settled:
-            wells = [f"{one.name} {one.state} {one.health}" for one in self._stack.containers("worker")]
-            return False, f"{seen}: {', '.join(wells)}"
+            how = [f"{one.name} {one.state} {one.health}" for one in self._stack.containers("worker")]
+            return False, f"{seen}: {', '.join(how)}"
         if not self._flowing:
             return True, seen
         reading = self._until(lambda: not state.idle(held, self._stack.workers()))

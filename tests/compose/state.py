@@ -66,6 +66,19 @@ def spread(held: Mapping[str, Work]) -> str:
     return " + ".join(str(n) for n in sorted((one.n_partitions for one in held.values()), reverse=True))
 
 
+def verdict(report: str) -> str:
+    """What `syncline verify --json` found, in a line: records by outcome, sends, repeats, and the violations."""
+    found = json.loads(report)
+    parts = [
+        f"{section}: " + ", ".join(f"{n} {row}" for row, n in found["counts"][section].items())
+        for section in ("records", "sends", "repeats")
+        if section in found["counts"]
+    ]
+    kinds = ", ".join(f"{n} {kind}" for kind, n in found["violations_by_kind"].items())
+    first = [f"the first: {one['sentence']}" for one in found["violations"][:1]]
+    return "; ".join([*parts, f"violations: {kinds or 'none'}", *first])
+
+
 def error_lines(log: Iterable[str]) -> int:
     """Lines of a worker's log at level ERROR or above."""
     return sum(any(f" {level} " in line for level in ("ERROR", "CRITICAL")) for line in log)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from streams.verify.report import Report, Violation
 from syncline.placement import partition_for
 from tests.compose.feed import N_STREAMS
-from tests.compose.state import N_PARTITIONS, Work, containers, error_lines, idle, shared_out, spread, work
+from tests.compose.state import N_PARTITIONS, Work, containers, error_lines, idle, shared_out, spread, verdict, work
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
 PAGE = """# HELP syncline_assigned_partitions Partition numbers that this worker owns.
@@ -67,6 +68,16 @@ def test_who_owns_partitions_and_reads_nothing_is_idle() -> None:
 def test_a_spread_is_told_from_the_most_to_the_fewest() -> None:
     """Whoever has them."""
     assert spread(held(1, 0, 2)) == "2 + 1 + 0"
+
+
+def test_a_verdict_names_records_repeats_and_violations() -> None:
+    """In one line; of the violations their kinds and the first."""
+    right = Report()
+    right.count("records", "fused", 30)
+    right.count("decisions", "set, complete by complete", 10)
+    assert verdict(json.dumps(right.as_dict())) == "records: 30 fused; violations: none"
+    right.add(Violation(kind="no outcome", sentence="media.image@2 has none", partition=0))
+    assert verdict(json.dumps(right.as_dict())).endswith("violations: 1 no outcome; the first: media.image@2 has none")
 
 
 def test_errors_are_told_by_the_level_of_a_line() -> None:

@@ -13,7 +13,7 @@ export DOCKER_BUILDKIT=0 # the classic builder takes a base that no registry has
 here() { docker image inspect "$1" >/dev/null 2>&1; }
 build() { docker build --quiet --network host --tag "$1" "$2" >/dev/null; }
 had() {
-    timeout "${PULL_TIMEOUT_S:-600}" docker pull --quiet "$1" 2>/dev/null && return
+    docker pull --quiet "$1" 2>/dev/null && return
     if here "$1"; then echo "$1 cannot be pulled: the one that is here is taken"; else return 1; fi
 }
 
