@@ -36,7 +36,7 @@ class Scenario:
     def __init__(self, stack: Stack, folder: Path, tell: Callable[[Step], None]) -> None:
         self._stack, self._folder, self._tell = stack, folder, tell
         self._feed = Feed(stack.address, folder)
-        self._flowing = False
+        self._flowing, self._began_s = False, now_s()
         self.steps: list[Step] = []
 
     def run(self) -> None:
@@ -44,10 +44,11 @@ class Scenario:
         self._step("the image is built", "`docker compose build` ends with 0", self._build)
         self._step("`up --scale worker=4`", "4 healthy; each owns a partition", partial(self._scale, 4))
         if all(step.held for step in self.steps):
-            with self._stack.logged(self._folder / "containers.log"):
-                self._beside_workers()
+            with self._stack.logged(self._folder / "containers.log", self._began_s):
+                self._work()
+            self._start_again()
 
-    def _beside_workers(self) -> None:
+    def _work(self) -> None:
         self._step("`/metrics`", "another container gets it by the name `worker`", self._metrics)
         with self._flow():
             self._step("the demo and a feed begin", "each worker reads", self._begin)
@@ -65,8 +66,12 @@ class Scenario:
         self._step("`syncline verify --finished`", "no violation", self._verify)
         self._step("memory", "each worker's peak is below its limit; nobody was killed for it", self._memory)
         self._step("`stop`", "all end with 0 (Kafka's JVM: 143) within their grace", self._stop)
+
+    def _start_again(self) -> None:
+        since_s = now_s()
         self._step("`start`", "5 healthy; 4 own a partition", self._start)
-        self._step("`syncline verify --finished` again", "no violation", self._verify)
+        with self._stack.logged(self._folder / "containers.log", since_s):
+            self._step("`syncline verify --finished` again", "no violation", self._verify)
         self._step("the whole run", "only who was killed ended by itself; nobody was unhealthy", self._whole)
 
     def _step(self, what: str, must: str, see: Callable[[], Seen]) -> None:

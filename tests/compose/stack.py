@@ -52,10 +52,13 @@ class Stack:
         return _run([*self._base, *words], self._environment, timeout_s)
 
     @contextmanager
-    def logged(self, file: Path) -> Generator[None]:
-        """Keep what the containers say, those too that come later or go; they must be there when it begins."""
-        with file.open("w", encoding="utf-8") as opened:
-            command = [*self._base, "logs", "--no-color", "--timestamps", "--follow"]
+    def logged(self, file: Path, since_s: float) -> Generator[None]:
+        """Add to a file what the containers say since a moment, those too that come later or go.
+
+        Some must run when it begins: it ends with the last of them.
+        """
+        with file.open("a", encoding="utf-8") as opened:
+            command = [*self._base, "logs", "--no-color", "--timestamps", "--follow", "--since", f"{since_s:.0f}"]
             following = subprocess.Popen(command, stdout=opened, stderr=subprocess.STDOUT, env=self._environment)
             try:
                 yield
