@@ -11,12 +11,12 @@ from pathlib import Path
 from tests.compose import events, state
 from tests.compose.feed import Feed, syncline
 from tests.compose.report import Step
-from tests.compose.stack import Stack, docker, kill_all_inside, memory, n_restarts, now_s
+from tests.compose.stack import PROJECT, Stack, docker, kill_all_inside, memory, n_restarts, now_s
 
 Seen = tuple[bool, str]
 """Whether it held, and what was seen, in words."""
 
-MAX_ERROR_LINES = 100
+MAX_ERROR_LINES = 50
 """A worker may say so much of one restart of its broker."""
 _SETTLE_LIMIT_S = 300.0
 _VERIFY_LIMIT_S = 300.0
@@ -80,6 +80,7 @@ class Scenario:
             held, seen = see()
         except Exception as error:  # what cannot be done is a step that failed, and the others are still told
             held, seen = False, " ".join(str(error).split())[-600:]
+        seen = seen.replace(f"{PROJECT}-", "")
         step = Step(what=what, must=must, seen=seen, held=held, took_s=time.monotonic() - began_s)
         self.steps.append(step)
         self._tell(step)
