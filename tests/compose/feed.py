@@ -56,7 +56,7 @@ class Feed:
             done = syncline(*words)
             self.codes.append(done.returncode)
             if done.returncode != 0:
-                self.said += done.stdout + done.stderr
+                self.said += done.stderr.strip().rpartition("\n")[2]
 
 
 def _manifest(seconds: int) -> str:

@@ -10,13 +10,17 @@ _INDENT = 17 * " "
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a run: what was done, what must hold afterwards, what was seen, and for how long it took."""
+    """One step of a run: what was done, what must hold afterwards, what was seen, and for how long it took.
+
+    load: processes that wanted a core, over the last minute: what else the machine had to do.
+    """
 
     what: str
     must: str
     seen: str
     held: bool
     took_s: float = 0.0
+    load: float = 0.0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,10 +38,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def table(steps: Sequence[Step]) -> str:
     """The steps as a Markdown table, as in docs/guarantees.md."""
-    rows = ["| step | must hold | seen | s | |", "|---|---|---|---|---|"]
+    rows = ["| step | must hold | seen | s | load | |", "|---|---|---|---|---|---|"]
     for step in steps:
         verdict = "held" if step.held else "**FAILED**"
-        rows.append(f"| {step.what} | {step.must} | {step.seen} | {step.took_s:.0f} | {verdict} |")
+        rows.append(f"| {step.what} | {step.must} | {step.seen} | {step.took_s:.0f} | {step.load:.0f} | {verdict} |")
     return "\n".join(rows)
 
 

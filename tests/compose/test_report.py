@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.compose.report import Report, Step, line, table
 
-HELD = Step(what="stop", must="all end with 0", seen="6 of 6", held=True, took_s=3.4)
+HELD = Step(what="stop", must="all end with 0", seen="6 of 6", held=True, took_s=3.4, load=7.8)
 FAILED = Step(what="start", must="5 healthy", seen="4", held=False)
 
 
@@ -22,8 +22,8 @@ def test_a_run_holds_if_every_step_does() -> None:
 def test_the_table_names_what_must_hold_and_what_was_seen() -> None:
     """A row a step; what failed stands out."""
     head, rule, held, failed = table([HELD, FAILED]).splitlines()
-    assert held == "| stop | all end with 0 | 6 of 6 | 3 | held |"
-    assert failed == "| start | 5 healthy | 4 | 0 | **FAILED** |"
+    assert held == "| stop | all end with 0 | 6 of 6 | 3 | 8 | held |"
+    assert failed == "| start | 5 healthy | 4 | 0 | 0 | **FAILED** |"
     assert head.count("|") == rule.count("|") == held.count("|")
 
 
