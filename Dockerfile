@@ -2,7 +2,7 @@
 #
 #   docker build --tag syncline:local .                     torch for the CPU
 #   docker build --tag syncline:local-gpu --build-arg TORCH= .   torch with its CUDA libraries
-#   docker build --tag syncline:local --build-arg EXTRAS=transcribe .   with extras of pyproject.toml, separated by commas
+#   docker build --tag syncline:local --build-arg EXTRAS=transcribe .   with extras of pyproject.toml (A,B)
 
 FROM python:3.13-slim-bookworm AS dependencies
 # cpu: torch without CUDA. Empty: the locked file with its hash, which on Linux brings CUDA.

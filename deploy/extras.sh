@@ -10,7 +10,8 @@ for name in $(echo "$names" | tr ',' ' '); do set -- "$@" --extra "$name"; done
 backend=$(cat "$venv/.torch")
 if [ "$backend" = cpu ]; then
     # As in setup.sh: the small builds are other files than those whose hashes are locked.
-    awk '/^[a-z]/ { skip = /^(torch|torchvision)==/ } /^(torch|torchvision)==/ { print $1 } !skip' "$lock" >"$venv/extras.txt"
+    awk '/^[a-z]/ { skip = /^(torch|torchvision)==/ } /^(torch|torchvision)==/ { print $1 } !skip' "$lock" \
+        >"$venv/extras.txt"
     lock=$venv/extras.txt
     set -- "$@" --torch-backend cpu
 else

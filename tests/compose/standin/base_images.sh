@@ -1,8 +1,8 @@
 #!/bin/sh
 # Has the images that ours are built on: sh base_images.sh PYTHON_IMAGE KAFKA_IMAGE
-# They are pulled where a registry is reached. Elsewhere they are made from packages, under the same names, with the label
-# syncline.standin: that takes root, Debian with debootstrap, Maven; PYTHON_HOME or pyenv gives a Python 3.13, or else
-# it is Debian's.
+# They are pulled where a registry is reached. Elsewhere they are made from packages, under the same names, with the
+# label syncline.standin: that takes root, Debian with debootstrap, and Maven. PYTHON_HOME or pyenv gives a Python
+# 3.13; without one it is Debian's.
 set -eu
 python_image=$1 kafka_image=$2
 cd "$(dirname "$0")"
@@ -21,7 +21,8 @@ debian() {
     here syncline-standin/debian && return
     echo "making a Debian from packages"
     mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format "\$(REPO_URI)" "Created-By: Packages" | head -1)}
-    debootstrap --variant=minbase bookworm "$folder/debian" "$mirror" >"$folder/log" || { tail "$folder/log" >&2; exit 1; }
+    debootstrap --variant=minbase bookworm "$folder/debian" "$mirror" >"$folder/log" ||
+        { tail "$folder/log" >&2 && exit 1; }
     rm -rf "$folder"/debian/var/cache/apt/archives/*.deb "$folder"/debian/var/lib/apt/lists/*
     tar -C "$folder/debian" -c . | docker import - syncline-standin/debian >/dev/null
 }
