@@ -2,6 +2,7 @@
 #
 #   docker build --tag syncline:local .                     torch for the CPU
 #   docker build --tag syncline:local-gpu --build-arg TORCH= .   torch with its CUDA libraries
+#   docker build --tag syncline:local --build-arg EXTRAS=transcribe .   with extras of pyproject.toml (A,B)
 
 FROM python:3.13-slim-bookworm AS dependencies
 # cpu: torch without CUDA. Empty: the locked file with its hash, which on Linux brings CUDA.
@@ -12,6 +13,12 @@ COPY deploy/setup.sh deploy/setup.sh
 COPY requirements/service.txt requirements/service.txt
 RUN TORCH="$TORCH" PROJECT=no UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 \
     sh deploy/setup.sh /opt/syncline requirements/service.txt
+# What single workers need beside: transcribe for `--convert transcript`, onnx or huggingface for models of that kind.
+ARG EXTRAS=
+COPY deploy/extras.sh deploy/extras.sh
+COPY requirements/dev.txt requirements/dev.txt
+COPY pyproject.toml pyproject.toml
+RUN UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 sh deploy/extras.sh /opt/syncline "$EXTRAS"
 
 FROM python:3.13-slim-bookworm
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin syncline

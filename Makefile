@@ -13,7 +13,7 @@ STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit format test-kafka test-tensorflow guarantees fuzz corpus evaluate train-all bench \
+.PHONY: help setup demo test check audit format test-kafka test-compose test-tensorflow guarantees fuzz corpus evaluate train-all bench \
 	bench-faust bench-index soak lock
 
 help: ## List the commands
@@ -33,6 +33,9 @@ test: setup ## Run all tests that need neither Java nor Docker, in random order
 
 test-kafka: setup ## Run the Kafka tests on an Apache Kafka, as `test` does on Tansu (JDK 17, Maven; fetches 54 MB once)
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m kafka --apache-kafka --no-tansu --durations 10 $(MORE)
+
+test-compose: setup ## Run docker-compose.yml for real: scale it, kill, restart, stop (Docker, or root on Debian; 13 GB, 20 minutes)
+	@$(BIN)/python -m tests.compose $(MORE)
 
 test-tensorflow: setup ## Take a small Keras model through tf2onnx and the ONNX adapter (fetches TensorFlow, 0.3 GB, once)
 	@sh deploy/test_tensorflow.sh $(VENV)

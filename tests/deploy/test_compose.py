@@ -6,7 +6,6 @@ import asyncio
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,13 @@ from syncline.cli.root import load
 from syncline.config import load_settings
 from syncline.contract import DEADLETTER
 from syncline.topics import TopicPlan
+from tests.support.brokers import TestBroker
 
 ROOT = Path(__file__).parents[2]
 OURS = ("topics", "worker", "demo")
 OWN_KAFKA = "compose.own-kafka.yaml"
+FILES = ("docker-compose.yml", OWN_KAFKA)
+LIMIT_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def services() -> dict[str, dict[str, Any]]:
 def kafka(services: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Kafka's environment, with ${NAME:-default} replaced by the default."""
     environment = services["kafka"]["environment"]
-    return {name: str(value).replace("${KAFKA_PORT:-9092}", "9092") for name, value in environment.items()}
+    return {name: filled(str(value)) for name, value in environment.items()}
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +65,19 @@ def parse(command: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def environment(service: Mapping[str, Any]) -> dict[str, str]:
-    """A service's environment as the process sees it, with MODEL not set."""
+    """A service's environment as the process sees it, with no variable set."""
     given = service.get("environment", {})
-    return {name: str(value).replace("${MODEL:-reference}", "reference") for name, value in given.items()}
+    return {name: filled(str(value)) for name, value in given.items()}
+
+
+def filled(text: str) -> str:
+    """A text of a compose file with its defaults for variables; those that must be given are a broker's address."""
+    return re.sub(r"\$\{\w+:([-?])([^}]*)\}", lambda found: found[2] if found[1] == "-" else "broker.test:9093", text)
+
+
+def size_bytes(text: str) -> int:
+    """What compose takes `2g` for."""
+    return int(text[:-1]) << {"k": 10, "m": 20, "g": 30}[text[-1]]
 
 
 def test_the_workers_environment_is_settings_that_exist(services: dict[str, dict[str, Any]]) -> None:
@@ -180,35 +192,106 @@ def test_a_worker_that_is_not_live_is_started_anew(services: dict[str, dict[str,
     assert settings.not_live_exit_ms > 0
 
 
+def check_of(service: Mapping[str, Any], port: int, at: int) -> list[str]:
+    """The command of a service's health check as the container runs it, with another port in place of its own."""
+    kind, *command = [word.replace("$$", "$") for word in service["healthcheck"]["test"]]
+    assert kind == "CMD"
+    moved = [word.replace(f"/dev/tcp/127.0.0.1/{port} ", f"/dev/tcp/127.0.0.1/{at} ") for word in command]
+    assert moved != command
+    return moved
+
+
+async def exit_code(command: list[str]) -> int:
+    """What it ends with."""
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=LIMIT_S, check=False)
+    return done.returncode
+
+
+@pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize(("not_ready", "code"), [([], 0), (["the model is being loaded"], 1)], ids=["ready", "not"])
-async def test_the_healthcheck_asks_readyz(
-    services: dict[str, dict[str, Any]], not_ready: list[str], code: int
-) -> None:
+async def test_the_healthcheck_asks_readyz(file: str, not_ready: list[str], code: int) -> None:
     """The very command of the file, run against the worker's own web server."""
-    test = services["worker"]["healthcheck"]["test"]
-    port = environment(services["worker"])["SYNCLINE_WEB_PORT"]
-    assert test[:3] == ["CMD", "python", "-c"]
+    worker = yaml.safe_load((ROOT / file).read_text())["services"]["worker"]
     server = HealthServer("127.0.0.1", 0, list, lambda: not_ready)
     await server.start()
     try:
-        program = test[3].replace(f"127.0.0.1:{port}/", f"127.0.0.1:{server.port}/")
-        assert program != test[3]
-        command = [sys.executable, "-c", program]
-        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=30, check=False)
-        assert done.returncode == code
+        assert await exit_code(check_of(worker, int(environment(worker)["SYNCLINE_WEB_PORT"]), server.port)) == code
     finally:
         await server.stop()
 
 
-@pytest.mark.parametrize("file", ["docker-compose.yml", OWN_KAFKA])
-def test_the_web_port_is_for_the_container_alone(file: str) -> None:
-    """Said where everybody looks, and no port is published on the host but the broker's, for this machine."""
+async def test_the_brokers_healthcheck_asks_a_broker(services: dict[str, dict[str, Any]], broker: TestBroker) -> None:
+    """The very command of the file is answered by a broker, which tells its versions."""
+    port = int(broker.address.split(",")[0].rpartition(":")[2])
+    assert await exit_code(check_of(services["kafka"], 19092, port)) == 0
+
+
+async def test_the_brokers_healthcheck_wants_an_answer(services: dict[str, dict[str, Any]]) -> None:
+    """Whoever takes the connection and hangs up, as a broker that is starting may, is not healthy; nor is nobody."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(14)
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        assert await exit_code(check_of(services["kafka"], 19092, port)) != 0
+    assert await exit_code(check_of(services["kafka"], 19092, port)) != 0
+
+
+@pytest.mark.parametrize(("file", "service"), [(FILES[0], "kafka"), *((file, "worker") for file in FILES)])
+def test_healthchecks_are_cheap_and_patient(file: str, service: str) -> None:
+    """They start no JVM and no Python, and a machine that is busy for half a minute is no fault of the container."""
+    check = yaml.safe_load((ROOT / file).read_text())["services"][service]["healthcheck"]
+    assert check["test"][:3] == ["CMD", "bash", "-c"]
+    assert not re.search(r"python|java|\.sh", check["test"][3])
+    times_s = {name: int(check[name].removesuffix("s")) for name in ("interval", "timeout", "start_period")}
+    assert times_s["timeout"] >= 30
+    assert times_s["start_period"] >= 120
+    assert times_s["interval"] * check["retries"] >= 120
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_logs_are_bounded(file: str) -> None:
+    """Each service's: the engine's own default keeps every line for ever."""
+    for service in yaml.safe_load((ROOT / file).read_text())["services"].values():
+        assert service["logging"]["driver"] == "json-file"
+        options = service["logging"]["options"]
+        assert size_bytes(options["max-size"]) * int(options["max-file"]) <= 100 << 20
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_web_port_is_for_the_containers_alone(file: str) -> None:
+    """A Prometheus in another container can ask; on the host only the broker has a port, for this machine."""
     services = yaml.safe_load((ROOT / file).read_text())["services"]
-    settings = environment(services["worker"])
-    assert settings["SYNCLINE_WEB_HOST"] == "127.0.0.1"
-    assert f"127.0.0.1:{settings['SYNCLINE_WEB_PORT']}/readyz" in services["worker"]["healthcheck"]["test"][3]
+    assert environment(services["worker"])["SYNCLINE_WEB_HOST"] == "0.0.0.0"  # noqa: S104
     published = [port for service in services.values() for port in service.get("ports", ())]
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_workers_can_be_told_to_convert(file: str) -> None:
+    """CONVERT reaches the worker, and EXTRAS the image; unset, nothing is converted, and nothing more installed."""
+    worker = yaml.safe_load((ROOT / file).read_text())["services"]["worker"]
+    assert worker["environment"]["SYNCLINE_CONVERT"] == "${CONVERT:-}"
+    assert worker["build"]["args"]["EXTRAS"] == "${EXTRAS:-}"
+    assert load_settings(WorkerSettings, environment=environment(worker)).settings.convert == ()
+
+
+@pytest.mark.parametrize("file", [*FILES, "compose.gpu.yaml"])
+def test_a_workers_memory_is_a_variable(file: str) -> None:
+    """Who raises `max_held_bytes` raises WORKER_MEMORY with it."""
+    worker = yaml.safe_load((ROOT / file).read_text())["services"]["worker"]
+    limit = worker["deploy"]["resources"]["limits"]["memory"]
+    assert limit.startswith("${WORKER_MEMORY:-")
+    assert size_bytes(filled(limit)) >= 2 << 30
+
+
+def test_each_file_is_a_project_of_its_own() -> None:
+    """Two under one name would take each other's workers over."""
+    names = [yaml.safe_load((ROOT / file).read_text())["name"] for file in FILES]
+    assert len(set(names)) == len(names)
 
 
 def test_workers_on_brokers_of_ones_own_have_tls_and_a_password_from_a_file(
@@ -218,8 +301,7 @@ def test_workers_on_brokers_of_ones_own_have_tls_and_a_password_from_a_file(
     content = yaml.safe_load((ROOT / OWN_KAFKA).read_text())
     (name,) = content["services"]
     worker = content["services"][name]
-    given = {key: re.sub(r"\$\{\w+:([-?])(.*)\}", _filled, value) for key, value in environment(worker).items()}
-    security = load_settings(WorkerSettings, environment=given).settings.security
+    security = load_settings(WorkerSettings, environment=environment(worker)).settings.security
     assert (security.security_protocol, security.sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-512")
     mounted = {f"/run/secrets/{secret}" for secret in worker["secrets"]}
     assert {security.ssl_cafile, security.sasl_password_file} == mounted
@@ -232,15 +314,12 @@ def test_workers_on_brokers_of_ones_own_have_tls_and_a_password_from_a_file(
     assert ours == {key: services["worker"][key] for key in ours}
 
 
-def _filled(variable: re.Match[str]) -> str:
-    return "broker.test:9093" if variable[1] == "?" else variable[2]
-
-
-def test_the_gpu_override_changes_workers_only() -> None:
-    """It asks for one GPU and for torch with CUDA, under a tag of its own."""
+def test_the_gpu_override_builds_one_image() -> None:
+    """All services are of the image with CUDA, under a tag of its own, and the workers alone get the GPU."""
     override = yaml.safe_load((ROOT / "compose.gpu.yaml").read_text())["services"]
-    assert set(override) == {"worker"}
+    assert set(override) == set(OURS)
+    assert {service["image"] for service in override.values()} == {"syncline:local-gpu"}
+    assert [service["build"] for service in override.values()] == [{"args": {"TORCH": ""}}] * len(OURS)
+    assert [name for name, service in override.items() if "deploy" in service] == ["worker"]
     (device,) = override["worker"]["deploy"]["resources"]["reservations"]["devices"]
     assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
-    assert override["worker"]["build"]["args"] == {"TORCH": ""}
-    assert override["worker"]["image"] != "syncline:local"

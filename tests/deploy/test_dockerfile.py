@@ -50,7 +50,9 @@ def test_bases_and_tools_are_pinned(steps: list[list[str]]) -> None:
 
 
 def test_dependencies_come_by_the_lock(steps: list[list[str]]) -> None:
-    """The image gets what everybody gets: requirements/service.txt by deploy/setup.sh."""
+    """The image gets what everybody gets: requirements/service.txt by deploy/setup.sh, extras by deploy/extras.sh."""
     runs = [" ".join(step) for step in steps if step[0] == "RUN"]
     assert any("deploy/setup.sh /opt/syncline requirements/service.txt" in run for run in runs)
+    assert any('deploy/extras.sh /opt/syncline "$EXTRAS"' in run for run in runs)
+    assert ["ARG", "EXTRAS="] in steps
     assert all("pip install" not in run or "uv==" in run for run in runs)
