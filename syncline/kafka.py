@@ -23,6 +23,7 @@ from syncline.cluster import Cluster, warn_once
 from syncline.errors import BrokerError
 from syncline.probe import find_refusal
 from syncline.rights import missing_rights, rights_error
+from syncline.routines import steady
 
 FETCH_MAX_WAIT_MS = 15
 """For so long a broker holds a fetch that finds nothing. The embedded broker wakes such a fetch late: 130 ms after a
@@ -54,7 +55,7 @@ async def start_producer(cluster: Cluster, **options: Any) -> Any:
 
 
 async def _start(cluster: Cluster, **options: Any) -> Any:
-    producer: Any = AIOKafkaProducer(acks="all", **{**cluster.client_options(), **options})
+    producer: Any = steady(AIOKafkaProducer(acks="all", **{**cluster.client_options(), **options}))
     with quiet():
         try:
             await producer.start()
