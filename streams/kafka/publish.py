@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError,
 
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
 from streams.kafka.limits import takes
-from streams.kafka.sender import REFUSED, end_producer, newest_batch, take_back
+from streams.kafka.sender import REFUSED, end_producer, queue_batch, take_back
 from syncline.cluster import Cluster
 from syncline.errors import BrokerError
 from syncline.kafka import start_producer
@@ -155,8 +155,7 @@ class Producer:
         batch: Any = None
         try:
             async with asyncio.timeout(limit_s):
-                delivery = await unless_ended(producer, producer.send_batch(builder, topic, partition=partition))
-                batch = newest_batch(producer, topic, partition)
+                batch, delivery = await unless_ended(producer, queue_batch(producer, builder, topic, partition))
                 self._unanswered[batch] = producer
                 await unless_ended(producer, delivery)
         except TimeoutError as error:

@@ -25,10 +25,12 @@ END_LIMIT_S = 2.0
 _N_SEQUENCES = 2**32
 
 
-def newest_batch(producer: Any, topic: str, partition: int) -> Any:
-    """The batch that `send_batch` has just queued; None where there is none."""
+async def queue_batch(producer: Any, builder: Any, topic: str, partition: int) -> tuple[Any, asyncio.Future[Any]]:
+    """Queue what a builder holds: the batch, and its delivery. Raises `KafkaError`."""
+    delivery = await producer.send_batch(builder, topic, partition=partition)
+    # At once: in the next round of the loop the sender takes it away.
     queued = producer._message_accumulator._batches.get(TopicPartition(topic, partition))
-    return queued[-1] if queued else None
+    return queued[-1] if queued else None, delivery
 
 
 def take_back(producer: Any, batch: Any) -> bool:
