@@ -72,7 +72,7 @@ class Ending:
         sources = self._sources
         sources.hub.stop()
         pool.shutdown(wait=False, cancel_futures=True)
-        works = [end_tasks([starting]), *(close() for close in reversed(self.closers))]
+        works = [end_tasks([starting]), *(close() for close in self.closers)]
         hanging = await self._deadline.wait(works, DISCONNECT_UNTIL)
         decodes = sources.decoder is not None and sources.decoder.oldest_start_s is not None
         runners = [*sources.conversions.runners, *([] if sources.runner is None else [sources.runner])]

@@ -105,8 +105,7 @@ class Worker:
             self._cluster, settings.topic_prefix, settings.group, self._say_why_it_waits
         )
         producer = Producer(self._cluster)
-        closers.append(producer.stop)
-        await producer.start()
+        closers.append(producer.stop)  # it connects when there is something to send
         tail = LogTail(self._cluster, topic)
         closers.append(tail.stop)
         await tail.start()
@@ -176,8 +175,15 @@ class Worker:
         lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
         access = self._sources.access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
         counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions)
-        works = (self._hub.tick(), high_waters.run(), lag_watch.run(), access.run(), counting)
-        tasks = [asyncio.create_task(work) for work in (*works, self._watch_application(app))]
+        works = {
+            "the clock of the partitions": self._hub.tick(),
+            "asking for high watermarks": high_waters.run(),
+            "asking for the lag": lag_watch.run(),
+            "looking why no answer comes": access.run(),
+            "counting partitions": counting,
+            "watching the application": self._watch_application(app),
+        }
+        tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         for task in tasks:
             task.add_done_callback(self._on_task_done)
         if tail.task is not None:  # its own stop cancels it; whether it ended otherwise, /livez looks after

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -63,6 +63,20 @@ async def _start(cluster: Cluster, **options: Any) -> Any:
             await producer.stop()
             raise
     return producer
+
+
+async def start_consumer(cluster: Cluster, *topics: str, **options: Any) -> Any:
+    """Return a started AIOKafkaConsumer, whose routines are to be looked after by `revive`; raises `KafkaError`.
+
+    options: further arguments of AIOKafkaConsumer, which the cluster's go before.
+    """
+    consumer: Any = steady(AIOKafkaConsumer(*topics, **{**options, **cluster.client_options()}))
+    try:
+        await consumer.start()
+    except BaseException:
+        await stop_consumer(consumer)
+        raise
+    return consumer
 
 
 @contextmanager

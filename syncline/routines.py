@@ -3,7 +3,9 @@
 A consumer fetches, a producer sends, and either looks for leaders, in tasks that nobody awaits. One that ends by an error
 nobody foresaw ends in silence: whoever reads waits for ever. With uvloop a connection that has just been reset raises
 such an error (`the handler is closed`, a RuntimeError, where asyncio raises nothing); `steady` has it be a connection
-error. All that is relied on of private parts for this is here, pinned by tests/syncline/test_routines.py.
+error. What ends all the same, `revive` begins anew: what a consumer has fetched and not handed out is fetched again, its
+place in a group stays. All that is relied on of private parts for this is here, pinned by
+tests/syncline/test_routines.py.
 """
 
 # ruff: noqa: SLF001 - private parts are aiokafka's
@@ -105,11 +107,53 @@ def _needed_in_a_group(owner: Any, coordinator: Any) -> Iterator[tuple[str, asyn
 
 
 def _end_of(task: asyncio.Task[Any]) -> str:
-    if task.cancelled():
-        return "it was cancelled"
-    error = task.exception()
-    cause = error.__cause__ if error is not None and error.__cause__ is not None else error
-    return "it returned" if cause is None else repr(cause)
+    error = _error_of(task)
+    if error is None:
+        return "it was cancelled" if task.cancelled() else "it returned"
+    return repr(error.__cause__ or error)
+
+
+def revive(consumer: Any) -> str:
+    """Begin anew what a started consumer no longer does in the background; what that was, "" where all goes on.
+
+    On the consumer's event loop, every second or so. Nothing is lost or read twice: positions and the place in the group
+    stay, and what was fetched and not handed out is fetched again.
+    """
+    ended = look_after(consumer)
+    if not ended:
+        return ""
+    client, fetcher, coordinator = client_of(consumer), consumer._fetcher, consumer._coordinator
+    if client._sync_task.done():
+        client._sync_task = asyncio.ensure_future(client._md_synchronizer())
+    if fetcher is not None and fetcher._fetch_task.done():
+        # It awaits what its predecessor had under way, and would end by the same error as that.
+        fetcher._pending_tasks -= {task for task in fetcher._pending_tasks if task.done() and _error_of(task) is not None}
+        fetcher._fetch_task = asyncio.ensure_future(fetcher._fetch_requests_routine())
+    if hasattr(coordinator, "_reset_committed_task"):
+        if coordinator._reset_committed_task.done():
+            coordinator._reset_committed_task = asyncio.ensure_future(coordinator._reset_committed_routine())
+    elif coordinator is not None:
+        _revive_in_a_group(consumer, coordinator)
+    return ended
+
+
+def _revive_in_a_group(consumer: Any, coordinator: Any) -> None:
+    ended = {name for name, task in _needed_in_a_group(consumer, coordinator) if task.done()}
+    if "heartbeats" in ended:
+        coordinator._heartbeat_task = asyncio.ensure_future(coordinator._heartbeat_routine())
+    if "committed offsets" in ended:
+        coordinator.start_commit_offsets_refresh_task(consumer._subscription.subscription.assignment)
+    if "coordination" in ended:
+        coordinator._coordination_task = asyncio.ensure_future(coordinator._coordination_routine())
+    # The coordination waits for somebody to hear of an error in the others, before it goes on.
+    if coordinator._error_consumed_fut is not None and ended:
+        coordinator._error_consumed_fut.set_result(None)
+        coordinator._error_consumed_fut = coordinator._pending_exception = None
+
+
+def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
+    """By what a task has ended; a cancellation is none."""
+    return None if task.cancelled() else task.exception()
 
 
 async def unless_ended(owner: Any, work: Awaitable[T]) -> T:

@@ -17,6 +17,7 @@ from typing import Any
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
+    KafkaConnectionError,
     KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
@@ -24,13 +25,18 @@ from aiokafka.errors import (
 from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from streams.backoff import Backoff
 from streams.kafka.faust import driver
 from streams.kafka.missing import Beyond, Deleted, find_missing
+from streams.trouble import Trouble
 from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
+from syncline.routines import revive, steady
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
+RETRY_S, MOST_RETRY_S = 0.2, 5.0
+"""Between the attempts to connect."""
 
 Missing = dict[Any, Deleted | Beyond]
 """By topic partition."""
@@ -51,12 +57,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
-        return consumer
+        return steady(consumer)
 
     async def on_start(self) -> None:
         """Start the consumer and look over its heartbeats, whose times aiokafka keeps to itself."""
         self.positions = {}
-        await super().on_start()
+        self._committing = Trouble(log, "committing offsets")
+        await self._start()
         self.add_future(self._tick())
         coordinator = self._ensure_consumer()._coordinator
         send = coordinator._send_req
@@ -71,6 +78,20 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
         coordinator._send_req = observed_send
 
+    async def _start(self) -> None:
+        """As Faust does, but a broker that is away just now is waited for."""
+        trouble, backoff = Trouble(log, "connecting the consumer"), Backoff(RETRY_S, MOST_RETRY_S)
+        while True:
+            try:
+                await super().on_start()
+            except KafkaConnectionError as error:
+                trouble.begins(repr(error))
+                await stop_consumer(self._consumer)
+                await asyncio.sleep(backoff.next_s())
+            else:
+                trouble.ends()
+                return
+
     @property
     def generation(self) -> int:
         """The generation of the group in which this process is; -1 before the first, and once it was forgotten."""
@@ -80,6 +101,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def _tick(self) -> None:
         while not self.should_stop:
             self.n_ticks += 1
+            if ended := revive(self._ensure_consumer()):
+                log.warning("reading media, %s; it goes on anew", ended)
             await asyncio.sleep(TICK_S)
 
     async def on_thread_stop(self) -> None:
@@ -120,6 +143,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                     missing[tp] = found
         except NoOffsetForPartitionError:  # of an assignment that begins just now: `perform_seek` follows
             pass
+        except (KafkaError, RuntimeError) as error:
+            if type(error) not in (KafkaError, RuntimeError):
+                raise
+            log.info("a poll hears of a routine that has ended: %r", error)  # `_tick` begins it anew
         return {}
 
     async def _beyond_the_end(self, consumer: Any, tps: Iterable[Any]) -> Missing:
@@ -154,7 +181,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         except (CommitFailedError, IllegalStateError) as error:
             log.info("offsets were not committed, the group has moved on: %s", error)
         except KafkaError as error:  # Faust would end the worker
-            log.warning("offsets were not committed, trying again: %r", error)
+            self._committing.begins(repr(error))
         else:
+            self._committing.ends()
             return True
         return False
