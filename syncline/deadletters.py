@@ -66,7 +66,7 @@ def encode_dead_letter(
 
 
 def shrink_dead_letter(record: Record) -> Record | None:
-    """A dead letter without its value, then without its key, then without the original's headers; None without all.
+    """A dead letter without its value, or without its key where that is gone already; None where both are.
 
     For one that its topic does not take: a producer that compresses may write records larger than the topic's limit.
     """
@@ -74,7 +74,7 @@ def shrink_dead_letter(record: Record) -> Record | None:
         return Record(record.topic, record.key, b"", _also_cut(record.headers, "value"))
     if record.key:
         return Record(record.topic, None, b"", _also_cut(record.headers, "key"))
-    return without_original_headers(record)
+    return None
 
 
 def without_original_headers(record: Record) -> Record | None:

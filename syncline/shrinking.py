@@ -66,6 +66,6 @@ _RULES: dict[str, Callable[[Record], Record | None]] = {
     c.FUSED: _foreign(_fused),
     c.CONVERTED_TEXT: _foreign(_text),
     c.CONVERTED_AUDIO: _foreign(_audio),
-    c.DEADLETTER: shrink_dead_letter,
+    c.DEADLETTER: lambda record: shrink_dead_letter(record) or without_original_headers(record),
     c.UNFUSED: without_original_headers,
 }
