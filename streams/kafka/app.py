@@ -33,8 +33,16 @@ class _BatchSchema(faust.Schema):
         return message.value
 
 
+class _Boot(faust.App.BootStrategy):
+    """Without Faust's producer, which nobody uses: connecting it needs a broker at the moment of the start."""
+
+    enable_kafka_producer = False
+
+
 class SynclineApp(faust.App):
     """A Faust application over the media topics; `listener` hears of its assignments."""
+
+    BootStrategy = _Boot
 
     def __init__(
         self, settings: WorkerSettings, cluster: Cluster, hand_over: HandOver, listener: AssignmentListener
