@@ -194,14 +194,14 @@ class Worker:
 
     def _on_broken(self, error: BaseException) -> None:
         if self._sources.broken is None:
-            log.error("this worker ends: %r", error, exc_info=error)
+            log.error("this worker ends: %r", error, exc_info=None if isinstance(error, SettingsError) else error)
             self._sources.broken = error
         self._stop.set()
 
     async def _watch_application(self, app: SynclineApp) -> None:
-        while not app.crashed:  # noqa: ASYNC110 (Faust has no event for it)
+        while not app.crashed and app.refused is None:  # noqa: ASYNC110 (Faust has no event for it)
             await asyncio.sleep(CHECK_S)
-        raise app.crash_reason or BrokerError("the Faust application ended by itself")
+        raise app.refused or app.crash_reason or BrokerError("the Faust application ended by itself")
 
     def _on_task_done(self, task: asyncio.Task[Any]) -> None:
         """None may end but by `_end`; one that somebody else cancelled is missing as much as one that failed."""

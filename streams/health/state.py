@@ -75,8 +75,9 @@ class Health:
 
     def facts(self) -> dict[str, Any]:
         """What /readyz says in any case."""
-        watch = self._sources.lag_watch
-        return {"lag": None if watch is None else total_lag(self._sources.hub.lags(), watch.silent_ms)}
+        watch, hub = self._sources.lag_watch, self._sources.hub
+        unknown = watch is None or not hub.is_assigned  # before an assignment nobody knows what is to be read
+        return {"lag": None if unknown else total_lag(hub.lags(), watch.silent_ms)}
 
     def _on_beat(self, watchdog: Watchdog) -> None:
         watchdog.beat()

@@ -16,6 +16,7 @@ from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
 from syncline.cluster import Cluster
 from syncline.contract import MEDIA_TOPICS
+from syncline.errors import SettingsError
 
 REQUEST_TIMEOUT_S = 30.0
 """Kafka's default. Faust waits 90 s: so long a worker stood still whose request to join was never answered."""
@@ -48,6 +49,10 @@ class SynclineApp(faust.App):
         self, settings: WorkerSettings, cluster: Cluster, hand_over: HandOver, listener: AssignmentListener
     ) -> None:
         self.listener, self.stop_limit_s = listener, settings.stop_limit_ms / 1_000
+        self.commit_limit_s = settings.handover.commit_s
+        self.session_timeout_ms = settings.session_timeout_ms
+        self.refused: SettingsError | None = None
+        """The setting that the group's coordinator does not take, where there is one."""
         # Where little may be held, what one poll brings of all topics must not be more: pressure would tear sets.
         self.records_per_poll = min(RECORDS_PER_POLL, max(1, settings.join.max_held_events // len(MEDIA_TOPICS)))
         super().__init__(settings.group, **_faust_settings(settings, cluster))

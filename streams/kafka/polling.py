@@ -17,6 +17,7 @@ from typing import Any
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
+    InvalidSessionTimeoutError,
     KafkaConnectionError,
     KafkaError,
     NoOffsetForPartitionError,
@@ -29,12 +30,16 @@ from streams.backoff import Backoff
 from streams.kafka.faust import driver
 from streams.kafka.missing import Beyond, Deleted, find_missing
 from streams.trouble import Trouble
+from syncline.errors import SettingsError
 from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
 from syncline.routines import revive, steady
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
+SESSION_TIMEOUT_TAKES = (
+    "what the broker allows: its group.min.session.timeout.ms (6000 unless set) to group.max.session.timeout.ms (1800000)"
+)
 RETRY_S, MOST_RETRY_S = 0.2, 5.0
 """Between the attempts to connect."""
 
@@ -72,6 +77,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             sent_s = time.monotonic()
             self.is_member |= isinstance(request, JoinGroupRequest)
             response = await send(request)
+            if isinstance(request, JoinGroupRequest) and response.error_code == InvalidSessionTimeoutError.errno:
+                app = self.consumer.app
+                app.refused = SettingsError("session_timeout_ms", app.session_timeout_ms, SESSION_TIMEOUT_TAKES)
             if isinstance(request, HeartbeatRequest | SyncGroupRequest) and response.error_code == 0:
                 self.heartbeat = (coordinator.generation, sent_s)
             return response

@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 HANDOVER_S = 2.0
-"""How long a rebalance waits for what is decided to be carried out; what is left then is left to whoever comes next."""
+"""How long a rebalance waits for what is decided to be carried out, at most (streams/partition/handover_times.py); what
+is left then is left to whoever comes next."""
 
 
 class Hub:
@@ -78,7 +79,8 @@ class Hub:
 
     async def on_revoked(self) -> None:
         """The assignment ends: carry out what is decided, for a moment, then stop all drivers."""
-        left = await self.drain(HANDOVER_S)
+        limit_s = HANDOVER_S if self._parts is None else min(HANDOVER_S, self._parts.settings.handover.carry_out_s)
+        left = await self.drain(limit_s)
         for what in left:
             log.info("handing over: %s", what)
         if self._closing:
@@ -130,6 +132,11 @@ class Hub:
             for driver in self.drivers.values():
                 driver.schedule()
             await asyncio.sleep(TICK_S)
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether it has an assignment now, be it of no partition."""
+        return self._epoch >= 0
 
     def lags(self) -> list[Behind]:
         """How far each topic of each partition number is behind."""
