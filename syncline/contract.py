@@ -119,7 +119,7 @@ REASONS = {
     "dataref_refused": "ce_dataref is given; payloads by reference are not taken",
     "null_value": "the value is null",
     "empty_value": "the value has no bytes",
-    "too_large": "the value is larger than the limit",
+    "too_large": "the value is larger than the limit; with ce_setid: its set's result is more than the topic takes",
     "clock": "event time is too far ahead of the broker's append time",
     "lost": "the record of a decided set is no longer in its topic",
     "model_failed": "the model could not answer the record's set",
