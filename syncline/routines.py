@@ -1,10 +1,10 @@
 """Whether aiokafka's clients still do what they do in the background.
 
-A consumer fetches, a producer sends, and either looks for leaders, in tasks that nobody awaits. One that ends by an error
-nobody foresaw ends in silence: whoever reads waits for ever. With uvloop a connection that has just been reset raises
-such an error (`the handler is closed`, a RuntimeError, where asyncio raises nothing); `steady` has it be a connection
-error. What ends all the same, `revive` begins anew: what a consumer has fetched and not handed out is fetched again, its
-place in a group stays. All that is relied on of private parts for this is here, pinned by
+A consumer fetches, a producer sends, and either looks for leaders, in tasks that nobody awaits. One that ends by an
+error nobody foresaw ends in silence: whoever reads waits for ever. With uvloop a connection that has just been reset
+raises such an error (`the handler is closed`, a RuntimeError, where asyncio raises nothing); `steady` has it be a
+connection error. What ends all the same, `revive` begins anew: what a consumer has fetched and not handed out is
+fetched again, its place in a group stays. All that is relied on of private parts for this is here, pinned by
 tests/syncline/test_routines.py.
 """
 
@@ -56,7 +56,7 @@ def client_of(owner: Any) -> Any:
 
 
 def _close_if_lost(conn: Any) -> bool:
-    """Close a connection of which nothing is read any more: its end was not noticed yet, or whoever reads it is gone."""
+    """Close a connection that nobody reads any more: its end was not noticed yet, or the task that reads it is gone."""
     if conn._writer is None:
         return False  # closed, which its client knows
     reader = conn._read_task
@@ -116,8 +116,8 @@ def _end_of(task: asyncio.Task[Any]) -> str:
 def revive(consumer: Any) -> str:
     """Begin anew what a started consumer no longer does in the background; what that was, "" where all goes on.
 
-    On the consumer's event loop, every second or so. Nothing is lost or read twice: positions and the place in the group
-    stay, and what was fetched and not handed out is fetched again.
+    On the consumer's event loop, every second or so. Nothing is lost or read twice: positions and the place in the
+    group stay, and what was fetched and not handed out is fetched again.
     """
     ended = look_after(consumer)
     if not ended:
@@ -127,7 +127,9 @@ def revive(consumer: Any) -> str:
         client._sync_task = asyncio.ensure_future(client._md_synchronizer())
     if fetcher is not None and fetcher._fetch_task.done():
         # It awaits what its predecessor had under way, and would end by the same error as that.
-        fetcher._pending_tasks -= {task for task in fetcher._pending_tasks if task.done() and _error_of(task) is not None}
+        fetcher._pending_tasks -= {
+            task for task in fetcher._pending_tasks if task.done() and _error_of(task) is not None
+        }
         fetcher._fetch_task = asyncio.ensure_future(fetcher._fetch_requests_routine())
     if hasattr(coordinator, "_reset_committed_task"):
         if coordinator._reset_committed_task.done():

@@ -76,8 +76,10 @@ class Health:
     def facts(self) -> dict[str, Any]:
         """What /readyz says in any case."""
         watch, hub = self._sources.lag_watch, self._sources.hub
-        unknown = watch is None or not hub.is_assigned  # before an assignment nobody knows what is to be read
-        return {"lag": None if unknown else total_lag(hub.lags(), watch.silent_ms)}
+        # Before an assignment nobody knows what is to be read.
+        if watch is None or not hub.is_assigned:
+            return {"lag": None}
+        return {"lag": total_lag(hub.lags(), watch.silent_ms)}
 
     def _on_beat(self, watchdog: Watchdog) -> None:
         watchdog.beat()

@@ -29,7 +29,7 @@ Entries = list[LogRecord]
 OnEntries = Callable[[Entries], None]
 
 TAIL_POLL_MS = 500
-RETRY_S, MOST_RETRY_S = 0.2, 5.0
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
 
 
 async def _start_consumer(cluster: Cluster) -> Any:

@@ -22,7 +22,7 @@ from syncline.shrinking import shrink
 
 log = logging.getLogger(__name__)
 
-RETRY_S, MOST_RETRY_S = 0.2, 5.0
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
 """Between the attempts to send what was not taken."""
 LEAST_OFFERED, MOST_OFFERED = 16, 2_048
 """Records that the producer is offered at once: twice what it took last, so that a long queue is not copied."""
@@ -73,7 +73,7 @@ class Outbox:
         on_sent: Callable[[list[Task]], None],
         on_published: Callable[[list[Task]], None],
         on_broken: Callable[[BaseException], None],
-        on_too_large: Callable[[Task], None] = lambda task: None,
+        on_too_large: Callable[[Task], None] | None = None,
     ) -> None:
         self._producer, self._prefix, self._partition = producer, prefix, partition
         self._on_sent, self._on_published, self._on_broken = on_sent, on_published, on_broken
@@ -199,16 +199,16 @@ class Outbox:
         elif (smaller := shrink(first.record)) is not None:
             self._say_cut(topic, first.record)
             topic.queue[0] = first._replace(record=smaller)
-        elif topic.name == FUSED:
-            await self._until_replaced(topic, first.pending.task)
+        elif topic.name == FUSED and self._on_too_large is not None:
+            await self._until_replaced(topic, first.pending.task, self._on_too_large)
         else:
             await self._fails(topic, error)
 
-    async def _until_replaced(self, topic: _Topic, task: Task) -> None:
+    async def _until_replaced(self, topic: _Topic, task: Task, tell: Callable[[Task], None]) -> None:
         # What is behind it waits: until its failure stands in the log, another owner may still publish it.
         topic.trouble.begins("a result is more than the topic takes: its set fails")
         self._too_large[task] = gone = asyncio.Event()
-        self._on_too_large(task)
+        tell(task)
         await gone.wait()
 
     def _say_cut(self, topic: _Topic, record: Record) -> None:

@@ -38,9 +38,10 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 SESSION_TIMEOUT_TAKES = (
-    "what the broker allows: its group.min.session.timeout.ms (6000 unless set) to group.max.session.timeout.ms (1800000)"
+    "what the broker allows: from its group.min.session.timeout.ms (6000 unless set) "
+    "to its group.max.session.timeout.ms (1800000)"
 )
-RETRY_S, MOST_RETRY_S = 0.2, 5.0
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
 """Between the attempts to connect."""
 
 Missing = dict[Any, Deleted | Beyond]

@@ -25,7 +25,7 @@ from syncline.topics import read_topics
 log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 0.25
-RETRY_S, MOST_RETRY_S = 0.2, 5.0
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
 """Between the attempts to connect."""
 ASK_ALL_EVERY_S = 1.0
 ASK_LIMIT_S = 10.0

@@ -21,7 +21,7 @@ from syncline.results import Record
 
 log = logging.getLogger(__name__)
 
-RETRY_S, MOST_RETRY_S = 0.2, 5.0
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
 
 
 class DecisionLog:

@@ -28,7 +28,7 @@ not wait so long (streams/partition/handover_times.py)."""
 
 
 class Handover:
-    """Of one driver; `over` says that the driver was stopped meanwhile. `settle_s`: as `SETTLE_S`, which it is at most."""
+    """Of one driver; `over` says that the driver was stopped meanwhile. `settle_s`: instead of `SETTLE_S`, if less."""
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ class Proxy:
         for server in self._servers:
             server.close()
         self.reset()
-        while self._links:
+        while self._links:  # noqa: ASYNC110 (each ends by itself)
             await asyncio.sleep(0.01)
 
     @property
@@ -76,7 +76,7 @@ class Proxy:
         """Reset all open connections, or `n_links` of them at random; how many those were."""
         links = sorted(self._links, key=id)
         if n_links is not None:
-            links = (random or Random()).sample(links, min(n_links, len(links)))  # noqa: S311 (a test's dice)
+            links = (random or Random()).sample(links, min(n_links, len(links)))
         for link in links:
             link.reset()
         self.n_resets += len(links)

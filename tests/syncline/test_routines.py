@@ -73,7 +73,7 @@ async def test_a_routine_that_has_ended_is_named_and_goes_on_anew(
         assert look_after(consumer) == revive(consumer) == ""
         ROUTINES[name](consumer).cancel()
         async with asyncio.timeout(10):
-            while not (ended := revive(consumer)):
+            while not (ended := revive(consumer)):  # noqa: ASYNC110 (nothing tells of it)
                 await asyncio.sleep(0.01)
         assert ended.startswith(name)
         await send(broker, topic, N_RECORDS)
@@ -101,7 +101,7 @@ async def test_a_fetch_that_failed_does_not_end_the_next_one(broker: TestBroker,
         fetcher._proc_fetch_request = fail
         taking = asyncio.ensure_future(take(consumer, N_RECORDS))
         async with asyncio.timeout(10):
-            while not look_after(consumer):
+            while not look_after(consumer):  # noqa: ASYNC110 (nothing tells of it)
                 await asyncio.sleep(0.01)
         fetcher._proc_fetch_request = sound
         await send(broker, topic, N_RECORDS)
@@ -120,14 +120,14 @@ async def test_a_connection_that_nobody_reads_is_closed_and_made_anew(broker: Te
         await send(broker, topic, N_RECORDS)
         for conn in list(consumer._client._conns.values()):
             async with asyncio.timeout(10):
-                while not conn._read_task or not conn._read_task.done():
+                while not conn._read_task or not conn._read_task.done():  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         assert look_after(consumer) == ""
         assert await take(consumer, N_RECORDS) == list(range(N_RECORDS, 2 * N_RECORDS))
 
 
 async def test_an_error_of_the_event_loop_is_a_connection_error(broker: TestBroker) -> None:
-    """uvloop raises a RuntimeError where somebody writes to a connection that was just reset; asyncio raises nothing."""
+    """uvloop raises a RuntimeError where somebody writes to a connection that was just reset."""
     producer = await start_producer(Cluster.of(broker.address))
     try:
         client = client_of(producer)

@@ -81,7 +81,9 @@ def test_a_conversion_loses_what_was_made_and_says_why() -> None:
     first, second = (decode_converted(one.value) for one in steps(encode_converted(text)))
     assert first.text == "hello"
     assert (second.text, second.words, second.reason) == ("", (), "conversion_too_large")
-    sound = ConvertedAudio(kind="speech", content_type="audio/flac", sample_rate_hz=8_000, sound_ms=9, data=b"x", **about())  # pyright: ignore[reportArgumentType]
+    sound = ConvertedAudio(
+        kind="speech", content_type="audio/flac", sample_rate_hz=8_000, sound_ms=9, data=b"x", **about()
+    )  # pyright: ignore[reportArgumentType]
     first, second = (decode_converted_audio(one.value) for one in steps(encode_converted(sound)))
     assert first.data == b"x"
     assert (second.data, second.sound_ms, second.reason) == (b"", 0, "conversion_too_large")

@@ -191,7 +191,9 @@ async def test_a_routine_of_the_consumer_that_ends_is_begun_anew(
         await noting.until(lambda: noting.n_records() == 10)
         thread = noting.app.batches._thread
         consumer = thread._ensure_consumer()
-        owner = next(one for one in (consumer._fetcher, consumer._client, consumer._coordinator) if hasattr(one, routine))
+        owner = next(
+            one for one in (consumer._fetcher, consumer._client, consumer._coordinator) if hasattr(one, routine)
+        )
         ended = getattr(owner, routine)
         thread.thread_loop.call_soon_threadsafe(ended.cancel)
         await noting.until(lambda: getattr(owner, routine) is not ended)

@@ -33,7 +33,9 @@ LIMIT_BYTES = 4_000
 
 def result(number: int, *, n_words: int = 0, n_embedding: int = 0, n_members: int = 1) -> Record:
     words = tuple(("word", "n") for _ in range(n_words))
-    members = tuple(Member("text", "text", "urn:x", "1", "media.text", 0, n, 1_000, words=words) for n in range(n_members))
+    members = tuple(
+        Member("text", "text", "urn:x", "1", "media.text", 0, n, 1_000, words=words) for n in range(n_members)
+    )
     embedding = from_numpy(np.ones(n_embedding, np.float32)) if n_embedding else None
     return encode_fused(
         FusedResult(

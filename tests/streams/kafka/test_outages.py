@@ -1,6 +1,6 @@
-"""Outages that last longer than every time-out, in simulated time: streams/kafka/outbox.py over streams/kafka/publish.py.
+"""Outages that last longer than every time-out, in simulated time: streams/kafka/outbox.py over publish.py.
 
-The brokers are not real here (minutes pass in a moment); bench/outage.py has real ones, for as long as one likes.
+The brokers are not real here, and minutes pass in a moment. tests/guarantees/long_outage.py has real ones.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ async def _outage(broker: Broker, minutes: int) -> tuple[int, int, float]:
     n_producers, n_tasks = broker.n_started - len(broker.ended), len(asyncio.all_tasks())
     broker.fault, over_s = "", loop.time()
     broker.over.set()
-    while published.qsize() < 2 * 60 * minutes:
+    while published.qsize() < 2 * 60 * minutes:  # noqa: ASYNC110 (nothing tells of it)
         await asyncio.sleep(0.1)
     took_s = loop.time() - over_s
     for topic in ("bad", "good"):

@@ -282,7 +282,7 @@ async def test_an_outage_is_said_when_it_begins_and_when_it_ends(
 
 
 async def test_a_long_queue_is_not_copied_for_each_batch() -> None:
-    """The producer is offered about twice what it took last: what is offered grows with the queue's length, no faster."""
+    """The producer is offered about twice what it took last."""
     offered: list[int] = []
 
     class One(Broker):

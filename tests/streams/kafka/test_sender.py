@@ -104,10 +104,10 @@ async def test_a_producer_that_is_ended_leaves_nothing_behind(
         arrived = await end_producer(producer, 0.5)
         assert arrived == delivery.done() == (fault in ("none", "reset"))
         async with asyncio.timeout(10):
-            while any(not task.done() and _is_of_aiokafka(task) for task in asyncio.all_tasks() - before):
+            while any(not task.done() and _is_of_aiokafka(task) for task in asyncio.all_tasks() - before):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             proxy.is_black_hole = False
-            while proxy.n_open:
+            while proxy.n_open:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 

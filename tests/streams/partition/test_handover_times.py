@@ -14,7 +14,9 @@ def test_by_default_there_is_all_the_time_that_is_usual() -> None:
     assert HandoverTimes.within(settings.session_timeout_ms, settings.heartbeat_ms) == HandoverTimes()
 
 
-@pytest.mark.parametrize(("session_ms", "heartbeat_ms"), [(100, 33), (1_000, 300), (3_000, 500), (3_000, 1_000), (4_500, 10)])
+@pytest.mark.parametrize(
+    ("session_ms", "heartbeat_ms"), [(100, 33), (1_000, 300), (3_000, 500), (3_000, 1_000), (4_500, 10)]
+)
 def test_a_handover_ends_before_the_group_gives_its_member_up(session_ms: int, heartbeat_ms: int) -> None:
     """However short the session is, and however late the member heard of the rebalance."""
     times = HandoverTimes.within(session_ms, heartbeat_ms)
