@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from syncline.cluster import Cluster
-from syncline.errors import AccessError
 from syncline.results import Record
-from syncline.topics import read_topics
+from syncline.topics import read_limit
 
 LEAST_LIMIT_BYTES = 1_024
 """A topic that takes less takes no result at all, as during an outage: `topics create` makes none such."""
@@ -20,13 +19,8 @@ async def takes(cluster: Cluster, topic: str, record: Record) -> bool:
 
     True: the limit is above it again, or so low that nothing goes. Raises `BrokerError` where nobody answers.
     """
-    try:
-        states = await read_topics(cluster, [topic])
-    except AccessError:
-        states = {}
-    text = states[topic].config.get("max.message.bytes", "") if topic in states else ""
-    limit = int(text) if text.isdigit() else 0
-    if not limit:
+    limit = await read_limit(cluster, topic)
+    if limit is None:
         return _size(record) < UNTOLD_LIMIT_BYTES
     return limit < LEAST_LIMIT_BYTES or BATCH_BYTES + _size(record) <= limit
 

@@ -175,8 +175,8 @@ async def limit(broker: TestBroker, topic: str, n_bytes: int) -> None:
 async def test_where_the_limit_is_not_told_size_decides(n_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that does not tell it, or not to this client: what is small is waited for."""
 
-    async def nothing(cluster: object, names: object) -> dict[str, object]:
-        return {}
+    async def nothing(cluster: object, name: object) -> None:
+        return None
 
-    monkeypatch.setattr(limits, "read_topics", nothing)
+    monkeypatch.setattr(limits, "read_limit", nothing)
     assert await takes(Cluster.of("nowhere:1"), "t", Record(FUSED, None, bytes(n_bytes), [])) == (n_bytes == 10)
