@@ -51,7 +51,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._cluster = Cluster.of(settings.brokers, settings.security)
-        self._hub = Hub(settings.topic_prefix)
+        self._hub = Hub(settings.topic_prefix, settings.handover.carry_out_s)
         self._stop = asyncio.Event()
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._sources = Sources(settings=settings, hub=self._hub)

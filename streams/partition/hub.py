@@ -29,8 +29,8 @@ is left then is left to whoever comes next."""
 class Hub:
     """Owns the drivers; hears of assignments (streams/kafka/delivery.py) and hands batches to the right driver."""
 
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+    def __init__(self, prefix: str, handover_s: float = HANDOVER_S) -> None:
+        self._prefix, self._handover_s = prefix, min(handover_s, HANDOVER_S)
         self._process = uuid.uuid4().hex[:12]
         self._parts: Parts | None = None
         self._epoch = -1
@@ -79,8 +79,7 @@ class Hub:
 
     async def on_revoked(self) -> None:
         """The assignment ends: carry out what is decided, for a moment, then stop all drivers."""
-        limit_s = HANDOVER_S if self._parts is None else min(HANDOVER_S, self._parts.settings.handover.carry_out_s)
-        left = await self.drain(limit_s)
+        left = await self.drain(self._handover_s)
         for what in left:
             log.info("handing over: %s", what)
         if self._closing:
