@@ -68,5 +68,5 @@ class Ending:
         self._deadline.begin()
         self._sources.hub.stop()
         pool.shutdown(wait=False, cancel_futures=True)
-        works = [end_tasks([starting]), *(close() for close in reversed(self.closers))]
+        works = [end_tasks([starting]), *(close() for close in self.closers)]
         await self._deadline.wait(works, DISCONNECT_UNTIL)

@@ -12,6 +12,7 @@ from streams.join.fingerprint import fingerprint
 from streams.join.settings import JoinSettings
 from streams.model.batch_settings import BatchSettings
 from streams.model.runner import RunnerSettings
+from streams.partition.handover_times import HandoverTimes
 from syncline.contract import DEFAULT_BROKERS, DEFAULT_GROUP, DEFAULT_PREFIX, MAX_EVENT_BYTES
 from syncline.errors import SettingsError
 from syncline.security import SecuritySettings, check_addresses
@@ -114,6 +115,11 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     def lag_limits(self) -> LagLimits:
         """Above which the worker is not ready."""
         return LagLimits(self.ready_max_lag_records, self.ready_max_lag_ms)
+
+    @property
+    def handover(self) -> HandoverTimes:
+        """How long giving partitions away at a rebalance may take; the group waits for one session timeout."""
+        return HandoverTimes.within(self.session_timeout_ms, self.heartbeat_ms)
 
     @property
     def converters(self) -> list[Spec]:

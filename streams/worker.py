@@ -53,7 +53,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._cluster = Cluster.of(settings.brokers, settings.security)
-        self._hub = Hub(settings.topic_prefix)
+        self._hub = Hub(settings.topic_prefix, settings.handover.carry_out_s)
         self._stop = asyncio.Event()
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._sources = Sources(settings=settings, hub=self._hub)
@@ -110,8 +110,7 @@ class Worker:
             self._cluster, settings.topic_prefix, settings.group, self._say_why_it_waits
         )
         producer = Producer(self._cluster)
-        closers.append(producer.stop)
-        await producer.start()
+        closers.append(producer.stop)  # it connects when there is something to send
         tail = LogTail(self._cluster, topic)
         closers.append(tail.stop)
         await tail.start()
@@ -190,8 +189,15 @@ class Worker:
         lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
         access = self._sources.access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
         counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions, parts.counted)
-        works = (self._hub.tick(), high_waters.run(), lag_watch.run(), access.run(), counting)
-        tasks = [asyncio.create_task(work) for work in (*works, self._watch_application(app))]
+        works = {
+            "the clock of the partitions": self._hub.tick(),
+            "asking for high watermarks": high_waters.run(),
+            "asking for the lag": lag_watch.run(),
+            "looking why no answer comes": access.run(),
+            "counting partitions": counting,
+            "watching the application": self._watch_application(app),
+        }
+        tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         for task in tasks:
             task.add_done_callback(self._on_task_done)
         if tail.task is not None:  # its own stop cancels it; whether it ended otherwise, /livez looks after
@@ -202,14 +208,14 @@ class Worker:
 
     def _on_broken(self, error: BaseException) -> None:
         if self._sources.broken is None:
-            log.error("this worker ends: %r", error, exc_info=error)
+            log.error("this worker ends: %r", error, exc_info=None if isinstance(error, SettingsError) else error)
             self._sources.broken = error
         self._stop.set()
 
     async def _watch_application(self, app: SynclineApp) -> None:
-        while not app.crashed:  # noqa: ASYNC110 (Faust has no event for it)
+        while not app.crashed and app.refused is None:  # noqa: ASYNC110 (Faust has no event for it)
             await asyncio.sleep(CHECK_S)
-        raise app.crash_reason or BrokerError("the Faust application ended by itself")
+        raise app.refused or app.crash_reason or BrokerError("the Faust application ended by itself")
 
     def _on_task_done(self, task: asyncio.Task[Any]) -> None:
         """None may end but by `_end`; one that somebody else cancelled is missing as much as one that failed."""

@@ -14,24 +14,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from syncline import contract as c
 from syncline.acls import Need, needs_of
 from syncline.cluster import Cluster
 from syncline.errors import BrokerError, ContractError, NewerVersionError, SettingsError
-from syncline.fetched import read_any_batch
 from syncline.kafka import (
     FETCH_MAX_WAIT_MS,
     broker_error,
     quiet,
     require_rights,
     require_topics,
+    start_consumer,
     start_error,
     stop_consumer,
 )
 from syncline.received import READABLE_TOPICS, Received, Remembered, read_record
+from syncline.routines import revive
 from syncline.security import SecuritySettings
 
 DEFAULT_REMEMBERED_IDS = 100_000
@@ -96,23 +97,23 @@ class ResultConsumer:
     async def __aenter__(self) -> Self:
         await require_rights(self._cluster, self._needs(), self._prefix, self._group_id or "")
         await require_topics(self._cluster, self._names)
-        fetching: dict[str, Any] = {"fetch_max_wait_ms": FETCH_MAX_WAIT_MS} | self._cluster.client_options()
-        client: Any = AIOKafkaConsumer(
-            *self._names,
-            group_id=self._group_id,
-            auto_offset_reset=self._start,
-            enable_auto_commit=False,
-            **fetching,
-        )
-        read_any_batch(client)  # dead letters carry the original's header names
+        client: Any = None
         try:
             with quiet():
-                await client.start()
+                client = await start_consumer(
+                    self._cluster,
+                    *self._names,
+                    group_id=self._group_id,
+                    auto_offset_reset=self._start,
+                    enable_auto_commit=False,
+                    fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+                )
             if self._start == "latest" and self._group_id is None:
                 # Else the end is looked up at the first read, and what came between is skipped.
                 await client.seek_to_end()
         except BaseException as error:
-            await stop_consumer(client)
+            if client is not None:
+                await stop_consumer(client)
             if isinstance(error, KafkaError):
                 raise await start_error(self._cluster, error) from error
             raise
@@ -199,6 +200,8 @@ class ResultConsumer:
         """Fetch records, for `wait_s` at most; False once closed."""
         if self._client is None:
             raise BrokerError("the consumer is not started: use it as `async with ResultConsumer(…) as results`")
+        if ended := revive(self._client):
+            log.warning("reading results, %s; it goes on anew", ended)
         try:
             batches = await self._client.getmany(timeout_ms=max(1, int(wait_s * 1000)), max_records=_MAX_RECORDS)
         except ConsumerStoppedError:

@@ -124,7 +124,7 @@ REASONS = {
     "null_value": "the value is null",
     "empty_value": "the value has no bytes",
     "headers_too_large": "there are more than 256 headers, or more than 64 KiB of their names and values",
-    "too_large": "the value is larger than the limit",
+    "too_large": "the value is larger than the limit; with ce_setid: its set's result is more than the topic takes",
     "clock": "event time is too far ahead of the broker's append time",
     "lost": "the record of a decided set is no longer in its topic",
     "model_failed": "the model could not answer the record's set",

@@ -70,16 +70,23 @@ def shrink_dead_letter(record: Record) -> Record | None:
 
     For one that its topic does not take: a producer that compresses may write records larger than the topic's limit.
     """
-    cut = dict(record.headers).get(c.H_ORIGIN_CUT, b"").decode()
-    gone = cut.split(",") if cut else []
     if record.value:
-        what, key = "value", record.key
-    elif record.key:
-        what, key = "key", None
-    else:
-        return None
-    headers = [(name, data) for name, data in record.headers if name != c.H_ORIGIN_CUT]
-    return Record(record.topic, key, b"", [*headers, _cut(*gone, what)])
+        return Record(record.topic, record.key, b"", _also_cut(record.headers, "value"))
+    if record.key:
+        return Record(record.topic, None, b"", _also_cut(record.headers, "key"))
+    return None
+
+
+def without_original_headers(record: Record) -> Record | None:
+    """A dead letter or unfused event without the original's headers; None where it has none."""
+    own = [(name, data) for name, data in record.headers if not name.startswith(c.ORIGINAL)]
+    return record._replace(headers=_also_cut(own, "headers")) if len(own) < len(record.headers) else None
+
+
+def _also_cut(headers: Sequence[tuple[str, bytes]], what: str) -> list[tuple[str, bytes]]:
+    cut = dict(headers).get(c.H_ORIGIN_CUT, b"").decode()
+    gone = {what, *filter(None, cut.split(","))}
+    return [*((name, data) for name, data in headers if name != c.H_ORIGIN_CUT), _cut(*gone)]
 
 
 def encode_unfused(unfused: Unfused, headers: Headers | None, traceparent: str = "", tracestate: str = "") -> Record:

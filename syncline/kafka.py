@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -23,8 +23,10 @@ from aiokafka.errors import (
 from syncline.acls import Need, needs_of
 from syncline.cluster import Cluster, warn_once
 from syncline.errors import BrokerError, SettingsError
+from syncline.fetched import read_any_batch
 from syncline.probe import find_refusal
 from syncline.rights import missing_rights, rights_error
+from syncline.routines import steady
 
 FETCH_MAX_WAIT_MS = 15
 """For so long a broker holds a fetch that finds nothing. The embedded broker wakes such a fetch late: 130 ms after a
@@ -85,7 +87,7 @@ def cannot_go_on(producer: Any) -> bool:
 
 
 async def _start(cluster: Cluster, **options: Any) -> Any:
-    producer: Any = AIOKafkaProducer(acks="all", **{**cluster.client_options(), **options})
+    producer: Any = steady(AIOKafkaProducer(acks="all", **{**cluster.client_options(), **options}))
     with quiet():
         try:
             await producer.start()
@@ -93,6 +95,22 @@ async def _start(cluster: Cluster, **options: Any) -> Any:
             await producer.stop()
             raise
     return producer
+
+
+async def start_consumer(cluster: Cluster, *topics: str, **options: Any) -> Any:
+    """Return a started AIOKafkaConsumer, whose routines are to be looked after by `revive`; raises `KafkaError`.
+
+    It reads whatever records a broker has stored (`syncline.fetched`). options: further arguments of AIOKafkaConsumer,
+    which the cluster's go before.
+    """
+    consumer: Any = steady(AIOKafkaConsumer(*topics, **{**options, **cluster.client_options()}))
+    read_any_batch(consumer)
+    try:
+        await consumer.start()
+    except BaseException:
+        await stop_consumer(consumer)
+        raise
+    return consumer
 
 
 @contextmanager

@@ -63,6 +63,7 @@ class FusedResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `start_ms`, `end_ms`: ms since 1970, what the members cover together (`tumbling`: the window). `missing`: the
     lanes waited for in vain. `labels`: (label, score in [0, 1]), best first. `embedding`: float32 (n_embedding,).
+    `cut`: what is not here because the topic does not take so much: the members' `words`, then the `embedding`.
     The same id means the same members, missing, outcome and reason; scores agree within 1e-3.
     """
 
@@ -78,6 +79,7 @@ class FusedResult(msgspec.Struct, frozen=True, kw_only=True):
     embedding: Array | None = None
     model: ModelInfo | None = None
     timings_ms: dict[str, float] = {}
+    cut: tuple[str, ...] = ()
 
 
 class Unfused(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from syncline.cluster import Cluster
 from syncline.contract import ALL_TOPICS, MEDIA_TOPICS
 from syncline.errors import BrokerError
-from syncline.fetched import read_any_batch
-from syncline.kafka import FETCH_MAX_WAIT_MS, broker_error, require_topics, stop_consumer
+from syncline.kafka import FETCH_MAX_WAIT_MS, broker_error, require_topics, start_consumer, stop_consumer
+from syncline.routines import revive
 
 STALL_S = 60.0
 """Without a record or an answer for so long, reading is given up."""
@@ -66,22 +66,16 @@ class TopicReader:
         await stop_consumer(self._consumer)
 
     async def _start(self, **options: Any) -> Any:
-        consumer: Any = AIOKafkaConsumer(
-            **self._cluster.client_options(),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed" if self._committed else "read_uncommitted",
-            **options,
-        )
-        read_any_batch(consumer)
         try:
-            await consumer.start()
-        except BaseException as error:
-            await stop_consumer(consumer)
-            if isinstance(error, KafkaError):
-                raise broker_error(self._cluster, error) from error
-            raise
-        return consumer
+            return await start_consumer(
+                self._cluster,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed" if self._committed else "read_uncommitted",
+                **options,
+            )
+        except KafkaError as error:
+            raise broker_error(self._cluster, error) from error
 
     async def spans(self, topics: Iterable[str]) -> dict[tuple[str, int], Span]:
         """What each partition of some topics holds now, by (topic, partition)."""
@@ -167,6 +161,7 @@ class TopicReader:
             raise broker_error(self._cluster, error) from error
 
     async def _poll(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
+        revive(self._consumer)
         try:
             return await self._consumer.getmany(timeout_ms=timeout_ms, max_records=_MAX_RECORDS)
         except KafkaError as error:

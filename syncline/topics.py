@@ -181,6 +181,18 @@ async def read_topics(
     }
 
 
+async def read_limit(cluster: Cluster, name: str) -> int | None:
+    """The largest batch in bytes that a topic (full name) takes; None where the broker does not tell, or not us.
+
+    Raises `BrokerError` where nobody answers.
+    """
+    async with admin_client(cluster) as admin:
+        responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        found = [{entry[0]: entry[1] for entry in entries} for r in responses for *_, entries in r.resources]
+    limit = str(found[0].get("max.message.bytes")) if found else ""
+    return int(limit) if limit.isdigit() else None
+
+
 async def _read_configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
     if not names:
         return {}

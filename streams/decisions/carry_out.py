@@ -37,6 +37,8 @@ class CarryOut:
         self._fuse: list[Task] = []
         self._publish: list[Task] = []
         self._proposals: list[Decision] = []
+        self._too_late: dict[tuple[Key, ...], Task] = {}
+        """Sets that fail though their turn has come, by their members."""
         self.own_from = 0
         """Decisions before this offset of the log are those of earlier owners."""
         self._published: set[Key] = set()
@@ -101,10 +103,16 @@ class CarryOut:
             self._lose(task, key, index)
 
     def _confirm_failed(self, decision: FailedDecision) -> None:
-        task = self._turns.find(list(decision.members))
+        task = self._turns.find(list(decision.members)) or self._too_late.pop(tuple(decision.members), None)
         if task is not None:
             task.failed = decision.reason
             task.lost = tuple(dict.fromkeys((*task.lost, *decision.lost)))
+            self._go_on_failed(task)
+
+    def _go_on_failed(self, task: Task) -> None:
+        if task.handed_over:
+            self._publish.append(task)  # dead letters now, in place of the result that could not go
+        else:
             self._when_ready(task)
 
     # --- records ----------------------------------------------------------------------------------------------
@@ -203,14 +211,19 @@ class CarryOut:
                 self._flush(task.decision.stream)
 
     def fail(self, task: Task, reason: str) -> None:
-        """`task` cannot be fused; this takes effect when it is read back from the log."""
+        """`task` cannot be fused, or its result cannot be published; this takes effect when it is read back."""
         if task.failing is not None or task.failed is not None or not isinstance(task.decision, SetDecision):
             return
         task.failing = reason
+        if task.handed_over:
+            self._too_late[tuple(task.keys)] = task
         self._proposals.append(FailedDecision(tuple(task.keys), reason, task.lost))
         if not self._rules.failure_is_a_decision:
             task.failed = reason
-            self._flush(task.decision.stream)
+            if task.handed_over:
+                self._go_on_failed(task)
+            else:
+                self._flush(task.decision.stream)
 
     def take_proposals(self) -> list[Decision]:
         """Failures that must be written to the log before they are acted on; each is handed out once."""
@@ -221,7 +234,7 @@ class CarryOut:
         """The claim under which failures were proposed is void."""
         self._proposals = [
             FailedDecision(tuple(task.keys), task.failing, task.lost)
-            for task in self._turns
+            for task in (*self._turns, *self._too_late.values())
             if task.failing is not None and task.failed is None
         ]
 
@@ -231,6 +244,7 @@ class CarryOut:
 
     def _hand_over(self, task: Task) -> None:
         self._publish.append(task)
+        task.handed_over = True
         self._n_publishing += 1
         if task.is_set and not self._rules.resolve_together and task.records[0] is not None:
             self._holds.resolve(task.records[0])

@@ -96,6 +96,7 @@ class Task:
         "failed",
         "failing",
         "fused",
+        "handed_over",
         "keys",
         "log_offset",
         "lost",
@@ -116,6 +117,8 @@ class Task:
         self.places: list[Held] = []
         """The places of lost members."""
         self.fused = False
+        self.handed_over = False
+        """Its turn has come: it is being published."""
         self.done = False
         """All of it was on the broker before this worker came."""
 

@@ -86,7 +86,9 @@ class Health:
     def facts(self) -> dict[str, Any]:
         """What /readyz says in any case."""
         watch, hub = self._sources.lag_watch, self._sources.hub
-        lag = None if watch is None else total_lag(hub.lags(), watch.silent_ms)
+        # Before an assignment nobody knows what is to be read.
+        known = watch is not None and hub.is_assigned
+        lag = total_lag(hub.lags(), watch.silent_ms) if watch is not None and known else None
         return {"lag": lag, "stalled_lanes": hub.stalled_lanes()}
 
     def _on_beat(self, watchdog: Watchdog) -> None:

@@ -17,6 +17,7 @@ from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
 from syncline.cluster import Cluster
 from syncline.contract import MEDIA_TOPICS
+from syncline.errors import SettingsError
 from syncline.fetched import MAX_UNPACKED_BYTES
 
 REQUEST_TIMEOUT_S = 30.0
@@ -35,13 +36,25 @@ class _BatchSchema(faust.Schema):
         return message.value
 
 
+class _Boot(faust.App.BootStrategy):
+    """Without Faust's producer, which nobody uses: connecting it needs a broker at the moment of the start."""
+
+    enable_kafka_producer = False
+
+
 class SynclineApp(faust.App):
     """A Faust application over the media topics; `listener` hears of its assignments."""
+
+    BootStrategy = _Boot
 
     def __init__(
         self, settings: WorkerSettings, cluster: Cluster, hand_over: HandOver, listener: AssignmentListener
     ) -> None:
         self.listener, self.stop_limit_s = listener, settings.stop_limit_ms / 1_000
+        self.commit_limit_s = settings.handover.commit_s
+        self.session_timeout_ms = settings.session_timeout_ms
+        self.refused: SettingsError | None = None
+        """The setting that the group's coordinator does not take, where there is one."""
         # Where little may be held, what one poll brings of all topics must not be more: pressure would tear sets.
         self.records_per_poll = min(RECORDS_PER_POLL, max(1, settings.join.max_held_events // len(MEDIA_TOPICS)))
         self.max_unpacked_bytes = max(MAX_UNPACKED_BYTES, 2 * settings.max_event_bytes)

@@ -212,7 +212,7 @@ class BatchConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """End the assignment: let the listener stop, then commit what it resolved."""
         await self.app.listener.on_revoked()
-        if not await self.commit_all(COMMIT_LIMIT_S):
+        if not await self.commit_all(min(COMMIT_LIMIT_S, self.app.commit_limit_s)):
             log.warning("not all that was resolved could be committed before a rebalance: some results may come twice")
         self.epoch += 1
         self._resolved.clear()

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.backoff import Backoff
 from streams.decisions.entries import LogRecord
 from streams.decisions.versions import HEADER
+from streams.trouble import Trouble
 from syncline.cluster import Cluster
-from syncline.fetched import read_any_batch
-from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
+from syncline.kafka import FETCH_MAX_WAIT_MS, start_consumer, stop_consumer
+from syncline.routines import revive, unless_ended
 
 log = logging.getLogger(__name__)
 
@@ -27,34 +29,28 @@ Entries = list[LogRecord]
 OnEntries = Callable[[Entries], None]
 
 TAIL_POLL_MS = 500
-RETRY_S = 0.2
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
 
 
-def _consumer(cluster: Cluster) -> Any:
-    consumer: Any = AIOKafkaConsumer(
-        **cluster.client_options(),
+async def _start_consumer(cluster: Cluster) -> Any:
+    return await start_consumer(
+        cluster,
         enable_auto_commit=False,
         auto_offset_reset="none",  # a log that was deleted is an error, not a log that begins anew
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         request_timeout_ms=10_000,
     )
-    read_any_batch(consumer)
-    return consumer
 
 
 class LogReader:
     """Reads stretches of one partition of the log; an async context manager. Raises `KafkaError`."""
 
     def __init__(self, cluster: Cluster, topic: str, partition: int) -> None:
-        self._consumer = _consumer(cluster)
-        self._tp = TopicPartition(topic, partition)
+        self._cluster, self._tp = cluster, TopicPartition(topic, partition)
+        self._consumer: Any = None
 
     async def __aenter__(self) -> LogReader:
-        try:
-            await self._consumer.start()
-        except BaseException:
-            await stop_consumer(self._consumer)
-            raise
+        self._consumer = await _start_consumer(self._cluster)
         self._consumer.assign([self._tp])
         return self
 
@@ -65,8 +61,8 @@ class LogReader:
 
     async def bounds(self) -> tuple[int, int]:
         """The first offset that the log still has, and the next one that it will have."""
-        start = await self._consumer.beginning_offsets([self._tp])
-        end = await self._consumer.end_offsets([self._tp])
+        start = await unless_ended(self._consumer, self._consumer.beginning_offsets([self._tp]))
+        end = await unless_ended(self._consumer, self._consumer.end_offsets([self._tp]))
         return start[self._tp], end[self._tp]
 
     async def ends_of(self, topics: Iterable[str]) -> dict[str, int]:
@@ -80,6 +76,7 @@ class LogReader:
         entries: Entries = []
         self._consumer.seek(self._tp, start)
         while await self._consumer.position(self._tp) < stop:
+            revive(self._consumer)
             batches = await self._consumer.getmany(self._tp, timeout_ms=1_000)
             entries += [_log_record(record) for record in batches.get(self._tp, ()) if record.offset < stop]
         return entries
@@ -95,8 +92,13 @@ class LogTail:
         self._next: dict[int, int] = {}
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.failing = ""
+        self._trouble = Trouble(log, "reading the decision log")
+        self._backoff = Backoff(RETRY_S, MOST_RETRY_S)
+
+    @property
+    def failing(self) -> str:
         """Why the log cannot be read, where it cannot."""
+        return self._trouble.error
 
     @property
     def task(self) -> asyncio.Task[None] | None:
@@ -104,9 +106,7 @@ class LogTail:
         return self._task
 
     async def start(self) -> None:
-        """Connect and begin; raises `KafkaError`."""
-        self._consumer = _consumer(self._cluster)
-        await self._consumer.start()
+        """Begin; a broker that is away is waited for."""
         self._task = asyncio.create_task(self._read(), name="log-tail")
 
     async def stop(self) -> None:
@@ -127,7 +127,20 @@ class LogTail:
         if self._followed.pop(partition, None) is not None:
             self._changed.set()
 
+    async def _connect(self) -> None:
+        while self._consumer is None:
+            try:
+                self._consumer = await _start_consumer(self._cluster)
+            except KafkaError as error:
+                await self._fails(error)
+        self._trouble.ends()
+
+    async def _fails(self, error: KafkaError) -> None:
+        self._trouble.begins(repr(error))
+        await asyncio.sleep(self._backoff.next_s())
+
     async def _read(self) -> None:
+        await self._connect()
         while True:
             self._changed.clear()
             tps = [TopicPartition(self._topic, partition) for partition in self._followed]
@@ -137,11 +150,13 @@ class LogTail:
             await self._poll_until_changed(bool(tps))
 
     async def _poll_until_changed(self, anything: bool) -> None:
-        changed = asyncio.create_task(self._changed.wait())
+        changed = asyncio.create_task(self._changed.wait(), name="log-tail: what is followed")
         polling: asyncio.Task[Any] | None = None
         try:
             while anything and not changed.done():
-                polling = asyncio.create_task(self._consumer.getmany(timeout_ms=TAIL_POLL_MS))
+                if ended := revive(self._consumer):
+                    log.warning("reading the decision log, %s; it goes on anew", ended)
+                polling = asyncio.create_task(self._consumer.getmany(timeout_ms=TAIL_POLL_MS), name="log-tail: poll")
                 await asyncio.wait([polling, changed], return_when=asyncio.FIRST_COMPLETED)
                 if polling.done():
                     await self._hand_out(polling)
@@ -158,12 +173,10 @@ class LogTail:
         try:
             batches = polling.result()
         except KafkaError as error:
-            if not self.failing:
-                log.warning("the decision log cannot be read, trying again: %r", error)
-            self.failing = repr(error)
-            await asyncio.sleep(RETRY_S)
+            await self._fails(error)
             return
-        self.failing = ""
+        self._trouble.ends()
+        self._backoff.reset()
         for tp, records in batches.items():
             on_entries = self._followed.get(tp.partition)
             if on_entries is not None:

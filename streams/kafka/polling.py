@@ -18,6 +18,8 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
+    InvalidSessionTimeoutError,
+    KafkaConnectionError,
     KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
@@ -25,15 +27,25 @@ from aiokafka.errors import (
 from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from streams.backoff import Backoff
 from streams.kafka.faust import driver
 from streams.kafka.missing import Beyond, Deleted, find_missing
 from streams.stopping import end_tasks
+from streams.trouble import Trouble
+from syncline.errors import SettingsError
 from syncline.fetched import read_any_batch
 from syncline.kafka import FETCH_MAX_WAIT_MS, stop_consumer
+from syncline.routines import revive, steady
 
 log = logging.getLogger(__name__)
 
 TICK_S, LOOK_S = 0.5, 0.05
+SESSION_TIMEOUT_TAKES = (
+    "what the broker allows: from its group.min.session.timeout.ms (6000 unless set) "
+    "to its group.max.session.timeout.ms (1800000)"
+)
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
+"""Between the attempts to connect."""
 
 Missing = dict[Any, Deleted | Beyond]
 """By topic partition."""
@@ -60,12 +72,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # One record of a careless client must not stop its partition.
         read_any_batch(consumer, self.consumer.app.max_unpacked_bytes)
         consumer._isolation_level = "read_committed"  # Faust takes it only together with transactions of its own
-        return consumer
+        return steady(consumer)
 
     async def on_start(self) -> None:
         """Start the consumer and look over its heartbeats, whose times aiokafka keeps to itself, and its joining."""
         self.positions = {}
-        await super().on_start()
+        self._committing = Trouble(log, "committing offsets")
+        await self._start()
         self.add_future(self._tick())
         coordinator = self._ensure_consumer()._coordinator
         self._observe_heartbeats(coordinator)
@@ -78,11 +91,28 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             sent_s = time.monotonic()
             self.is_member |= isinstance(request, JoinGroupRequest)
             response = await send(request)
+            if isinstance(request, JoinGroupRequest) and response.error_code == InvalidSessionTimeoutError.errno:
+                app = self.consumer.app
+                app.refused = SettingsError("session_timeout_ms", app.session_timeout_ms, SESSION_TIMEOUT_TAKES)
             if isinstance(request, HeartbeatRequest | SyncGroupRequest) and response.error_code == 0:
                 self.heartbeat = (coordinator.generation, sent_s)
             return response
 
         coordinator._send_req = observed_send
+
+    async def _start(self) -> None:
+        """As Faust does, but a broker that is away just now is waited for."""
+        trouble, backoff = Trouble(log, "connecting the consumer"), Backoff(RETRY_S, MOST_RETRY_S)
+        while True:
+            try:
+                await super().on_start()
+            except KafkaConnectionError as error:
+                trouble.begins(repr(error))
+                await stop_consumer(self._consumer)
+                await asyncio.sleep(backoff.next_s())
+            else:
+                trouble.ends()
+                return
 
     def _observe_joining(self, coordinator: Any) -> None:
         join = coordinator._do_rejoin_group
@@ -124,6 +154,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def _tick(self) -> None:
         while not self.should_stop:
             self.n_ticks += 1
+            if ended := revive(self._ensure_consumer()):
+                log.warning("reading media, %s; it goes on anew", ended)
             await asyncio.sleep(TICK_S)
 
     async def on_thread_stop(self) -> None:
@@ -202,6 +234,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                     missing[tp] = found
         except NoOffsetForPartitionError:  # of an assignment that begins just now: `perform_seek` follows
             pass
+        except (KafkaError, RuntimeError) as error:
+            if type(error) not in (KafkaError, RuntimeError):
+                raise
+            log.info("a poll hears of a routine that has ended: %r", error)  # `_tick` begins it anew
         return {}
 
     async def _beyond_the_end(self, consumer: Any, tps: Iterable[Any]) -> Missing:
@@ -236,7 +272,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         except (CommitFailedError, IllegalStateError) as error:
             log.info("offsets were not committed, the group has moved on: %s", error)
         except KafkaError as error:  # Faust would end the worker
-            log.warning("offsets were not committed, trying again: %r", error)
+            self._committing.begins(repr(error))
         else:
+            self._committing.ends()
             return True
         return False

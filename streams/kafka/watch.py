@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.backoff import Backoff
 from streams.kafka.holder import find_holder
 from streams.kafka.votes import Votes
 from streams.partition.counted import Counted
@@ -22,12 +23,15 @@ from syncline.acls import needs_of
 from syncline.cluster import Cluster
 from syncline.contract import ALL_TOPICS, DECISIONS, MEDIA_TOPICS
 from syncline.errors import AccessError, BrokerError, SynclineError
-from syncline.kafka import require_rights, stop_consumer
+from syncline.kafka import require_rights, start_consumer, stop_consumer
 from syncline.partition_counts import Nodes
+from syncline.routines import revive, unless_ended
 
 log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 0.25
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
+"""Between the attempts to connect."""
 ASK_ALL_EVERY_S = 1.0
 ASK_LIMIT_S = 10.0
 """aiokafka gives up by itself, after 5 s; a question that hung all the same would stop every timer."""
@@ -70,17 +74,25 @@ class HighWaters:
         return self._parts.now_ms() - self._answered_ms
 
     async def run(self) -> None:
-        """Ask for ever; raises `KafkaError` where the first connection fails."""
-        consumer: Any = AIOKafkaConsumer(
-            **self._cluster.client_options(), request_timeout_ms=5_000, isolation_level="read_committed"
-        )
+        """Ask for ever; a broker that is away is waited for."""
+        consumer = await self._connect()
         try:
-            await consumer.start()
             while True:
                 await asyncio.sleep(self.every_s)
+                if ended := revive(consumer):
+                    log.warning("asking for high watermarks, %s; it goes on anew", ended)
                 await self._ask(consumer)
         finally:
             await stop_consumer(consumer)
+
+    async def _connect(self) -> Any:
+        backoff = Backoff(RETRY_S, MOST_RETRY_S)
+        while True:
+            try:
+                return await start_consumer(self._cluster, request_timeout_ms=5_000, isolation_level="read_committed")
+            except KafkaError as error:
+                log.debug("high watermarks cannot be asked: %r", error)
+                await asyncio.sleep(backoff.next_s())
 
     async def _ask(self, consumer: Any) -> None:
         drivers, asked_ms = dict(self._hub.drivers), self._parts.now_ms()
@@ -101,15 +113,19 @@ class HighWaters:
     async def _high_waters(self, consumer: Any, names: list[tuple[str, int]]) -> dict[tuple[str, int], int] | None:
         """By topic (unprefixed) and partition; None where a broker did not answer."""
         if not names:
-            return {}
+            return await self._nothing(consumer)
         tps = {TopicPartition(self._prefix + topic, p): (topic, p) for topic, p in names}
         try:
             async with asyncio.timeout(ASK_LIMIT_S):
-                ends: dict[TopicPartition, int] = await consumer.end_offsets(list(tps))
+                ends: dict[TopicPartition, int] = await unless_ended(consumer, consumer.end_offsets(list(tps)))
         except (KafkaError, TimeoutError) as error:
             log.debug("high watermarks cannot be asked: %r", error)
             return None
         return {name: max(ends.get(tp, 0), self._fetched(*name)) for tp, name in tps.items()}
+
+    async def _nothing(self, consumer: Any) -> dict[tuple[str, int], int] | None:  # noqa: ARG002
+        """The answer where there is nothing to ask."""
+        return {}
 
     def _fetched(self, topic: str, partition: int) -> int:
         # Tansu counts the last batch as one record; once any of that batch is here, so is the mark of its fetch.
@@ -133,6 +149,16 @@ class LagWatch(HighWaters):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(ASK_LIMIT_S):
                         held_back.name(await find_holder(consumer._client, tp, held_back.stable))  # noqa: SLF001
+
+    async def _nothing(self, consumer: Any) -> dict[tuple[str, int], int] | None:
+        # A worker without partitions must hear, too, that the broker does not let it in any more.
+        try:
+            async with asyncio.timeout(ASK_LIMIT_S):
+                await unless_ended(consumer, consumer.topics())
+        except (KafkaError, TimeoutError) as error:
+            log.debug("the broker cannot be asked: %r", error)
+            return None
+        return {}
 
     def _topics_of(self, driver: PartitionDriver) -> Collection[str]:  # noqa: ARG002
         return (*MEDIA_TOPICS, DECISIONS)

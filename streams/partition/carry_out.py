@@ -24,6 +24,8 @@ from syncline.errors import NoAnswerError, SetFailedError
 log = logging.getLogger(__name__)
 
 _NO_FUSION = Fusion()
+TOO_LARGE = "too_large"
+"""Why a set fails whose result its topic does not take, even cut."""
 
 Schedule = Callable[[], None]
 """Ask for a look at the owner in the loop's next round."""
@@ -41,8 +43,9 @@ class Carrier:
         size_ms, prefix = parts.settings.join.size_ms, parts.settings.topic_prefix
         self._outputs = Outputs(partition, size_ms, parts.model_info, self._conversions.kinds)
         self._outbox = Outbox(
-            parts.producer, prefix, partition, self._meter.published, self._on_published, parts.on_broken
-        )
+            parts.producer, prefix, partition, self._meter.published, self._on_published, parts.on_broken,
+            self._on_too_large,
+        )  # fmt: skip
         self.n_converting = 0
         """Tasks of which something is being converted."""
         self._answers: dict[Task, Fusion] = {}
@@ -95,6 +98,8 @@ class Carrier:
         """Hand what these tasks publish to the producer, in this order, and begin with their conversions."""
         for task in () if self._finishing else tasks:
             records = self._outputs.of(task, self._answers.pop(task, None))
+            if task.failed is not None and self._outbox.replace(task, records):
+                continue
             wanted = self._conversions.of(task, partial(self._outputs.set_id, task))
             pending = self._outbox.put(task, records, n_later=len(wanted))
             if wanted:
@@ -113,6 +118,11 @@ class Carrier:
         record = await self._conversions.make(wanted, self._partition)
         if not self._finishing and not self._closed:
             self._outbox.add(pending, record)
+
+    def _on_too_large(self, task: Task) -> None:
+        log.warning("partition %d: a result is more than its topic takes, so its set fails", self._partition)
+        self._owner.on_failed(task, TOO_LARGE)
+        self._schedule()
 
     def _on_published(self, tasks: list[Task]) -> None:
         if not self._closed:

@@ -8,18 +8,20 @@ from collections.abc import Callable
 
 from aiokafka.errors import KafkaError
 
+from streams.backoff import Backoff
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append
 from streams.decisions.versions import version_headers
 from streams.kafka.log import Entries, LogReader
 from streams.partition.parts import Parts
+from streams.trouble import Trouble
 from syncline.contract import DECISIONS, MEDIA_TOPICS
 from syncline.errors import BrokerError
 from syncline.results import Record
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 0.2
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
 
 
 class DecisionLog:
@@ -28,8 +30,14 @@ class DecisionLog:
     def __init__(self, parts: Parts, partition: int, owner: PartitionOwner) -> None:
         self._parts, self._partition, self._owner = parts, partition, owner
         self._topic = parts.settings.topic_prefix + DECISIONS
-        self.failing = ""
+        self._appending = Trouble(log, f"partition {partition}: appending decisions")
+        self._recovering = Trouble(log, f"partition {partition}: reading the decision log")
+        self._backoff = Backoff(RETRY_S, MOST_RETRY_S)
+
+    @property
+    def failing(self) -> str:
         """Why nothing can be appended now."""
+        return f"appending decisions fails: {self._appending.error}" if self._appending.error else ""
 
     async def append(self, append: Append) -> None:
         """Try once; where it fails, the owner asks for it again."""
@@ -38,13 +46,12 @@ class DecisionLog:
             record = Record(DECISIONS, None, append.data, headers)
             await self._parts.producer.send(self._topic, self._partition, [record])
         except (KafkaError, BrokerError) as error:
-            if not self.failing:
-                log.warning("partition %d: appending decisions fails, trying again: %r", self._partition, error)
-            self.failing = f"appending decisions fails: {error!r}"
-            await asyncio.sleep(RETRY_S)
+            self._appending.begins(repr(error))
+            await asyncio.sleep(self._backoff.next_s())
             self._owner.on_appended(append.number, ok=False, now_ms=self._parts.now_ms())
         else:
-            self.failing = ""
+            self._appending.ends()
+            self._backoff.reset()
             self._owner.on_appended(append.number, ok=True, now_ms=self._parts.now_ms())
 
     async def claim(self) -> None:
@@ -61,9 +68,11 @@ class DecisionLog:
             try:
                 self._parts.tail.follow(self._partition, await self._read(), on_log)
             except KafkaError as error:
-                log.warning("partition %d: cannot read the decision log, trying again: %r", self._partition, error)
-                await asyncio.sleep(RETRY_S)
+                self._recovering.begins(repr(error))
+                await asyncio.sleep(self._backoff.next_s())
             else:
+                self._recovering.ends()
+                self._backoff.reset()
                 return
 
     async def media_ends(self) -> dict[str, int]:
@@ -74,9 +83,11 @@ class DecisionLog:
                 async with LogReader(cluster, self._topic, self._partition) as reader:
                     ends = await reader.ends_of([prefix + topic for topic in MEDIA_TOPICS])
             except KafkaError as error:
-                log.warning("partition %d: cannot ask how far media reach, trying again: %r", self._partition, error)
-                await asyncio.sleep(RETRY_S)
+                self._recovering.begins(repr(error))
+                await asyncio.sleep(self._backoff.next_s())
             else:
+                self._recovering.ends()
+                self._backoff.reset()
                 return {topic: ends[prefix + topic] for topic in MEDIA_TOPICS}
 
     async def _read(self) -> int:

@@ -58,7 +58,8 @@ class PartitionDriver:
         )
         self.log = DecisionLog(parts, self._partition, self.owner)
         self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
-        self._handover = Handover(self.owner, self._carrier, self.schedule, lambda: self._stopped)
+        settle_s = parts.settings.handover.settle_s
+        self._handover = Handover(self.owner, self._carrier, self.schedule, lambda: self._stopped, settle_s)
         self._decoding = {
             topic: Decoding(topic, self._partition, parts.pool, self._decode) for topic in assigned.starts
         }

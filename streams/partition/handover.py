@@ -23,16 +23,23 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.005
 SETTLE_S = 1.0
-"""For what was handed to the producer and for the snapshot, beyond the time for carrying out."""
+"""For what was handed to the producer and for the snapshot, beyond the time for carrying out; less where the group does
+not wait so long (streams/partition/handover_times.py)."""
 
 
 class Handover:
-    """Of one driver; `over` says that the driver was stopped meanwhile."""
+    """Of one driver; `over` says that the driver was stopped meanwhile. `settle_s`: instead of `SETTLE_S`, if less."""
 
     def __init__(
-        self, owner: PartitionOwner, carrier: Carrier, schedule: Callable[[], None], over: Callable[[], bool]
+        self,
+        owner: PartitionOwner,
+        carrier: Carrier,
+        schedule: Callable[[], None],
+        over: Callable[[], bool],
+        settle_s: float = SETTLE_S,
     ) -> None:
         self._owner, self._carrier, self._schedule, self._over = owner, carrier, schedule, over
+        self._settle_s = min(settle_s, SETTLE_S)
         self._until_s = float("inf")
         self._task: asyncio.Task[list[str]] | None = None
 
@@ -47,11 +54,11 @@ class Handover:
         self._owner.rest()
         left = [] if await self._until(lambda: self._owner.idle, 0) else self._what_is_left()
         self._carrier.finish()
-        if not await self._until(lambda: not self._carrier.sending, SETTLE_S):
+        if not await self._until(lambda: not self._carrier.sending, self._settle_s):
             left += self._carrier.failing or ["results are still being sent"]
         self._owner.ask_for_snapshot()
         self._schedule()
-        if not await self._until(lambda: self._owner.snapshot_is_written, SETTLE_S):
+        if not await self._until(lambda: self._owner.snapshot_is_written, self._settle_s):
             left.append("the decision log does not say where things stand")
         return left
 

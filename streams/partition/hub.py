@@ -24,14 +24,15 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 HANDOVER_S = 2.0
-"""How long a rebalance waits for what is decided to be carried out; what is left then is left to whoever comes next."""
+"""How long a rebalance waits for what is decided to be carried out, at most (streams/partition/handover_times.py); what
+is left then is left to whoever comes next."""
 
 
 class Hub:
     """Owns the drivers; hears of assignments (streams/kafka/delivery.py) and hands batches to the right driver."""
 
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+    def __init__(self, prefix: str, handover_s: float = HANDOVER_S) -> None:
+        self._prefix, self._handover_s = prefix, min(handover_s, HANDOVER_S)
         self._process = uuid.uuid4().hex[:12]
         self._parts: Parts | None = None
         self._epoch = -1
@@ -91,7 +92,7 @@ class Hub:
 
     async def on_revoked(self) -> None:
         """The assignment ends: carry out what is decided, for a moment, then stop all drivers."""
-        left = await self.drain(HANDOVER_S)
+        left = await self.drain(self._handover_s)
         for what in left:
             log.info("handing over: %s", what)
         if self._closing:
@@ -145,6 +146,11 @@ class Hub:
             for driver in self.drivers.values():
                 driver.schedule()
             await asyncio.sleep(TICK_S)
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether it has an assignment now, be it of no partition."""
+        return self._epoch >= 0
 
     def lags(self) -> list[Behind]:
         """How far each topic of each partition number is behind."""

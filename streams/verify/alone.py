@@ -12,6 +12,8 @@ from streams.verify.words import in_words, say
 
 PAYLOAD_REASONS = REASONS | {"model_failed"}
 """Dead-letter reasons that only the payload or the model can tell: they cannot be judged again without them."""
+SET_REASONS = PAYLOAD_REASONS | {"too_large"}
+"""Of sets that failed: the result of one may be more than its topic takes, which only its broker could tell."""
 
 
 class Alone:
@@ -60,7 +62,7 @@ class Alone:
             self._add(placed, "wrong decision", "no valid decision before it is of that set")
         elif lost:
             self._add(placed, "wrong decision", f"{say(lost)} is called lost, and is there")
-        elif decision.reason not in PAYLOAD_REASONS and not (decision.reason == "lost" and decision.lost):
+        elif decision.reason not in SET_REASONS and not (decision.reason == "lost" and decision.lost):
             self._add(placed, "wrong decision", f"{decision.reason} is no reason for a set to fail")
 
     def _deleted(self, topic: str, offset: int) -> bool:

@@ -10,11 +10,13 @@ from typing import get_args
 import pytest
 
 from syncline.acls import Need, Role, commands, needs_of
+from syncline.cluster import Cluster
 from syncline.consumer import ResultConsumer
 from syncline.contract import FUSED, MEDIA_TOPICS
 from syncline.errors import BrokerError
 from syncline.producer import MediaProducer
 from syncline.results import FusedResult
+from syncline.topics import DEFAULT_MAX_MESSAGE_BYTES, read_limit
 from tests.support.command_line import as_flags, run_command_beside
 from tests.support.kafka_acls import run_acl_lines
 from tests.support.secured_kafka import SecuredKafka
@@ -172,3 +174,18 @@ async def test_a_topic_that_does_not_exist_is_not_a_right_that_is_missing(
     with pytest.raises(BrokerError, match=f"has no topic {topic_prefix}"):
         async with MediaProducer(address, topic_prefix=topic_prefix, security=secured_kafka.security("SASL")):
             pass
+
+
+async def test_a_limit_that_a_worker_may_not_ask_for_is_not_known(
+    secured_kafka: SecuredKafka, topic_prefix: str
+) -> None:
+    """It needs no right to ask: what depends on the limit is decided without."""
+    address = secured_kafka.address_of("SASL")
+    await make_topics(secured_kafka.address, topic_prefix, 1)
+    for role in ("worker", "operator"):
+        await allow(secured_kafka, topic_prefix, role, needs_of(role))
+    found = {
+        role: await read_limit(Cluster.of(address, secured_kafka.security("SASL", role)), topic_prefix + FUSED)
+        for role in ("worker", "operator")
+    }
+    assert found == {"worker": None, "operator": DEFAULT_MAX_MESSAGE_BYTES}

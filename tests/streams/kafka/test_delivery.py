@@ -225,3 +225,48 @@ def test_the_private_parts_of_fausts_consumer_thread_are_there(name: str) -> Non
     """The same for the thread that aiokafka runs on."""
     theirs, ours = (getattr(kind, name) for kind in (driver.AIOKafkaConsumerThread, BatchConsumerThread))
     assert len(inspect.signature(theirs).parameters) == len(inspect.signature(ours).parameters)
+
+
+@pytest.mark.parametrize("routine", ["_fetch_task", "_sync_task", "_coordination_task", "_heartbeat_task"])
+async def test_a_routine_of_the_consumer_that_ends_is_begun_anew(
+    broker: TestBroker, topic_prefix: str, routine: str
+) -> None:
+    """Nobody awaits it: without that the worker would read nothing, or be forgotten by its group, for good."""
+    await make_topics(broker.address, topic_prefix, 1)
+    topic = topic_prefix + IMAGES
+    await fill(broker, topic, 10)
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: noting.n_records() == 10)
+        thread = noting.app.batches._thread
+        consumer = thread._ensure_consumer()
+        owner = next(
+            one for one in (consumer._fetcher, consumer._client, consumer._coordinator) if hasattr(one, routine)
+        )
+        ended = getattr(owner, routine)
+        thread.thread_loop.call_soon_threadsafe(ended.cancel)
+        await noting.until(lambda: getattr(owner, routine) is not ended)
+        await fill(broker, topic, 10)
+        await noting.until(lambda: noting.n_records() == 20)
+        sent_s = noting.app.batches.heartbeat[1]
+        await noting.until(lambda: noting.app.batches.heartbeat[1] > sent_s)
+        assert noting.offsets[noting.epoch][topic, 0] == list(range(20))
+        assert len(noting.assignments) == 1
+
+
+async def test_a_broker_that_goes_away_before_the_consumer_connects_is_waited_for(
+    own_broker: TestBroker, topic_prefix: str
+) -> None:
+    """It was there a moment ago, when the topics were looked at."""
+    await own_broker.stop()
+    noting = Noting(own_broker, topic_prefix)
+    starting = asyncio.create_task(noting.app.start())
+    while noting.app.batches._thread is None or noting.app.batches._thread._consumer is None:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    await own_broker.start()
+    await make_topics(own_broker.address, topic_prefix, 1)
+    await fill(own_broker, topic_prefix + IMAGES, 10)
+    try:
+        await noting.until(lambda: bool(noting.assignments) and noting.n_records() == 10)
+    finally:
+        await starting
+        await noting.app.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from operator import attrgetter
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -112,3 +113,39 @@ async def test_a_partition_that_was_left_is_heard_no_more(broker: TestBroker, to
     await append(broker, topic, 1, [b"c"])
     await kept.until(1)
     assert left.entries == [LogRecord(0, b"a")]
+
+
+@pytest.mark.parametrize("routine", ["_fetcher._fetch_task", "_client._sync_task"])
+async def test_the_tail_goes_on_when_a_routine_of_its_consumer_has_ended(
+    broker: TestBroker, topic: str, tail: LogTail, routine: str
+) -> None:
+    """Each entry comes once; nobody else would notice: polls bring nothing, and no error."""
+    followed = Followed()
+    tail.follow(0, 0, followed)
+    await append(broker, topic, 0, [b"a"])
+    await followed.until(1)
+    attrgetter(routine)(tail._consumer).cancel()
+    await append(broker, topic, 0, [b"b", b"c"])
+    await followed.until(3)
+    assert [entry.data for entry in followed.entries] == [b"a", b"b", b"c"]
+
+
+async def test_a_broker_that_is_away_when_the_tail_begins_is_waited_for(
+    own_broker: TestBroker, topic_prefix: str
+) -> None:
+    """It was there a moment ago, when the topics were looked at; what is in the way is said meanwhile."""
+    await own_broker.stop()
+    tail, followed = LogTail(Cluster.of(own_broker.address), topic_prefix + "decisions"), Followed()
+    await tail.start()
+    try:
+        tail.follow(0, 0, followed)
+        async with asyncio.timeout(20):
+            while not tail.failing:  # noqa: ASYNC110 (nothing tells of it)
+                await asyncio.sleep(0.01)
+        await own_broker.start()
+        await make_topics(own_broker.address, topic_prefix, 1)
+        await append(own_broker, topic_prefix + "decisions", 0, [b"a"])
+        await followed.until(1)
+        assert tail.failing == ""
+    finally:
+        await tail.stop()

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
+from streams.backoff import Backoff
 from streams.decisions.records import Task
 from streams.join.model import RunDecision
 from streams.kafka import outbox as outbox_module
@@ -25,6 +26,9 @@ class Broker:
         self.sent: list[tuple[str, bytes]] = []
         self.open = asyncio.Event()
         self.open.set()
+
+    async def takes(self, topic: str, record: Record) -> bool:
+        return False
 
     async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
         await self.open.wait()
@@ -71,8 +75,9 @@ def outbox(
     published: Callable[[list[Task]], None],
     on_broken: Callable[[BaseException], None] = _nothing_breaks,
     sent: Callable[[list[Task]], None] = lambda tasks: None,
+    too_large: Callable[[Task], None] = lambda task: None,
 ) -> Outbox:
-    return Outbox(cast(Producer, broker), "p.", 0, sent, published, on_broken)
+    return Outbox(cast(Producer, broker), "p.", 0, sent, published, on_broken, too_large)
 
 
 async def test_each_topic_keeps_its_order_over_batches_and_failures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,27 +156,146 @@ async def test_a_topic_that_fails_is_named_and_does_not_hold_up_others(monkeypat
     box.close()
 
 
+class Small(Broker):
+    """Refuses what has a value of more than `limit` bytes; while `is_out`, it will take it later."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(room=1)
+        self.limit, self.is_out = limit, False
+
+    async def takes(self, topic: str, record: Record) -> bool:
+        return self.is_out
+
+    async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+        if len(records[0].value) > self.limit:
+            raise MessageSizeTooLargeError
+        return await super().send(topic, partition, records)
+
+
+async def until_failing(box: Outbox, topic: str) -> None:
+    async with asyncio.timeout(10):
+        while topic not in box.failing:  # noqa: ASYNC110 (nothing tells of it)
+            await asyncio.sleep(0)
+
+
 async def test_a_dead_letter_that_its_topic_does_not_take_goes_without_its_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Sent again and again as it is, it would stop all that is behind it; a result of another topic is kept whole."""
+    """Sent again and again as it is, it would stop all that is behind it."""
     monkeypatch.setattr(outbox_module, "RETRY_S", 0.001)
-
-    class Small(Broker):
-        async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
-            if len(records[0].value) > 100:
-                raise MessageSizeTooLargeError
-            return await super().send(topic, partition, records)
-
-    broker, published = Small(room=1), Published()
+    broker, published = Small(100), Published()
     box = outbox(broker, published)
     box.put(task(), [Record("deadletter", b"k", bytes(101), []), record("deadletter", 1)])
-    box.put(task(), [Record("results.fused", b"k", bytes(101), [])])
     await published.until(1)
     assert broker.sent == [("p.deadletter", b""), ("p.deadletter", b"1")]
-    async with asyncio.timeout(10):
-        while "results.fused" not in box.failing:  # noqa: ASYNC110 (nothing tells of it)
-            await asyncio.sleep(0)
+    box.close()
+
+
+async def test_nothing_is_cut_while_a_topic_takes_nothing_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outage may look like a limit; what it refuses goes whole once it is over."""
+    monkeypatch.setattr(outbox_module, "RETRY_S", 0.001)
+    broker, published = Small(0), Published()
+    broker.is_out = True
+    box = outbox(broker, published)
+    box.put(task(), [Record("deadletter", b"k", bytes(101), [])])
+    await until_failing(box, "deadletter")
+    broker.limit = 200
+    await published.until(1)
+    assert broker.sent == [("p.deadletter", bytes(101))]
+    assert box.failing == {}
+    box.close()
+
+
+async def test_a_result_that_no_cut_makes_small_enough_keeps_its_place_until_it_is_replaced() -> None:
+    """What is behind it in its topic waits: until its set's failure is in the log, somebody may still publish it."""
+    broker, published, too_large = Small(100), Published(), asyncio.Queue[Task]()
+    box = outbox(broker, published, too_large=too_large.put_nowait)
+    fat, next_one = task(), task()
+    box.put(fat, [Record("results.fused", b"k", bytes(101), [])])
+    box.put(next_one, [record("results.fused", 2), record("converted.text", 3)])
+    assert await asyncio.wait_for(too_large.get(), 10) is fat
+    assert broker.sent == [("p.converted.text", b"3")] or not broker.sent
+    assert published.tasks == []
+    assert not box.replace(next_one, [])
+    assert box.replace(fat, [record("deadletter", 1)])
+    await published.until(2)
+    assert set(published.tasks) == {fat, next_one}
+    assert sorted(broker.sent) == [("p.converted.text", b"3"), ("p.deadletter", b"1"), ("p.results.fused", b"2")]
+    box.close()
+
+
+async def test_a_result_whose_members_are_all_gone_is_replaced_by_nothing() -> None:
+    """Its task is published then, and what waits behind it goes on."""
+    broker, published, too_large = Small(100), Published(), asyncio.Queue[Task]()
+    box = outbox(broker, published, too_large=too_large.put_nowait)
+    fat = task()
+    box.put(fat, [Record("results.fused", b"k", bytes(101), [])])
+    await asyncio.wait_for(too_large.get(), 10)
+    assert box.replace(fat, [])
+    assert published.tasks == [fat]
+    behind = task()
+    box.put(behind, [record("results.fused", 1)])
+    await published.until(2)
+    box.close()
+
+
+async def test_a_topic_that_fails_is_asked_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waits grow up to a few seconds, and are short again after a success; others go on meanwhile."""
+    waits: list[float] = []
+
+    class Noting(Backoff):
+        def next_s(self) -> float:
+            waits.append(super().next_s())
+            return 0.0
+
+    monkeypatch.setattr(outbox_module, "Backoff", Noting)
+    broker, published = Broker(), Published()
+    broker.n_failures = 40
+    box = outbox(broker, published)
+    box.put(task(), [record("a", 1)])
+    await published.until(1)
+    assert len(waits) == 40
+    assert waits[0] <= outbox_module.RETRY_S
+    assert outbox_module.MOST_RETRY_S / 2 <= min(waits[8:]) <= max(waits) <= outbox_module.MOST_RETRY_S
+    broker.n_failures = 1
+    box.put(task(), [record("a", 2)])
+    await published.until(2)
+    assert waits[-1] <= outbox_module.RETRY_S
+    box.close()
+
+
+async def test_an_outage_is_said_when_it_begins_and_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not at each attempt: it may last for hours."""
+    monkeypatch.setattr(outbox_module, "RETRY_S", 0.0001)
+    monkeypatch.setattr(outbox_module, "MOST_RETRY_S", 0.0001)
+    broker, published = Broker(), Published()
+    broker.n_failures = 500
+    box = outbox(broker, published)
+    box.put(task(), [record("a", 1)])
+    await published.until(1)
+    begun, over = (one.getMessage() for one in caplog.records if one.name == outbox_module.__name__)
+    assert "sending to a, partition 0, fails" in begun
+    assert "works again" in over
+    box.close()
+
+
+async def test_a_long_queue_is_not_copied_for_each_batch() -> None:
+    """The producer is offered about twice what it took last."""
+    offered: list[int] = []
+
+    class One(Broker):
+        async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+            offered.append(len(records))
+            return await super().send(topic, partition, records)
+
+    published = Published()
+    box = outbox(One(room=1), published)
+    for number in range(3_000):
+        box.put(task(), [record("a", number)])
+    await published.until(3_000)
+    assert sum(offered) <= 20 * 3_000
     box.close()
 
 

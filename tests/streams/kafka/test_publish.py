@@ -17,6 +17,7 @@ from syncline.errors import BrokerError
 from syncline.results import Record
 from syncline.topics import TopicPlan, create_topics
 from tests.support.brokers import TestBroker
+from tests.support.proxy import Proxy
 from tests.support.topics import make_topics
 
 
@@ -130,3 +131,50 @@ async def test_a_producer_that_cannot_be_replaced_yet_is_tried_again(
                     break
     finally:
         await producer.stop()
+
+
+@pytest.mark.apache
+async def test_what_is_merely_too_large_costs_no_producer(broker: TestBroker, topic_prefix: str) -> None:
+    """Neither a batch that is halved nor a record that no batch is small enough for; other topics do not notice."""
+    await create_topics(broker.address, TopicPlan(n_partitions=2, prefix=topic_prefix, max_message_bytes=5_000))
+    producer = Producer(Cluster.of(broker.address))
+    await producer.start()
+    try:
+        small, large = record("unfused", 1), Record("unfused", b"k", bytes(10_000), [])
+        topics = [topic_prefix + "unfused", topic_prefix + "results.fused"]
+        for topic in topics:
+            await producer.send(topic, 0, [small])  # a new topic's leader may not know of it yet
+        first = producer._producer
+        for topic in topics * 2:
+            with pytest.raises(MessageSizeTooLargeError):
+                await producer.send(topic, 0, [large, small])
+            assert 1 <= await producer.send(topic, 0, [small] * 600) < 600
+        assert producer._producer is first
+    finally:
+        await producer.stop()
+
+
+async def test_others_do_not_wait_for_a_producer_that_is_replaced(
+    broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they had queued with it is given a few seconds, then they are told to send it again."""
+    monkeypatch.setattr(publish, "LEAVE_LIMIT_S", 0.1)
+    await make_topics(broker.address, topic_prefix, 1)
+    async with Proxy(broker.address) as proxy:
+        producer = Producer(Cluster.of(proxy.address))
+        await producer.start()
+        try:
+            proxy.is_black_hole = True
+            waiting = [
+                asyncio.ensure_future(producer.send(topic_prefix + topic, 0, [record(topic, 1)]))
+                for topic in ("unfused", "results.fused")
+            ]
+            await asyncio.wait(waiting, timeout=0.2)  # until both are on their way
+            producer._give_up(producer._producer, topic_prefix + "unfused", 0)
+            for one in waiting:
+                with pytest.raises(KafkaError):
+                    await asyncio.wait_for(one, 10)
+            proxy.is_black_hole = False
+            assert await producer.send(topic_prefix + "results.fused", 0, [record("results.fused", 1)]) == 1
+        finally:
+            await producer.stop()

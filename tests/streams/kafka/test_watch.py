@@ -217,3 +217,55 @@ async def test_a_change_of_the_number_halts_the_worker_and_ends_it_once_all_are_
         await admin.create_partitions({topic_prefix + topic: NewPartitions(3) for topic in others})
         with pytest.raises(PartitionsChangedError, match="all topics have 3 partitions"):
             await asyncio.wait_for(watching, 20)
+
+
+async def test_a_worker_without_partitions_hears_that_nobody_answers(
+    own_broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a spare one whose certificate has expired /readyz must say so: it has nothing else to ask for."""
+    monkeypatch.setattr(LagWatch, "every_s", 0.05)
+    started_s = time.monotonic()
+    hub: Any = SimpleNamespace(drivers={})
+    parts: Any = SimpleNamespace(now_ms=lambda: int((time.monotonic() - started_s) * 1_000))
+    lag_watch = LagWatch(Cluster.of(own_broker.address), topic_prefix, hub, parts)
+    asking = asyncio.create_task(lag_watch.run())
+    try:
+        async with asyncio.timeout(30):
+            while lag_watch._answered_ms == 0:  # noqa: ASYNC110 (nothing tells of it)
+                await asyncio.sleep(0.01)
+            await own_broker.stop()
+            while lag_watch.silent_ms < 1_000:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await own_broker.start()
+            while lag_watch.silent_ms > 500:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
+
+
+async def test_a_broker_that_is_away_at_the_first_question_is_waited_for(
+    own_broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that has just looked at its topics does not end for it."""
+    monkeypatch.setattr(HighWaters, "every_s", 0.05)
+    await own_broker.stop()
+    curious = Driver({"media.text"})
+    hub: Any = SimpleNamespace(drivers={0: curious})
+    parts: Any = SimpleNamespace(now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(0, 0))
+    asking = asyncio.create_task(HighWaters(Cluster.of(own_broker.address), topic_prefix, hub, parts).run())
+    await asyncio.sleep(0)
+    await own_broker.start()
+    await make_topics(own_broker.address, topic_prefix, 1)
+    try:
+        async with asyncio.timeout(30):
+            while (await curious.answers.get())[0] is None:
+                pass
+        asking_now = next(task for task in asyncio.all_tasks() if "_md_synchronizer" in repr(task.get_coro()))
+        asking_now.cancel()  # a routine of its consumer ends: it goes on anew, and answers go on
+        async with asyncio.timeout(30):
+            while (await curious.answers.get())[0] is None:
+                pass
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])

@@ -1,0 +1,170 @@
+"""Whether aiokafka's clients still do what they do in the background.
+
+A consumer fetches, a producer sends, and either looks for leaders, in tasks that nobody awaits. One that ends by an
+error nobody foresaw ends in silence: whoever reads waits for ever. With uvloop a connection that has just been reset
+raises such an error (`the handler is closed`, a RuntimeError, where asyncio raises nothing); `steady` has it be a
+connection error. What ends all the same, `revive` begins anew: what a consumer has fetched and not handed out is
+fetched again, its place in a group stays. All that is relied on of private parts for this is here, pinned by
+tests/syncline/test_routines.py.
+"""
+
+# ruff: noqa: SLF001 - private parts are aiokafka's
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from typing import Any, TypeVar
+
+from aiokafka.conn import CloseReason
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+T = TypeVar("T")
+LOOK_EVERY_S = 1.0
+"""How often whoever waits looks for a routine that has ended."""
+
+
+class RoutineEndedError(KafkaError):
+    """What a client does in the background has come to an end: it must be started anew."""
+
+
+def steady(owner: Any) -> Any:
+    """Have a connection that was just lost raise a connection error in this client, whatever its event loop raises.
+
+    owner: one of aiokafka's consumers or producers, before it is started; it is returned.
+    """
+    client = client_of(owner)
+    get_conn, send = client._get_conn, client.send
+
+    async def sound_conn(node_id: Any, **options: Any) -> Any:
+        conn = await get_conn(node_id, **options)
+        return await get_conn(node_id, **options) if conn is not None and _close_if_lost(conn) else conn
+
+    async def sound_send(node_id: Any, request: Any, **options: Any) -> Any:
+        try:
+            return await send(node_id, request, **options)
+        except RuntimeError as error:
+            raise KafkaConnectionError(f"the connection to node {node_id} is lost: {error}") from error
+
+    client._get_conn, client.send = sound_conn, sound_send
+    return owner
+
+
+def client_of(owner: Any) -> Any:
+    """The client of one of aiokafka's consumers or producers."""
+    return owner._client if hasattr(owner, "_client") else owner.client
+
+
+def _close_if_lost(conn: Any) -> bool:
+    """Close a connection that nobody reads any more: its end was not noticed yet, or the task that reads it is gone."""
+    if conn._writer is None:
+        return False  # closed, which its client knows
+    reader = conn._read_task
+    if not conn._writer.transport.is_closing() and reader is not None and not reader.done():
+        return False
+    conn.close(reason=CloseReason.CONNECTION_BROKEN)
+    return True
+
+
+def look_after(owner: Any) -> str:
+    """Which routine of a started client has ended, and by what; "" while all go on.
+
+    Connections that nobody reads any more are closed: whoever waits for their answers hears of it, and asks again.
+    """
+    client = client_of(owner)
+    for conn in list(client._conns.values()):
+        _close_if_lost(conn)
+    return next((f"{name} has ended: {_end_of(task)}" for name, task in _needed(owner, client) if task.done()), "")
+
+
+def _needed(owner: Any, client: Any) -> Iterator[tuple[str, asyncio.Task[Any]]]:
+    """What must not end before the client is stopped, by name."""
+    if client._sync_task is not None:
+        yield "looking for leaders", client._sync_task
+    if hasattr(owner, "_sender"):
+        if owner._sender.sender_task is not None:
+            yield "sending", owner._sender.sender_task
+        return
+    if owner._fetcher is not None:
+        yield "fetching", owner._fetcher._fetch_task
+    coordinator = owner._coordinator
+    if hasattr(coordinator, "_reset_committed_task"):
+        yield "the assignment", coordinator._reset_committed_task
+    elif coordinator is not None:
+        yield from _needed_in_a_group(owner, coordinator)
+
+
+def _needed_in_a_group(owner: Any, coordinator: Any) -> Iterator[tuple[str, asyncio.Task[Any]]]:
+    yield "coordination", coordinator._coordination_task
+    heartbeat, refresh = coordinator._heartbeat_task, coordinator._commit_refresh_task
+    if heartbeat is not None and not coordinator._rejoin_needed_fut.done():
+        yield "heartbeats", heartbeat
+    subscription = owner._subscription.subscription
+    if refresh is not None and subscription is not None:
+        assignment = subscription.assignment
+        if assignment is not None and assignment.active:
+            yield "committed offsets", refresh
+
+
+def _end_of(task: asyncio.Task[Any]) -> str:
+    error = _error_of(task)
+    if error is None:
+        return "it was cancelled" if task.cancelled() else "it returned"
+    return repr(error.__cause__ or error)
+
+
+def revive(consumer: Any) -> str:
+    """Begin anew what a started consumer no longer does in the background; what that was, "" where all goes on.
+
+    On the consumer's event loop, every second or so. Nothing is lost or read twice: positions and the place in the
+    group stay, and what was fetched and not handed out is fetched again.
+    """
+    ended = look_after(consumer)
+    if not ended:
+        return ""
+    client, fetcher, coordinator = client_of(consumer), consumer._fetcher, consumer._coordinator
+    if client._sync_task.done():
+        client._sync_task = asyncio.ensure_future(client._md_synchronizer())
+    if fetcher is not None and fetcher._fetch_task.done():
+        # It awaits what its predecessor had under way, and would end by the same error as that.
+        fetcher._pending_tasks -= {
+            task for task in fetcher._pending_tasks if task.done() and _error_of(task) is not None
+        }
+        fetcher._fetch_task = asyncio.ensure_future(fetcher._fetch_requests_routine())
+    if hasattr(coordinator, "_reset_committed_task"):
+        if coordinator._reset_committed_task.done():
+            coordinator._reset_committed_task = asyncio.ensure_future(coordinator._reset_committed_routine())
+    elif coordinator is not None:
+        _revive_in_a_group(consumer, coordinator)
+    return ended
+
+
+def _revive_in_a_group(consumer: Any, coordinator: Any) -> None:
+    ended = {name for name, task in _needed_in_a_group(consumer, coordinator) if task.done()}
+    if "heartbeats" in ended:
+        coordinator._heartbeat_task = asyncio.ensure_future(coordinator._heartbeat_routine())
+    if "committed offsets" in ended:
+        coordinator.start_commit_offsets_refresh_task(consumer._subscription.subscription.assignment)
+    if "coordination" in ended:
+        coordinator._coordination_task = asyncio.ensure_future(coordinator._coordination_routine())
+    # The coordination waits for somebody to hear of an error in the others, before it goes on.
+    if coordinator._error_consumed_fut is not None and ended:
+        coordinator._error_consumed_fut.set_result(None)
+        coordinator._error_consumed_fut = coordinator._pending_exception = None
+
+
+def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
+    """By what a task has ended; a cancellation is none."""
+    return None if task.cancelled() else task.exception()
+
+
+async def unless_ended(owner: Any, work: Awaitable[T]) -> T:
+    """Wait for `work` of a client; raises `RoutineEndedError` where it waits for a routine that has ended."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait([task], timeout=LOOK_EVERY_S))[0]:
+            if ended := look_after(owner):
+                raise RoutineEndedError(ended)
+        return task.result()
+    finally:
+        task.cancel()

@@ -1,0 +1,23 @@
+"""streams/health/state.py: what /readyz says in any case."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from streams.health.state import Health
+from streams.metrics.sources import Sources
+from streams.partition.hub import Hub
+from streams.settings import WorkerSettings
+
+
+async def test_before_an_assignment_the_lag_is_not_known() -> None:
+    """Nor between two: nobody knows what is to be read. A worker that was assigned nothing is behind by nothing."""
+    hub, watch = Hub("p."), SimpleNamespace(silent_ms=0)
+    any_watch: Any = watch
+    health = Health(Sources(settings=WorkerSettings(), hub=hub, lag_watch=any_watch))
+    assert health.facts() == {"lag": None}
+    await hub.on_assigned(1, 1, {})
+    assert health.facts() == {"lag": {"records": 0, "age_ms": 0}}
+    await hub.on_revoked()
+    assert health.facts() == {"lag": None}
