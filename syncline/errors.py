@@ -19,6 +19,8 @@ SynclineError
   NotRecoverableError  the decision log does not say where it stood not ready
     MadeAnewError      a media topic was deleted and made anew      not ready
     AnotherGroupError  the log belongs to another consumer group    not ready
+    MorePartitionsError  others count more partitions than this     not ready
+  PartitionsChangedError  a worker was started with other partitions  exit code 1
   DemoError            a process of the demo has ended              exit code 1
 """
 

@@ -54,7 +54,7 @@ def test_plain_msgpack_reads_a_fused_result() -> None:
     found = msgpack.unpackb(encode_fused(example_fused()).value)
     assert list(found) == [
         "id", "stream", "start_ms", "end_ms", "outcome", "reason", "missing", "members", "labels", "embedding", "model",
-        "timings_ms",
+        "timings_ms", "cut",
     ]  # fmt: skip
     assert found["members"][0]["event_id"] == "e1"
     assert found["members"][1]["words"] == [["hello", ""]]

@@ -62,8 +62,11 @@ def test_every_command_has_every_security_setting(command: tuple[str, ...]) -> N
 def test_a_password_on_the_command_line_is_refused(command: tuple[str, ...], tmp_path: Path) -> None:
     """`ps` shows command lines to everybody; the error says what to use, and not the password."""
     (tmp_path / "0").write_text("")
-    needed = [option for option in load_command(command).params if option.param_type_name == "argument"]
-    given = [str(tmp_path / "0") if option.name == "manifest" else "0" for option in needed if option.required]
+    needed = [option for option in load_command(command).params if option.required]
+    given: list[str] = []
+    for option in needed:
+        given += option.opts[:1] if option.param_type_name == "option" else []
+        given.append(str(tmp_path / "0") if option.name == "manifest" else "1")
     code, err = run(*command, *given, "--sasl-password", PASSWORD)
     assert code == 2
     assert "sasl_password_file" in err
