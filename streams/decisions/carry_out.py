@@ -101,7 +101,7 @@ class CarryOut:
             self._lose(task, key, index)
 
     def _confirm_failed(self, decision: FailedDecision) -> None:
-        task = self._turns.find(list(decision.members))
+        task = self._turns.find(decision.members)
         if task is not None:
             task.failed = decision.reason
             task.lost = tuple(dict.fromkeys((*task.lost, *decision.lost)))

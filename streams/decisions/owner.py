@@ -19,10 +19,11 @@ from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
 from streams.decisions.flow import Flow, Reading
 from streams.decisions.holds import Holds
 from streams.decisions.intake import Intake
+from streams.decisions.naming import keys_of
 from streams.decisions.outbox import Outbox
 from streams.decisions.proposer import Proposer
 from streams.decisions.records import Commands, Record, Task
-from streams.decisions.recovery import ReadLog, recover
+from streams.decisions.recovery import US_A_KEY, ReadLog, in_steps, recover
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.settled import SettledState
 from streams.decisions.snapshot_source import SnapshotSource
@@ -90,12 +91,11 @@ class PartitionOwner:
         self._view, self._settled.claims = recovered.view, recovered.claims
         self._log_speaks = bool(recovered.decisions) or recovered.snapshot is not None
         if self._rules.restore_clocks:
-            self._settled.restore(recovered, self._holds.acknowledged)
+            self._settled.restore(recovered)
         self._carry_out.recall(recovered.resolved)
         for topic in self._fresh:
             self._carry_out.know_of_fresh(topic, recovered.newest_at.get(topic, 0))
-        for log_offset, decision in recovered.decisions:
-            self._confirm(decision, log_offset)
+        yield from in_steps(recovered.decisions, self._confirm_one, log_end)
         if self._tenure.is_mine(self._view.claim):
             self._own(now_ms)
         else:
@@ -168,6 +168,11 @@ class PartitionOwner:
         self._settled.bind(decision, log_offset)
         if self._rules.obey_the_log or self.state == "owning":
             self._carry_out.confirm(decision, log_offset)
+
+    def _confirm_one(self, placed: tuple[int, Decision]) -> int:
+        """One of the log, in recovery; about what it cost, in us."""
+        self._confirm(placed[1], placed[0])
+        return US_A_KEY * (1 + len(keys_of(placed[1])))
 
     def on_high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int) -> None:
         """The broker's high watermark of `topic`, asked for at `asked_ms`; None where it could not be asked.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -30,7 +31,7 @@ class SnapshotWriter:
     def __init__(self, now_ms: int, every_decisions: int = 5_000, every_ms: int = 30_000) -> None:
         self._every_decisions, self._every_ms = every_decisions, every_ms
         self._last_ms, self._n_since = now_ms, 0
-        self._parts: list[SnapshotPart] = []
+        self._parts: deque[SnapshotPart] = deque()
         self._asked = self._has_just_written = False
         self.renewing = False
         """The renewed claim has not been read back: what is proposed now would be void behind it."""
@@ -65,15 +66,16 @@ class SnapshotWriter:
 
     def begin(self, parts: list[SnapshotPart]) -> None:
         """The renewed claim was read back: these are the parts under it."""
-        self._parts, self.renewing, self._has_just_written = parts, False, True
+        self._parts, self.renewing, self._has_just_written = deque(parts), False, True
 
     def reset(self) -> None:
         """The claim was lost or is new: a snapshot that had begun is of no use."""
-        self._parts, self.renewing = [], False
+        self._parts.clear()
+        self.renewing = False
 
     def next_part(self) -> SnapshotPart | None:
         """The part that goes next, None if none waits."""
-        return self._parts.pop(0) if self._parts else None
+        return self._parts.popleft() if self._parts else None
 
 
 def snapshot_parts(

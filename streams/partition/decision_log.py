@@ -73,6 +73,10 @@ class DecisionLog:
             try:
                 request = next(recovery)
                 while True:
-                    request = recovery.send(await reader.read(request.start, request.stop))
+                    if request.start < request.stop:
+                        entries = await reader.read(request.start, request.stop)
+                    else:
+                        entries = await asyncio.sleep(0, [])
+                    request = recovery.send(entries)
             except StopIteration:
                 return end

@@ -35,7 +35,7 @@ def test_a_lane_with_many_ids_comes_back_whole() -> None:
     parts = _parts([lane], {"s": 7})
     assert max(len(msgspec.msgpack.encode(part)) for part in parts) < TOO_LARGE
     settled = SettledState(settings)
-    settled.restore(Recovered(LogView(), parts, [], {}), {"media.image": 3})
+    settled.restore(Recovered(LogView(), parts, [], {}))
     assert settled.clocks.export() == [lane]
     assert settled.bounds == {"s": 7}
 
