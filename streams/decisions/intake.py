@@ -27,9 +27,9 @@ class Intake:
     def start(self, settled: SettledState, now_ms: int) -> None:
         """Join everything held that no decision ends, from the state at the acknowledged offsets on."""
         self.stop()
-        self._outbox.clear()
         clocks, bounds = settled.copy_clocks(), dict(settled.bounds)
         self.join = PartitionJoin(self._settings, clocks, bounds, self._holds.tally.waits_ms)
+        self._outbox.start(self.join.tied)
         for topic, hold in self._holds.topics.items():
             for held in hold:
                 if not held.final:

@@ -10,6 +10,7 @@ import msgspec
 
 from streams.decisions.entries import Claim, ResolvedRun, SnapshotPart
 from streams.decisions.naming import Key
+from streams.decisions.sizes import encoded_bytes
 from streams.join.clocks import LaneState
 
 T = TypeVar("T")
@@ -88,12 +89,12 @@ def snapshot_parts(
     first_number: int,
 ) -> list[SnapshotPart]:
     """A snapshot as parts of at most about `PART_BYTES`, numbered from `first_number`."""
-    rows = [(piece, len(msgspec.msgpack.encode(piece))) for row in clocks for piece in _pieces(row)]
+    rows = [(piece, encoded_bytes(piece)) for row in clocks for piece in _pieces(row)]
     chunks: list[tuple[list[LaneState], dict[str, int], list[ResolvedRun]]] = [([], {}, [])]
     chunks += [(part, {}, []) for part in _chunks(rows)]
-    sized_bounds = [((name, at_ms), len(name) + 12) for name, at_ms in bounds.items()]
+    sized_bounds = [(bound, encoded_bytes(bound)) for bound in bounds.items()]
     chunks += [([], dict(part), []) for part in _chunks(sized_bounds)]
-    chunks += [([], {}, part) for part in _chunks([(run, len(run.topic) + 20) for run in resolved])]
+    chunks += [([], {}, part) for part in _chunks([(run, encoded_bytes(run)) for run in resolved])]
     chunks = chunks[1:] or chunks
     return [
         SnapshotPart(

@@ -28,6 +28,13 @@ def test_a_hundred_thousand_streams_fit_in_parts_that_a_broker_takes() -> None:
     assert {part.n_parts for part in parts} == {len(parts)}
 
 
+def test_bounds_of_long_names_fit_in_parts_that_a_broker_takes() -> None:
+    """A name of 256 characters takes up to 1,024 bytes: they are cut by what they take, not by characters."""
+    parts = _parts([], {"\U0001f600" * 255 + chr(0x4E00 + n): 2**50 for n in range(3_000)})
+    assert max(len(msgspec.msgpack.encode(part)) for part in parts) < TOO_LARGE
+    assert sum(len(part.bounds) for part in parts) == 3_000
+
+
 def test_a_lane_with_many_ids_comes_back_whole() -> None:
     """Sixty thousand ids inside `out_of_order_ms` are more than one part holds."""
     settings = JoinSettings(out_of_order_ms={"image": 60_000})
