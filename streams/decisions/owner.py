@@ -62,7 +62,7 @@ class PartitionOwner:
         self._rules, self._fresh = rules, fresh
         self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms, rules)
         self._view = LogView(rules=rules)
-        self._holds = Holds(committed, tally, in_order=rules.acknowledge_in_order)
+        self._holds = Holds(committed, tally, in_order=rules.acknowledge_in_order, disorder_ms=settings.out_of_order_ms)
         self._tally = self._holds.tally
         self._carry_out = CarryOut(self._holds, rules)
         self._settled = SettledState(settings)

@@ -14,7 +14,7 @@ import msgspec
 
 from streams.decisions.entries import Claim
 from streams.decisions.holds import Holds
-from streams.decisions.records import NOT_NAMED
+from streams.decisions.kept import NOT_NAMED
 from streams.decisions.recovery import Recovered
 from streams.join.clocks import Clocks, LaneState
 from streams.join.model import Decision, SetDecision, UnfusedDecision
@@ -54,9 +54,8 @@ class SettledState:
         moved: dict[str, int] = {}
         for hold in holds.topics.values():
             before = hold.acknowledged
-            for held in hold.advance():
-                if held.moves and held.item is not None:
-                    self.clocks.move(held.item)
+            for item in hold.advance():
+                self.clocks.move(item)
             if hold.acknowledged > before:
                 moved[hold.topic] = hold.acknowledged
         return moved

@@ -9,7 +9,6 @@ from typing import TypeVar
 import msgspec
 
 from streams.decisions.entries import Claim, ResolvedRun, SnapshotPart
-from streams.decisions.naming import Key
 from streams.decisions.sizes import encoded_bytes
 from streams.join.clocks import LaneState
 
@@ -112,18 +111,6 @@ def snapshot_parts(
         )
         for part, (rows_of_part, bounds_of_part, resolved_of_part) in enumerate(chunks)
     ]
-
-
-def resolved_runs(keys: Iterable[Key]) -> list[ResolvedRun]:
-    """These records as runs of neighbours."""
-    runs: list[ResolvedRun] = []
-    for topic, offset in sorted(set(keys)):
-        last = runs[-1] if runs else None
-        if last is not None and last.topic == topic and last.last_offset + 1 == offset:
-            runs[-1] = ResolvedRun(topic, last.first_offset, offset)
-        else:
-            runs.append(ResolvedRun(topic, offset, offset))
-    return runs
 
 
 def _pieces(row: LaneState) -> Iterator[LaneState]:

@@ -7,7 +7,7 @@ import msgspec
 from streams.decisions.entries import ResolvedRun, SnapshotPart
 from streams.decisions.recovery import Recovered
 from streams.decisions.settled import SettledState
-from streams.decisions.snapshot_writer import REFRESH_MS, SnapshotWriter, resolved_runs, snapshot_parts
+from streams.decisions.snapshot_writer import REFRESH_MS, SnapshotWriter, snapshot_parts
 from streams.decisions.view import LogView
 from streams.join.clocks import LaneState
 from streams.join.settings import JoinSettings
@@ -86,15 +86,9 @@ def test_two_snapshots_never_follow_each_other_without_a_turn_for_decisions() ->
     assert writer.due(REFRESH_MS)
 
 
-def test_what_is_resolved_is_said_in_runs_of_neighbours() -> None:
-    """In any order, once each; a gap or another topic begins a new run."""
-    keys = [("b", 1), ("a", 4), ("a", 2), ("a", 1), ("a", 2)]
-    assert resolved_runs(keys) == [ResolvedRun("a", 1, 2), ResolvedRun("a", 4, 4), ResolvedRun("b", 1, 1)]
-
-
 def test_many_runs_fit_in_parts_that_a_broker_takes() -> None:
     """Every second of 200,000 held records may be resolved."""
-    runs = resolved_runs(("media.image", 2 * n) for n in range(100_000))
+    runs = [ResolvedRun("media.image", 2 * n, 2 * n) for n in range(100_000)]
     parts = snapshot_parts({"media.image": 3}, [], {}, runs, (0, -1, None), 0, 1)
     assert max(len(msgspec.msgpack.encode(part)) for part in parts) < TOO_LARGE
     assert [run for part in parts for run in part.resolved] == runs
