@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append
@@ -16,6 +16,7 @@ from streams.partition.parts import Parts
 from syncline.contract import DECISIONS
 from syncline.errors import BrokerError
 from syncline.results import Record
+from syncline.topics import MAX_ENTRY_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ class DecisionLog:
         except (KafkaError, BrokerError) as error:
             if not self.failing:
                 log.warning("partition %d: appending decisions fails, trying again: %r", self._partition, error)
-            self.failing = f"appending decisions fails: {error!r}"
+            hint = f"; {self._topic} must take records of {MAX_ENTRY_BYTES} bytes (max.message.bytes)"
+            is_size = isinstance(error, MessageSizeTooLargeError)
+            self.failing = f"appending decisions fails: {error!r}{hint if is_size else ''}"
             await asyncio.sleep(RETRY_S)
             self._owner.on_appended(append.number, ok=False, now_ms=self._parts.now_ms())
         else:
