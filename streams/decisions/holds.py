@@ -170,7 +170,7 @@ class TopicHold:
         if held.moves and held.item is not None:
             self._front_items.append(held.item)
         if held.kept is not None:
-            self._front_last = held.kept.last_offset
+            self._front_last = max(self._front_last, held.kept.last_offset)
             self._front_log_offset = first_named(self._front_log_offset, held.kept.log_offset)
             self._front_items += held.kept
             self.n_kept_items -= held.kept.n_items
@@ -180,9 +180,10 @@ class TopicHold:
         """Move the acknowledged prefix as far as it goes; in offset order, what the clocks need of what it passed."""
         if not self._held:
             self.acknowledged = self.position
+            self._resolved.drop_below(self.position)
         elif self._front_last != NONE:  # the place of a lost record may lie below where the topic begins now
             self.acknowledged = max(self.acknowledged, self._front_last + 1)
-        self._resolved.drop_below(self._front_last + 1)
+            self._resolved.drop_below(self._front_last + 1)
         passed, self._front_items = self._front_items, []
         self._front_last = self._front_log_offset = NONE
         return passed

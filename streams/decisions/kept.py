@@ -47,7 +47,7 @@ class Kept:
 
     def take_over(self, later: Kept) -> None:
         """What is kept of records above all that are here, and below the same open one. `later` is used up."""
-        self.last_offset = later.last_offset
+        self.last_offset = max(self.last_offset, later.last_offset)
         self.log_offset = first_named(self.log_offset, later.log_offset)
         self.n_items += later.n_items
         if len(self._by_lane) < len(later._by_lane):
@@ -76,8 +76,10 @@ class Kept:
         else:
             items.extend(later)
 
-    def split(self, offset: int) -> Kept:
-        """Take out what is of records above `offset`."""
+    def split(self, offset: int) -> Kept | None:
+        """Take out what is of records above `offset`; None where there is none."""
+        if self.last_offset < offset:
+            return None
         later = Kept(self._disorder_ms)
         for item in self:
             if item.offset > offset:
@@ -86,7 +88,7 @@ class Kept:
         for lane, items in list(self._by_lane.items()):
             self._by_lane[lane] = [item for item in items if item.offset < offset]
         self.n_items = sum(map(len, self._by_lane.values()))
-        self.last_offset = min(self.last_offset, offset - 1)
+        self.last_offset = offset - 1
         return later
 
     def __iter__(self) -> Iterator[Item]:

@@ -157,3 +157,17 @@ def test_what_is_let_go_changes_no_clock_whatever_it_was_before(disorder_ms: int
         n_let_go += len(items) - before - kept.n_items
         assert one_by_one.export() == at_once.export(), items
     assert n_let_go > 5_000
+
+
+def test_the_place_of_a_lost_record_behind_all_others_leaves_nothing() -> None:
+    """Nothing was resolved above it when it was put there, and nothing of it is left when the prefix has passed."""
+    holds = _behind_an_open_one([_item(1, 1_000)])
+    hold = holds.topics[IMAGE]
+    hold.position = 3
+    place, first = hold.add_lost(2), holds.get(IMAGE, 0)
+    assert first is not None
+    _resolve(holds, place)
+    _resolve(holds, first)
+    hold.add(Record(3, None, None, 10, None))
+    assert [item.offset for item in hold.advance()] == [1]
+    assert (hold.acknowledged, hold.n_kept) == (3, 0)
