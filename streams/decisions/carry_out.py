@@ -279,5 +279,5 @@ class CarryOut:
         return self._n_publishing + sum(task.ready for task in self._turns)
 
     def log_offsets(self) -> Iterator[int]:
-        """Where the decisions stand in the log whose records have not come yet."""
-        return self._waiting.log_offsets()
+        """Where the first decision stands in the log whose records have not come yet; `NOT_NAMED` for none."""
+        yield self._waiting.first_log_offset

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import deque
 
+from streams.decisions.kept import NOT_NAMED
 from streams.decisions.naming import Key
 from streams.decisions.records import Task
 from streams.join.model import ClosedDecision
@@ -49,6 +50,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._by_topic: dict[str, _Awaited] = {}
+        self._in_log_order: deque[Task] = deque()
+        """Those that wait, and such as do no more behind the first that does: decisions are confirmed in log order."""
 
     def __len__(self) -> int:
         return sum(len(awaited.waiters) for awaited in self._by_topic.values())
@@ -59,6 +62,9 @@ class Waiting:
         if awaited is None:
             awaited = self._by_topic[key[0]] = _Awaited()
         awaited.add(key[1], waiter)
+        task = waiter[0]
+        if isinstance(task, Task) and (not self._in_log_order or self._in_log_order[-1] is not task):
+            self._in_log_order.append(task)
 
     def pop(self, topic: str, offset: int) -> list[Waiter]:
         """Who waited for the record that has come, or will never come, in log order."""
@@ -86,8 +92,12 @@ class Waiting:
         """The topics of which a record is waited for."""
         return set(self._by_topic)
 
-    def log_offsets(self) -> Iterator[int]:
-        """Where the decisions that wait stand in the log. A `closed` stands behind a set that waits too."""
-        for awaited in self._by_topic.values():
-            for waiters in awaited.waiters.values():
-                yield from (task.log_offset for task, _ in waiters if isinstance(task, Task))
+    @property
+    def first_log_offset(self) -> int:
+        """Where the first decision stands in the log that waits for a record; `NOT_NAMED` where none does.
+
+        A `closed` is not looked at: it stands behind a set that waits too.
+        """
+        while self._in_log_order and self._in_log_order[0].ready:
+            self._in_log_order.popleft()
+        return self._in_log_order[0].log_offset if self._in_log_order else NOT_NAMED

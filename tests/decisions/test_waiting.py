@@ -7,8 +7,10 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from streams.decisions.kept import NOT_NAMED
+from streams.decisions.records import Task
 from streams.decisions.waiting import Waiting
-from streams.join.model import ClosedDecision
+from streams.join.model import ClosedDecision, SetDecision
 from tests.support.joining import item
 
 WAITER = (ClosedDecision(item("image", 0, 0)), 0)
@@ -53,3 +55,17 @@ def test_many_gaps_before_many_that_wait_cost_no_look_at_all_of_them() -> None:
         waiting.below("t", offset)
         waiters.pop(offset)
     assert n_looks < 10_000
+
+
+def test_the_log_is_needed_from_the_first_decision_on_that_waits() -> None:
+    """Whatever order its records come in; nothing is asked of it once all are here."""
+    waiting = Waiting()
+    tasks = [Task(SetDecision("s", "earliest", "complete", "complete", 0, ()), [("t", n)], 10 + n) for n in range(3)]
+    for n, task in enumerate(tasks):
+        waiting.add(("t", n), (task, 0))
+    found = [waiting.first_log_offset]
+    for n in (1, 0, 2):
+        waiting.pop("t", n)
+        tasks[n].n_missing -= 1
+        found.append(waiting.first_log_offset)
+    assert found == [10, 10, 12, NOT_NAMED]
