@@ -45,6 +45,7 @@ HELP = {
     "pivot": "nearest: the lane that gets one set an item.",
     "share": "nearest: an item may serve several pivots.",
     "size_ms": "tumbling: the window's length, ms.",
+    "max_set_bytes": "tumbling: a window with more (64 bytes an event, and its names) gives several sets.",
     "require": "Lanes without which a set is not fused.",
     "stream_ttl_ms": "A silent lane of a stream is forgotten after so long, ms.",
     "max_ahead_ms": "An event further ahead of the broker's clock is a dead letter, ms.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from syncline.cluster import Cluster
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX, MEDIA_TOPICS, RESULT_TOPICS
-from syncline.topics import DEADLETTER_EXTRA_BYTES, DECISIONS_EXTRA_MS, TopicState, read_topics
+from syncline.topics import DEADLETTER_EXTRA_BYTES, DECISIONS_EXTRA_MS, MAX_ENTRY_BYTES, TopicState, read_topics
 
 RETENTION_MS = "retention.ms"
 MAX_BYTES = "max.message.bytes"
@@ -90,6 +90,7 @@ def _settings(topic: str, state: TopicState, found: dict[str, TopicState], untol
         exact["retention.bytes"] = str(_FOREVER)
         least["min.insync.replicas"] = max(_numbers(found, RESULT_TOPICS, "min.insync.replicas"), default=1)
         least[RETENTION_MS] = _longest(_numbers(found, MEDIA_TOPICS, RETENTION_MS))
+        least[MAX_BYTES] = MAX_ENTRY_BYTES
     if topic == DEADLETTER:
         least[MAX_BYTES] = max(_numbers(found, MEDIA_TOPICS, MAX_BYTES), default=0) + DEADLETTER_EXTRA_BYTES
     for setting, takes in exact.items():

@@ -28,6 +28,8 @@ DECISIONS_EXTRA_MS = 7 * DAY_MS
 """Decisions outlive the media they speak of by at least this: a worker may come back late."""
 DEADLETTER_EXTRA_BYTES = 64 * 1024
 """Dead letters hold the original bytes and headers, and say why."""
+MAX_ENTRY_BYTES = 700_000
+"""No entry of the decision log is larger as a record, whatever the names in it (streams/decisions/outbox.py)."""
 DEFAULT_RETENTION_MS = 7 * DAY_MS
 DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024 + 12
 """Kafka's own default, so that topics made by hand without it pass the check beside ours."""
@@ -66,6 +68,7 @@ class TopicPlan:
         if topic == DECISIONS:
             wanted["retention.ms"] = str(self.retention_ms + DECISIONS_EXTRA_MS)
             wanted["retention.bytes"] = "-1"
+            wanted["max.message.bytes"] = str(max(self.max_message_bytes, MAX_ENTRY_BYTES))
         if topic == DEADLETTER:
             wanted["max.message.bytes"] = str(self.max_message_bytes + DEADLETTER_EXTRA_BYTES)
         return wanted

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 
 from streams.decisions.entries import ResolvedRun
 from streams.decisions.holds import Holds
+from streams.decisions.kept import NOT_NAMED
 from streams.decisions.naming import Key, keys_of, moves_nothing, named_item
-from streams.decisions.records import NOT_NAMED, Commands, Held, Task
+from streams.decisions.offset_runs import OffsetRuns
+from streams.decisions.records import Commands, Held, Task
 from streams.decisions.recovery import MadeAnewError
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.turns import Turns
@@ -41,19 +43,19 @@ class CarryOut:
         """Sets that fail though their turn has come, by their members."""
         self.own_from = 0
         """Decisions before this offset of the log are those of earlier owners."""
-        self._published: set[Key] = set()
+        self._published: dict[str, OffsetRuns] = {}
         self._n_publishing = 0
 
     def recall(self, resolved: Iterable[ResolvedRun]) -> None:
         """Before the log's decisions are confirmed: of these records everything is on the broker."""
-        self._published = {
-            (run.topic, offset) for run in resolved for offset in range(run.first_offset, run.last_offset + 1)
-        }
+        for run in resolved:
+            self._published.setdefault(run.topic, OffsetRuns()).add(run.first_offset, run.last_offset)
 
-    def resolved_ahead(self) -> Iterator[Key]:
+    def resolved_ahead(self) -> Iterator[ResolvedRun]:
         """Of the records that `recall` was told of, those that have not come: a successor must know of them too."""
-        topics = self._holds.topics
-        return ((topic, offset) for topic, offset in self._published if offset >= topics[topic].position)
+        for topic, runs in self._published.items():
+            position = self._holds.topics[topic].position
+            yield from (ResolvedRun(topic, max(first, position), last) for first, last in runs if last >= position)
 
     def know_of_fresh(self, topic: str, resolved: int) -> None:
         """`topic` has no committed offset; of what lies below its start, all below `resolved` was resolved.
@@ -81,7 +83,7 @@ class CarryOut:
         resolved = [self._is_resolved(*key) for key in task.keys]
         # Members are resolved together: one that is says that all outputs of its set are on the broker, and so does one
         # that a snapshot names as resolved.
-        task.done = any(resolved) or not self._published.isdisjoint(task.keys)
+        task.done = any(resolved) or any(offset in self._published.get(topic, ()) for topic, offset in task.keys)
         task.n_missing -= sum(resolved)
         if isinstance(task.decision, SetDecision) and not task.done:
             self._turns.add(task.decision.stream, task)
@@ -90,8 +92,10 @@ class CarryOut:
                 self._attach_or_wait(task, key, index)
 
     def _is_resolved(self, topic: str, offset: int) -> bool:
-        below = offset < self._holds.topics[topic].acknowledged
-        return below and offset not in self._unknown.get(topic, ())
+        hold = self._holds.topics[topic]
+        if offset < hold.acknowledged:
+            return offset not in self._unknown.get(topic, ())
+        return hold.is_resolved(offset)
 
     def _attach_or_wait(self, task: Task | ClosedDecision, key: Key, index: int) -> None:
         held = self._holds.get(*key)
@@ -103,7 +107,7 @@ class CarryOut:
             self._lose(task, key, index)
 
     def _confirm_failed(self, decision: FailedDecision) -> None:
-        task = self._turns.find(list(decision.members)) or self._too_late.pop(tuple(decision.members), None)
+        task = self._turns.find(decision.members) or self._too_late.pop(tuple(decision.members), None)
         if task is not None:
             task.failed = decision.reason
             task.lost = tuple(dict.fromkeys((*task.lost, *decision.lost)))
@@ -293,5 +297,5 @@ class CarryOut:
         return self._n_publishing + sum(task.ready for task in self._turns)
 
     def log_offsets(self) -> Iterator[int]:
-        """Where the decisions stand in the log whose records have not come yet."""
-        return self._waiting.log_offsets()
+        """Where the first decision stands in the log whose records have not come yet; `NOT_NAMED` for none."""
+        yield self._waiting.first_log_offset

@@ -104,12 +104,12 @@ class Reading:
     @property
     def rationed(self) -> bool:
         """Whether more is held than the soft limit: which topics are behind must be known then."""
-        return self._flow.over_soft(self._holds.held)
+        return self._flow.over_soft(self._holds.load)
 
     @property
     def must_press(self) -> bool:
         """Whether pressure must decide."""
-        return self._flow.must_press(self._holds.held, self._holds.on_its_way)
+        return self._flow.must_press(self._holds.load_for_pressure, self._holds.on_its_way)
 
     def stop(self) -> frozenset[str] | None:
         """Read nothing; None if that is so already."""
@@ -125,7 +125,7 @@ class Reading:
         else:
             topics = self._topics(awaited, join.awaits.topics if join is not None else set())
             alive = join is not None and join.awaits.is_alive(now_ms)
-            now = self._flow.readable(self._holds.held, self._holds.on_its_way, topics, alive=alive)
+            now = self._flow.readable(self._holds.load, self._holds.on_its_way, topics, alive=alive)
         if now == self._now:
             return None
         self._now = now

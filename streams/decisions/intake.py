@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from streams.decisions.carry_out import CarryOut
 from streams.decisions.flow import Reading
 from streams.decisions.holds import Holds
+from streams.decisions.kept import NOT_NAMED
 from streams.decisions.outbox import Outbox
-from streams.decisions.records import NOT_NAMED, Held, Record
+from streams.decisions.records import Held, Record
 from streams.decisions.rules import Rules
 from streams.decisions.settled import SettledState
-from streams.join.model import DeadLetterDecision
+from streams.join.model import DeadLetterDecision, Item
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 
@@ -27,14 +28,17 @@ class Intake:
     def start(self, settled: SettledState, now_ms: int) -> None:
         """Join everything held that no decision ends, from the state at the acknowledged offsets on."""
         self.stop()
-        self._outbox.clear()
         clocks, bounds = settled.copy_clocks(), dict(settled.bounds)
         self.join = PartitionJoin(self._settings, clocks, bounds, self._holds.tally.waits_ms)
+        self._outbox.start(self.join.tied)
         for topic, hold in self._holds.topics.items():
-            for held in hold:
-                if not held.final:
-                    self._holds.unmark(held)
-                self._take_in(self.join, held, now_ms)
+            for one in hold.in_order():
+                if isinstance(one, Item):
+                    self.join.observe(one, now_ms)
+                    continue
+                if not one.final:
+                    self._holds.unmark(one)
+                self._take_in(self.join, one, now_ms)
             self.join.joined(topic, hold.position, now_ms)
 
     def stop(self) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable
 
 from streams.decisions.holds import Holds
-from streams.decisions.naming import keys_of
+from streams.decisions.naming import Key, keys_of
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.decisions.runs import with_runs
+from streams.decisions.runs import take_run
+from streams.decisions.sizes import encoded_bytes
 from streams.join.model import Decision, SetDecision, UnfusedDecision
 
 BATCH_DECISIONS = 500
 """About 80 KiB of sets of three: far below every broker's limit, and few enough to keep the log's reader quick."""
 BATCH_BYTES = 400_000
-"""For large sets and long names of streams: about as much, and under 512 KiB."""
-_ITEM_BYTES = 64
+"""For large sets and long names of streams, as encoded. A set that was given up goes alone where it takes more."""
 
 
 class Outbox:
@@ -22,7 +23,8 @@ class Outbox:
 
     def __init__(self, holds: Holds, rules: Rules = ALL_RULES) -> None:
         self._holds, self._rules = holds, rules
-        self._decisions: list[Decision] = []
+        self._decisions: deque[Decision] = deque()
+        self._tied: set[Key] = set()
 
     def __bool__(self) -> bool:
         return bool(self._decisions)
@@ -40,54 +42,50 @@ class Outbox:
         """Put these decisions behind the others."""
         self._decisions.extend(decisions)
 
-    def clear(self) -> None:
-        """The claim is lost, and with it what waited here."""
-        self._decisions = []
+    def start(self, tied: set[Key]) -> None:
+        """A join begins, and what waited here for the one before is dropped.
+
+        `tied`, which grows: records whose decision goes into one batch with the one behind it, as the members of a set
+        that was given up (`require`) do.
+        """
+        self._decisions.clear()
+        self._tied = tied
 
     def take_batch(self) -> list[Decision]:
         """The next batch; its records are on their way from now on."""
-        decisions = with_runs(self._decisions)
-        size = _batch_size(decisions)
-        while self._rules.given_up_sets_stay_whole and _parts_a_set(decisions, size):
-            size += 1
-        batch, self._decisions = decisions[:size], decisions[size:]
+        batch: list[Decision] = []
+        room = BATCH_BYTES
+        while self._decisions and len(batch) < BATCH_DECISIONS:
+            together = self._take_together()
+            room -= sum(map(encoded_bytes, together))
+            if batch and room < 0:
+                self._decisions.extendleft(reversed(together))
+                break
+            batch += together
         for decision in batch:
-            # A shared member that stays open frees no room until it is closed.
-            still_open = decision.open_members if isinstance(decision, SetDecision) else ()
-            for index, key in enumerate(keys_of(decision)):
-                held = self._holds.get(*key)
-                if held is not None and index not in still_open:
-                    self._holds.mark(held)
+            self._mark(decision)
         return batch
 
+    def _take_together(self) -> list[Decision]:
+        """The first decision, with those behind it that must not be parted from it; or those that are one run."""
+        run = take_run(self._decisions)
+        if run is not None:
+            return [run]
+        together = [self._decisions.popleft()]
+        while self._is_tied(together[-1]) and self._decisions:
+            together.append(self._decisions.popleft())
+        return together
 
-def _batch_size(decisions: Sequence[Decision]) -> int:
-    """How many decisions go into the next batch: up to the limits, at least one."""
-    size, n_bytes = 0, 0
-    for decision in decisions:
-        n_bytes += _estimated_bytes(decision)
-        if size >= BATCH_DECISIONS or (n_bytes > BATCH_BYTES and size):
-            break
-        size += 1
-    return size
+    def _is_tied(self, decision: Decision) -> bool:
+        if not self._rules.given_up_sets_stay_whole or not isinstance(decision, UnfusedDecision):
+            return False
+        return (decision.item.topic, decision.item.offset) in self._tied
 
-
-def _estimated_bytes(decision: Decision) -> int:
-    if isinstance(decision, SetDecision):
-        return sum(_ITEM_BYTES + len(item.stream) + len(item.lane) for item in decision.members)
-    return _ITEM_BYTES + (len(decision.item.stream) if isinstance(decision, UnfusedDecision) else 0)
-
-
-def _parts_a_set(decisions: Sequence[Decision], size: int) -> bool:
-    """Whether a cut behind the first `size` decisions would go through a set that was given up."""
-    if not 0 < size < len(decisions):
-        return False
-    one, after = decisions[size - 1], decisions[size]
-    # The members of a set that was given up (`require`) are unmatched one by one. Were only some of them in the log,
-    # a successor would join the others anew and fuse what a run without a crash does not.
-    return (
-        isinstance(one, UnfusedDecision)
-        and isinstance(after, UnfusedDecision)
-        and one.reason == after.reason == "unmatched"
-        and one.item.stream == after.item.stream
-    )
+    def _mark(self, decision: Decision) -> None:
+        # A shared member that stays open frees no room until it is closed.
+        still_open = decision.open_members if isinstance(decision, SetDecision) else ()
+        for index, key in enumerate(keys_of(decision)):
+            self._tied.discard(key)
+            held = self._holds.get(*key)
+            if held is not None and index not in still_open:
+                self._holds.mark(held)

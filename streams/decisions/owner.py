@@ -19,11 +19,12 @@ from streams.decisions.entries import Batch, Claim, LogRecord, Placed, decode_en
 from streams.decisions.flow import Flow, Reading
 from streams.decisions.holds import Holds
 from streams.decisions.intake import Intake
+from streams.decisions.naming import keys_of
 from streams.decisions.outbox import Outbox
 from streams.decisions.placed import former_counts, merged, require_no_more, still_placed
 from streams.decisions.proposer import Proposer
 from streams.decisions.records import Commands, Record, Task
-from streams.decisions.recovery import AnotherGroupError, ReadLog, recover
+from streams.decisions.recovery import US_A_KEY, AnotherGroupError, ReadLog, in_steps, recover
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.settled import SettledState
 from streams.decisions.snapshot_source import SnapshotSource
@@ -66,7 +67,7 @@ class PartitionOwner:
         self._rules, self._fresh = rules, fresh
         self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms, rules, deployment)
         self._view = LogView(rules=rules)
-        self._holds = Holds(committed, tally, in_order=rules.acknowledge_in_order)
+        self._holds = Holds(committed, tally, in_order=rules.acknowledge_in_order, disorder_ms=settings.out_of_order_ms)
         self._tally = self._holds.tally
         self._carry_out = CarryOut(self._holds, rules)
         self._settled = SettledState(settings)
@@ -99,12 +100,11 @@ class PartitionOwner:
         self._former_counts = former_counts(recovered.newest_claims, self._n_partitions)
         self._log_speaks = bool(recovered.decisions) or recovered.snapshot is not None
         if self._rules.restore_clocks:
-            self._settled.restore(recovered, self._holds.acknowledged)
+            self._settled.restore(recovered)
         self._carry_out.recall(recovered.resolved)
         for topic in self._fresh:
             self._carry_out.know_of_fresh(topic, recovered.newest_at.get(topic, 0))
-        for log_offset, decision in recovered.decisions:
-            self._confirm(decision, log_offset)
+        yield from in_steps(recovered.decisions, self._confirm_one, log_end)
         if self._tenure.is_mine(self._view.claim):
             self._own(now_ms)
         else:
@@ -211,6 +211,11 @@ class PartitionOwner:
         self._settled.bind(decision, log_offset)
         if self._rules.obey_the_log or self.state == "owning":
             self._carry_out.confirm(decision, log_offset)
+
+    def _confirm_one(self, placed: tuple[int, Decision]) -> int:
+        """One of the log, in recovery; about what it cost, in us."""
+        self._confirm(placed[1], placed[0])
+        return US_A_KEY * (1 + len(keys_of(placed[1])))
 
     def on_high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int, end: int = 0) -> None:
         """How far `topic` can be read, asked for at `asked_ms`; None where the broker could not be asked.

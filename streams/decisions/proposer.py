@@ -6,6 +6,8 @@ taken for a copy.
 
 from __future__ import annotations
 
+from collections import deque
+
 from streams.decisions.entries import Entry, encode_entry
 from streams.decisions.records import Append
 from streams.decisions.rules import ALL_RULES, Rules
@@ -19,7 +21,7 @@ class Proposer:
         self._rules, self._version = rules, version
         self._number = -1
         self._in_flight: dict[int, Append] = {}
-        self._to_send: list[Append] = []
+        self._to_send: deque[Append] = deque()
 
     @property
     def free(self) -> bool:
@@ -51,4 +53,4 @@ class Proposer:
 
     def take(self) -> Append | None:
         """What is to be appended now."""
-        return self._to_send.pop(0) if self._to_send else None
+        return self._to_send.popleft() if self._to_send else None

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from streams.decisions.kept import NOT_NAMED, Kept
 from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
-
-NOT_NAMED = -1
-"""`log_offset` of a record that no decision in the log names."""
-
 
 RecordOutcome = Literal["fused", "unfused", "deadletter", "lost", "settled", "handed_back"]
 """What became of a record in the hands of one owner. fused, unfused, deadletter: what was published of it. lost: gone
@@ -38,12 +35,15 @@ class Record(NamedTuple):
 
 
 class Held:
-    """One record between its arrival and its acknowledgement."""
+    """One record between its arrival and its outcome on the broker."""
 
     __slots__ = (
+        "after",
+        "before",
         "final",
         "is_lost",
         "item",
+        "kept",
         "log_offset",
         "moves",
         "n_open",
@@ -57,7 +57,11 @@ class Held:
     def __init__(self, topic: str, record: Record, *, is_lost: bool = False) -> None:
         self.topic, self.offset, self.item = topic, record.offset, record.item
         self.record: Record | None = record
-        """Given up once resolved, so that the payload's memory is free before the prefix is."""
+        """Given up once resolved, whatever still knows this."""
+        self.before = self.after = -1
+        """The offsets of the open records before and behind it in its topic; -1 for none."""
+        self.kept: Kept | None = None
+        """What is kept of records that were resolved between this one and the open one behind it."""
         self.log_offset = NOT_NAMED
         """Where in the log the first decision stands that names this record."""
         self.n_open = 0

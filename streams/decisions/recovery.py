@@ -10,17 +10,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from streams.decisions.entries import Batch, Claim, LogRecord, ResolvedRun, SnapshotPart, decode_entry
+from streams.decisions.naming import Key, moving_items
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.view import LogView
-from streams.join.model import Decision
+from streams.join.model import Decision, Item
 from syncline.errors import SynclineError
 
 CHUNK_ENTRIES = 500
+STEP_US = 15_000
+"""After about so much work the event loop has a turn: a chunk may hold 250,000 decisions."""
+_DECODED_BYTES_A_US = 30
+US_A_KEY = 15
+"""What it costs to confirm a decision, for each record that it names."""
 
 
 class NotRecoverableError(SynclineError):
@@ -51,7 +59,10 @@ class AnotherGroupError(NotRecoverableError):
 
 
 class ReadLog(NamedTuple):
-    """A request for all entries with start <= offset < stop, in offset order."""
+    """A request for all entries with start <= offset < stop, in offset order.
+
+    One for nothing (start = stop) only gives everything else that runs a turn.
+    """
 
     start: int
     stop: int
@@ -71,6 +82,8 @@ class Recovered(NamedTuple):
     the log to its end, and so do not say what it said before them."""
     newest_at: Mapping[str, int] = MappingProxyType({})
     """Per topic an offset below which all was resolved when the newest snapshot was written; empty without one."""
+    settled: Sequence[Item] = ()
+    """What moved its lane from the snapshot's offsets to the committed ones, in offset order of each topic."""
 
     @property
     def resolved(self) -> list[ResolvedRun]:
@@ -78,7 +91,103 @@ class Recovered(NamedTuple):
         return [run for part in self.snapshot or () for run in part.resolved]
 
 
-Entries = list[tuple[int, Batch | Claim | SnapshotPart | None]]
+Entry = Batch | Claim | SnapshotPart | None
+Numbered = tuple[int, Entry]
+"""An entry and its offset."""
+T = TypeVar("T")
+
+
+def in_steps(things: Iterable[T], do: Callable[[T], int], at: int = 0) -> Generator[ReadLog, list[LogRecord], None]:
+    """`do` each thing, which says what it cost (us, about); after every `STEP_US` of that asks for no entry at `at`."""
+    cost_us = 0
+    for thing in things:
+        cost_us += do(thing)
+        if cost_us >= STEP_US:
+            cost_us = 0
+            yield ReadLog(at, at)
+
+
+class _ReadBack:
+    """What has been read, from `low` to the log's end, each entry looked at once; and the snapshots in it.
+
+        log    ......  claim 7   batch   batch   claim 9   snapshot (claim 9) ...
+               not read          unsure          sure: the snapshot refers to claim 9
+
+    Only an owner whose claim was current writes batches and snapshots, so a claim that one of them refers to is sure.
+    What lies left of the first sure claim is unsure until a sure one left of it has been read.
+    """
+
+    def __init__(self, committed: Mapping[str, int], log_end: int) -> None:
+        self._committed = committed
+        self._chunks: deque[list[Numbered]] = deque()
+        self._unsure: deque[list[Numbered]] = deque()
+        self._referred: set[int] = set()
+        self.low = log_end
+        self.snapshots: list[list[SnapshotPart]] = []
+        """The whole snapshots that are surely valid, newest first, each as its parts."""
+        self.usable: list[list[SnapshotPart]] = []
+        """Those of them that lie at or below the committed offsets."""
+
+    def take(self, start: int, chunk: list[LogRecord]) -> Generator[ReadLog, list[LogRecord], None]:
+        """The entries from `start` to what was read before."""
+        entries: list[Numbered] = []
+
+        def decode(record: LogRecord) -> int:
+            entries.append((record.offset, decode_entry(record)))
+            return 1 + len(record.data) // _DECODED_BYTES_A_US
+
+        yield from in_steps(chunk, decode, start)
+        self.low = start
+        self._chunks.appendleft(entries)
+        yield from self._look_for_snapshots(entries)
+
+    def _look_for_snapshots(self, entries: list[Numbered]) -> Generator[ReadLog, list[LogRecord], None]:
+        self._referred.update(entry.claim for _, entry in entries if isinstance(entry, Batch | SnapshotPart))
+        sure = (n for n, (offset, entry) in enumerate(entries) if isinstance(entry, Claim) and offset in self._referred)
+        first = 0 if self.low == 0 else next(sure, None)
+        if first is None:
+            self._unsure.appendleft(entries)
+            return
+        found = _Snapshots()
+        yield from in_steps(chain(islice(entries, first, None), *self._unsure), found.take, self.low)
+        self._unsure = deque([entries[:first]])
+        newest_first = found.whole[::-1]
+        self.snapshots += newest_first
+        self.usable += [parts for parts in newest_first if _is_at_or_below(parts[0].at, self._committed)]
+
+    def entries(self, start: int = 0) -> Iterator[Numbered]:
+        """All that was read from offset `start` on, in offset order."""
+        return (
+            placed
+            for chunk in self._chunks
+            if chunk and chunk[-1][0] >= start
+            for placed in chunk
+            if placed[0] >= start
+        )
+
+
+class _Snapshots:
+    """The whole snapshots among entries that begin with a sure claim, oldest first."""
+
+    def __init__(self) -> None:
+        self.whole: list[list[SnapshotPart]] = []
+        self._view = LogView()
+        self._parts: list[SnapshotPart] = []
+
+    def take(self, placed: Numbered) -> int:
+        """The next entry; what it cost."""
+        offset, entry = placed
+        if self._view.apply(offset, entry) == "valid" and isinstance(entry, SnapshotPart):
+            if entry.part == 0:
+                self._parts = []
+            if entry.part == len(self._parts):
+                self._parts.append(entry)
+            else:
+                self._parts = []
+            if self._parts and len(self._parts) == entry.n_parts:
+                self.whole.append(self._parts)
+                self._parts = []
+        return 1
 
 
 def recover(
@@ -90,45 +199,25 @@ def recover(
 ) -> Generator[ReadLog, list[LogRecord], Recovered]:
     """Read backwards from `log_end` as far as needed; `committed` is per media topic the next offset to be read.
 
-    `fresh`: topics without a committed offset, which are read from where they begin. Raises `NotRecoverableError`
-    where the log was cut off or emptied beside committed offsets above 0, and `NewerVersionError` where a newer version
-    wrote what was read.
+    `fresh`: topics without a committed offset, which are read from where they begin. Requests for nothing come between
+    the others, so that no step takes long. Raises `NotRecoverableError` where the log was cut off or emptied beside
+    committed offsets above 0, and `NewerVersionError` where a newer version wrote what was read.
     """
-    entries: Entries = []
-    snapshots: list[list[SnapshotPart]] = []
-    low = log_end
-    while low > log_start:
-        start = max(log_start, low - CHUNK_ENTRIES)
-        chunk = yield ReadLog(start, low)
-        entries[:0] = [(record.offset, decode_entry(record)) for record in chunk]
-        low = start
-        snapshots = _snapshots(entries, whole=low == 0)
-        usable = [parts for parts in snapshots if _is_at_or_below(parts[0].at, committed)]
+    read = _ReadBack(committed, log_end)
+    while read.low > log_start:
+        start = max(log_start, read.low - CHUNK_ENTRIES)
+        chunk = yield ReadLog(start, read.low)
+        yield from read.take(start, chunk)
         # Each is enough by itself; the newest says most. Where the log was cut above what that one asks for, an older
         # one serves: retention of a media topic lets what a snapshot asks for grow from one worker to the next.
-        wanted = usable[-1:] if low > log_start else usable
-        whole = [parts for parts in wanted if parts[0].replay_from >= low]
-        if whole:
-            return _fold_from(whole[-1], entries, rules, log_end)._replace(newest_at=_newest_at(snapshots))
-    recovered = _from_the_start(committed, entries, log_start, log_end, rules, fresh)
-    return recovered._replace(newest_at=_newest_at(snapshots))
-
-
-def _from_the_start(
-    committed: Mapping[str, int],
-    entries: Entries,
-    log_start: int,
-    log_end: int,
-    rules: Rules,
-    fresh: Collection[str],
-) -> Recovered:
-    if log_start > 0:
-        anew = f", or of {', '.join(sorted(fresh))} one was deleted and made anew" if fresh else ""
-        raise NotRecoverableError(
-            f"decisions: the log starts at offset {log_start} and holds no snapshot for the committed offsets "
-            f"{dict(committed)}: its retention is shorter than the media topics'{anew}"
-        )
-    recovered = _fold(LogView(rules=rules), None, entries, log_end)
+        wanted = read.usable[:1] if read.low > log_start else read.usable
+        newest = next((parts for parts in wanted if parts[0].replay_from >= read.low), None)
+        if newest is not None:
+            first = newest[0]
+            view = LogView(first.replay_from, first.replay_claim_offset, first.replay_claim, rules)
+            return (yield from _fold(view, newest, read, committed, log_end))
+    _check_the_start(committed, log_start, fresh)
+    recovered = yield from _fold(LogView(rules=rules), None, read, committed, log_end)
     if not recovered.decisions and any(offset for topic, offset in committed.items() if topic not in fresh):
         raise NotRecoverableError(
             f"decisions: the log holds no decision, but offsets are committed up to {dict(committed)}: "
@@ -137,55 +226,46 @@ def _from_the_start(
     return recovered
 
 
-def _snapshots(entries: Entries, *, whole: bool) -> list[list[SnapshotPart]]:
-    """The complete snapshots that are surely valid, oldest first, each as its parts."""
-    # Only an owner whose claim was current writes batches and snapshots, so a claim that one of them refers to is
-    # sure; folding begins at the first such claim, because what was current further left is not known.
-    offsets_of_claims = {offset for offset, entry in entries if isinstance(entry, Claim)}
-    referred = {entry.claim for _, entry in entries if isinstance(entry, Batch | SnapshotPart)}
-    sure = offsets_of_claims & referred
-    if not sure and not whole:
-        return []
-    first_sure = 0 if whole else min(sure)
-    view, found, parts = LogView(), list[list[SnapshotPart]](), list[SnapshotPart]()
-    for offset, entry in entries:
-        if offset < first_sure:
-            continue
-        if view.apply(offset, entry) != "valid" or not isinstance(entry, SnapshotPart):
-            continue
-        parts = [*parts, entry] if entry.part == len(parts) else ([entry] if entry.part == 0 else [])
-        if len(parts) == entry.n_parts:
-            found.append(parts)
-            parts = []
-    return found
+def _check_the_start(committed: Mapping[str, int], log_start: int, fresh: Collection[str]) -> None:
+    if log_start > 0:
+        anew = f", or of {', '.join(sorted(fresh))} one was deleted and made anew" if fresh else ""
+        raise NotRecoverableError(
+            f"decisions: the log starts at offset {log_start} and holds no snapshot for the committed offsets "
+            f"{dict(committed)}: its retention is shorter than the media topics'{anew}"
+        )
 
 
 def _is_at_or_below(offsets: Mapping[str, int], committed: Mapping[str, int]) -> bool:
     return all(at <= committed.get(topic, 0) for topic, at in offsets.items())
 
 
-def _newest_at(snapshots: list[list[SnapshotPart]]) -> dict[str, int]:
-    return snapshots[-1][0].at if snapshots else {}
-
-
-def _fold_from(snapshot: list[SnapshotPart], entries: Entries, rules: Rules, log_end: int) -> Recovered:
-    first = snapshot[0]
-    view = LogView(first.replay_from, first.replay_claim_offset, first.replay_claim, rules)
-    return _fold(view, snapshot, [(o, e) for o, e in entries if o >= first.replay_from], log_end)
-
-
-def _fold(view: LogView, snapshot: list[SnapshotPart] | None, entries: Entries, log_end: int) -> Recovered:
+def _fold(
+    view: LogView, snapshot: list[SnapshotPart] | None, read: _ReadBack, committed: Mapping[str, int], log_end: int
+) -> Generator[ReadLog, list[LogRecord], Recovered]:
     decisions: list[tuple[int, Decision]] = []
+    settled: dict[Key, Item] = {}
     claims: dict[int, Claim] = {view.claim_offset: view.claim} if view.claim else {}
     newest = [view.claim] if view.claim else []
-    for offset, entry in entries:
+    at = snapshot[0].at if snapshot else {}
+
+    def take(placed: Numbered) -> int:
+        offset, entry = placed
         verdict = view.apply(offset, entry)
         if verdict == "claim" and isinstance(entry, Claim):
             claims[offset] = entry
             newest.append(entry)
         elif verdict == "valid":
-            newest = newest[-1:]
-            if isinstance(entry, Batch):
-                decisions.extend((offset, decision) for decision in entry.decisions)
+            del newest[:-1]
+        if verdict == "valid" and isinstance(entry, Batch):
+            decisions.extend((offset, decision) for decision in entry.decisions)
+            for item in (item for decision in entry.decisions for item in moving_items(decision)):
+                if at.get(item.topic, 0) <= item.offset < committed[item.topic]:
+                    settled[item.topic, item.offset] = item
+            return 1 + 2 * len(entry.decisions)
+        return 1
+
+    yield from in_steps(read.entries(view.next_offset), take, read.low)
     view.next_offset = log_end
-    return Recovered(view, snapshot, decisions, claims, newest_claims=tuple(newest))
+    newest_at = read.snapshots[0][0].at if read.snapshots else {}
+    in_order = [settled[key] for key in sorted(settled)]
+    return Recovered(view, snapshot, decisions, claims, tuple(newest), newest_at, in_order)

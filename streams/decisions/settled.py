@@ -8,14 +8,13 @@ undecided items late when they are read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
 from streams.decisions.entries import Claim
 from streams.decisions.holds import Holds
-from streams.decisions.naming import moving_items
-from streams.decisions.records import NOT_NAMED
+from streams.decisions.kept import NOT_NAMED
 from streams.decisions.recovery import Recovered
 from streams.join.clocks import Clocks, LaneState
 from streams.join.model import Decision, SetDecision, UnfusedDecision
@@ -36,9 +35,8 @@ class SettledState:
         self._bound_at: dict[str, int] = {}
         self.claims: dict[int, Claim] = {}
 
-    def restore(self, recovered: Recovered, acknowledged: Mapping[str, int]) -> None:
-        """The state at `acknowledged`: a snapshot, and the decisions after it in offset order of each topic."""
-        at: dict[str, int] = {}
+    def restore(self, recovered: Recovered) -> None:
+        """The state at the committed offsets: a snapshot, and what moved its lane after it."""
         rows: dict[tuple[str, str], LaneState] = {}
         for part in recovered.snapshot or ():
             for row in part.clocks:
@@ -47,25 +45,17 @@ class SettledState:
                     both = known.recent + row.recent
                     rows[row.stream, row.lane] = msgspec.structs.replace(known, recent=both)
             self.bounds |= part.bounds
-            at = part.at
         self.clocks.restore(rows.values())
-        decided = {
-            (item.topic, item.offset): item
-            for _, decision in recovered.decisions
-            for item in moving_items(decision)
-            if at.get(item.topic, 0) <= item.offset < acknowledged[item.topic]
-        }
-        for key in sorted(decided):
-            self.clocks.move(decided[key])
+        for item in recovered.settled:
+            self.clocks.move(item)
 
     def advance(self, holds: Holds) -> dict[str, int]:
         """Acknowledge what is resolved without a gap; per topic that moved, the next offset after a restart."""
         moved: dict[str, int] = {}
         for hold in holds.topics.values():
             before = hold.acknowledged
-            for held in hold.advance():
-                if held.moves and held.item is not None:
-                    self.clocks.move(held.item)
+            for item in hold.advance():
+                self.clocks.move(item)
             if hold.acknowledged > before:
                 moved[hold.topic] = hold.acknowledged
         return moved

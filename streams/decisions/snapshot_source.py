@@ -10,7 +10,7 @@ from streams.decisions.entries import Claim, SnapshotPart
 from streams.decisions.holds import Holds
 from streams.decisions.rules import Rules
 from streams.decisions.settled import SettledState
-from streams.decisions.snapshot_writer import resolved_runs, snapshot_parts
+from streams.decisions.snapshot_writer import snapshot_parts
 from streams.join.clocks import Clocks
 
 
@@ -29,7 +29,7 @@ class SnapshotSource:
         self._settled.forget_bounds(replay_from[0], newest)
         clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else newest
         known = chain(self._holds.resolved(), self._carry_out.resolved_ahead())
-        resolved = resolved_runs(known) if self._rules.remember_what_is_resolved else ()
+        resolved = known if self._rules.remember_what_is_resolved else ()
         state = self._holds.resolved_below, clocks.export(), self._settled.bounds, resolved
         return snapshot_parts(*state, replay_from, claim_offset, first_number)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
 
 from streams.decisions.entries import Claim, ResolvedRun, SnapshotPart
-from streams.decisions.naming import Key
+from streams.decisions.sizes import encoded_bytes
 from streams.join.clocks import LaneState
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ class SnapshotWriter:
     def __init__(self, now_ms: int, every_decisions: int = 5_000, every_ms: int = 30_000) -> None:
         self._every_decisions, self._every_ms = every_decisions, every_ms
         self._last_ms, self._n_since = now_ms, 0
-        self._parts: list[SnapshotPart] = []
+        self._parts: deque[SnapshotPart] = deque()
         self._asked = self._has_just_written = False
         self.renewing = False
         """The renewed claim has not been read back: what is proposed now would be void behind it."""
@@ -65,15 +66,16 @@ class SnapshotWriter:
 
     def begin(self, parts: list[SnapshotPart]) -> None:
         """The renewed claim was read back: these are the parts under it."""
-        self._parts, self.renewing, self._has_just_written = parts, False, True
+        self._parts, self.renewing, self._has_just_written = deque(parts), False, True
 
     def reset(self) -> None:
         """The claim was lost or is new: a snapshot that had begun is of no use."""
-        self._parts, self.renewing = [], False
+        self._parts.clear()
+        self.renewing = False
 
     def next_part(self) -> SnapshotPart | None:
         """The part that goes next, None if none waits."""
-        return self._parts.pop(0) if self._parts else None
+        return self._parts.popleft() if self._parts else None
 
 
 def snapshot_parts(
@@ -86,12 +88,12 @@ def snapshot_parts(
     first_number: int,
 ) -> list[SnapshotPart]:
     """A snapshot as parts of at most about `PART_BYTES`, numbered from `first_number`."""
-    rows = [(piece, len(msgspec.msgpack.encode(piece))) for row in clocks for piece in _pieces(row)]
+    rows = [(piece, encoded_bytes(piece)) for row in clocks for piece in _pieces(row)]
     chunks: list[tuple[list[LaneState], dict[str, int], list[ResolvedRun]]] = [([], {}, [])]
     chunks += [(part, {}, []) for part in _chunks(rows)]
-    sized_bounds = [((name, at_ms), len(name) + 12) for name, at_ms in bounds.items()]
+    sized_bounds = [(bound, encoded_bytes(bound)) for bound in bounds.items()]
     chunks += [([], dict(part), []) for part in _chunks(sized_bounds)]
-    chunks += [([], {}, part) for part in _chunks([(run, len(run.topic) + 20) for run in resolved])]
+    chunks += [([], {}, part) for part in _chunks([(run, encoded_bytes(run)) for run in resolved])]
     chunks = chunks[1:] or chunks
     return [
         SnapshotPart(
@@ -109,18 +111,6 @@ def snapshot_parts(
         )
         for part, (rows_of_part, bounds_of_part, resolved_of_part) in enumerate(chunks)
     ]
-
-
-def resolved_runs(keys: Iterable[Key]) -> list[ResolvedRun]:
-    """These records as runs of neighbours."""
-    runs: list[ResolvedRun] = []
-    for topic, offset in sorted(set(keys)):
-        last = runs[-1] if runs else None
-        if last is not None and last.topic == topic and last.last_offset + 1 == offset:
-            runs[-1] = ResolvedRun(topic, last.first_offset, offset)
-        else:
-            runs.append(ResolvedRun(topic, offset, offset))
-    return runs
 
 
 def _pieces(row: LaneState) -> Iterator[LaneState]:

@@ -23,6 +23,11 @@ class Standing:
         return self._holds.held
 
     @property
+    def n_kept(self) -> int:
+        """What is kept of records that were resolved behind an open one; it counts against the limits (holds.py)."""
+        return sum(hold.n_kept for hold in self._holds.topics.values())
+
+    @property
     def on_its_way(self) -> Load:
         """What of it is proposed or decided, with all members here."""
         return self._holds.on_its_way

@@ -15,6 +15,7 @@ class Turns:
     def __init__(self, *, in_order: bool) -> None:
         self._in_order = in_order
         self._queues: dict[str, deque[Task]] = {}
+        self._by_members: dict[tuple[Key, ...], Task] = {}
 
     def __iter__(self) -> Iterator[Task]:
         return (task for queue in self._queues.values() for task in queue)
@@ -22,10 +23,11 @@ class Turns:
     def add(self, stream: str, task: Task) -> None:
         """A set was decided after all that are there."""
         self._queues.setdefault(stream, deque()).append(task)
+        self._by_members.setdefault(tuple(task.keys), task)
 
-    def find(self, keys: list[Key]) -> Task | None:
+    def find(self, members: tuple[Key, ...]) -> Task | None:
         """The set with these members."""
-        return next((task for task in self if task.keys == keys), None)
+        return self._by_members.get(members)
 
     def take(self, stream: str) -> list[Task]:
         """The stream's sets whose turn has come, each once: they are fused or failed, and none before them is not."""
@@ -39,6 +41,10 @@ class Turns:
             taken.append(queue.popleft())
         if not queue:
             self._queues.pop(stream, None)
+        for task in taken:
+            members = tuple(task.keys)
+            if self._by_members.get(members) is task:
+                del self._by_members[members]
         return taken
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from streams.join.model import (
     ClosedDecision,
@@ -31,6 +32,8 @@ class Outbox:
         self._size_ms = settings.size_ms if settings.strategy == "tumbling" else 0
         self._open_but = settings.pivot if settings.strategy == "nearest" and settings.share else None
         self._decisions: list[JoinDecision] = []
+        self.tied: set[tuple[str, int]] = set()
+        """Records whose decision must not be parted from the one behind it; whoever writes them takes them out."""
 
     def fuse(self, stream: str, head: Head, members: tuple[Item, ...], forced: SetReason | None, bound_ms: int) -> None:
         """A set; `forced` is why it was decided, if not by the watermarks."""
@@ -61,6 +64,16 @@ class Outbox:
         """A record that is in no set."""
         self._decisions.append(UnfusedDecision(item, reason, late_by_ms, bound_ms))
         self.counters[reason] += 1
+
+    def give_up(self, items: Sequence[Item], bound_ms: int) -> None:
+        """The members of a set that lacks a required lane, or one item that no set takes: all in one batch of the log.
+
+        Were only some of them in it, a successor would join the others anew and fuse what a run without a crash does
+        not.
+        """
+        for item in items:
+            self.unfuse(item, "unmatched", bound_ms=bound_ms)
+        self.tied.update((item.topic, item.offset) for item in items[:-1])
 
     def close(self, item: Item) -> None:
         """A shared item that was in a set and can be in no further one."""

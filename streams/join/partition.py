@@ -167,6 +167,11 @@ class PartitionJoin:
         return self._streams.values()
 
     @property
+    def tied(self) -> set[tuple[str, int]]:
+        """Unmatched records (topic, offset) whose set was given up with what is decided next: see `Outbox.give_up`."""
+        return self._outbox.tied
+
+    @property
     def suspicious(self) -> bool:
         """Whether so many sets look shifted that the tolerance must be too near the period of a lane."""
         return self._suspects is not None and self._suspects.warns
@@ -242,6 +247,7 @@ class PartitionJoin:
 
     def _emit(self, stream: StreamState, head: Head, forced: SetReason | None) -> None:
         """Decide one head; `forced` is why, if not by the watermarks."""
+        self._strategy.limit(stream, head)
         head.fused = not head.lone and not any(name in self.settings.require for name in head.missing)
         in_set = head.lone and self._strategy.is_in_a_set(stream, head.picked[0][1][2])
         bound_ms = 0
@@ -261,8 +267,7 @@ class PartitionJoin:
         elif in_set:
             self._outbox.close(members[0])
         else:
-            for item in members:
-                self._outbox.unfuse(item, "unmatched", bound_ms=bound_ms)
+            self._outbox.give_up(members, bound_ms)
 
     def _bound_ms(self, item: Item) -> int:
         """Below what `item` is late because of a forced decision."""

@@ -7,10 +7,13 @@ from typing import Literal
 
 import msgspec
 
+from streams.join.size import MAX_SET_BYTES
 from syncline.errors import SettingsError
 
 StrategyName = Literal["earliest", "nearest", "tumbling"]
 MODALITIES = ("image", "text", "audio")
+MAX_LANES = 256
+"""Of one stream: a set of as many with the longest names is less than `MAX_SET_BYTES`."""
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -26,6 +29,7 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
     `lanes`: what a set waits for, as `lane` or `lane:modality`, e.g. `("left:image", "right:image", "text")`.
     `lanes_by_stream`: the same by stream-name pattern, e.g. `{"lobby-*": ("image", "text")}`; first match wins.
     `out_of_order_ms`, `offset_ms`: per lane; a lane that is not named has 0. `offset_ms` is added to event time.
+    `max_set_bytes`: a window of `tumbling` with more (64 bytes an event, and its names) gives several sets.
     Raises `SettingsError` with the setting, what it got and what it takes.
     """
 
@@ -39,6 +43,7 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
     pivot: str = "text"
     share: bool = False
     size_ms: int = 1_000
+    max_set_bytes: int = MAX_SET_BYTES
     require: tuple[str, ...] = ()
     stream_ttl_ms: int = 600_000
     max_ahead_ms: int = 60_000
@@ -82,15 +87,19 @@ def _parse(names: tuple[str, ...]) -> tuple[Lane, ...]:
         lanes.append(lane)
     if not lanes:
         raise SettingsError("lanes", "", "at least one lane")
+    if len(lanes) > MAX_LANES:
+        raise SettingsError("lanes", f"{len(lanes)} lanes", f"at most {MAX_LANES}")
     return tuple(lanes)
 
 
 def _check_positive(settings: JoinSettings) -> None:
     at_least = {"tolerance_ms": 0, "max_wait_ms": 1, "size_ms": 1, "stream_ttl_ms": 1, "max_ahead_ms": 0}
-    at_least |= {"max_held_events": 1, "max_held_bytes": 1, "hard_limit_factor": 1}
+    at_least |= {"max_set_bytes": 1, "max_held_events": 1, "max_held_bytes": 1, "hard_limit_factor": 1}
     for name, least in at_least.items():
         if getattr(settings, name) < least:
             raise SettingsError(name, getattr(settings, name), f"an integer of at least {least}")
+    if settings.max_set_bytes > MAX_SET_BYTES:
+        raise SettingsError("max_set_bytes", settings.max_set_bytes, f"an integer of at most {MAX_SET_BYTES}")
     for lane, value in settings.out_of_order_ms.items():
         if value < 0:
             raise SettingsError(f"out_of_order_ms.{lane}", value, "an integer of at least 0")

@@ -26,6 +26,10 @@ class Strategy(ABC):
     def take(self, stream: StreamState, head: Head) -> list[Item]:
         """Remove what the head decides from the stream: its members in (lane order, time, offset) order."""
 
+    def limit(self, stream: StreamState, head: Head) -> None:
+        """Leave out of a head that is to be decided now what no set has room for; it comes next."""
+        del stream, head
+
     def head_towards(self, stream: StreamState, target: Item) -> Head:
         """The head that must be decided first so that, in the end, `target` is."""
         del target

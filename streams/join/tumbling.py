@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
+from heapq import merge
 
 from streams.join.model import Item
-from streams.join.state import Entry, Head, StreamState
+from streams.join.size import item_bytes
+from streams.join.state import Entry, Head, LaneQueue, StreamState
 from streams.join.strategy import Strategy
 
 
@@ -18,7 +21,9 @@ class Tumbling(Strategy):
         audio  -------------|-----------------------|------------------------|---->   missing in both
                             |<---- one answer ----->|<----- the next ------->|
 
-    Decided when every lane's watermark has reached the window's end (>=: the end belongs to the next).
+    Decided when every lane's watermark has reached the window's end (>=: the end belongs to the next). A window that
+    holds more than `max_set_bytes` gives several sets, each of the earliest items, by (time, lane order, offset), that
+    fit. Where such a set is forced, its bound is the time of the first item that was left, not the window's end.
     """
 
     def heads(self, stream: StreamState) -> list[Head]:
@@ -40,15 +45,35 @@ class Tumbling(Strategy):
         start_ms = entry[0] // self.settings.size_ms * self.settings.size_ms
         stream.first_arrival_ms.setdefault(start_ms, entry[3])
 
+    def limit(self, stream: StreamState, head: Head) -> None:
+        inside = [lane.held[: self._n_inside(lane, head)] for lane in stream.lanes]
+        sizes = [item_bytes(stream.name, lane.name) for lane in stream.lanes]
+        room = self.settings.max_set_bytes
+        if sum(size * len(held) for size, held in zip(sizes, inside, strict=True)) <= room:
+            return
+        by_time = ([(entry[0], place, entry) for entry in held] for place, held in enumerate(inside))
+        for time_ms, place, entry in merge(*by_time):
+            room -= sizes[place]
+            if room < 0 and head.picked:
+                head.bound_ms = time_ms
+                break
+            head.picked.append((stream.lanes[place], entry))
+        present = {lane.name for lane, _ in head.picked}
+        head.missing = [lane.name for lane in stream.lanes if lane.name not in present]
+
+    def _n_inside(self, lane: LaneQueue, head: Head) -> int:
+        return bisect_left(lane.held, (head.start_ms + self.settings.size_ms,))
+
     def take(self, stream: StreamState, head: Head) -> list[Item]:
-        end_ms = head.start_ms + self.settings.size_ms
+        n_picked = Counter(lane.name for lane, _ in head.picked)
         members: list[Item] = []
         for lane in stream.lanes:
-            n_inside = bisect_left(lane.held, (end_ms,))
+            n_inside = n_picked[lane.name] if head.picked else self._n_inside(lane, head)
             members.extend(entry[2] for entry in lane.held[:n_inside])
             del lane.held[:n_inside]
         stream.n_held -= len(members)
-        stream.first_arrival_ms.pop(head.start_ms, None)
+        if not any(self._n_inside(lane, head) for lane in stream.lanes):
+            stream.first_arrival_ms.pop(head.start_ms, None)
         return members
 
     def _renew(self, head: Head, stream: StreamState) -> None:

@@ -73,6 +73,7 @@ def _held(sources: Sources) -> Iterator[Reading]:
         held = driver.owner.standing.held
         yield Reading("held_records", (str(partition),), held.events)
         yield Reading("held_bytes", (str(partition),), held.n_bytes)
+        yield Reading("kept_records", (str(partition),), driver.owner.standing.n_kept)
 
 
 def _join(sources: Sources) -> Iterator[Reading]:

@@ -39,6 +39,8 @@ READING = (
     _metric("unjudged_total", "counter", "Records that retention deleted before any worker had read them.", "modality"),
     _metric("held_records", "gauge", "Records that were read and are not resolved.", "partition"),
     _metric("held_bytes", "gauge", "Memory of the records that are held.", "partition"),
+    _metric("kept_records", "gauge", "What is kept of records resolved behind one that is not: items for clocks, and "
+            "runs of offsets. Eight count as one held record.", "partition"),
     _metric("held_records_limit", "gauge", "Limit of held_records of one partition: over soft, reading is rationed; "
             "over hard, it stops.", "limit"),
     _metric("held_bytes_limit", "gauge", "Limit of held_bytes of one partition: over soft, reading is rationed; over "

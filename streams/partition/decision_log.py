@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from streams.backoff import Backoff
 from streams.decisions.owner import PartitionOwner
@@ -18,6 +18,7 @@ from streams.trouble import Trouble
 from syncline.contract import DECISIONS, MEDIA_TOPICS
 from syncline.errors import BrokerError
 from syncline.results import Record
+from syncline.topics import MAX_ENTRY_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,9 @@ class DecisionLog:
             record = Record(DECISIONS, None, append.data, headers)
             await self._parts.producer.send(self._topic, self._partition, [record])
         except (KafkaError, BrokerError) as error:
-            self._appending.begins(repr(error))
+            hint = f"; {self._topic} must take records of {MAX_ENTRY_BYTES} bytes (max.message.bytes)"
+            is_size = isinstance(error, MessageSizeTooLargeError)
+            self._appending.begins(f"{error!r}{hint if is_size else ''}")
             await asyncio.sleep(self._backoff.next_s())
             self._owner.on_appended(append.number, ok=False, now_ms=self._parts.now_ms())
         else:
@@ -98,6 +101,10 @@ class DecisionLog:
             try:
                 request = next(recovery)
                 while True:
-                    request = recovery.send(await reader.read(request.start, request.stop))
+                    if request.start < request.stop:
+                        entries = await reader.read(request.start, request.stop)
+                    else:
+                        entries = await asyncio.sleep(0, [])
+                    request = recovery.send(entries)
             except StopIteration:
                 return end

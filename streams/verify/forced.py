@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streams.join.model import Item
+from streams.join.size import item_bytes
 from streams.join.strategy import distance_ms
 from streams.verify.fact import Fact
 from streams.verify.open_items import OpenStream, item_of
@@ -22,8 +23,28 @@ def wrong_of_forced(stream: OpenStream, start_ms: int, bound_ms: int, members: S
     for fact in _below_the_bound(stream, members):
         if not stream.may_have_forgotten_the_bound(fact):
             return f"{say([fact.place])} is older than the bound {stream.bound_ms} of an earlier one"
-    least_ms = start_ms + (stream.settings.size_ms if stream.settings.strategy == "tumbling" else 0)
+    least_ms = start_ms
+    if stream.settings.strategy == "tumbling":
+        least_ms = (
+            max(item.time_ms for item in items) if _is_full(stream, items) else start_ms + stream.settings.size_ms
+        )
     return "" if bound_ms >= least_ms else f"its bound must be at least {least_ms}, and is {bound_ms}"
+
+
+def _is_full(stream: OpenStream, items: Sequence[Item]) -> bool:
+    """Whether the window may have held more than had room in the set."""
+    n_bytes = sum(item_bytes(stream.name, item.lane) for item in items)
+    return n_bytes + max(item_bytes(stream.name, lane) for lane in stream.lane_names) > stream.settings.max_set_bytes
+
+
+def n_with_room(stream: OpenStream, items: Sequence[Item]) -> int:
+    """How many of these, from the first on, one set has room for."""
+    n_bytes = 0
+    for n, item in enumerate(items if stream.settings.strategy == "tumbling" else ()):
+        n_bytes += item_bytes(stream.name, item.lane)
+        if n and n_bytes > stream.settings.max_set_bytes:
+            return n
+    return len(items)
 
 
 def _below_the_bound(stream: OpenStream, members: Sequence[Fact]) -> list[Fact]:
@@ -57,7 +78,9 @@ def _wrong_tumbling(stream: OpenStream, start_ms: int, items: Sequence[Item]) ->
     outside = [(item.topic, item.offset) for item in items if not start_ms <= item.time_ms < start_ms + size_ms]
     if start_ms % size_ms or outside:
         return f"{say(outside)} is outside the window of {start_ms}"
-    return ""
+    return (
+        "" if n_with_room(stream, items) == len(items) else f"it takes more than {stream.settings.max_set_bytes} bytes"
+    )
 
 
 def _one_a_lane(items: Sequence[Item]) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from streams.join.model import Item
 from streams.verify.fact import Fact
-from streams.verify.forced import wrong_of_forced
+from streams.verify.forced import n_with_room, wrong_of_forced
 from streams.verify.open_items import OpenStream, item_of
 from streams.verify.picks import pick
 from streams.verify.words import say
@@ -34,7 +34,8 @@ def by_the_logs(stream: OpenStream, run: Sequence[Fact]) -> GivenUp | None:
 def by_force(stream: OpenStream, bound_ms: int, run: Sequence[Fact]) -> GivenUp:
     """A set that timeout or pressure gave up: the members of `run`, which have the same bound, that can be in one."""
     size = 1
-    while size < len(run) and _can_be_in_one(stream, run[size - 1], run[size]):
+    most = n_with_room(stream, [item_of(fact) for fact in run])
+    while size < most and _can_be_in_one(stream, run[size - 1], run[size]):
         size += 1
     members = run[:size]
     items = [item_of(fact) for fact in members]

@@ -76,6 +76,10 @@ class OpenStream:
         self.bound_append_ms = 0
         """Append time of the newest member of the decision that set the bound."""
 
+    def by_time(self, fact: Fact) -> tuple[int, int, int]:
+        """Sorts items of the stream as ties go."""
+        return item_of(fact).time_ms, self.order[item_of(fact).lane], fact.place[1]
+
     def reached_ms(self, lane: str) -> int:
         """The highest watermark that a lane ever had."""
         return self._reached.reached_ms(self.name, lane, self._topics[lane])

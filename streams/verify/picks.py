@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from streams.join.model import SetDecision
+from streams.join.size import item_bytes
 from streams.join.strategy import distance_ms
 from streams.verify.fact import Fact
 from streams.verify.open_items import OpenStream, item_of
+from streams.verify.report import Place
 from streams.verify.words import say
 
 
@@ -81,15 +83,29 @@ def _tumbling(stream: OpenStream, extra: Sequence[Fact]) -> Pick | None:
         return None
     start_ms = min(item_of(fact).time_ms for fact in firsts) // size_ms * size_ms
     end_ms = start_ms + size_ms
-    members, missing, waits = list[Fact](), list[str](), list[str]()
-    for lane in stream.lane_names:
-        inside = [fact for fact in stream.open_in(lane, extra, end_ms - 1) if item_of(fact).time_ms < end_ms]
-        members += inside
-        if not inside:
-            missing.append(lane)
-        if stream.reached_ms(lane) < end_ms:
-            waits.append(lane)
-    return Pick(members, start_ms, tuple(missing), tuple(waits))
+    window = [
+        fact
+        for lane in stream.lane_names
+        for fact in stream.open_in(lane, extra, end_ms - 1)
+        if item_of(fact).time_ms < end_ms
+    ]
+    members = _first_that_fit(stream, window)
+    present = {item_of(fact).lane for fact in members}
+    waits = tuple(lane for lane in stream.lane_names if stream.reached_ms(lane) < end_ms)
+    missing = tuple(lane for lane in stream.lane_names if lane not in present)
+    return Pick(members, start_ms, missing, waits)
+
+
+def _first_that_fit(stream: OpenStream, window: list[Fact]) -> list[Fact]:
+    """The members, in their order, of the first set of a window; one that holds too much gives several."""
+    sized = ((fact, item_bytes(stream.name, item_of(fact).lane)) for fact in sorted(window, key=stream.by_time))
+    n_bytes, fit = 0, set[Place]()
+    for fact, size in sized:
+        n_bytes += size
+        if fit and n_bytes > stream.settings.max_set_bytes:
+            break
+        fit.add(fact.place)
+    return [fact for fact in window if fact.place in fit]
 
 
 def pivot_that_reaches(stream: OpenStream, fact: Fact) -> Fact | None:

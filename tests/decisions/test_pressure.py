@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
+from streams.decisions.holds import KEPT_PER_EVENT
+from streams.decisions.records import Record, Rejected
 from streams.decisions.rules import Rules
+from streams.join.model import DeadLetterDecision
 from streams.join.settings import JoinSettings
+from tests.support.driven import TOPICS, Driven
+from tests.support.outputs import outputs_of
 from tests.support.paced import Paced
-from tests.support.worlds import Media, media_of
+from tests.support.worlds import Media, media_of, record
 
 FETCH = 50
 OVERSHOOT = 3 * FETCH
@@ -96,3 +103,66 @@ def test_a_backlog_read_beside_a_live_lane_is_torn() -> None:
     """Without asking what undecided sets wait for, the backlog fills the room up to the hard limit."""
     paced = _trickle(6_000, 5, Rules(read_what_is_wanted=False))
     assert paced.reasons["complete"] < 3_000
+
+
+def _beside_a_dead_letter(images: list[Record], settings: JoinSettings) -> tuple[Driven, int]:
+    """Images, each published at once, behind a dead letter that its topic does not take; and how many were read."""
+    driven, n_read = Driven(settings), 0
+    driven.publishes = False
+    for start in range(0, len(images), 10):
+        if IMAGE not in driven.read:
+            break
+        n_read = start + len(images[start : start + 10])
+        driven.feed({IMAGE: images[:n_read]}).settle()
+        while done := [task for task in driven.publishing if not isinstance(task.decision, DeadLetterDecision)]:
+            driven.publishing = [task for task in driven.publishing if task not in done]
+            driven.outputs += [output for task in done for output in outputs_of(task)]
+            driven.owner.on_published(done)
+            driven.wait(0, {IMAGE: len(images)})
+    return driven, n_read
+
+
+IMAGE = "media.image"
+NO_KEY = Record(0, None, Rejected("no_key"), 10, None)
+ALONE = JoinSettings(lanes=("image",), max_held_events=20, hard_limit_factor=2)
+
+
+@pytest.mark.parametrize("times_ms", [100, 0], ids=["time goes on", "time stands still"])
+def test_memory_is_bounded_beside_a_record_that_is_never_resolved(times_ms: int) -> None:
+    """What lanes' clocks do not need is let go; what cannot be ends reading; and all comes out at last, once."""
+    images = [NO_KEY, *[record("s", "image", n, 1_000 + times_ms * n, id_hash=n) for n in range(1, 3_001)]]
+    driven, n_read = _beside_a_dead_letter(images, ALONE)
+    load = driven.owner._holds.load
+    if times_ms:
+        assert (n_read, load.events) == (3_001, 1)
+    else:
+        assert n_read < 3_001
+        assert 20 < load.events <= 40 + 10 // KEPT_PER_EVENT + 1
+    assert driven.committed[IMAGE] == 0
+    assert driven.owner.standing.held.events == 1
+    driven.publishes = True
+    driven.settle().feed({IMAGE: images}).settle()
+    assert driven.committed[IMAGE] == 3_001
+    assert (driven.read, driven.owner._holds.load) == (frozenset(TOPICS), (0, 0))
+    assert sorted(key for members in driven.fused for key in members) == [(IMAGE, n) for n in range(1, 3_001)]
+
+
+def test_pressure_tears_nothing_where_deciding_frees_nothing() -> None:
+    """Over the hard limit by what is kept behind a dead letter: an image that waits for its text goes on waiting."""
+    settings = JoinSettings(lanes_by_stream={"t": ("image", "text")}, lanes=("image",), max_held_events=10)
+    waits = record("t", "image", 1, 1_000)
+    images = [NO_KEY, waits, *[record(f"s{n}", "image", n, 1_000 + n) for n in range(2, 3_000)]]
+    driven, _ = _beside_a_dead_letter(images, settings)
+    assert driven.owner._holds.load.events > 40
+    assert driven.owner.standing.held.events == 2
+    assert not any((IMAGE, 1) in members for members in driven.fused)
+
+
+def test_pressure_acts_where_what_is_kept_waits_for_a_decision() -> None:
+    """An image waits for its text, and is what everything kept waits for: it is decided, so that reading can go on."""
+    settings = JoinSettings(lanes_by_stream={"t": ("image", "text")}, lanes=("image",), max_held_events=10)
+    images = [record("t", "image", 0, 1_000), *[record(f"s{n}", "image", n, 1_000 + n) for n in range(1, 3_000)]]
+    driven, n_read = _beside_a_dead_letter(images, settings)
+    assert n_read == 3_000
+    assert ((IMAGE, 0),) in driven.fused
+    assert driven.committed[IMAGE] == 3_000

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
-from streams.decisions.entries import Claim, LogRecord, SnapshotPart, encode_entry
-from streams.decisions.recovery import NotRecoverableError, recover
+from streams.decisions.entries import Batch, Claim, LogRecord, SnapshotPart, encode_entry
+from streams.decisions.recovery import NotRecoverableError, ReadLog, Recovered, recover
+from streams.decisions.view import LogView
+from streams.join.model import RunDecision
 from streams.join.settings import JoinSettings
-from tests.support.driven import TOPICS, Driven
+from tests.support.driven import TOPICS, Driven, records_of
 from tests.support.worlds import Media, media_of
 
 SETTINGS = JoinSettings(tolerance_ms=45, max_wait_ms=10**8)
@@ -84,3 +88,67 @@ def test_an_older_snapshot_serves_where_the_newest_asks_for_what_was_cut() -> No
     with pytest.raises(StopIteration) as ended:
         reading.send(log)
     assert [part.bounds for part in ended.value.value.snapshot] == [{"s": 27}]
+
+
+def _recovered(log: list[LogRecord], committed: Mapping[str, int]) -> tuple[Recovered, list[ReadLog]]:
+    """What a recovery from this log finds, and what it asks for, one request a step."""
+    reading = recover(committed, 0, len(log))
+    requests = [next(reading)]
+    while True:
+        try:
+            requests.append(reading.send(log[requests[-1].start : requests[-1].stop]))
+        except StopIteration as ended:
+            return ended.value, requests
+
+
+def test_recovery_looks_at_each_entry_twice_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for snapshots and once to fold it, however many chunks it comes in: twice the log costs twice the time."""
+    run = RunDecision("media.image", 0, 0, "unfused", "late")
+    entries = [Batch(n - n % 20, n, [run]) if n % 20 else Claim("w", 1, 0, n) for n in range(500)]
+    log = [LogRecord(offset, encode_entry(entry)) for offset, entry in enumerate(entries)]
+    n_applied, apply = 0, LogView.apply
+
+    def counting(view: LogView, offset: int, entry: Claim | Batch | SnapshotPart | None) -> object:
+        nonlocal n_applied
+        n_applied += 1
+        return apply(view, offset, entry)
+
+    monkeypatch.setattr("streams.decisions.recovery.CHUNK_ENTRIES", 5)
+    monkeypatch.setattr(LogView, "apply", counting)
+    _recovered(log, {TOPICS[0]: 0})
+    assert n_applied <= 2 * len(log)
+
+
+def test_a_chunk_of_large_batches_is_taken_in_steps() -> None:
+    """Everything else that runs has a turn after each megabyte, or less, of what a chunk holds."""
+    runs = [RunDecision("media.image", n, n, "unfused", "late") for n in range(5_000)]
+    entries = [Claim("w", 1, 0, 0), *[Batch(0, number, runs) for number in range(1, 50)]]
+    log = [LogRecord(offset, encode_entry(entry)) for offset, entry in enumerate(entries)]
+    rests = [request for request in _recovered(log, {TOPICS[0]: 0})[1] if request.start == request.stop]
+    assert len(rests) >= sum(len(record.data) for record in log) // 1_000_000
+
+
+def test_what_the_log_decided_is_taken_over_in_steps() -> None:
+    """250,000 decisions of one chunk would stop the event loop for seconds."""
+    first = Driven(SETTINGS)
+    late = [RunDecision("media.image", 500 * n, 500 * n + 499, "unfused", "late") for n in range(20)]
+    first.log.append(encode_entry(Batch(0, 1, late)))
+    requests = first.successor().requests
+    assert sum(start == stop for start, stop in requests) >= 5
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 500])
+def test_how_a_log_is_cut_into_chunks_makes_no_difference(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snapshots, claims and what is valid are found the same."""
+    first = Driven(SETTINGS)
+    for n_moments in range(1, 9):
+        first.feed(_moments(n_moments)).settle().snapshot()
+    second = first.successor().feed(_moments(9)).settle()
+
+    def found() -> tuple[object, ...]:
+        recovered, _ = _recovered(records_of(second.log), second.committed)
+        return recovered.view.claim, recovered.snapshot, recovered.decisions, recovered.newest_at, recovered.settled
+
+    whole = found()
+    monkeypatch.setattr("streams.decisions.recovery.CHUNK_ENTRIES", chunk)
+    assert found() == whole

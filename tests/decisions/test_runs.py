@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from streams.decisions.runs import SHORTEST_RUN, with_runs
+from collections import deque
+
+import pytest
+
+from streams.decisions.runs import SHORTEST_RUN, take_run
 from streams.join.model import DeadLetterDecision, Decision, RunDecision, UnfusedDecision
 from tests.support.joining import item
 
+LATE: list[Decision] = [UnfusedDecision(item("image", 0, n), "late", 5) for n in range(100)]
+OTHER: list[Decision] = [
+    UnfusedDecision(item("image", 0, 40), "unexpected"),
+    UnfusedDecision(item("text", 0, 40), "late"),
+    UnfusedDecision(item("image", 0, 41), "late"),
+    UnfusedDecision(item("image", 0, 40), "duplicate"),
+]
 
-def _late(first: int, last: int) -> list[Decision]:
-    return [UnfusedDecision(item("image", 0, n), "late", 5) for n in range(first, last + 1)]
 
-
-def test_neighbours_with_one_outcome_become_a_run() -> None:
-    """As one range of offsets."""
-    assert with_runs(_late(3, 40)) == [RunDecision("media.image", 3, 40, "unfused", "late")]
+@pytest.mark.parametrize("behind", [[], OTHER[:1], OTHER[1:2], OTHER[2:3], OTHER[3:]])
+def test_neighbours_with_one_outcome_become_a_run(behind: list[Decision]) -> None:
+    """As one range of offsets, up to a gap, another outcome or another topic: none is in it that was not decided."""
+    decisions = deque([*LATE[3:40], *behind])
+    assert take_run(decisions) == RunDecision("media.image", 3, 39, "unfused", "late")
+    assert list(decisions) == behind
 
 
 def test_a_short_run_is_left_as_it_is() -> None:
     """Its entries say by how much each was late."""
-    assert with_runs(_late(0, SHORTEST_RUN - 2)) == _late(0, SHORTEST_RUN - 2)
-
-
-def test_a_gap_ends_a_run() -> None:
-    """Each offset of a run is an outcome: none may be in it that was not decided."""
-    runs = with_runs([*_late(0, 19), *_late(21, 40)])
-    assert [(run.first_offset, run.last_offset) for run in runs if isinstance(run, RunDecision)] == [(0, 19), (21, 40)]
+    decisions = deque([*LATE[: SHORTEST_RUN - 1], *OTHER])
+    assert take_run(decisions) is None
+    assert list(decisions) == [*LATE[: SHORTEST_RUN - 1], *OTHER]
 
 
 def test_outcomes_that_move_a_watermark_are_in_no_run() -> None:
@@ -33,5 +40,5 @@ def test_outcomes_that_move_a_watermark_are_in_no_run() -> None:
     broken: list[Decision] = [
         DeadLetterDecision("media.image", n, "undecodable", item("image", 0, n)) for n in range(30)
     ]
-    assert with_runs(duplicates) == duplicates
-    assert with_runs(broken) == broken
+    assert take_run(deque(duplicates)) is None
+    assert take_run(deque(broken)) is None

@@ -7,7 +7,7 @@ import msgspec
 from streams.decisions.entries import ResolvedRun, SnapshotPart
 from streams.decisions.recovery import Recovered
 from streams.decisions.settled import SettledState
-from streams.decisions.snapshot_writer import REFRESH_MS, SnapshotWriter, resolved_runs, snapshot_parts
+from streams.decisions.snapshot_writer import REFRESH_MS, SnapshotWriter, snapshot_parts
 from streams.decisions.view import LogView
 from streams.join.clocks import LaneState
 from streams.join.settings import JoinSettings
@@ -28,6 +28,13 @@ def test_a_hundred_thousand_streams_fit_in_parts_that_a_broker_takes() -> None:
     assert {part.n_parts for part in parts} == {len(parts)}
 
 
+def test_bounds_of_long_names_fit_in_parts_that_a_broker_takes() -> None:
+    """A name of 256 characters takes up to 1,024 bytes: they are cut by what they take, not by characters."""
+    parts = _parts([], {"\U0001f600" * 255 + chr(0x4E00 + n): 2**50 for n in range(3_000)})
+    assert max(len(msgspec.msgpack.encode(part)) for part in parts) < TOO_LARGE
+    assert sum(len(part.bounds) for part in parts) == 3_000
+
+
 def test_a_lane_with_many_ids_comes_back_whole() -> None:
     """Sixty thousand ids inside `out_of_order_ms` are more than one part holds."""
     settings = JoinSettings(out_of_order_ms={"image": 60_000})
@@ -35,7 +42,7 @@ def test_a_lane_with_many_ids_comes_back_whole() -> None:
     parts = _parts([lane], {"s": 7})
     assert max(len(msgspec.msgpack.encode(part)) for part in parts) < TOO_LARGE
     settled = SettledState(settings)
-    settled.restore(Recovered(LogView(), parts, [], {}), {"media.image": 3})
+    settled.restore(Recovered(LogView(), parts, [], {}))
     assert settled.clocks.export() == [lane]
     assert settled.bounds == {"s": 7}
 
@@ -79,15 +86,9 @@ def test_two_snapshots_never_follow_each_other_without_a_turn_for_decisions() ->
     assert writer.due(REFRESH_MS)
 
 
-def test_what_is_resolved_is_said_in_runs_of_neighbours() -> None:
-    """In any order, once each; a gap or another topic begins a new run."""
-    keys = [("b", 1), ("a", 4), ("a", 2), ("a", 1), ("a", 2)]
-    assert resolved_runs(keys) == [ResolvedRun("a", 1, 2), ResolvedRun("a", 4, 4), ResolvedRun("b", 1, 1)]
-
-
 def test_many_runs_fit_in_parts_that_a_broker_takes() -> None:
     """Every second of 200,000 held records may be resolved."""
-    runs = resolved_runs(("media.image", 2 * n) for n in range(100_000))
+    runs = [ResolvedRun("media.image", 2 * n, 2 * n) for n in range(100_000)]
     parts = snapshot_parts({"media.image": 3}, [], {}, runs, (0, -1, None), 0, 1)
     assert max(len(msgspec.msgpack.encode(part)) for part in parts) < TOO_LARGE
     assert [run for part in parts for run in part.resolved] == runs

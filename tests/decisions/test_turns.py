@@ -62,5 +62,5 @@ def test_a_set_is_found_by_its_members() -> None:
     """Of whatever stream it is."""
     turns, one = Turns(in_order=True), task(5)
     turns.add("s", one)
-    assert turns.find(one.keys) is one
-    assert turns.find(task(6).keys) is None
+    assert turns.find(tuple(one.keys)) is one
+    assert turns.find(tuple(task(6).keys)) is None

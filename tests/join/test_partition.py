@@ -7,7 +7,8 @@ import pytest
 from streams.join.model import Item, JoinDecision, SetDecision, UnfusedDecision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
-from tests.support.joining import item, pass_time, run_out, shapes_of
+from tests.support.joining import item, pass_time, run, run_out, shapes_of
+from tests.support.logs import LogRecord
 
 TWO = JoinSettings(lanes=("image", "text"), max_wait_ms=100)
 
@@ -223,3 +224,17 @@ def test_a_lane_that_trickles_under_a_backlog_is_waited_for() -> None:
         join.joined("media.text", n + 1, now_ms)
         pass_time(join, now_ms, joined)
     assert join.counters == {"complete": n_items, "by_complete": n_items}
+
+
+def test_members_of_a_set_that_was_given_up_are_tied_and_other_unmatched_items_are_not() -> None:
+    """By what they are, not by standing next to each other: whoever writes the log keeps the first together alone."""
+    rows = [("image", 100), ("audio", 110), ("image", 900), ("audio", 900), ("text", 1_000), ("image", 2_000)]
+    records = [LogRecord(item(lane, time_ms, n)) for n, (lane, time_ms) in enumerate(rows)]
+    join, _ = run(records, JoinSettings(require=("text",), tolerance_ms=20))
+    assert join.tied == {("media.image", 0), ("media.image", 2)}
+    images = [LogRecord(item("image", 100 * n, n)) for n in range(50)]
+    pivot = LogRecord(item("text", 10_000, 50))
+    nearest = JoinSettings(strategy="nearest", lanes=("image", "text"), require=("image",), tolerance_ms=20)
+    join, decisions = run([*images, pivot], nearest)
+    assert len(decisions) == 50
+    assert join.tied == set()

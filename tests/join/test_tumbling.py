@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from streams.join.model import SetDecision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 from tests.support.joining import item, pass_time, run, run_out, shapes_of
@@ -83,3 +85,38 @@ def test_after_a_forced_decision_the_whole_window_is_past() -> None:
     join.add(item("text", 200, 1), 0)
     assert shapes_of(join.decide(0)) == ["late text@199"]
     assert join.n_undecided == 1
+
+
+# a member of this stream and these lanes takes 64 + 1 + 5 or 4 bytes: two fit into 140, and no third
+FULL = JoinSettings(strategy="tumbling", lanes=("image", "text"), size_ms=100, max_wait_ms=1_000, max_set_bytes=140)
+
+
+def test_a_window_with_more_than_a_set_may_hold_gives_several() -> None:
+    """The earliest first, by time and then by lane; what no later one holds is missing there."""
+    rows = [("image", 100), ("text", 130), ("image", 130), ("image", 150), ("image", 200), ("text", 200)]
+    _, decisions = run([LogRecord(item(lane, time_ms, n)) for n, (lane, time_ms) in enumerate(rows)], FULL)
+    assert shapes_of(decisions) == ["watermark: image@100 image@130", "complete: image@150 text@130"]
+    assert [one.start_ms for one in decisions if isinstance(one, SetDecision)] == [100, 100]
+
+
+def test_a_full_set_that_is_forced_makes_only_what_is_older_late() -> None:
+    """What it left is decided next, by itself: a successor that knows the first alone must not find it late."""
+    join = PartitionJoin(FULL)
+    for n, time_ms in enumerate([100, 120, 150]):
+        join.add(item("image", time_ms, n), 0)
+    join.joined("media.image", 3, 0)
+    decisions = run_out(join, 0, {"media.image": 3})
+    assert shapes_of(decisions) == ["timeout: image@100 image@120", "timeout: image@150"]
+    assert [one.bound_ms for one in decisions if isinstance(one, SetDecision)] == [150, 200]
+
+
+def test_each_set_of_a_window_needs_the_required_lanes() -> None:
+    """And the members of the one that lacks them go together."""
+    join = PartitionJoin(msgspec.structs.replace(FULL, require=("text",)))
+    for lane, offset, time_ms in [("image", 0, 100), ("image", 1, 110), ("text", 0, 130), ("image", 2, 140)]:
+        join.add(item(lane, time_ms, offset), 0)
+    for lane, offset in [("image", 3), ("text", 1)]:
+        join.add(item(lane, 200, offset), 0)
+    expected = ["unmatched image@100", "unmatched image@110", "complete: image@140 text@130"]
+    assert shapes_of(join.decide(0)) == expected
+    assert join.tied == {("media.image", 0)}

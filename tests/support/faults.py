@@ -96,5 +96,6 @@ def small_sizes(random: Random) -> Iterator[None]:
         patch("streams.decisions.outbox.BATCH_DECISIONS", random.choice((1, 3, 500))),
         patch("streams.decisions.snapshot_writer.PART_BYTES", random.choice((40, 200, 400_000))),
         patch("streams.decisions.recovery.CHUNK_ENTRIES", random.choice((1, 4, 500))),
+        patch("streams.decisions.holds.KEPT_PER_EVENT", 1),
     ):
         yield

@@ -39,10 +39,15 @@ def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:
     n_held = n_bytes = n_on_its_way = 0
     for hold in holds.topics.values():
         for one in hold:
-            if one.record is not None:
+            if one.record is None:
+                yield f"{worker.name} keeps {one.topic}@{one.offset}, which is resolved"
+            else:
                 n_held += 1
                 n_bytes += one.record.n_bytes
                 n_on_its_way += one.on_its_way
+        n_kept = sum(one.kept.n_items for one in hold if one.kept is not None)
+        if n_kept != hold.n_kept_items or n_kept != sum(len(list(one.kept)) for one in hold if one.kept is not None):
+            yield f"{worker.name} counts {hold.n_kept_items} kept of {hold.topic}, and keeps {n_kept}"
     if (n_held, n_bytes) != holds.held:
         yield f"{worker.name} counts {holds.held} held, and holds {n_held} of {n_bytes} bytes"
     if n_on_its_way != holds.on_its_way.events:
@@ -51,12 +56,12 @@ def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:
     if tally.taken.total() != tally.let_go.total() + n_held:
         yield f"{worker.name} took {tally.taken}, let go {tally.let_go} and holds {n_held}"
     world.max_held = max(world.max_held, n_held)
-    yield from _over_the_limit(world, worker, n_held)
+    yield from _over_the_limit(world, worker)
 
 
-def _over_the_limit(world: World, worker: SimWorker, n_held: int) -> Iterator[str]:
-    settings = worker.settings
+def _over_the_limit(world: World, worker: SimWorker) -> Iterator[str]:
+    settings, n_counted = worker.settings, worker.owner._holds.load.events
     hard = settings.max_held_events * settings.hard_limit_factor
     reads_freely = worker.readable - worker.owner._carry_out.awaited_topics()
-    if n_held > hard and reads_freely and world.rules.spare_what_frees_itself:
-        yield f"{worker.name} ({worker.owner.state}) holds {n_held}, over {hard}, and reads {sorted(reads_freely)}"
+    if n_counted > hard and reads_freely and world.rules.spare_what_frees_itself:
+        yield f"{worker.name} ({worker.owner.state}) holds {n_counted}, over {hard}, and reads {sorted(reads_freely)}"

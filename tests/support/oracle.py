@@ -186,7 +186,19 @@ class Oracle:
             members = [item for item in items if item.time_ms // size == window]
             end = (window + 1) * size
             if all(self.watermark(stream, lane) >= end for lane in self._lanes(stream)):
-                sets.append(self._set(stream, window * size, members))
+                sets += [self._set(stream, window * size, part) for part in self._parts(stream, members)]
             else:
                 undecided.update(map(key, members))
         return sets
+
+    def _parts(self, stream: str, members: list[Item]) -> list[list[Item]]:
+        """A window in sets of at most `max_set_bytes`: 64 a member, and its stream's and lane's names."""
+        lanes, parts, room = self._lanes(stream), list[list[Item]](), 0
+        for item in sorted(members, key=lambda item: (item.time_ms, lanes.index(item.lane), item.offset)):
+            cost = 64 + len(item.stream.encode()) + len(item.lane.encode())
+            if cost > room:
+                parts.append([])
+                room = max(cost, self.settings.max_set_bytes)
+            parts[-1].append(item)
+            room -= cost
+        return parts

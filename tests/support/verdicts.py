@@ -151,6 +151,7 @@ def _remembered(world: World) -> Iterator[str]:
         "bytes": owner.standing.held.n_bytes,
         "on their way": owner._holds.on_its_way.events,
         "records": sum(len(list(hold)) for hold in owner._holds.topics.values()),
+        "kept": sum(hold.n_kept for hold in owner._holds.topics.values()),
         "awaited": len(carry_out._waiting),
         "sets that have not been published": len(list(carry_out._turns)),
         "undecided": join.n_undecided if join is not None else 0,

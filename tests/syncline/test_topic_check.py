@@ -8,7 +8,7 @@ import pytest
 
 from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS
 from syncline.topic_check import compare
-from syncline.topics import DAY_MS, TopicPlan, TopicState
+from syncline.topics import DAY_MS, MAX_ENTRY_BYTES, TopicPlan, TopicState
 
 
 def good(n_partitions: int = 4, replication: int = 3) -> dict[str, TopicState]:
@@ -59,6 +59,21 @@ def test_decisions_are_as_safe_as_results() -> None:
     """Fewer in-sync replicas for decisions than for results is a difference."""
     report = compare(with_config(good(), DECISIONS, min_insync_replicas="1"), "x.")
     assert [str(row) for row in report.differences] == ["x.decisions: min.insync.replicas is 1, takes 2 or more"]
+
+
+@pytest.mark.parametrize(("n_bytes", "fails"), [(MAX_ENTRY_BYTES, False), (MAX_ENTRY_BYTES - 1, True)])
+def test_decisions_have_room_for_the_largest_entry(n_bytes: int, fails: bool) -> None:
+    """Else one batch would be appended in vain for ever, and its partition would stand still."""
+    report = compare(with_config(good(), DECISIONS, max_message_bytes=str(n_bytes)), "x.")
+    expected = [f"x.decisions: max.message.bytes is {n_bytes}, takes {MAX_ENTRY_BYTES} or more"]
+    assert [str(row) for row in report.differences] == (expected if fails else [])
+
+
+def test_topics_for_small_media_have_a_log_for_large_entries() -> None:
+    """What the plan says of a record's size is of media and results."""
+    plan = TopicPlan(max_message_bytes=20_000)
+    assert int(plan.config(DECISIONS)["max.message.bytes"]) >= MAX_ENTRY_BYTES
+    assert plan.config("media.image")["max.message.bytes"] == "20000"
 
 
 def test_dead_letters_have_room_for_the_largest_medium() -> None:

@@ -15,7 +15,8 @@ OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 LIST = """
 consumer_lag{topic,partition} consumer_lag_seconds{topic,partition} high_watermark_age_seconds
 reading_paused{topic,partition} records_total{modality} record_outcomes_total{outcome}
-unjudged_total{modality} held_records{partition} held_bytes{partition} held_records_limit{limit} held_bytes_limit{limit}
+unjudged_total{modality} held_records{partition} held_bytes{partition} kept_records{partition}
+held_records_limit{limit} held_bytes_limit{limit}
 decode_seconds{modality}
 event_time_lag_seconds{modality} watermark_lag_seconds{modality} join_pending_sets join_pending_records
 join_pending_bytes join_wait_seconds suspect_pairs_total source_changes_total
