@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from models.interface import Model
+from streams.budget import check_shares
 from streams.ending import Ending
 from streams.health.state import Health
 from streams.kafka.access import AccessWatch
@@ -104,6 +105,7 @@ class Worker:
         n_partitions = await wait_for_topics(
             self._cluster, settings.topic_prefix, settings.group, self._say_why_it_waits
         )
+        check_shares(settings, n_partitions)
         producer = Producer(self._cluster)
         closers.append(producer.stop)
         await producer.start()

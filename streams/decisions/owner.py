@@ -19,6 +19,7 @@ from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
 from streams.decisions.flow import Flow, Reading
 from streams.decisions.holds import Holds
 from streams.decisions.intake import Intake
+from streams.decisions.load import Load
 from streams.decisions.outbox import Outbox
 from streams.decisions.proposer import Proposer
 from streams.decisions.records import Commands, Record, Task
@@ -271,6 +272,15 @@ class PartitionOwner:
         """This owner's assignment has ended; what it holds is taken by whoever is assigned next."""
         self._intake.stop()
         self._holds.hand_back()
+
+    def share_limits(self, n_shares: int) -> None:
+        """Hold one of `n_shares` equal shares of the limits: so many partition numbers its worker has now."""
+        self._reading.share_limits(n_shares)
+
+    @property
+    def share(self) -> Load:
+        """What this partition number may hold before reading is rationed."""
+        return self._reading.share
 
     def topics_to_ask(self) -> set[str]:
         """Topics whose high watermark must be asked for now: a timer, back-pressure or a decided set needs it."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from streams.decisions.flow import limits_of_share
 from streams.kafka.delivery import RECORDS_PER_POLL, AssignmentListener, Batch, BatchConsumer, BatchTransport
 from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
@@ -40,11 +41,19 @@ class SynclineApp(faust.App):
         self, settings: WorkerSettings, cluster: Cluster, hand_over: HandOver, listener: AssignmentListener
     ) -> None:
         self.listener, self.stop_limit_s = listener, settings.stop_limit_ms / 1_000
-        # Where little may be held, what one poll brings of all topics must not be more: pressure would tear sets.
-        self.records_per_poll = min(RECORDS_PER_POLL, max(1, settings.join.max_held_events // len(MEDIA_TOPICS)))
+        self._join = settings.join
+        self.n_shares = 1
+        """Among how many partition numbers what may be held is shared out: those of the present assignment."""
         super().__init__(settings.group, **_faust_settings(settings, cluster))
         for topic in MEDIA_TOPICS:
             self._add_agent(settings.topic_prefix + topic, hand_over)
+
+    @property
+    def records_per_poll(self) -> int:
+        """Of one topic partition at most; asked for by the consumer's thread."""
+        # Where little may be held, what one poll brings of all topics must not be more: pressure would tear sets.
+        share = limits_of_share(self._join, self.n_shares)
+        return min(RECORDS_PER_POLL, max(1, share.events // len(MEDIA_TOPICS)))
 
     def _add_agent(self, topic: str, hand_over: HandOver) -> None:
         channel = self.topic(topic, schema=_BatchSchema(), acks=False)

@@ -155,6 +155,7 @@ class BatchConsumer(driver.Consumer):
             self._resolved.clear()
             self._held = set(starts)  # until their partition number has recovered
             self._thread.positions.clear()
+        self.app.n_shares = max(1, len({tp.partition for tp in starts}))
         await self.app.listener.on_assigned(self.epoch, self.app.consumer_generation_id, starts)
 
     async def _find_starts(self) -> dict[Any, Start]:

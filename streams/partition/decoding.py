@@ -15,7 +15,7 @@ CHUNK_BYTES = 64 * 1024
 """Of one job for the decode threads: many small texts, or one picture."""
 MAX_DECODING_RECORDS = 256
 MAX_DECODING_BYTES = 16 * 2**20
-"""Of one topic; more is not read until some is decoded."""
+"""Of one topic at most; more is not read until some is decoded."""
 
 Decode = Callable[[str, int, Sequence[Any]], list[Record]]
 """`Decoder.decode`: (topic, partition, raw records) -> records, in the same order."""
@@ -28,6 +28,8 @@ class Decoding:
         self._topic, self._partition, self._pool, self._decode = topic, partition, pool, decode
         self._queue: deque[tuple[asyncio.Future[list[Record]] | int, int, int]] = deque()
         self._n_records = self._n_bytes = 0
+        self.max_bytes = MAX_DECODING_BYTES
+        """What it takes before it is full: its share of the worker's budget."""
 
     def __bool__(self) -> bool:
         return bool(self._queue)
@@ -35,7 +37,7 @@ class Decoding:
     @property
     def full(self) -> bool:
         """Whether no more should be read."""
-        return self._n_records >= MAX_DECODING_RECORDS or self._n_bytes >= MAX_DECODING_BYTES
+        return self._n_records >= MAX_DECODING_RECORDS or self._n_bytes >= self.max_bytes
 
     def put(self, raws: Sequence[Any], next_offset: int, on_done: Callable[[str], None]) -> None:
         """Decode `raws`; everything below `next_offset` is in the queue then, or is no record.

@@ -22,7 +22,7 @@ from streams.kafka.log import Entries
 from streams.kafka.missing import Beyond
 from streams.partition.carry_out import Carrier
 from streams.partition.decision_log import DecisionLog
-from streams.partition.decoding import Decoding
+from streams.partition.decoding import MAX_DECODING_BYTES, Decoding
 from streams.partition.handover import Handover
 from streams.partition.lag import Lag, TopicLag
 from streams.partition.notices import tell_deleted, tell_fresh
@@ -56,6 +56,7 @@ class PartitionDriver:
         self._decoding = {
             topic: Decoding(topic, self._partition, parts.pool, parts.decoder.decode) for topic in assigned.starts
         }
+        self.share_limits(assigned.n_shares)
         self._lags = {topic: TopicLag() for topic in (*assigned.starts, DECISIONS)}
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = self._stopped = self._reading = self._closing = self._warned = False
@@ -80,6 +81,12 @@ class PartitionDriver:
         self._carrier.close()
         for task in self._tasks:
             task.cancel()
+
+    def share_limits(self, n_shares: int) -> None:
+        """Hold and decode one of `n_shares` equal shares of the worker's limits: so many partition numbers it has."""
+        self.owner.share_limits(n_shares)
+        for decoding in self._decoding.values():
+            decoding.max_bytes = min(MAX_DECODING_BYTES, self.owner.share.n_bytes // len(self._decoding))
 
     def stop_reading(self) -> None:
         """Take no further records, those that are being decoded included: they are read again by whoever comes next."""

@@ -42,7 +42,7 @@ def no_memory_for_bad(modality: str, data: bytes, content_type: str, language: s
     return Prepared(None)
 
 
-def driver_with(generation: int = 1, **parts: Any) -> PartitionDriver:
+def driver_with(generation: int = 1, n_shares: int = 1, **parts: Any) -> PartitionDriver:
     """A driver that generation 1 assigned, of a process that is in `generation` now."""
     nothing: Any = Mock()
     given: dict[str, Any] = {
@@ -54,8 +54,30 @@ def driver_with(generation: int = 1, **parts: Any) -> PartitionDriver:
     }  # fmt: skip
     starts = dict.fromkeys(MEDIA_TOPICS, Start(None, 0))
     return PartitionDriver(
-        Parts(**{**given, **parts}), Assigned(epoch=1, generation=1, partition=HERE, starts=starts, worker="w")
+        Parts(**{**given, **parts}),
+        Assigned(epoch=1, generation=1, partition=HERE, starts=starts, worker="w", n_shares=n_shares),
     )
+
+
+async def test_it_holds_and_decodes_its_share_of_the_workers_limits(pool: ThreadPoolExecutor) -> None:
+    """A sixteenth of what the worker may hold is over with one record, which one that owns all of it takes."""
+    limits = WorkerSettings(join=JoinSettings(max_held_events=16, max_held_bytes=48_000))
+    decode = Mock(decode=lambda topic, partition, raws: [Record(one.offset, None, None, 1, one) for one in raws])
+    for n_shares, full in ((1, False), (16, True)):
+        driver = driver_with(n_shares=n_shares, settings=limits, pool=pool, decoder=decode)
+        assert driver.owner.share.events == 16 // n_shares
+        driver.deliver("media.text", Batch(1, "media.text", HERE, [raw(value=b"x" * 1_000)], 1))
+        assert driver._decoding["media.text"].full == full
+        driver.stop()
+
+
+async def test_a_share_changes_while_it_runs() -> None:
+    """Both what is held and what is decoded at once."""
+    driver = driver_with(settings=WorkerSettings(join=JoinSettings(max_held_events=16, max_held_bytes=48_000)))
+    driver.share_limits(4)
+    assert driver.owner.share == (4, 12_000)
+    assert {decoding.max_bytes for decoding in driver._decoding.values()} == {4_000}
+    driver.stop()
 
 
 @pytest.mark.parametrize(("generation", "n_left"), [(1, 1), (-1, 0), (2, 0)], ids=["member", "forgotten", "rejoined"])
