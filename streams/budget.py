@@ -1,4 +1,4 @@
-"""What a worker may come to hold, from its settings: one budget, shared out among the partition numbers that it owns."""
+"""What a worker may come to hold, from its settings: one budget, shared out among its partition numbers."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.decisions.versions import check_version, unreadable
-from streams.join.clocks import LaneState
+from streams.join.lane_clock import LaneState
 from streams.join.model import Decision
 
 

@@ -35,7 +35,7 @@ class TopicState(NamedTuple):
 
 
 class Flow:
-    """The rules of back-pressure over one partition number, which has all of its worker's limits until `share_limits`."""
+    """The rules of back-pressure over one partition number; until `share_limits` it has all of its worker's limits."""
 
     def __init__(self, settings: JoinSettings, rules: Rules = ALL_RULES) -> None:
         self._settings, self._rules = settings, rules

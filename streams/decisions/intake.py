@@ -29,6 +29,7 @@ class Intake:
         self.stop()
         self._outbox.clear()
         clocks, bounds = settled.copy_clocks(), dict(settled.bounds)
+        clocks.forgotten = self._holds.tally.forgotten
         self.join = PartitionJoin(self._settings, clocks, bounds, self._holds.tally.waits_ms)
         for topic, hold in self._holds.topics.items():
             for held in hold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -61,6 +62,14 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def _lane_lists(self) -> list[tuple[str, ...]]:
         return [self.lanes, *self.lanes_by_stream.values()]
+
+    def lanes_by_topic(self) -> dict[str, int]:
+        """The media topics that streams have lanes of, with the most lanes that a stream has of each."""
+        by_topic: dict[str, int] = {}
+        for names in self._lane_lists():
+            counts = Counter(f"media.{lane.modality}" for lane in _parse(names))
+            by_topic |= {topic: max(n_lanes, by_topic.get(topic, 0)) for topic, n_lanes in counts.items()}
+        return by_topic
 
     def lane_names_of(self, stream: str) -> tuple[str, ...]:
         """The lanes that a set of `stream` waits for, as the setting spells them."""

@@ -25,7 +25,7 @@ from streams.partition.decision_log import DecisionLog
 from streams.partition.decoding import MAX_DECODING_BYTES, Decoding
 from streams.partition.handover import Handover
 from streams.partition.lag import Lag, TopicLag
-from streams.partition.notices import tell_deleted, tell_fresh
+from streams.partition.notices import tell_deleted, tell_forgotten, tell_fresh
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import DECISIONS
 from syncline.errors import NewerVersionError
@@ -249,6 +249,10 @@ class PartitionDriver:
                 self.owner.on_heartbeat(sent_ms)
             self.owner.tick(self._parts.now_ms())
             self._carry_out(self.owner.take_commands())
+            if self._parts.meter.tally.forgotten:
+                tell_forgotten(self._partition, self._parts.meter, self._parts.settings.join)
+            if self.owner.wants_tick:
+                self.schedule()
             if self.owner.standing.suspicious and not self._warned:
                 self._warn_of_shifted_sets()
         except Exception as error:

@@ -53,9 +53,7 @@ def test_the_budget_does_not_grow_with_the_partitions_but_for_what_each_needs_by
 
 
 @pytest.mark.kafka
-async def test_a_worker_with_too_small_a_budget_ends_with_2_and_says_why(
-    broker: TestBroker, topic_prefix: str
-) -> None:
+async def test_a_worker_with_too_small_a_budget_ends_with_2_and_says_why(broker: TestBroker, topic_prefix: str) -> None:
     """Before it joins its group: nobody waits for a partition that it could not work on."""
     await make_topics(broker.address, topic_prefix)
     async with WorkerProcess(broker, topic_prefix, max_held_bytes=1_000_000) as worker:

@@ -12,10 +12,12 @@ from unittest.mock import Mock
 import pytest
 
 from models.interface import Prepared
+from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Record
 from streams.join.settings import JoinSettings
 from streams.kafka.delivery import Batch
 from streams.kafka.missing import Start
+from streams.metrics.meter import Meter
 from streams.partition.decode import Decoder
 from streams.partition.driver import PartitionDriver
 from streams.partition.parts import Assigned, Parts
@@ -118,3 +120,39 @@ async def test_records_that_could_not_be_decoded_end_the_worker_and_are_never_pa
     assert isinstance(broken[0], MemoryError)
     assert taken == list(range(64)), "the chunk before the fault, and nothing behind it"
     assert positions == []
+
+
+async def test_what_is_forgotten_because_it_is_too_much_is_said_once_a_worker(caplog: pytest.LogCaptureFixture) -> None:
+    """Each kind, with its setting; the metric counts on."""
+    meter = Meter()
+    drivers = [driver_with(meter=meter), driver_with(meter=meter)]
+    for driver in (*drivers, *drivers):
+        meter.tally.forgotten["lanes"] += 1
+        driver._step()
+    meter.tally.forgotten["ids"] += 1
+    drivers[0]._step()
+    said = [one.getMessage() for one in caplog.records]
+    assert [("max_streams=20000" in one, "max_remembered_ids=60000" in one) for one in said] == [
+        (True, False),
+        (False, True),
+    ]
+    for driver in drivers:
+        driver.stop()
+
+
+async def test_a_snapshot_is_cut_without_waiting_for_the_next_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step in each round of the loop, so that handing over waits for it and nothing else does."""
+    driver, n_ticks, done = driver_with(), list[int](), asyncio.Event()
+
+    def tick(now_ms: int) -> None:
+        n_ticks.append(now_ms)
+        if len(n_ticks) == 5:
+            done.set()
+
+    monkeypatch.setattr(PartitionOwner, "wants_tick", property(lambda _: not done.is_set()))
+    monkeypatch.setattr(driver.owner, "tick", tick)
+    driver.state = ""
+    driver.schedule()
+    async with asyncio.timeout(10):
+        await done.wait()
+    driver.stop()
