@@ -49,9 +49,11 @@ HELP = {
     "require": "Lanes without which a set is not fused.",
     "stream_ttl_ms": "A silent lane of a stream is forgotten after so long, ms.",
     "max_ahead_ms": "An event further ahead of the broker's clock is a dead letter, ms.",
-    "max_held_events": "Soft limit of records held for one partition number.",
-    "max_held_bytes": "Soft limit of their bytes: values, headers, decoded media and all else that they bring.",
+    "max_held_events": "Soft limit of records held by a worker, shared out among its partition numbers.",
+    "max_held_bytes": "Soft limit of their bytes, for the whole worker too: values, headers, decoded media, all.",
     "hard_limit_factor": "Hard limits are the soft ones times this.",
+    "max_streams": "Streams remembered of one partition number; beyond, the one silent for longest is forgotten.",
+    "max_remembered_ids": "Ids remembered of one partition number to know duplicates by, beside each lane's newest.",
     **SECURITY_HELP,
 }
 """By setting's name; every one has its line: a test."""

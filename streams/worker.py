@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from models.interface import Model
+from streams.budget import check_shares
 from streams.ending import Ending
 from streams.health.descriptors import ReadingTurns
 from streams.health.state import Health
@@ -109,6 +110,7 @@ class Worker:
         n_partitions = await wait_for_topics(
             self._cluster, settings.topic_prefix, settings.group, self._say_why_it_waits
         )
+        check_shares(settings, n_partitions)
         producer = Producer(self._cluster)
         closers.append(producer.stop)  # it connects when there is something to send
         tail = LogTail(self._cluster, topic)

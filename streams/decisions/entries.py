@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streams.decisions.versions import THIS_VERSION, check_version, unreadable
-from streams.join.clocks import LaneState
+from streams.join.lane_clock import LaneState
 from streams.join.model import Decision
 
 

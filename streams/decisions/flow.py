@@ -1,7 +1,8 @@
 """Back-pressure: which topics of a partition number may be read, and when pressure must decide.
 
 Held is everything not resolved; on its way is what is proposed or decided with all members here: that room frees
-itself. Limits are over all topics of one partition number together (docs/design.md, "Back-pressure").
+itself. Limits are over all topics of one partition number together: its share of what its worker may hold
+(docs/design.md, "Back-pressure").
 
       held   0 ......... soft ................................. hard ........
       read   everything  what a decided set waits for, if any;  only what a decided set waits for;
@@ -34,13 +35,22 @@ class TopicState(NamedTuple):
 
 
 class Flow:
-    """The rules of back-pressure over one partition number."""
+    """The rules of back-pressure over one partition number; until `share_limits` it has all of its worker's limits."""
 
     def __init__(self, settings: JoinSettings, rules: Rules = ALL_RULES) -> None:
-        self._soft = Load(settings.max_held_events, settings.max_held_bytes)
-        factor = settings.hard_limit_factor
-        self._hard = Load(self._soft.events * factor, self._soft.n_bytes * factor)
-        self._rules = rules
+        self._settings, self._rules = settings, rules
+        self.share_limits(1)
+
+    def share_limits(self, n_shares: int) -> None:
+        """Have one of `n_shares` equal shares of the worker's limits from now on."""
+        settings = self._settings
+        self._soft = soft = limits_of_share(settings, n_shares)
+        self._hard = Load(soft.events * settings.hard_limit_factor, soft.n_bytes * settings.hard_limit_factor)
+
+    @property
+    def share(self) -> Load:
+        """The soft limits of this partition number."""
+        return self._soft
 
     def over_soft(self, held: Load) -> bool:
         """Whether reading must be rationed."""
@@ -89,6 +99,11 @@ class Flow:
         return 2 * on_its_way.events >= self._soft.events or 2 * on_its_way.n_bytes >= self._soft.n_bytes
 
 
+def limits_of_share(settings: JoinSettings, n_shares: int) -> Load:
+    """The soft limits of one of `n_shares` partition numbers of one worker."""
+    return Load(max(1, settings.max_held_events // n_shares), max(1, settings.max_held_bytes // n_shares))
+
+
 class Reading:
     """Which topics one partition number reads now, and of which the high watermark must be asked for."""
 
@@ -96,6 +111,15 @@ class Reading:
         self._flow, self._holds = flow, holds
         self._high_water: dict[str, int] = {}
         self._now: frozenset[str] = frozenset(holds.topics)
+
+    def share_limits(self, n_shares: int) -> None:
+        """This partition number is one of `n_shares` of its worker from now on."""
+        self._flow.share_limits(n_shares)
+
+    @property
+    def share(self) -> Load:
+        """The soft limits of this partition number."""
+        return self._flow.share
 
     def high_water(self, topic: str, high_water: int) -> None:
         """The broker's answer for `topic`."""

@@ -29,6 +29,7 @@ class Intake:
         """Join everything held that no decision ends, from the state at the acknowledged offsets on."""
         self.stop()
         clocks, bounds = settled.copy_clocks(), dict(settled.bounds)
+        clocks.forgotten = self._holds.tally.forgotten
         self.join = PartitionJoin(self._settings, clocks, bounds, self._holds.tally.waits_ms)
         self._outbox.start(self.join.tied)
         for topic, hold in self._holds.topics.items():

@@ -19,6 +19,7 @@ from streams.decisions.entries import Batch, Claim, LogRecord, Placed, decode_en
 from streams.decisions.flow import Flow, Reading
 from streams.decisions.holds import Holds
 from streams.decisions.intake import Intake
+from streams.decisions.load import Load
 from streams.decisions.naming import keys_of
 from streams.decisions.outbox import Outbox
 from streams.decisions.placed import former_counts, merged, require_no_more, still_placed
@@ -205,6 +206,7 @@ class PartitionOwner:
         self._tally.n_lost_claims += 1
         self._tenure.lose(now_ms)
         self._intake.stop()
+        self._settled.forget_join()
         self._proposer.drop()
 
     def _confirm(self, decision: Decision, log_offset: int) -> None:
@@ -258,10 +260,11 @@ class PartitionOwner:
     def tick(self, now_ms: int) -> None:
         """Propose what can be proposed now; call it after anything happened, and at least every 100 ms."""
         self._now_ms = now_ms
+        self._snapshots.cut()
         may_propose = self._tenure.may_propose(now_ms) and self._proposer.free and not self._snapshots.renewing
         if self._intake.join is None or not may_propose:
             return
-        if part := self._snapshots.next_part():
+        if part := self._snapshots.next_part(self._proposer.next_number):
             self._proposer.send(part)
         elif self._snapshots.due(now_ms):
             self._renew_for_snapshot(now_ms)
@@ -287,6 +290,11 @@ class PartitionOwner:
         self._snapshots.ask()
 
     @property
+    def wants_tick(self) -> bool:
+        """Whether `tick` has more to do at once, which it leaves for later so that others have their turn."""
+        return self._snapshots.cutting
+
+    @property
     def snapshot_is_written(self) -> bool:
         """Whether a snapshot that was asked for is in the log, with all its parts."""
         return not self._snapshots.busy and self._proposer.free
@@ -302,8 +310,7 @@ class PartitionOwner:
     def _begin_snapshot(self, join: PartitionJoin) -> None:
         self._tally.n_claims += 1
         self._tally.n_snapshots += 1
-        view, number = self._view, self._proposer.next_number
-        self._snapshots.begin(self._source.take(join.clocks, view.next_offset, view.claim_offset, number))
+        self._snapshots.begin(self._source.take(join.clocks, self._view.next_offset, self._view.claim_offset))
 
     def take_commands(self) -> Commands:
         """What is to be done now; each thing is handed out once."""
@@ -322,6 +329,15 @@ class PartitionOwner:
         """This owner's assignment has ended; what it holds is taken by whoever is assigned next."""
         self._intake.stop()
         self._holds.hand_back()
+
+    def share_limits(self, n_shares: int) -> None:
+        """Hold one of `n_shares` equal shares of the limits: so many partition numbers its worker has now."""
+        self._reading.share_limits(n_shares)
+
+    @property
+    def share(self) -> Load:
+        """What this partition number may hold before reading is rationed."""
+        return self._reading.share
 
     def topics_to_ask(self) -> set[str]:
         """Topics whose high watermark must be asked for now: a timer, back-pressure or a decided set needs it."""

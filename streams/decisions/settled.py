@@ -8,7 +8,7 @@ undecided items late when they are read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -16,7 +16,8 @@ from streams.decisions.entries import Claim
 from streams.decisions.holds import Holds
 from streams.decisions.kept import NOT_NAMED
 from streams.decisions.recovery import Recovered
-from streams.join.clocks import Clocks, LaneState
+from streams.join.clocks import Clocks
+from streams.join.lane_clock import LaneState
 from streams.join.model import Decision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 
@@ -29,7 +30,6 @@ class SettledState:
     """
 
     def __init__(self, settings: JoinSettings) -> None:
-        self._settings = settings
         self.clocks = Clocks(settings)
         self.bounds: dict[str, int] = {}
         self._bound_at: dict[str, int] = {}
@@ -68,21 +68,37 @@ class SettledState:
             self._bound_at[stream] = log_offset
 
     def copy_clocks(self) -> Clocks:
-        """The clocks for a join that begins at the acknowledged offsets."""
-        clocks = Clocks(self._settings)
-        clocks.restore(self.clocks.export())
+        """The clocks for a join that begins at the acknowledged offsets; they share memory until `forget_join`."""
+        self.clocks.twin = clocks = self.clocks.copy()
         return clocks
+
+    def forget_join(self) -> None:
+        """The join with the copied clocks has ended."""
+        self.clocks.twin = None
 
     def forget_bounds(self, replay_from: int, newest: Clocks | None = None) -> None:
         """Drop bounds of streams that neither these clocks nor the join's `newest` remember.
 
         Not those from `replay_from` on: after a crash no clock may know them yet, because their records come again.
         """
-        clocks = [self.clocks] if newest is None else [self.clocks, newest]
-        live = {lane.stream for one in clocks for lane in one.export()}
-        live.update(stream for stream, log_offset in self._bound_at.items() if log_offset >= replay_from)
-        self.bounds = {stream: bound for stream, bound in self.bounds.items() if stream in live}
-        self._bound_at = {stream: offset for stream, offset in self._bound_at.items() if stream in self.bounds}
+        for _ in self.live_bounds(replay_from, newest):
+            pass
+
+    def live_bounds(self, replay_from: int, newest: Clocks | None = None) -> Iterator[tuple[str, int]]:
+        """The bounds as they are now, to be gone through bit by bit; what nobody will ask for is dropped on the way."""
+        clocks = (self.clocks,) if newest is None else (self.clocks, newest)
+        return self._live_bounds(list(self.bounds.items()), replay_from, clocks)
+
+    def _live_bounds(
+        self, bounds: list[tuple[str, int]], replay_from: int, clocks: tuple[Clocks, ...]
+    ) -> Iterator[tuple[str, int]]:
+        for stream, bound_ms in bounds:
+            is_new = self._bound_at.get(stream, -1) >= replay_from
+            if is_new or any(one.remembers(stream) for one in clocks):
+                yield stream, bound_ms
+            else:
+                self.bounds.pop(stream, None)
+                self._bound_at.pop(stream, None)
 
     def replay_from(self, named: Iterable[int], next_offset: int) -> tuple[int, int, Claim | None]:
         """Where a reader of a snapshot begins, and the claim that was current there.

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import chain
 
 from streams.decisions.carry_out import CarryOut
-from streams.decisions.entries import Claim, SnapshotPart
+from streams.decisions.entries import Claim
 from streams.decisions.holds import Holds
 from streams.decisions.rules import Rules
 from streams.decisions.settled import SettledState
-from streams.decisions.snapshot_writer import snapshot_parts
+from streams.decisions.snapshot import Snapshot, State
 from streams.join.clocks import Clocks
 
 
@@ -20,18 +20,23 @@ class SnapshotSource:
     def __init__(self, settled: SettledState, holds: Holds, carry_out: CarryOut, rules: Rules) -> None:
         self._settled, self._holds, self._carry_out, self._rules = settled, holds, carry_out, rules
 
-    def take(self, newest: Clocks, log_end: int, claim_offset: int, first_number: int) -> list[SnapshotPart]:
-        """The parts of a snapshot under the claim at `claim_offset`; the log was read up to `log_end`.
+    def take(self, newest: Clocks, log_end: int, claim_offset: int, things_a_step: int | None = None) -> Snapshot:
+        """The state now, as a snapshot under the claim at `claim_offset`; the log was read up to `log_end`.
 
-        `newest`: the clocks of the join, ahead of those at the acknowledged offsets.
+        `newest`: the clocks of the join, ahead of those at the acknowledged offsets. `things_a_step`: see `Snapshot`.
         """
         replay_from = self._replay_from(log_end)
-        self._settled.forget_bounds(replay_from[0], newest)
         clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else newest
         known = chain(self._holds.resolved(), self._carry_out.resolved_ahead())
-        resolved = known if self._rules.remember_what_is_resolved else ()
-        state = self._holds.resolved_below, clocks.export(), self._settled.bounds, resolved
-        return snapshot_parts(*state, replay_from, claim_offset, first_number)
+        state = State(
+            at=self._holds.resolved_below,
+            clocks=clocks.capture().rows(),
+            bounds=self._settled.live_bounds(replay_from[0], newest),
+            resolved=tuple(known) if self._rules.remember_what_is_resolved else (),
+            replay_from=replay_from,
+            claim_offset=claim_offset,
+        )
+        return Snapshot(state, things_a_step)
 
     def forget_bounds(self, log_end: int) -> None:
         """Drop what no reader of the log will ask for."""

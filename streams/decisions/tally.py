@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from streams.decisions.records import RecordOutcome, Task
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
+from streams.join.clocks import Forgotten
 from streams.join.model import (
     ClosedDecision,
     DeadLetterDecision,
@@ -49,6 +50,8 @@ class Tally:
         """Valid decisions read back from the log, by (kind, reason); a run counts for each of its records."""
         self.waits_ms = Histogram(LATENCY_BOUNDS_MS)
         """How long sets waited in the join, from their first record on."""
+        self.forgotten: Counter[Forgotten] = Counter()
+        """Lanes of streams, and ids, that were forgotten because there were too many."""
         self.n_suspect_pairs = 0
         self.n_redone = 0
         """Published decisions of an earlier owner: perhaps a second time, with the same id."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from streams.join.clocks import NEVER_MS
+from streams.join.lane_clock import NEVER_MS
 from streams.join.state import Head
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from streams.join.clocks import NEVER_MS
+from streams.join.lane_clock import NEVER_MS
 
 BEHIND_AFTER_MS = 500
 """A high watermark that takes longer than this to be reached shows that the partition is not caught up."""

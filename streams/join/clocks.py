@@ -1,94 +1,111 @@
 """What the join remembers of each (stream, lane) once its items are gone: a watermark and recent ids.
 
-Everything here follows from one lane's own log, in its own order: no other lane, no clock on the wall.
+Everything here follows from the log of one media topic, in its own order: no other topic, no clock on the wall. So it
+does for what is forgotten because it is too much (`max_streams`, `max_remembered_ids`): a worker that takes over
+forgets the same at the same record.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Container, Iterable
-from heapq import heappop, heappush
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-import msgspec
+from msgspec import structs
 
+from streams.join.lane_clock import NEVER_MS, Ids, LaneClock, LaneKey, LaneState
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
 
 SWEEP_AT_MOST = 1_000
 """Lanes that one record may sweep, so that 100,000 idle streams do not stop the event loop (a lane: 3 us)."""
 
-NEVER_MS = -(2**63)
-"""Before every time: the watermark of a lane that was never seen."""
+KEPT_SHARE = 7 / 8
+"""Of `max_remembered_ids`, once there were more: so one that is one too many does not cost a look at all lanes."""
 
-Probe = tuple[int, int, tuple[tuple[int, int], ...]]
-"""(opener's time, opener's end, other members' (time, end)): a set that may turn out to be a suspect pair."""
-
-
-class LaneState(msgspec.Struct, frozen=True, array_like=True):
-    """One (stream, lane) as it goes into a snapshot; `recent` holds (id hash, time in ms)."""
-
-    stream: str
-    lane: str
-    topic: str
-    max_time_ms: int
-    append_ms: int
-    recent: tuple[tuple[int, int], ...] = ()
+Forgotten = Literal["lanes", "ids"]
 
 
-class LaneClock:
-    """Watermark and recent ids of one (stream, lane).
+class TopicClocks:
+    """The lanes of one topic, the one that was silent for longest first."""
 
-    `watermark_ms` is the largest time seen minus the lane's `out_of_order_ms`; it never goes back.
-    `recent` maps the id hashes at or above the watermark to their time.
-    """
+    __slots__ = ("lanes", "many", "max_lanes", "n_more_ids", "name", "newest_ms")
 
-    __slots__ = (
-        "_by_time",
-        "append_ms",
-        "max_time_ms",
-        "out_of_order_ms",
-        "probe",
-        "queued_ms",
-        "recent",
-        "watermark_ms",
-    )
+    def __init__(self, name: str, max_lanes: int, newest_ms: int) -> None:
+        self.name = name
+        self.lanes: OrderedDict[LaneKey, LaneClock] = OrderedDict()
+        self.many: dict[LaneKey, Ids] = {}
+        """Of the lanes with several ids."""
+        self.max_lanes, self.newest_ms, self.n_more_ids = max_lanes, newest_ms, 0
 
-    def __init__(self, out_of_order_ms: int, append_ms: int) -> None:
-        self.out_of_order_ms = out_of_order_ms
-        self.append_ms = append_ms
-        self.queued_ms = append_ms
-        self.reset()
+    def put(self, clock: LaneClock, before: LaneClock | None, n_before: int) -> None:
+        """Have `clock` as the newest one; `before` is what is known of its lane, with `n_before` ids beside one."""
+        key, ids = clock.key, clock.ids
+        self.lanes[key] = clock
+        if before is not None:
+            self.lanes.move_to_end(key)
+        if type(ids) is Ids:
+            self.n_more_ids += len(ids) - 1 - n_before
+            self.many[key] = ids
+        elif self.many and self.many.pop(key, None) is not None:
+            self.n_more_ids -= n_before
 
-    def reset(self) -> None:
-        """Know nothing again; references to this clock stay good."""
-        self.max_time_ms = NEVER_MS
-        self.watermark_ms = NEVER_MS
-        self.recent: dict[int, int] = {}
-        self.probe: Probe | None = None
-        self._by_time: list[tuple[int, int]] | None = [] if self.out_of_order_ms else None
+    def drop_oldest(self) -> LaneKey:
+        """Forget the lane that was silent for longest."""
+        key, clock = self.lanes.popitem(last=False)
+        if self.many.pop(key, None) is not None:
+            self.n_more_ids -= clock.n_more_ids
+        return key
 
-    def see(self, time_ms: int, id_hash: int) -> None:
-        """Raise the watermark to what `time_ms` says, remember the id, drop ids that fell below."""
-        if time_ms > self.max_time_ms:
-            self.max_time_ms = time_ms
-            self.watermark_ms = time_ms - self.out_of_order_ms
-            self._prune()
-        if self.recent.get(id_hash, NEVER_MS) < time_ms:
-            self.recent[id_hash] = time_ms
-            if self._by_time is not None:
-                heappush(self._by_time, (time_ms, id_hash))
+    def forget_ids(self, n_left: int) -> int:
+        """Forget ids where a lane has most, each lane's oldest, until `n_left` are left beside each one's newest.
 
-    def _prune(self) -> None:
-        by_time = self._by_time
-        if by_time is None:
-            # Without disorder the watermark is the maximum itself: all that is known lies below a new one.
-            self.recent.clear()
-            return
-        while by_time and by_time[0][0] < self.watermark_ms:
-            time_ms, id_hash = heappop(by_time)
-            if self.recent.get(id_hash) == time_ms:  # else the same id came again with a later time
-                del self.recent[id_hash]
+        Afterwards no lane that has lost any has more than another has. How many that were.
+        """
+        level = _level([len(ids) for ids in self.many.values()], n_left)
+        n_gone = sum(ids.keep_newest(level) for ids in self.many.values())
+        self.n_more_ids -= n_gone
+        return n_gone
+
+    def copy(self) -> TopicClocks:
+        """The same, to be changed apart from this one; what cannot change is shared."""
+        copied = TopicClocks(self.name, self.max_lanes, self.newest_ms)
+        copied.lanes, copied.n_more_ids = self.lanes.copy(), self.n_more_ids
+        for key, ids in self.many.items():
+            clock, copied.many[key] = self.lanes[key], ids.copy()
+            copied.lanes[key] = structs.replace(clock, ids=copied.many[key])
+        return copied
+
+
+def _level(sizes: list[int], n_left: int) -> int:
+    """The most ids that each lane may keep, so that all keep at most `n_left` beside one each; at least 1."""
+    sizes.sort()
+    for place, size in enumerate(sizes):
+        level = 1 + n_left // (len(sizes) - place)
+        if size > level:
+            return level
+        n_left -= max(0, size - 1)
+    return max(sizes, default=1)
+
+
+class Captured:
+    """Clocks as they were at one moment, to be written down bit by bit while the clocks themselves go on."""
+
+    def __init__(self, topics: Iterable[TopicClocks], ttl_ms: int) -> None:
+        self._topics = [(one.newest_ms - ttl_ms, list(one.lanes.values())) for one in topics]
+        self._ids = {ids: dict(ids) for one in topics for ids in one.many.values()}
+
+    def rows(self) -> Iterator[LaneClock | LaneState]:
+        """All lanes that were still remembered, in each topic the one that was silent for longest first.
+
+        Those with several ids come as they go into a snapshot. Of the others that would be made by the hundred
+        thousand, so that Python's garbage collector would stop the event loop to look at them.
+        """
+        for oldest_ms, clocks in self._topics:
+            for clock in clocks:
+                if clock.append_ms >= oldest_ms:
+                    ids = clock.ids
+                    yield clock.state(tuple(self._ids[ids].items())) if isinstance(ids, Ids) else clock
 
 
 class Clocks:
@@ -97,112 +114,149 @@ class Clocks:
     Use `judge`, then `move` for whatever is neither late nor unexpected. A lane is forgotten when an append
     time on its topic is more than `stream_ttl_ms` past the last of its records that moved it. The item's own
     append time decides when a lane is looked up; the sweep, which only frees memory, comes to the same.
+
+    Of the streams of one topic the `max_streams` are remembered that it last heard of. Beside one id a lane, a topic
+    remembers its share of `max_remembered_ids`: beyond, the lanes with the most ids forget those that they saw first.
+    `forgotten` counts both. `twin`: other clocks that come to the same place of the logs, to share memory with;
+    `on_forget(stream)` is called after a lane of a stream was forgotten.
     """
 
     def __init__(self, settings: JoinSettings) -> None:
         self._ttl_ms = settings.stream_ttl_ms
         self._out_of_order_ms = settings.out_of_order_ms
-        self._lanes: dict[tuple[str, str], LaneClock] = {}
-        self._topic_ms: dict[str, int] = {}
-        self._ages: dict[str, deque[tuple[str, str]]] = {}
-        self._keep: Container[str] = ()
-        self._on_forget: Callable[[str], None] | None = None
-
-    def attach(self, keep: Container[str], on_forget: Callable[[str], None]) -> None:
-        """Never sweep streams in `keep`; call `on_forget(stream)` after a lane of a stream was swept."""
-        self._keep = keep
-        self._on_forget = on_forget
+        self._settings = settings
+        self._lanes_of_topic = settings.lanes_by_topic()
+        self._max_ids = max(1, settings.max_remembered_ids // len(self._lanes_of_topic))
+        self._topics: dict[str, TopicClocks] = {}
+        self._plans: dict[tuple[str, ...], list[LaneKey]] = {}
+        self.forgotten: Counter[Forgotten] = Counter()
+        self.twin: Clocks | None = None
+        self.on_forget: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
-        return len(self._lanes)
+        return sum(len(topic.lanes) for topic in self._topics.values())
 
-    def get(self, stream: str, lane: str) -> LaneClock | None:
-        """The clock of a lane that is remembered, else None."""
-        return self._lanes.get((stream, lane))
+    @property
+    def n_more_ids(self) -> int:
+        """Ids that are remembered beside each lane's newest."""
+        return sum(topic.n_more_ids for topic in self._topics.values())
+
+    def get(self, stream: str, lane: str, topic: str | None = None) -> LaneClock | None:
+        """The clock of a lane that is remembered, else None; `topic` is where to look, all if it is not given."""
+        key = (stream, lane)
+        if topic is not None:
+            found = self._topics.get(topic)
+            return None if found is None else found.lanes.get(key)
+        clocks = (one.lanes.get(key) for one in self._topics.values())
+        return next((clock for clock in clocks if clock is not None), None)
+
+    def remembers(self, stream: str) -> bool:
+        """Whether any of the lanes that a set of `stream` waits for is remembered."""
+        names = self._settings.lane_names_of(stream)
+        lanes = self._plans.get(names)
+        if lanes is None:
+            lanes = [(lane.name, f"media.{lane.modality}") for lane in self._settings.lanes_of(stream)]
+            self._plans[names] = lanes
+        return any(self.get(stream, lane, topic) is not None for lane, topic in lanes)
 
     def watermark_ms(self, stream: str, lane: str) -> int:
         """The lane's watermark; `NEVER_MS` where the lane is not remembered."""
-        clock = self._lanes.get((stream, lane))
+        clock = self.get(stream, lane)
         return NEVER_MS if clock is None else clock.watermark_ms
 
     def is_forgotten(self, stream: str, lane: str, append_ms: int) -> bool:
         """Whether nothing is known of the lane for a record appended at `append_ms`."""
-        clock = self._lanes.get((stream, lane))
+        clock = self.get(stream, lane)
         return clock is None or append_ms - clock.append_ms > self._ttl_ms
 
     def judge(self, item: Item) -> Literal["late", "duplicate"] | None:
         """What the lane's own log says of its next item; changes nothing."""
-        clock = self._lanes.get((item.stream, item.lane))
+        topic = self._topics.get(item.topic)
+        clock = None if topic is None else topic.lanes.get((item.stream, item.lane))
         if clock is None or item.append_ms - clock.append_ms > self._ttl_ms:
             return None
         if item.time_ms < clock.watermark_ms:
             return "late"
-        return "duplicate" if item.id_hash in clock.recent else None
+        return "duplicate" if clock.knows(item.id_hash) else None
 
     def move(self, item: Item) -> LaneClock:
         """Let the lane see an item: raises its watermark and remembers its id, unless the item is late."""
-        clock = self._lanes.get((item.stream, item.lane))
-        if clock is None:
-            clock = self._create(item.stream, item.lane, item.topic, item.append_ms)
-        elif item.append_ms - clock.append_ms > self._ttl_ms:
-            clock.reset()
-        if item.time_ms < clock.watermark_ms:
-            return clock  # a late record moves nothing, so that the log need not say when it was appended
-        clock.see(item.time_ms, item.id_hash)
-        if item.append_ms > clock.append_ms:
-            clock.append_ms = item.append_ms
-        if item.append_ms > self._topic_ms[item.topic]:
-            self._topic_ms[item.topic] = item.append_ms
-            self._sweep(item.topic, item.append_ms)
+        topic = self._topics.get(item.topic) or self._open(item.topic, item.append_ms)
+        before = topic.lanes.get((item.stream, item.lane))
+        # Before it changes: ids are changed in place.
+        n_before = before.n_more_ids if before is not None and type(before.ids) is Ids else 0
+        out_of_order_ms = self._out_of_order_ms.get(item.lane, 0)
+        if before is None or item.append_ms - before.append_ms > self._ttl_ms:
+            key = (item.stream, item.lane) if before is None else before.key
+            watermark_ms = item.time_ms - out_of_order_ms if out_of_order_ms else item.time_ms
+            clock = LaneClock(key, topic.name, item.time_ms, watermark_ms, item.append_ms, item.id_hash)
+        elif item.time_ms < before.watermark_ms:
+            return before  # a late record moves nothing, so that the log need not say when it was appended
+        else:
+            clock = before.after(item.time_ms, item.id_hash, item.append_ms, out_of_order_ms)
+        if self.twin is not None:
+            known = self.twin.get(item.stream, item.lane, item.topic)
+            if known is not None and known == clock:
+                clock = known
+        topic.put(clock, before, n_before)
+        if item.append_ms > topic.newest_ms or len(topic.lanes) > topic.max_lanes or topic.n_more_ids > self._max_ids:
+            self._forget(topic, item.append_ms)
         return clock
+
+    def capture(self) -> Captured:
+        """All lanes as they are now. Costs next to nothing but for lanes with several ids, which are copied."""
+        return Captured(self._topics.values(), self._ttl_ms)
 
     def export(self) -> list[LaneState]:
         """All lanes that are still remembered, as data for a snapshot."""
-        states: list[LaneState] = []
-        for topic, keys in self._ages.items():
-            for stream, lane in keys:
-                clock = self._lanes[stream, lane]
-                if self._topic_ms[topic] - clock.append_ms <= self._ttl_ms or stream in self._keep:
-                    recent = tuple(clock.recent.items())
-                    states.append(LaneState(stream, lane, topic, clock.max_time_ms, clock.append_ms, recent))
-        return states
+        return [row.state() if isinstance(row, LaneClock) else row for row in self.capture().rows()]
+
+    def copy(self) -> Clocks:
+        """The same, to be changed apart from these; what cannot change is shared."""
+        copied = Clocks(self._settings)
+        copied._topics = {name: topic.copy() for name, topic in self._topics.items()}
+        return copied
 
     def restore(self, states: Iterable[LaneState]) -> None:
-        """Take over lanes from a snapshot; a lane that is already known is replaced."""
+        """Take over lanes from a snapshot, in their order; a lane that is already known is replaced."""
         for state in states:
-            clock = self._lanes.get((state.stream, state.lane))
-            if clock is None:
-                clock = self._create(state.stream, state.lane, state.topic, state.append_ms)
-            clock.reset()
-            clock.append_ms = state.append_ms
-            for id_hash, time_ms in state.recent:
-                clock.see(time_ms, id_hash)
-            clock.max_time_ms = state.max_time_ms
-            clock.watermark_ms = state.max_time_ms - clock.out_of_order_ms
-            self._topic_ms[state.topic] = max(self._topic_ms[state.topic], state.append_ms)
+            topic = self._topics.get(state.topic) or self._open(state.topic, state.append_ms)
+            before = topic.lanes.get((state.stream, state.lane))
+            out_of_order_ms = self._out_of_order_ms.get(state.lane, 0)
+            ids: int | Ids | None = Ids(state.recent, in_order=not out_of_order_ms) if state.recent else None
+            if len(state.recent) == 1 and state.recent[0][1] == state.max_time_ms:
+                ids = state.recent[0][0]
+            key = (state.stream, state.lane) if before is None else before.key
+            watermark_ms = state.max_time_ms - out_of_order_ms if out_of_order_ms else state.max_time_ms
+            clock = LaneClock(key, topic.name, state.max_time_ms, watermark_ms, state.append_ms, ids)
+            topic.put(clock, before, 0 if before is None else before.n_more_ids)
+            topic.newest_ms = max(topic.newest_ms, state.append_ms)
 
-    def _create(self, stream: str, lane: str, topic: str, append_ms: int) -> LaneClock:
-        clock = LaneClock(self._out_of_order_ms.get(lane, 0), append_ms)
-        self._lanes[stream, lane] = clock
-        self._topic_ms.setdefault(topic, append_ms)
-        self._ages.setdefault(topic, deque()).append((stream, lane))
-        return clock
+    def _open(self, name: str, append_ms: int) -> TopicClocks:
+        max_lanes = self._settings.max_streams * self._lanes_of_topic.get(name, 1)
+        topic = self._topics[name] = TopicClocks(name, max_lanes, append_ms)
+        return topic
 
-    def _sweep(self, topic: str, append_ms: int) -> None:
-        """Forget what is too old. Each lane is looked at once in `stream_ttl_ms`, not once a record."""
-        ages = self._ages[topic]
-        for _ in range(SWEEP_AT_MOST):
-            if not ages or append_ms - self._lanes[ages[0]].queued_ms <= self._ttl_ms:
-                return
-            key = ages.popleft()
-            clock = self._lanes[key]
-            if key[0] in self._keep:
-                clock.queued_ms = append_ms
-            elif append_ms - clock.append_ms <= self._ttl_ms:
-                clock.queued_ms = clock.append_ms
-            else:
-                del self._lanes[key]
-                if self._on_forget is not None:
-                    self._on_forget(key[0])
-                continue
-            ages.append(key)
+    def _forget(self, topic: TopicClocks, append_ms: int) -> None:
+        """Forget what is too old, and what is too much, after a record of `topic` that was appended at `append_ms`."""
+        n_dropped = 0
+        if append_ms > topic.newest_ms:
+            topic.newest_ms = append_ms
+            while n_dropped < SWEEP_AT_MOST and self._is_too_old(topic):
+                self._drop_oldest(topic)
+                n_dropped += 1
+        while len(topic.lanes) > topic.max_lanes and n_dropped < SWEEP_AT_MOST:
+            self._drop_oldest(topic)
+            self.forgotten["lanes"] += 1
+            n_dropped += 1
+        if topic.n_more_ids > self._max_ids:
+            self.forgotten["ids"] += topic.forget_ids(int(self._max_ids * KEPT_SHARE))
+
+    def _is_too_old(self, topic: TopicClocks) -> bool:
+        oldest = topic.lanes[next(iter(topic.lanes))]
+        return topic.newest_ms - oldest.append_ms > self._ttl_ms
+
+    def _drop_oldest(self, topic: TopicClocks) -> None:
+        stream, _ = topic.drop_oldest()
+        if self.on_forget is not None:
+            self.on_forget(stream)

@@ -11,8 +11,9 @@ from collections.abc import Collection
 
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
 from streams.join.awaits import Awaits
-from streams.join.clocks import NEVER_MS, Clocks
+from streams.join.clocks import Clocks
 from streams.join.earliest import Earliest
+from streams.join.lane_clock import NEVER_MS
 from streams.join.model import Item, JoinDecision, SetReason
 from streams.join.nearest import Nearest
 from streams.join.outbox import Outbox
@@ -59,7 +60,7 @@ class PartitionJoin:
         self._streams: dict[str, StreamState] = {}
         self._dirty: dict[str, None] = {}
         self._plans: dict[tuple[str, ...], LanePlan] = {}
-        self.clocks.attach(self._streams, self._on_forget)
+        self.clocks.on_forget = self._on_forget
 
     def add(self, item: Item, now_ms: int, *, in_set: bool = False) -> None:
         """Take the next item of its topic. What becomes of it, `decide` says.
@@ -95,7 +96,7 @@ class PartitionJoin:
                 if in_set:
                     stream.taken.add((item.topic, item.offset))
                 if self._suspects is not None:
-                    self._suspects.on_held(clock, item)
+                    self._suspects.on_held(item)
         if verdict is not None:
             self._outbox.unfuse(item, "duplicate")
 
@@ -190,7 +191,7 @@ class PartitionJoin:
         return plan
 
     def _open(self, name: str) -> StreamState:
-        lanes = [LaneQueue(lane, topic, self.clocks.get(name, lane)) for lane, topic in self._plan(name).lanes]
+        lanes = [LaneQueue(lane, topic, self.clocks.get(name, lane, topic)) for lane, topic in self._plan(name).lanes]
         stream = self._streams[name] = StreamState(name, lanes)
         return stream
 
@@ -244,6 +245,8 @@ class PartitionJoin:
         if not stream.n_held:
             del self._streams[stream.name]
             self.awaits.drop(stream.name)
+            if stream.name in self.bounds:
+                self._on_forget(stream.name)
 
     def _emit(self, stream: StreamState, head: Head, forced: SetReason | None) -> None:
         """Decide one head; `forced` is why, if not by the watermarks."""
@@ -280,6 +283,8 @@ class PartitionJoin:
         return self.bounds.get(item.stream, NEVER_MS)
 
     def _on_forget(self, name: str) -> None:
-        """A bound goes with the last of its stream's lanes."""
-        if name in self.bounds and all(self.clocks.get(name, lane) is None for lane, _ in self._plan(name).lanes):
+        """A bound goes with the last of its stream's lanes, once nothing of the stream is undecided."""
+        if name not in self.bounds or name in self._streams:
+            return
+        if all(self.clocks.get(name, lane, topic) is None for lane, topic in self._plan(name).lanes):
             del self.bounds[name]

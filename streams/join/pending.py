@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streams.join.clocks import NEVER_MS
+from streams.join.lane_clock import NEVER_MS
 from streams.join.state import StreamState
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -30,6 +31,8 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
     `lanes_by_stream`: the same by stream-name pattern, e.g. `{"lobby-*": ("image", "text")}`; first match wins.
     `out_of_order_ms`, `offset_ms`: per lane; a lane that is not named has 0. `offset_ms` is added to event time.
     `max_set_bytes`: a window of `tumbling` with more (64 bytes an event, and its names) gives several sets.
+    `max_held_*` are soft limits of one worker, shared out equally among the partition numbers that it owns;
+    `max_streams` and `max_remembered_ids` are limits of each partition number (streams/join/clocks.py).
     Raises `SettingsError` with the setting, what it got and what it takes.
     """
 
@@ -47,9 +50,11 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
     require: tuple[str, ...] = ()
     stream_ttl_ms: int = 600_000
     max_ahead_ms: int = 60_000
-    max_held_events: int = 1_000
-    max_held_bytes: int = 256 * 2**20
+    max_held_events: int = 8_000
+    max_held_bytes: int = 128 * 2**20
     hard_limit_factor: int = 4
+    max_streams: int = 20_000
+    max_remembered_ids: int = 60_000
 
     def __post_init__(self) -> None:
         _check_positive(self)
@@ -62,6 +67,14 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def _lane_lists(self) -> list[tuple[str, ...]]:
         return [self.lanes, *self.lanes_by_stream.values()]
+
+    def lanes_by_topic(self) -> dict[str, int]:
+        """The media topics that streams have lanes of, with the most lanes that a stream has of each."""
+        by_topic: dict[str, int] = {}
+        for names in self._lane_lists():
+            counts = Counter(f"media.{lane.modality}" for lane in _parse(names))
+            by_topic |= {topic: max(n_lanes, by_topic.get(topic, 0)) for topic, n_lanes in counts.items()}
+        return by_topic
 
     def lane_names_of(self, stream: str) -> tuple[str, ...]:
         """The lanes that a set of `stream` waits for, as the setting spells them."""
@@ -95,6 +108,7 @@ def _parse(names: tuple[str, ...]) -> tuple[Lane, ...]:
 def _check_positive(settings: JoinSettings) -> None:
     at_least = {"tolerance_ms": 0, "max_wait_ms": 1, "size_ms": 1, "stream_ttl_ms": 1, "max_ahead_ms": 0}
     at_least |= {"max_set_bytes": 1, "max_held_events": 1, "max_held_bytes": 1, "hard_limit_factor": 1}
+    at_least |= {"max_streams": 1, "max_remembered_ids": 1}
     for name, least in at_least.items():
         if getattr(settings, name) < least:
             raise SettingsError(name, getattr(settings, name), f"an integer of at least {least}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 
-from streams.join.clocks import NEVER_MS, LaneClock
+from streams.join.lane_clock import NEVER_MS, LaneClock
 from streams.join.model import Item
 from streams.join.pace import Pace
 from streams.join.settings import Lane

@@ -7,15 +7,19 @@ text   --0--------100--------200-----------300-->      but nearer to text 200, t
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 
-from streams.join.clocks import LaneClock, Probe
 from streams.join.earliest import opener_of
 from streams.join.model import Item
 from streams.join.state import Head
 
 WARN_ABOVE = 0.01
 LEAST_SETS = 100
+MAX_PROBES = 10_000
+"""Sets that wait for the next item of their opener's lane; beyond, the oldest is taken for none."""
+
+Probe = tuple[int, int, tuple[tuple[int, int], ...]]
+"""(opener's time, opener's end, other members' (time, end)): a set that may turn out to be a suspect pair."""
 
 
 class Suspects:
@@ -24,10 +28,11 @@ class Suspects:
     Counted as `suspect_pairs` in the join's counters. Only a count: it may depend on arrival order, decisions never do.
     """
 
-    __slots__ = ("_counters",)
+    __slots__ = ("_counters", "_probes")
 
     def __init__(self, counters: Counter[str]) -> None:
         self._counters = counters
+        self._probes: OrderedDict[tuple[str, str], Probe] = OrderedDict()
 
     @property
     def warns(self) -> bool:
@@ -46,14 +51,15 @@ class Suspects:
         probe = (opener[0], opener[2].end_ms, others)
         if lane.held:
             self._check(probe, lane.held[0][2])
-        elif lane.clock is not None:
-            lane.clock.probe = probe
+        else:
+            self._probes[opener[2].stream, lane.name] = probe
+            if len(self._probes) > MAX_PROBES:
+                self._probes.popitem(last=False)
 
-    def on_held(self, clock: LaneClock, item: Item) -> None:
+    def on_held(self, item: Item) -> None:
         """Take the next item of a lane whose opener had no successor yet when its set was decided."""
-        if clock.probe is not None:
-            self._check(clock.probe, item)
-            clock.probe = None
+        if self._probes and (probe := self._probes.pop((item.stream, item.lane), None)) is not None:
+            self._check(probe, item)
 
     def _check(self, probe: Probe, after: Item) -> None:
         _, opener_end_ms, others = probe

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from streams.decisions.flow import limits_of_share
 from streams.kafka.assignor import BalancedAssignor
 from streams.kafka.delivery import RECORDS_PER_POLL, AssignmentListener, Batch, BatchConsumer, BatchTransport
 from streams.kafka.faust import faust
@@ -55,12 +56,20 @@ class SynclineApp(faust.App):
         self.session_timeout_ms = settings.session_timeout_ms
         self.refused: SettingsError | None = None
         """The setting that the group's coordinator does not take, where there is one."""
-        # Where little may be held, what one poll brings of all topics must not be more: pressure would tear sets.
-        self.records_per_poll = min(RECORDS_PER_POLL, max(1, settings.join.max_held_events // len(MEDIA_TOPICS)))
         self.max_unpacked_bytes = max(MAX_UNPACKED_BYTES, 2 * settings.max_event_bytes)
+        self._join = settings.join
+        self.n_shares = 1
+        """Among how many partition numbers what may be held is shared out: those of the present assignment."""
         super().__init__(settings.group, **_faust_settings(settings, cluster))
         for topic in MEDIA_TOPICS:
             self._add_agent(settings.topic_prefix + topic, hand_over)
+
+    @property
+    def records_per_poll(self) -> int:
+        """Of one topic partition at most; asked for by the consumer's thread."""
+        # Where little may be held, what one poll brings of all topics must not be more: pressure would tear sets.
+        share = limits_of_share(self._join, self.n_shares)
+        return min(RECORDS_PER_POLL, max(1, share.events // len(MEDIA_TOPICS)))
 
     def _add_agent(self, topic: str, hand_over: HandOver) -> None:
         channel = self.topic(topic, schema=_BatchSchema(), acks=False)

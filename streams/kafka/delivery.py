@@ -174,6 +174,7 @@ class BatchConsumer(driver.Consumer):
                 return
             self._committed_offset.update({tp: start.committed or None for tp, start in starts.items()})
             self._begin_assignment(starts)
+        self.app.n_shares = max(1, len({tp.partition for tp in starts}))
         await self.app.listener.on_assigned(self.epoch, self.app.consumer_generation_id, starts)
 
     def _begin_assignment(self, starts: Mapping[Any, Start]) -> None:

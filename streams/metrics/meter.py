@@ -29,6 +29,8 @@ class Meter:
         """From an assignment to the first record that is read, one value a partition number."""
         self.loop_stall_ms = Histogram(STALL_BOUNDS_MS)
         """How late timers of the event loop are."""
+        self.told: set[str] = set()
+        """What was said in the log, to be said once."""
         self.event_lag_ms: dict[str, int] = {}
         """By media topic: the age of the event that was read last, by its own time, when it was read."""
 

@@ -14,6 +14,7 @@ from processors.limits import REASONS as MEDIA_REASONS
 from streams.decisions.records import RecordOutcome
 from streams.health.readiness import STALE_AFTER_MS
 from streams.histogram import Histogram
+from streams.join.clocks import Forgotten
 from streams.join.model import SetReason
 from streams.join.pending import n_pending_sets, slowest_watermarks
 from streams.metrics.sources import Sources
@@ -93,6 +94,12 @@ def _join(sources: Sources) -> Iterator[Reading]:
         sum(owner.standing.held.n_bytes - owner.standing.on_its_way.n_bytes for owner in owners),
     )
     yield Reading("join_wait_seconds", (), meter.tally.waits_ms)
+    for partition, driver in sources.hub.drivers.items():
+        if (join := driver.owner.standing.join) is not None:
+            yield Reading("remembered_lanes", (str(partition),), len(join.clocks))
+            yield Reading("remembered_ids", (str(partition),), join.clocks.n_more_ids)
+    for kind in get_args(Forgotten):
+        yield Reading("forgotten_total", (kind,), meter.tally.forgotten[kind])
     n_suspect = meter.tally.n_suspect_pairs + sum(join.counters["suspect_pairs"] for join in joins)
     yield Reading("suspect_pairs_total", (), n_suspect)
     yield Reading("source_changes_total", (), sources.decoder.sources.n_changes if sources.decoder else 0)

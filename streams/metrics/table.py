@@ -41,10 +41,10 @@ READING = (
     _metric("held_bytes", "gauge", "Memory of the records that are held.", "partition"),
     _metric("kept_records", "gauge", "What is kept of records resolved behind one that is not: items for clocks, and "
             "runs of offsets. Eight count as one held record.", "partition"),
-    _metric("held_records_limit", "gauge", "Limit of held_records of one partition: over soft, reading is rationed; "
-            "over hard, it stops.", "limit"),
-    _metric("held_bytes_limit", "gauge", "Limit of held_bytes of one partition: over soft, reading is rationed; over "
-            "hard, it stops.", "limit"),
+    _metric("held_records_limit", "gauge", "Limit of held_records of all partitions together, shared out among "
+            "them: over soft, reading is rationed; over hard, it stops.", "limit"),
+    _metric("held_bytes_limit", "gauge", "Limit of held_bytes of all partitions together, shared out among them: "
+            "over soft, reading is rationed; over hard, it stops.", "limit"),
     _metric("decode_seconds", "histogram", "Decoding of one record, on the decode threads.", "modality"),
 )  # fmt: skip
 
@@ -59,6 +59,11 @@ JOIN = (
     _metric("join_wait_seconds", "histogram", "From the arrival of a set's first record to its decision."),
     _metric("suspect_pairs_total", "counter", "Sets with a member nearer to the next moment: tolerance_ms is too near "
             "the period."),
+    _metric("remembered_lanes", "gauge", "Lanes of streams of which the watermark is remembered.", "partition"),
+    _metric("remembered_ids", "gauge", "Ids that are remembered beside each lane's newest, to know duplicates by.",
+            "partition"),
+    _metric("forgotten_total", "counter", "Lanes of streams, and ids, that were forgotten because there were more than "
+            "max_streams and max_remembered_ids.", "kind"),
     _metric("source_changes_total", "counter", "Records of a lane that came from another source than the one before."),
 )  # fmt: skip
 

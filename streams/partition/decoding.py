@@ -17,7 +17,7 @@ CHUNK_BYTES = 64 * 1024
 """Of the values of one job for the decode threads: many small texts, or one picture."""
 MAX_DECODING_RECORDS = 256
 MAX_DECODING_BYTES = 16 * 2**20
-"""Of one topic; more is not read until some is decoded."""
+"""Of one topic at most; more is not read until some is decoded."""
 
 Decode = Callable[[str, int, Sequence[Any], Set[int]], list[Record]]
 """`Decoder.decode`: (topic, partition, raw records, offsets that are accepted) -> records, in the same order."""
@@ -42,6 +42,8 @@ class Decoding:
         self._topic, self._partition, self._pool, self._decode = topic, partition, pool, decode
         self._queue: deque[_Chunk | int] = deque()
         self._n_records = self._n_bytes = 0
+        self.max_bytes = MAX_DECODING_BYTES
+        """What it takes before it is full: its share of the worker's budget."""
 
     def __bool__(self) -> bool:
         return bool(self._queue)
@@ -49,7 +51,7 @@ class Decoding:
     @property
     def full(self) -> bool:
         """Whether no more should be read."""
-        return self._n_records >= MAX_DECODING_RECORDS or self._n_bytes >= MAX_DECODING_BYTES
+        return self._n_records >= MAX_DECODING_RECORDS or self._n_bytes >= self.max_bytes
 
     def put(
         self,

@@ -23,11 +23,11 @@ from streams.kafka.log import Entries
 from streams.kafka.missing import Beyond
 from streams.partition.carry_out import Carrier
 from streams.partition.decision_log import DecisionLog
-from streams.partition.decoding import Decoding
+from streams.partition.decoding import MAX_DECODING_BYTES, Decoding
 from streams.partition.handover import Handover
 from streams.partition.held_back import HeldBack
 from streams.partition.lag import Lag, TopicLag
-from streams.partition.notices import tell_deleted, tell_fresh, tell_grown
+from streams.partition.notices import tell_deleted, tell_forgotten, tell_fresh, tell_grown
 from streams.partition.parts import Assigned, Parts
 from syncline.contract import DECISIONS
 from syncline.errors import NewerVersionError
@@ -63,6 +63,7 @@ class PartitionDriver:
         self._decoding = {
             topic: Decoding(topic, self._partition, parts.pool, self._decode) for topic in assigned.starts
         }
+        self.share_limits(assigned.n_shares)
         self._lags = {topic: TopicLag() for topic in (*assigned.starts, DECISIONS)}
         self._held_back = {topic: HeldBack() for topic in assigned.starts}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,6 +90,12 @@ class PartitionDriver:
         self._carrier.close()
         for task in self._tasks:
             task.cancel()
+
+    def share_limits(self, n_shares: int) -> None:
+        """Hold and decode one of `n_shares` equal shares of the worker's limits: so many partition numbers it has."""
+        self.owner.share_limits(n_shares)
+        for decoding in self._decoding.values():
+            decoding.max_bytes = min(MAX_DECODING_BYTES, self.owner.share.n_bytes // len(self._decoding))
 
     def stop_reading(self) -> None:
         """Take no further records, those that are being decoded included: they are read again by whoever comes next."""
@@ -292,6 +299,10 @@ class PartitionDriver:
                 self.owner.on_heartbeat(sent_ms)
             self.owner.tick(self._parts.now_ms())
             self._carry_out(self.owner.take_commands())
+            if self._parts.meter.tally.forgotten:
+                tell_forgotten(self._partition, self._parts.meter, self._parts.settings.join)
+            if self.owner.wants_tick:
+                self.schedule()
             if self.owner.standing.suspicious and not self._warned:
                 self._warn_of_shifted_sets()
         except Exception as error:

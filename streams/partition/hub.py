@@ -69,7 +69,7 @@ class Hub:
         if self._parts is None or wrong or "partitions" in self._trouble or self._closing:
             return
         for partition, starts_of in sorted(by_partition.items()):
-            self._start_driver(self._parts, epoch, generation, partition, starts_of)
+            self._start_driver(self._parts, epoch, generation, partition, starts_of, n_shares=len(by_partition))
 
     def _wrong(self, by_partition: Mapping[int, Mapping[str, Start]]) -> str:
         """What forbids to work on an assignment, in words; "" where nothing does."""
@@ -83,10 +83,12 @@ class Hub:
         return ""
 
     def _start_driver(
-        self, parts: Parts, epoch: int, generation: int, partition: int, starts: dict[str, Start]
+        self, parts: Parts, epoch: int, generation: int, partition: int, starts: dict[str, Start], *, n_shares: int
     ) -> None:
         worker = f"{self._process}/{epoch}/{partition}"
-        assigned = Assigned(epoch=epoch, generation=generation, partition=partition, starts=starts, worker=worker)
+        assigned = Assigned(
+            epoch=epoch, generation=generation, partition=partition, starts=starts, worker=worker, n_shares=n_shares
+        )
         self.drivers[partition] = driver = PartitionDriver(parts, assigned)
         driver.start()
 

@@ -1,11 +1,13 @@
-"""What an operator must hear of one partition number: records that are gone, offsets that are gone."""
+"""What an operator must hear of one partition number: what is gone, and what is forgotten."""
 
 from __future__ import annotations
 
 import logging
 
 from streams.decisions.owner import PartitionOwner
+from streams.join.settings import JoinSettings
 from streams.kafka.missing import Deleted, Start
+from streams.metrics.meter import Meter
 
 log = logging.getLogger(__name__)
 
@@ -47,4 +49,23 @@ def tell_fresh(partition: int, owner: PartitionOwner, prefix: str, starts: dict[
                 "%s, partition %d: no offset is committed, and the decision log holds decisions on %d of its records: "
                 "it is read from offset %d; what was decided stands, and is published again where it must be",
                 prefix + topic, partition, n_known, start.offset,
+            )  # fmt: skip
+
+
+def tell_forgotten(partition: int, meter: Meter, join: JoinSettings) -> None:
+    """Say that more streams or ids come than are remembered: each once a worker, the metric counts on."""
+    for kind in meter.tally.forgotten.keys() - meter.told:
+        meter.told.add(kind)
+        if kind == "lanes":
+            log.warning(
+                "partition %d: more than max_streams=%d streams within stream_ttl_ms=%d: those silent for longest are "
+                "forgotten, and a late record or a duplicate of one is not known as such when it comes again",
+                partition, join.max_streams, join.stream_ttl_ms,
+            )  # fmt: skip
+        else:
+            log.warning(
+                "partition %d: more than max_remembered_ids=%d ids at or above the watermarks: the oldest of the lanes "
+                "with most are forgotten, and a duplicate of one is not known as such. Does the clock of a source "
+                "stand still, or is out_of_order_ms longer than needed?",
+                partition, join.max_remembered_ids,
             )  # fmt: skip

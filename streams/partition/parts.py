@@ -67,7 +67,8 @@ class Assigned:
     """One partition number in one assignment; `starts`: from where each topic (unprefixed) is read.
 
     `epoch` numbers the assignments of this process, `generation` those of the group. `worker` is unique to this
-    owner: a claim in its name is its own.
+    owner: a claim in its name is its own. `n_shares`: how many partition numbers the assignment has, among which what
+    the worker may hold is shared out.
     """
 
     epoch: int
@@ -75,3 +76,4 @@ class Assigned:
     partition: int
     starts: dict[str, Start]
     worker: str
+    n_shares: int = 1

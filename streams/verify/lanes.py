@@ -8,7 +8,8 @@ their lane, as they had in the life of a worker that held them before it was cut
 
 from __future__ import annotations
 
-from streams.join.clocks import NEVER_MS, Clocks
+from streams.join.clocks import Clocks
+from streams.join.lane_clock import NEVER_MS
 from streams.join.model import Item, RunDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from streams.verify.fact import Fact
@@ -56,12 +57,16 @@ class Lanes:
 
     def _judge(self, fact: Fact, item: Item) -> None:
         verdict, generous = self._by_the_log.judge(item), self._generous.judge(item)
-        fact.late, fact.duplicate = verdict == "late", verdict == "duplicate"
+        # Which streams and ids were too many depends on all lanes of a topic: once anything was forgotten for that, a
+        # record on which the two memories differ may have been judged by either.
+        is_sure = verdict == generous or not (self._by_the_log.forgotten or self._generous.forgotten)
+        said = {generous} if is_sure else {verdict, generous}
+        fact.late, fact.duplicate = is_sure and verdict == "late", is_sure and verdict == "duplicate"
         # What is deleted and in no decision may have made it late for a worker that read it.
-        fact.maybe_late = generous == "late" or item.topic in self._unknown
-        fact.maybe_duplicate = generous == "duplicate"
-        if fact.late:
-            fact.late_limit_ms = self._by_the_log.watermark_ms(item.stream, item.lane)
+        fact.maybe_late = "late" in said or item.topic in self._unknown
+        fact.maybe_duplicate = "duplicate" in said
+        if verdict == "late":
+            fact.late_limit_ms = fact.maybe_limit_ms = self._by_the_log.watermark_ms(item.stream, item.lane)
         if generous == "late":
             fact.maybe_limit_ms = self._generous.watermark_ms(item.stream, item.lane)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streams.join.clocks import NEVER_MS
+from streams.join.lane_clock import NEVER_MS
 from streams.join.model import Item, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from streams.verify.fact import Fact

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from streams.join.clocks import NEVER_MS
+from streams.join.lane_clock import NEVER_MS
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
 from streams.verify.fact import Fact

@@ -16,6 +16,16 @@ def test_up_to_the_soft_limit_everything_is_read() -> None:
     assert FLOW.readable(Load(10, 1_000), Load(10, 1_000), BEHIND) == {"image", "text"}
 
 
+def test_limits_are_shared_out_again_while_it_runs() -> None:
+    """A worker that inherits a partition number may hold less of each, and more again when it gives one away."""
+    flow = Flow(JoinSettings(max_held_events=40, max_held_bytes=4_000, hard_limit_factor=4))
+    for n_shares, events in ((1, 40), (4, 10), (1, 40)):
+        flow.share_limits(n_shares)
+        assert (flow.over_soft(Load(events, 100 * events)), flow.over_soft(Load(events + 1, 0))) == (False, True)
+        assert (flow.over_hard(Load(4 * events, 0)), flow.over_hard(Load(0, 400 * events + 1))) == (False, True)
+        assert flow.must_press(Load(4 * events + 1, 0), NOTHING)
+
+
 def test_over_the_soft_limit_the_topic_that_holds_least_is_read() -> None:
     """Of those that are behind."""
     assert FLOW.readable(Load(11, 0), NOTHING, BEHIND) == {"text"}

@@ -127,3 +127,15 @@ def test_suspect_pairs_outlive_the_join_that_counted_them() -> None:
     assert n_live > 0
     driven.owner.end()
     assert (driven.owner.standing.join, tally_of(driven).n_suspect_pairs) == (None, n_live)
+
+
+def test_what_is_forgotten_because_it_is_too_much_is_counted() -> None:
+    """By the join alone: what is kept for a successor forgets the same at the same place."""
+    settings = JoinSettings(lanes=("text",), max_streams=2, max_remembered_ids=4)
+    texts = [record(f"s{n}", "text", n, 1_000) for n in range(5)]
+    texts += [record("s4", "text", n, 1_000, id_hash=n) for n in range(5, 12)]
+    driven = Driven(settings).feed({TEXT: texts}).settle()
+    assert tally_of(driven).forgotten == {"lanes": 3, "ids": 4}
+    settled = driven.owner._settled.clocks
+    assert len(settled) == 2
+    assert settled.export() == driven.snapshot().successor().settle().owner._settled.clocks.export()

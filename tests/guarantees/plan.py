@@ -46,7 +46,7 @@ def draw_plan(seed: int, broker_kind: str) -> Plan:
     return Plan(
         seed=seed,
         broker_kind=broker_kind,
-        join=_draw_join(random_),
+        join=_draw_join(random_, n_partitions),
         n_partitions=n_partitions,
         n_workers=2,
         n_streams=random_.randint(6, 12),
@@ -61,7 +61,7 @@ def convert_flag(kinds: Sequence[str]) -> str:
     return ",".join(f"{kind}=python:tests/support/converters.py:{CONVERTERS[kind]}" for kind in kinds)
 
 
-def _draw_join(random_: random.Random) -> JoinSettings:
+def _draw_join(random_: random.Random, n_partitions: int) -> JoinSettings:
     strategy = random_.choices(("earliest", "nearest", "tumbling"), (6, 2, 2))[0]
     lane = random_.choice(MODALITIES)
     return JoinSettings(
@@ -72,6 +72,6 @@ def _draw_join(random_: random.Random) -> JoinSettings:
         pivot=random_.choice(MODALITIES),
         size_ms=400,
         require=("image",) if random_.random() < 0.15 else (),
-        max_held_events=random_.choice((1_000, 1_000, 120, 40)),
+        max_held_events=n_partitions * random_.choice((1_000, 1_000, 120, 40)),  # shared out among them
         hard_limit_factor=random_.choice((2, 4)),
     )

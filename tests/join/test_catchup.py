@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.join.catchup import BEHIND_AFTER_MS, CatchUp
-from streams.join.clocks import NEVER_MS
+from streams.join.lane_clock import NEVER_MS
 
 
 def test_an_answer_is_confirmed_when_all_below_it_has_joined() -> None:

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.join.clocks import NEVER_MS, Clocks, LaneState
+from streams.join.clocks import Clocks
+from streams.join.lane_clock import NEVER_MS, LaneState
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
 from tests.support.joining import item
+from tests.support.logs import LogRecord
+from tests.support.oracle import Key, Oracle, key
 
 IN_ORDER = JoinSettings(stream_ttl_ms=1_000)
 DISORDER = JoinSettings(stream_ttl_ms=1_000, out_of_order_ms={"text": 100})
@@ -107,15 +110,17 @@ def test_a_lane_that_lives_on_outlives_the_sweep() -> None:
     assert clocks.watermark_ms("s", "text") == 9_500
 
 
-def test_what_is_kept_is_not_swept_and_the_rest_is_told() -> None:
-    """The join keeps streams with undecided items; of the others it hears, to drop their bounds."""
-    clocks, gone = Clocks(IN_ORDER), list[str]()
-    clocks.attach({"held"}, gone.append)
-    moved(clocks, item("text", 0, 0, stream="held", append_ms=0), item("text", 0, 1, stream="idle", append_ms=0))
+def test_what_is_forgotten_is_told() -> None:
+    """So that the join drops the stream's bound; whether it was too old or too much."""
+    clocks, gone = Clocks(msgspec.structs.replace(IN_ORDER, max_streams=2)), list[str]()
+    clocks.on_forget = gone.append
+    moved(clocks, item("text", 0, 0, stream="idle", append_ms=0), item("text", 0, 1, stream="old", append_ms=500))
     clocks.move(item("text", 0, 2, stream="new", append_ms=1_001))
     assert gone == ["idle"]
-    assert clocks.get("held", "text") is not None
-    assert {state.stream for state in clocks.export()} == {"held", "new"}
+    moved(clocks, item("text", 0, 3, stream="newer", append_ms=1_001))
+    assert gone == ["idle", "old"]
+    assert {state.stream for state in clocks.export()} == {"new", "newer"}
+    assert clocks.forgotten == {"lanes": 1}, "one of them was too old"
 
 
 @settings(deadline=None, max_examples=100)
@@ -144,6 +149,108 @@ def test_memory_of_ids_is_bounded_by_the_disorder() -> None:
         clocks = Clocks(join_with)
         for n in range(1_000):
             clocks.move(item("text", 10 * n, n))
-        clock = clocks.get("s", "text")
-        assert clock is not None
-        assert len(clock.recent) == n_left
+        (state,) = clocks.export()
+        assert len(state.recent) == n_left
+
+
+def test_ids_of_a_lane_whose_clock_stands_still_are_bounded() -> None:
+    """Those seen first are forgotten, and may come again; the newest are known; what is forgotten is counted."""
+    clocks = Clocks(JoinSettings(lanes=("text",), max_remembered_ids=80))
+    for n in range(1_000):
+        assert clocks.judge(item("text", 5, n)) is None
+        clocks.move(item("text", 5, n))
+        assert clocks.n_more_ids <= 80
+    assert [clocks.judge(item("text", 5, 1_000, id_hash=n)) for n in (0, 900, 950, 999)] == [
+        None, None, "duplicate", "duplicate",
+    ]  # fmt: skip
+    assert clocks.forgotten["ids"] == 999 - clocks.n_more_ids
+
+
+def test_a_lane_whose_clock_stands_still_does_not_cost_the_others_their_ids() -> None:
+    """It remembers most, so it forgets first: a lane with few keeps all of its own."""
+    clocks = Clocks(msgspec.structs.replace(DISORDER, lanes=("text",), max_remembered_ids=100))
+    for n in range(30):
+        clocks.move(item("text", n, n, stream="honest"))
+    for n in range(1_000):
+        clocks.move(item("text", 5, 30 + n, stream="stuck"))
+    assert [clocks.judge(item("text", n, 2_000, stream="honest", id_hash=n)) for n in range(30)] == ["duplicate"] * 30
+    assert clocks.judge(item("text", 5, 2_000, stream="stuck", id_hash=30)) is None
+
+
+def test_streams_beyond_the_most_that_are_remembered_are_forgotten_by_silence() -> None:
+    """In the order of the topic's log: the one heard of longest ago goes, and starts anew when it comes again."""
+    clocks = Clocks(JoinSettings(max_streams=3))
+    for n, stream in enumerate(("a", "b", "c", "a", "d")):
+        clocks.move(item("text", 1_000, n, stream=stream))
+        clocks.move(item("image", 1_000, n, stream=stream))
+    verdicts = {one: clocks.judge(item("text", 10, 9, stream=one)) for one in "abcd"}
+    assert verdicts == {"a": "late", "b": None, "c": "late", "d": "late"}
+    assert len(clocks) == 2 * 3
+    assert clocks.forgotten == {"lanes": 2}
+
+
+def test_a_stream_with_two_lanes_of_a_modality_counts_once() -> None:
+    """Two cameras of one room are one stream."""
+    clocks = Clocks(JoinSettings(lanes=("left:image", "right:image"), max_streams=2))
+    for stream in "abc":
+        for lane in ("left", "right"):
+            clocks.move(Item(stream, lane, "media.image", 0, 0, 0, 0, 0))
+    assert [state.stream for state in clocks.export()] == ["b", "b", "c", "c"]
+
+
+def test_what_comes_to_the_same_place_shares_memory() -> None:
+    """The clocks of the join and those at the acknowledged offsets are one copy of each lane where all is resolved."""
+    settled = moved(Clocks(IN_ORDER), item("text", 1_000, 0))
+    settled.twin = ahead = settled.copy()
+    assert settled.get("s", "text") is ahead.get("s", "text")
+    ahead.move(item("text", 2_000, 1))
+    assert settled.watermark_ms("s", "text") == 1_000
+    settled.move(item("text", 2_000, 1))
+    assert settled.get("s", "text") is ahead.get("s", "text")
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from("abcde"), st.integers(0, 40), st.integers(0, 9), st.sampled_from((0, 0, 1, 300))),
+        max_size=60,
+    ),
+    disorder_ms=st.sampled_from((0, 0, 10)),
+    max_streams=st.sampled_from((1, 2, 3, 100)),
+    max_ids=st.sampled_from((1, 5, 16, 1_000)),
+    restarts=st.sets(st.integers(0, 59), max_size=4),
+)
+def test_whoever_takes_over_forgets_what_was_forgotten(
+    rows: list[tuple[str, int, int, int]], disorder_ms: int, max_streams: int, max_ids: int, restarts: set[int]
+) -> None:
+    """Verdicts are those of an oracle that reads the topic's log from its start, whoever took over on the way."""
+    join_with = JoinSettings(
+        lanes=("text",),
+        out_of_order_ms={"text": disorder_ms},
+        max_streams=max_streams,
+        max_remembered_ids=max_ids,
+    )
+    items = [
+        item("text", time_ms, offset, stream=stream, id_hash=id_hash)
+        for offset, (stream, time_ms, id_hash, _) in enumerate(rows)
+    ]
+    oracle = Oracle({"media.text": [LogRecord(one) for one in items]}, join_with)
+    settled, ahead, found = Clocks(join_with), Clocks(join_with), dict[Key, str]()
+    settled.twin, n_settled = ahead, 0
+    for n, one in enumerate(items):
+        if n in restarts:  # the state at the acknowledged offsets goes through a snapshot, the join starts from it
+            packed = msgspec.msgpack.encode(settled.export())
+            settled = Clocks(join_with)
+            settled.restore(msgspec.msgpack.decode(packed, type=list[LaneState]))
+            settled.twin = ahead = settled.copy()
+            for again in items[n_settled:n]:
+                ahead.move(again)
+        if verdict := ahead.judge(one):
+            found[key(one)] = verdict
+        ahead.move(one)
+        for _ in range(min(rows[n][3], n + 1 - n_settled)):
+            settled.move(items[n_settled])
+            n_settled += 1
+    assert found == oracle.singles
+    assert len(ahead) <= max_streams
+    assert ahead.n_more_ids <= max_ids

@@ -33,7 +33,7 @@ MODEL_MS = 10
 CALM_PER_S, LOAD_PER_S = 30, 300
 CALM_S, LOAD_S = 4, 10
 RECORD_BYTES = 10_000
-MAX_HELD_EVENTS = 500
+MAX_HELD_EVENTS = 1_000
 MAX_LAG = 300
 NEAR = 200
 """So near to the limit the lag may be on either side of it between two questions."""
@@ -207,6 +207,6 @@ def _check_lag(looks: list[Look], unseen: int) -> None:
         assert one.scraped.n_unexplained == 0
         # A poll under way brings up to 200 records of each topic over the soft limit; the hard one stands.
         hard = one.scraped.value("held_records_limit", limit="hard")
-        assert all(held.value <= hard for held in one.scraped.samples("held_records"))
+        assert one.scraped.sum("held_records") <= hard
     for one in quiet:
         assert 0 <= n_sent - one.scraped.sum("records_total") - one.lag <= unseen

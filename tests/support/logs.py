@@ -66,6 +66,7 @@ def join_settings(draw: st.DrawFn, strategies: tuple[str, ...] = ("earliest", "n
         size_ms=draw(st.sampled_from((1, 7, 20))),
         max_set_bytes=draw(st.sampled_from((400_000, 70, 150, 300))),
         require=tuple(draw(st.lists(st.sampled_from(names), max_size=1))),
+        max_remembered_ids=draw(st.sampled_from((60_000, 60_000, 1, 6, 15))),
     )
 
 

@@ -58,6 +58,9 @@ class Oracle:
         self.observed: set[Key] = set()
         self.joining: dict[str, list[Item]] = defaultdict(list)
         self.seen: dict[tuple[str, str], list[Item]] = defaultdict(list)
+        self.ids: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        self.heard: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        """By topic, the lanes that are remembered, the one that was heard of last at the end."""
         for records in logs.values():
             for item, decodable in records:
                 self._judge(item, decodable)
@@ -71,16 +74,39 @@ class Oracle:
             verdict = "unexpected"
         elif item.time_ms < watermark:
             verdict = "late"
-        elif any(old.id_hash == item.id_hash and old.time_ms >= watermark for old in before):
+        elif item.id_hash in [id_hash for id_hash, _ in self.ids[item.stream, item.lane]]:
             verdict = "duplicate"
         if verdict not in ("late", "unexpected"):
             before.append(item)
+            self._remember(item)
         if not decodable:
             self.observed.add(key(item))
         elif verdict is not None:
             self.singles[key(item)] = verdict
         else:
             self.joining[item.stream].append(item)
+
+    def _remember(self, item: Item) -> None:
+        """What its topic knows from now on: of each lane the ids from its watermark on, no more than it may be."""
+        lane = (item.stream, item.lane)
+        latest_ms = max([item.time_ms, *(time_ms for id_hash, time_ms in self.ids[lane] if id_hash == item.id_hash)])
+        if (item.id_hash, latest_ms) not in self.ids[lane]:
+            self.ids[lane] = [one for one in self.ids[lane] if one[0] != item.id_hash] + [(item.id_hash, latest_ms)]
+        self.ids[lane] = [one for one in self.ids[lane] if one[1] >= self.watermark(*lane)]
+        heard = self.heard[item.topic]
+        heard[:] = [one for one in heard if one != lane] + [lane]
+        lists = [self.settings.lanes, *self.settings.lanes_by_stream.values()]
+        topics = [[f"media.{name.rpartition(':')[2]}" for name in names] for names in lists]
+        while len(heard) > self.settings.max_streams * max(names.count(item.topic) for names in topics):
+            forgotten = heard.pop(0)
+            self.seen[forgotten], self.ids[forgotten] = [], []
+        may_be = max(1, self.settings.max_remembered_ids // len({name for names in topics for name in names}))
+        if sum(len(self.ids[one]) - 1 for one in heard) > may_be:
+            level = max(len(self.ids[one]) for one in heard)
+            while sum(min(len(self.ids[one]), level) - 1 for one in heard) > may_be * 7 // 8:
+                level -= 1
+            for one in heard:
+                self.ids[one] = self.ids[one][-level:]
 
     def watermark(self, stream: str, lane: str) -> int:
         times = [item.time_ms for item in self.seen[stream, lane]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -37,7 +37,11 @@ def as_contract(logs: Logs) -> Logs:
 def history_of(logs: Logs, settings: JoinSettings) -> History:
     """The logs as records, and the oracle's verdicts on them as a decision log; nothing is published."""
     contract = as_contract(logs)
-    decisions = list(_decisions(contract, Oracle(contract, settings).verdicts(), settings))
+    return history_with(logs, list(_decisions(contract, Oracle(contract, settings).verdicts(), settings)))
+
+
+def history_with(logs: Logs, decisions: Sequence[Decision]) -> History:
+    """The logs as records, and these decisions on them, which speak of `as_contract(logs)`; nothing is published."""
     log = [LogEntry(0, 0, encode_entry(Claim("oracle", 1, 0, 0)))]
     log += [LogEntry(n + 1, 0, encode_entry(Batch(0, n + 1, [one]))) for n, one in enumerate(decisions)]
     media = {topic: [_record(topic, record) for record in records] for topic, records in logs.items()}

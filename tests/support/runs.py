@@ -5,7 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import Literal
 
+import msgspec
+
 from streams.decisions.rules import ALL_RULES, Rules
+from streams.join.settings import JoinSettings
 from tests.support.faults import PRESETS, small_sizes
 from tests.support.simulator import World
 from tests.support.verdicts import violations, violations_of_changed_settings
@@ -22,6 +25,7 @@ def run_world(mode: Mode, preset: str, seed: int, rules: Rules = ALL_RULES) -> W
     random = Random(f"{mode} {preset} {seed}")
     has_timers = mode == "timers" or (mode == "limits" and random.random() < 0.5)
     settings = random_settings(random, timers=has_timers, limits=mode == "limits")
+    settings = _with_memory(settings, Random(f"memory {mode} {preset} {seed}"))
     shape = Shape(silent=0.2, ending=random.random() < 0.5) if has_timers else Shape()
     media = random_media(random, settings, shape)
     world = World(media, settings, random, PRESETS[preset], rules, fetch=random.choice((1, 3, 5, 20)))
@@ -40,6 +44,15 @@ def problems_of_changed_settings(preset: str, seed: int) -> list[str]:
             return violations_of_changed_settings(world.run())
     except Exception as error:
         return [f"{type(error).__name__}: {error}"]
+
+
+def _with_memory(settings: JoinSettings, random: Random) -> JoinSettings:
+    """Sometimes so little of streams and ids that workers forget."""
+    return msgspec.structs.replace(
+        settings,
+        max_streams=random.choice((20_000, 20_000, 1)),
+        max_remembered_ids=random.choice((60_000, 60_000, 2)),
+    )
 
 
 def problems(mode: Mode, preset: str, seed: int, rules: Rules = ALL_RULES) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from streams.decisions.entries import Batch, Claim, Entry, Placed, ResolvedRun, SnapshotPart, encode_entry
 from streams.decisions.versions import version_headers
-from streams.join.clocks import LaneState
+from streams.join.lane_clock import LaneState
 from streams.join.model import (
     ClosedDecision,
     DeadLetterDecision,

@@ -74,6 +74,12 @@ async def test_a_poll_brings_no_more_than_may_be_held(held: int, n_records: int)
     assert app.records_per_poll == n_records
 
 
+async def test_a_poll_brings_no_more_than_the_share_of_a_partition_number(app: SynclineApp) -> None:
+    """Its worker's limits are shared out among all that it owns."""
+    app.n_shares = 16
+    assert app.records_per_poll == WorkerSettings().join.max_held_events // 16 // len(MEDIA_TOPICS)
+
+
 async def test_an_agent_hands_over_a_whole_batch_and_goes_on(app: SynclineApp) -> None:
     """It is given each batch as it came, in order, and waits for nobody."""
     taken: list[Batch] = []

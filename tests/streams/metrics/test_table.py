@@ -19,7 +19,8 @@ unjudged_total{modality} held_records{partition} held_bytes{partition} kept_reco
 held_records_limit{limit} held_bytes_limit{limit}
 decode_seconds{modality}
 event_time_lag_seconds{modality} watermark_lag_seconds{modality} join_pending_sets join_pending_records
-join_pending_bytes join_wait_seconds suspect_pairs_total source_changes_total
+join_pending_bytes join_wait_seconds suspect_pairs_total remembered_lanes{partition} remembered_ids{partition}
+forgotten_total{kind} source_changes_total
 decisions_total{kind,reason} redone_total void_batches_total claims_total{owner} snapshots_total recovery_seconds
 batch_size batches_total{reason} batch_wait_seconds batch_seconds{stage} batch_failures_total inference_queue_depth
 inference_inflight device_busy_seconds_total device_busy_ratio model_down_seconds

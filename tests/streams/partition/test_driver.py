@@ -12,10 +12,12 @@ from unittest.mock import Mock
 import pytest
 
 from models.interface import Prepared
+from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Record
 from streams.join.settings import JoinSettings
 from streams.kafka.delivery import Batch
 from streams.kafka.missing import Start
+from streams.metrics.meter import Meter
 from streams.partition.counted import Counted
 from streams.partition.decode import Decoder
 from streams.partition.driver import PartitionDriver
@@ -43,7 +45,7 @@ def no_memory_for_bad(modality: str, data: bytes, content_type: str, language: s
     return Prepared(None)
 
 
-def driver_with(generation: int = 1, **parts: Any) -> PartitionDriver:
+def driver_with(generation: int = 1, n_shares: int = 1, **parts: Any) -> PartitionDriver:
     """A driver that generation 1 assigned, of a process that is in `generation` now."""
     nothing: Any = Mock()
     given: dict[str, Any] = {
@@ -55,8 +57,30 @@ def driver_with(generation: int = 1, **parts: Any) -> PartitionDriver:
     }  # fmt: skip
     starts = dict.fromkeys(MEDIA_TOPICS, Start(None, 0))
     return PartitionDriver(
-        Parts(**{**given, **parts}), Assigned(epoch=1, generation=1, partition=HERE, starts=starts, worker="w")
+        Parts(**{**given, **parts}),
+        Assigned(epoch=1, generation=1, partition=HERE, starts=starts, worker="w", n_shares=n_shares),
     )
+
+
+async def test_it_holds_and_decodes_its_share_of_the_workers_limits(pool: ThreadPoolExecutor) -> None:
+    """A sixteenth of what the worker may hold is over with one record, which one that owns all of it takes."""
+    limits = WorkerSettings(join=JoinSettings(max_held_events=16, max_held_bytes=48_000))
+    decode = Mock(decode=lambda topic, partition, raws: [Record(one.offset, None, None, 1, one) for one in raws])
+    for n_shares, full in ((1, False), (16, True)):
+        driver = driver_with(n_shares=n_shares, settings=limits, pool=pool, decoder=decode)
+        assert driver.owner.share.events == 16 // n_shares
+        driver.deliver("media.text", Batch(1, "media.text", HERE, [raw(value=b"x" * 1_000)], 1))
+        assert driver._decoding["media.text"].full == full
+        driver.stop()
+
+
+async def test_a_share_changes_while_it_runs() -> None:
+    """Both what is held and what is decoded at once."""
+    driver = driver_with(settings=WorkerSettings(join=JoinSettings(max_held_events=16, max_held_bytes=48_000)))
+    driver.share_limits(4)
+    assert driver.owner.share == (4, 12_000)
+    assert {decoding.max_bytes for decoding in driver._decoding.values()} == {4_000}
+    driver.stop()
 
 
 @pytest.mark.parametrize(("generation", "n_left"), [(1, 1), (-1, 0), (2, 0)], ids=["member", "forgotten", "rejoined"])
@@ -124,3 +148,39 @@ async def test_what_seems_misrouted_waits_until_the_partitions_were_counted_agai
         counted.confirm(now_ms)
         while taken != [*range(100), -100]:  # noqa: ASYNC110 (the driver looks again by itself)
             await asyncio.sleep(0.005)
+
+
+async def test_what_is_forgotten_because_it_is_too_much_is_said_once_a_worker(caplog: pytest.LogCaptureFixture) -> None:
+    """Each kind, with its setting; the metric counts on."""
+    meter = Meter()
+    drivers = [driver_with(meter=meter), driver_with(meter=meter)]
+    for driver in (*drivers, *drivers):
+        meter.tally.forgotten["lanes"] += 1
+        driver._step()
+    meter.tally.forgotten["ids"] += 1
+    drivers[0]._step()
+    said = [one.getMessage() for one in caplog.records]
+    assert [("max_streams=20000" in one, "max_remembered_ids=60000" in one) for one in said] == [
+        (True, False),
+        (False, True),
+    ]
+    for driver in drivers:
+        driver.stop()
+
+
+async def test_a_snapshot_is_cut_without_waiting_for_the_next_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step in each round of the loop, so that handing over waits for it and nothing else does."""
+    driver, n_ticks, done = driver_with(), list[int](), asyncio.Event()
+
+    def tick(now_ms: int) -> None:
+        n_ticks.append(now_ms)
+        if len(n_ticks) == 5:
+            done.set()
+
+    monkeypatch.setattr(PartitionOwner, "wants_tick", property(lambda _: not done.is_set()))
+    monkeypatch.setattr(driver.owner, "tick", tick)
+    driver.state = ""
+    driver.schedule()
+    async with asyncio.timeout(10):
+        await done.wait()
+    driver.stop()

@@ -73,6 +73,14 @@ async def test_each_partition_number_has_a_driver_with_its_offsets(hub: Hub) -> 
     assert len({one.worker for one in assigned}) == 2
 
 
+async def test_limits_are_shared_out_among_the_partition_numbers_of_each_assignment(hub: Hub) -> None:
+    """One budget for the worker: whoever inherits others' holds no more in all."""
+    await hub.on_assigned(1, 7, starts(0, 3))
+    await hub.on_revoked()
+    await hub.on_assigned(2, 8, starts(0, 1, 2, 3))
+    assert [driver.assigned.n_shares for driver in Driver.made] == [2, 2, 4, 4, 4, 4]
+
+
 async def test_a_worker_without_partitions_is_ready(hub: Hub) -> None:
     """There are more workers than partitions; it stands by."""
     await hub.on_assigned(2, 7, {})
