@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
@@ -21,6 +22,7 @@ from syncline.results import Record
 from syncline.topics import MAX_ENTRY_BYTES
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 RETRY_S, MOST_RETRY_S = 0.2, 3.0
 
@@ -67,31 +69,31 @@ class DecisionLog:
 
         Raises `NotRecoverableError` and `NewerVersionError`.
         """
-        while True:
-            try:
-                self._parts.tail.follow(self._partition, await self._read(), on_log)
-            except KafkaError as error:
-                self._recovering.begins(repr(error))
-                await asyncio.sleep(self._backoff.next_s())
-            else:
-                self._recovering.ends()
-                self._backoff.reset()
-                return
+        end = await self._until_answered(self._read)
+        self._parts.tail.follow(self._partition, end, on_log)
 
     async def media_ends(self) -> dict[str, int]:
         """The high watermarks of the media topics' partitions, by topic. Tries until the brokers answer."""
         cluster, prefix = self._parts.cluster, self._parts.settings.topic_prefix
+
+        async def ask() -> dict[str, int]:
+            async with LogReader(cluster, self._topic, self._partition) as reader:
+                return await reader.ends_of([prefix + topic for topic in MEDIA_TOPICS])
+
+        ends = await self._until_answered(ask)
+        return {topic: ends[prefix + topic] for topic in MEDIA_TOPICS}
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T:
         while True:
             try:
-                async with LogReader(cluster, self._topic, self._partition) as reader:
-                    ends = await reader.ends_of([prefix + topic for topic in MEDIA_TOPICS])
+                answer = await ask()
             except KafkaError as error:
                 self._recovering.begins(repr(error))
                 await asyncio.sleep(self._backoff.next_s())
             else:
                 self._recovering.ends()
                 self._backoff.reset()
-                return {topic: ends[prefix + topic] for topic in MEDIA_TOPICS}
+                return answer
 
     async def _read(self) -> int:
         """Up to the present end of the log, which is returned."""
