@@ -51,8 +51,8 @@ def steady(owner: Any) -> Any:
 
 
 def client_of(owner: Any) -> Any:
-    """The client of one of aiokafka's consumers or producers."""
-    return owner._client if hasattr(owner, "_client") else owner.client
+    """The client of one of aiokafka's consumers or producers; None of what stands for one without having any."""
+    return owner._client if hasattr(owner, "_client") else getattr(owner, "client", None)
 
 
 def _close_if_lost(conn: Any) -> bool:
@@ -72,6 +72,8 @@ def look_after(owner: Any) -> str:
     Connections that nobody reads any more are closed: whoever waits for their answers hears of it, and asks again.
     """
     client = client_of(owner)
+    if client is None:
+        return ""
     for conn in list(client._conns.values()):
         _close_if_lost(conn)
     return next((f"{name} has ended: {_end_of(task)}" for name, task in _needed(owner, client) if task.done()), "")

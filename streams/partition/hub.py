@@ -126,7 +126,7 @@ class Hub:
         """Hand over, then read and propose nothing until the process is started anew."""
         log.error("%s", reason)
         self._trouble["partitions"] = reason
-        for what in await self.drain(HANDOVER_S):
+        for what in await self.drain(self._handover_s):
             log.info("halting: %s", what)
         self.stop()
 
