@@ -12,7 +12,7 @@ from streams.verify import Report
 from streams.verify.check import BY_OTHERS
 from syncline.cluster import as_cluster
 from syncline.topics import TopicPlan, admin_client, create_topics
-from tests.guarantees.faults import BEHIND_PROXIES, is_gentle
+from tests.guarantees.faults import BEHIND_PROXIES, Fault, is_gentle
 from tests.guarantees.injector import inject_all
 from tests.guarantees.judging import judge, n_repeats, result_of
 from tests.guarantees.plan import Plan, convert_flag
@@ -85,9 +85,14 @@ async def _live(stage: Stage, samples: Sampler) -> Settled:
 def _against_the_rules(stage: Stage, report: Report) -> Iterator[str]:
     """What the topics alone do not show."""
     yield from stage.pool.complaints
-    n_twice, faults = n_repeats(report), stage.plan.faults
-    if n_twice and is_gentle(faults):
+    n_twice = n_repeats(report)
+    if n_twice and is_gentle(stage.plan.faults):
         yield f"{n_twice} results were published twice, though every worker that left had drained"
+    yield from unjudged(report, stage.plan.faults)
+
+
+def unjudged(report: Report, faults: Sequence[Fault]) -> Iterator[str]:
+    """What is wrong where decisions were not made anew: it takes workers with other settings."""
     n_unjudged = report.counts.get("decisions", {}).get(BY_OTHERS, 0)
     if n_unjudged and all(fault.kind != "settings" for fault in faults):
         yield f"{n_unjudged} decisions were not made anew, for claims name other settings, though nobody changed any"
