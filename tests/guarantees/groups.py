@@ -19,12 +19,12 @@ async def groups(stage: Stage, fault: Fault) -> None:
     """It comes for a while, is never ready, and names the group that the log belongs to."""
     async with stage.lives_are_mine:
         stranger = await stage.pool.visitor(group=stage.prefix + OTHERS)
-        stage.pool.complaints += await _watched(stranger, stage.prefix + GROUP, fault.lasts_s)
+        stage.pool.complaints += await watched(stranger, stage.prefix + GROUP, fault.lasts_s)
         if stranger.running:
             await stage.pool.terminate(stranger)
 
 
-async def _watched(stranger: WorkerProcess, theirs: str, lasts_s: float) -> list[str]:
+async def watched(stranger: WorkerProcess, theirs: str, lasts_s: float) -> list[str]:
     """What is wrong with it until it has named the other group, and for so long afterwards."""
     wanted, deadline_s, names_it = f"belongs to consumer group {theirs!r}", time.monotonic() + NAMED_LIMIT_S, False
     while time.monotonic() < deadline_s:
