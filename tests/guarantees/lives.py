@@ -18,16 +18,18 @@ from tests.guarantees.stage import Stage
 FORMER_VERSION = WRITABLE_VERSIONS[0]
 SMALL_EVENT_BYTES = 12
 """Most records of the workload are smaller, some are not."""
+N_WORKERS = 2
+"""As many have other lives: all that most runs have, and a run with more must come to its end."""
 N_STEPS = 100
 """More bursts than one fault has: their numbers are the fault's own."""
 
 
 async def settings(stage: Stage, fault: Fault) -> None:
-    """Each worker in turn gets settings that decide otherwise, and later its own again."""
+    """One worker after the other gets settings that decide otherwise, and later its own again."""
     random_ = Random(fault.victim)
     async with stage.lives_are_mine:
         lives = _Lives(stage, fault, random_)
-        numbers = list(stage.pool.workers)
+        numbers = list(stage.pool.workers)[:N_WORKERS]
         for number in numbers:
             await lives.begin(number, other_settings(stage.plan.join, random_))
         for number in numbers:
@@ -38,7 +40,7 @@ async def versions(stage: Stage, fault: Fault) -> None:
     """The former form beside today's, alone, beside today's again; a step back; then today's alone."""
     async with stage.lives_are_mine:
         lives = _Lives(stage, fault, Random(fault.victim))
-        first, *others = list(stage.pool.workers)
+        first, *others = list(stage.pool.workers)[:N_WORKERS]
         steps = [(n, FORMER_VERSION) for n in (first, *others)]
         steps += [(first, THIS_VERSION), (first, FORMER_VERSION)]
         for number, version in steps:
