@@ -7,8 +7,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 
 from tests.guarantees import broker_faults, worker_faults
+from tests.guarantees.clock import clock
+from tests.guarantees.connections import black_hole, resets
 from tests.guarantees.faults import Fault, Kind
+from tests.guarantees.groups import groups
 from tests.guarantees.hindrances import BACK_S
+from tests.guarantees.lives import settings, versions
 from tests.guarantees.stage import Stage
 from tests.guarantees.transactions import transactions
 
@@ -45,6 +49,13 @@ _ACTIONS: dict[Kind, Callable[[Stage, Fault], Awaitable[None]]] = {
     "leader": broker_faults.leader,
     "coordinator": broker_faults.coordinator,
     "transactions": transactions,
+    "resets": resets,
+    "black_hole": black_hole,
+    "settings": settings,
+    "groups": groups,
+    "versions": versions,
+    "long_outage": broker_faults.outage,
+    "clock": clock,
 }
 
 _AFTERMATH_S: dict[Kind, float] = {
@@ -53,5 +64,7 @@ _AFTERMATH_S: dict[Kind, float] = {
     "broker_restart": BACK_S,
     "leader": BACK_S,
     "coordinator": BACK_S,
+    "resets": BACK_S,
+    "long_outage": 0.0,
 }
 """The faults that may hold up any worker that is told to stop, and for how long they are felt once they are over."""

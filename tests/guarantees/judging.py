@@ -12,6 +12,7 @@ import msgspec
 from streams.verify import CommitSample, History, Report, check, read_history, show, smallest
 from tests.guarantees.plan import Plan
 from tests.guarantees.results import RunResult
+from tests.guarantees.settling import Settled
 from tests.guarantees.stage import Stage
 
 HISTORY, PLAN = "history.pickle", "plan.json"
@@ -24,7 +25,9 @@ async def judge(stage: Stage, commits: Sequence[CommitSample]) -> tuple[History,
     return history, check(history, stage.plan.join, convert=stage.plan.convert)
 
 
-def result_of(stage: Stage, history: History, report: Report, problems: Sequence[str], seconds: float) -> RunResult:
+def result_of(
+    stage: Stage, history: History, report: Report, problems: Sequence[str], settled: Settled, seconds: float
+) -> RunResult:
     """One run in figures; a run in which something is wrong is kept in a folder."""
     plan, counts = stage.plan, report.counts
     decisions, records = counts.get("decisions", {}), counts.get("records", {})
@@ -33,7 +36,7 @@ def result_of(stage: Stage, history: History, report: Report, problems: Sequence
         seed=plan.seed,
         broker=plan.broker_kind,
         strategy=plan.join.strategy,
-        faults=tuple(f"{fault}{' (not reached)' * (fault in stage.not_reached)}" for fault in plan.faults),
+        faults=tuple(map(stage.said_of, plan.faults)),
         n_records=sum(records.values()),
         n_unknown=stage.sender.counts()["unknown"],
         n_complete=_sum(decisions, "set, complete"),
@@ -43,6 +46,8 @@ def result_of(stage: Stage, history: History, report: Report, problems: Sequence
         n_forced=decisions.get("set, partial by pressure", 0) + decisions.get("set, complete by pressure", 0),
         n_repeats=n_repeats(report),
         n_void=counts.get("log", {}).get("void batches", 0),
+        n_late=settled.n_late,
+        settled_s=settled.after_s,
         violations=violations,
         seconds=seconds,
         saved=_save(stage, history, report, problems) if violations else "",

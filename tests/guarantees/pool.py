@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import get_args
@@ -16,6 +16,7 @@ from syncline.contract import DECISIONS, RESULT_TOPICS
 from tests.guarantees.hindrances import Hindrances
 from tests.support.brokers import TestBroker
 from tests.support.interferences import Interferences, Interruption, Outage, Point
+from tests.support.proxy import Proxy
 from tests.support.worker_process import WorkerProcess
 
 STOP_LIMIT_S = 60.0
@@ -59,14 +60,25 @@ def interferences(mutations: Sequence[str] = ()) -> Interferences:
 
 
 class Pool:
-    """Workers by number, from 1; an async context manager that leaves none behind."""
+    """Workers by number, from 1; an async context manager that leaves none behind.
+
+    behind_proxies: each has a proxy of its own between itself and its brokers.
+    """
 
     def __init__(
-        self, broker: TestBroker, prefix: str, join: JoinSettings, mutations: Sequence[str] = (), **settings: object
+        self,
+        broker: TestBroker,
+        prefix: str,
+        join: JoinSettings,
+        mutations: Sequence[str] = (),
+        *,
+        behind_proxies: bool = False,
+        **settings: object,
     ) -> None:
         self._broker, self._prefix = broker, prefix
         self._settings = {**flags_of(join), **settings}
         self._interferences = interferences(mutations)
+        self._behind_proxies = behind_proxies
         self._stack = AsyncExitStack()
         self._free = asyncio.Condition()
         self._borrowed: set[int] = set()
@@ -74,6 +86,9 @@ class Pool:
         """Those that are supposed to run."""
         self.all: dict[int, WorkerProcess] = {}
         """Those that ever ran."""
+        self._begun_with: dict[WorkerProcess, dict[str, object]] = {}
+        self.proxies: dict[WorkerProcess, Proxy] = {}
+        """Those that stand before workers."""
         self.hindrances = Hindrances()
         self.complaints: list[str] = []
         """Workers that did not end as they should have."""
@@ -88,13 +103,24 @@ class Pool:
 
     async def add(self) -> WorkerProcess:
         """Start one more."""
-        worker = WorkerProcess(self._broker, self._prefix, self._interferences, **self._settings)
-        await self._stack.enter_async_context(worker)
-        number = len(self.all) + 1
+        proxy = await self._stack.enter_async_context(Proxy(self._broker.address)) if self._behind_proxies else None
+        worker = await self.visitor(**({"brokers": proxy.address} if proxy else {}))
+        if proxy is not None:
+            self.proxies[worker] = proxy
         async with self._free:
-            self.workers[number] = self.all[number] = worker
+            self.workers[self._number_of(worker)] = worker
             self._free.notify_all()
         return worker
+
+    async def visitor(self, **settings: object) -> WorkerProcess:
+        """Start one with further settings that is none of those that are supposed to run."""
+        worker = WorkerProcess(self._broker, self._prefix, self._interferences, **{**self._settings, **settings})
+        self.all[len(self.all) + 1] = worker
+        self._begun_with[worker] = worker.settings
+        return await self._stack.enter_async_context(worker)
+
+    def _number_of(self, worker: WorkerProcess) -> int:
+        return next(number for number, one in self.all.items() if one is worker)
 
     @asynccontextmanager
     async def borrow(self, victim: int) -> AsyncGenerator[WorkerProcess]:
@@ -104,6 +130,25 @@ class Pool:
             lendable = self._lendable()
             number = lendable[victim % len(lendable)]
             self._borrowed.add(number)
+        async with self._lent(number) as worker:
+            yield worker
+
+    @asynccontextmanager
+    async def borrow_number(self, number: int) -> AsyncGenerator[WorkerProcess | None]:
+        """This worker, once nobody else has borrowed it; None where it is not supposed to run any more."""
+        async with self._free:
+            await self._free.wait_for(lambda: number not in self._borrowed)
+            is_there = number in self.workers
+            if is_there:
+                self._borrowed.add(number)
+        if not is_there:
+            yield None
+            return
+        async with self._lent(number) as worker:
+            yield worker
+
+    @asynccontextmanager
+    async def _lent(self, number: int) -> AsyncGenerator[WorkerProcess]:
         self._look_at([number])
         try:
             yield self.workers[number]
@@ -146,6 +191,18 @@ class Pool:
         if code != 0 and not self.hindrances.felt_since(told_s, worker):
             self.complaints.append(f"a worker that was told to stop ended with code {code}")
 
+    def settings_of(self, worker: WorkerProcess, changed: Mapping[str, object]) -> dict[str, object]:
+        """Those that it began with, with this changed; None leaves one at its default."""
+        settings = {**self._begun_with[worker], **changed}
+        return {name: value for name, value in settings.items() if value is not None}
+
+    async def until_ready(self, worker: WorkerProcess) -> None:
+        """Wait until it is; complain if it does not become so."""
+        try:
+            await worker.until_ready()
+        except AssertionError as error:
+            self.complaints.append(str(error))
+
     def remove(self, worker: WorkerProcess) -> None:
         """It is not supposed to run any more."""
         self.workers = {number: one for number, one in self.workers.items() if one is not worker}
@@ -173,6 +230,8 @@ def flags_of(join: JoinSettings) -> dict[str, str]:
 
 
 def _flag(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, dict):
         return ",".join(f"{key}={one}" for key, one in value.items())
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -11,13 +11,14 @@ from tests.guarantees.plan import Plan
 
 _HEADER = (
     f"{'seed':>5}  {'records':>7} {'complete':>8} {'partial':>7} {'unfused':>7} {'dead':>5} "
-    f"{'forced':>6} {'repeats':>7} {'void':>5} {'wrong':>5} {'s':>5}  faults"
+    f"{'forced':>6} {'repeats':>7} {'void':>5} {'late':>5} {'after':>5} {'wrong':>5} {'s':>5}  faults"
 )
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `n_records`: read back from the media topics; `n_unknown`: sends of which nobody knows.
-    `n_forced`: sets that pressure decided.
+    `n_forced`: sets that pressure decided. `n_late`: records without an outcome when the time for it was over, which
+    is a violation of liveness; `settled_s`: after the last fault, until each record had its outcome.
 
     `violations`: sentences. `saved`: the folder with its history and the workers' logs, where there is a violation.
     """
@@ -37,6 +38,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     n_forced: int = 0
     n_repeats: int = 0
     n_void: int = 0
+    n_late: int = 0
+    settled_s: float = 0.0
     saved: str = ""
 
     @staticmethod
@@ -56,8 +59,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         n_wrong = len(self.violations)
         return (
             f"{self.seed:>5}  {self.n_records:>7} {self.n_complete:>8} {self.n_partial:>7} {self.n_unfused:>7} "
-            f"{self.n_dead_letters:>5} {self.n_forced:>6} {self.n_repeats:>7} {self.n_void:>5} {n_wrong:>5} "
-            f"{self.seconds:>5.0f}  {self.strategy}: {', '.join(self.faults)}"
+            f"{self.n_dead_letters:>5} {self.n_forced:>6} {self.n_repeats:>7} {self.n_void:>5} {self.n_late:>5} "
+            f"{self.settled_s:>5.1f} {n_wrong:>5} {self.seconds:>5.0f}  {self.strategy}: {', '.join(self.faults)}"
         )
 
 
@@ -73,6 +76,8 @@ def summary(results: Sequence[RunResult]) -> str:
     return (
         f"{len(results)} runs on {results[0].broker}, {n_faults} faults, {sum(r.n_records for r in results)} records, "
         f"{sum(r.n_complete + r.n_partial for r in results)} sets, {sum(r.n_repeats for r in results)} repeats, "
-        f"{sum(r.n_void for r in results)} void batches; {n_wrong} runs with violations; "
+        f"{sum(r.n_void for r in results)} void batches; {n_wrong} runs with violations, "
+        f"{sum(r.n_late > 0 for r in results)} of liveness; "
+        f"all decided at most {max(r.settled_s for r in results):.1f} s after the last fault; "
         f"median {median(r.seconds for r in results):.0f} s a run"
     )

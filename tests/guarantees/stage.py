@@ -16,6 +16,8 @@ from tests.support.worker_process import SESSION_TIMEOUT_MS
 
 LONGER_S = 1.5
 """By how much longer than the session timeout a worker stands still: its streams have gone to another then."""
+WELL_S = 30.0
+"""What a deployment may take to be well again, beside the times that its settings name."""
 GROUP = "workers"
 """The workers' consumer group, without its prefix."""
 
@@ -33,13 +35,25 @@ class Stage:
     brokers_are_mine: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Who does something to the brokers waits until those before have been mended."""
 
-    not_reached: list[Fault] = field(default_factory=list[Fault])
-    """Faults whose worker did not come to their point: it suffered where it stood."""
+    lives_are_mine: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Who starts workers with other settings, or of other groups, waits until those before are as they were."""
+
+    words: dict[Fault, str] = field(default_factory=dict[Fault, str])
+    """Of faults that did not strike as they should have: why."""
+
+    def said_of(self, fault: Fault) -> str:
+        """A fault in a few words, with why it did not strike as it should have."""
+        return f"{fault} ({self.words[fault]})" if fault in self.words else str(fault)
 
     @property
     def frozen_s(self) -> float:
         """How long a worker stands still."""
         return SESSION_TIMEOUT_MS[self.broker.kind] / 1_000 + LONGER_S
+
+    @property
+    def liveness_s(self) -> float:
+        """By when after the last fault every record must have its outcome."""
+        return WELL_S + (SESSION_TIMEOUT_MS[self.broker.kind] + self.plan.join.max_wait_ms) / 1_000
 
     @property
     def group(self) -> str:

@@ -59,7 +59,7 @@ async def _come_to(stage: Stage, worker: WorkerProcess, fault: Fault, switch: st
                 await asyncio.sleep(0.01)
     except TimeoutError:
         worker.switch(switch, on=False)
-        stage.not_reached.append(fault)
+        stage.words[fault] = "not reached"
 
 
 async def _stand_still(stage: Stage, worker: WorkerProcess) -> None:

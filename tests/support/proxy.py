@@ -11,8 +11,10 @@ import socket
 import struct
 from contextlib import suppress
 from random import Random
+from typing import Literal
 
 HOST = "127.0.0.1"
+Swallows = Literal["", "both", "asks", "answers"]
 _SIZE = struct.Struct(">i")
 _RST = struct.pack("ii", 1, 0)  # SO_LINGER with no time: close() resets
 LOOKED_THROUGH_BYTES = 1 << 18
@@ -23,8 +25,9 @@ class Proxy:
     """Stands between clients and the brokers at `brokers` (`127.0.0.1:port`, with commas); an async context manager.
 
     `address` is what clients are given. `is_black_hole`: nothing that is said arrives, in either direction, and
-    connections stay open; what was said meanwhile is lost, as the connections are once it ends. `refuses`: new
-    connections are reset. `delay_s`: each answer is so much later.
+    connections stay open; what was said meanwhile is lost, as the connections are once it ends. `swallows`: the same
+    of what clients say alone (`asks`), or brokers (`answers`). `refuses`: new connections are reset. `delay_s`: each
+    answer is so much later.
     """
 
     def __init__(self, brokers: str) -> None:
@@ -35,7 +38,7 @@ class Proxy:
         self.n_resets = self.n_accepted = 0
         self.refuses = False
         self.delay_s = 0.0
-        self._is_black_hole = False
+        self._swallows: Swallows = ""
 
     async def __aenter__(self) -> Proxy:
         for port in self._ports:
@@ -64,13 +67,22 @@ class Proxy:
     @property
     def is_black_hole(self) -> bool:
         """Whether nothing that is said arrives."""
-        return self._is_black_hole
+        return self._swallows == "both"
 
     @is_black_hole.setter
     def is_black_hole(self, on: bool) -> None:
-        if self._is_black_hole and not on:
+        self.swallows = "both" if on else ""
+
+    @property
+    def swallows(self) -> Swallows:
+        """What does not arrive."""
+        return self._swallows
+
+    @swallows.setter
+    def swallows(self, what: Swallows) -> None:
+        if self._swallows and what != self._swallows:
             self.reset()
-        self._is_black_hole = on
+        self._swallows = what
 
     def reset(self, n_links: int | None = None, random: Random | None = None) -> int:
         """Reset all open connections, or `n_links` of them at random; how many those were."""
@@ -107,7 +119,7 @@ class Proxy:
     async def _ask(self, reader: asyncio.StreamReader, link: _Link) -> None:
         with suppress(OSError, EOFError):
             while said := await reader.read(1 << 16):
-                if not self._is_black_hole and link.beyond is not None:
+                if self._swallows not in ("both", "asks") and link.beyond is not None:
                     link.beyond.write(said)
                     await link.beyond.drain()
 
@@ -118,7 +130,7 @@ class Proxy:
                 said = await answers.readexactly(*_SIZE.unpack(size))
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
-                if not self._is_black_hole:
+                if self._swallows not in ("both", "answers"):
                     link.writer.write(size + (said if len(said) > LOOKED_THROUGH_BYTES else self._as_own(said)))
                     await link.writer.drain()
 

@@ -58,3 +58,22 @@ async def test_a_black_hole_answers_nothing_and_lets_go_when_it_ends(broker: Tes
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(hearing, 10)
         writer.close()
+
+
+@pytest.mark.parametrize("swallows", ["asks", "answers"])
+async def test_a_black_hole_can_swallow_one_way_alone(broker: TestBroker, topic_prefix: str, swallows: Any) -> None:
+    """Whoever asks hears nothing either way; the broker has done what it was asked where the answer alone is lost."""
+    await make_topics(broker.address, topic_prefix, 1)
+    topic = topic_prefix + "unfused"
+    async with Proxy(broker.address) as proxy, AIOKafkaProducer(bootstrap_servers=proxy.address) as producer:
+        await producer.send_and_wait(topic, b"before", partition=0)
+        proxy.swallows = swallows
+        sending = await producer.send(topic, b"in it", partition=0)
+        async with AIOKafkaConsumer(bootstrap_servers=broker.address, auto_offset_reset="earliest") as consumer:
+            consumer.assign([TopicPartition(topic, 0)])
+            assert (await consumer.getone()).value == b"before"
+            if swallows == "answers":
+                assert (await asyncio.wait_for(consumer.getone(), 20)).value == b"in it"
+        assert not sending.done()
+        proxy.swallows = ""
+        await asyncio.wait_for(sending, 30)

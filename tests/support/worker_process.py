@@ -34,17 +34,18 @@ it the memory of one scenario varied by 1 MB from run to run, and by 50 without.
 class WorkerProcess:
     """`syncline worker` as a process of its own; an async context manager that leaves nothing behind.
 
-    `interferences` are what it suffers; they may be changed between `kill` and `start`. `settings` are the worker's.
+    `interferences` are what it suffers, `settings` the worker's, `environment` variables beside those of this process;
+    all may be changed between its end and `start`.
     """
 
     def __init__(
         self, broker: TestBroker, prefix: str, interferences: Interferences | None = None, **settings: object
     ) -> None:
-        flags: dict[str, object] = {"brokers": broker.address, "topic_prefix": prefix, "group": prefix + "workers"}
-        flags |= {"session_timeout_ms": SESSION_TIMEOUT_MS[broker.kind], "heartbeat_ms": 500, "commit_interval_ms": 100}
-        flags |= settings
+        place: dict[str, object] = {"brokers": broker.address, "topic_prefix": prefix, "group": prefix + "workers"}
+        times = {"session_timeout_ms": SESSION_TIMEOUT_MS[broker.kind], "heartbeat_ms": 500, "commit_interval_ms": 100}
         self.interferences = interferences
-        self._flags = [text for name, value in flags.items() for text in ("--" + name.replace("_", "-"), str(value))]
+        self.settings = {**place, **times, **settings}
+        self.environment: dict[str, str] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="syncline-worker-")
         self._log = Path(self._folder.name) / "log"
         self._switches = Switches(self._folder.name)
@@ -78,13 +79,15 @@ class WorkerProcess:
     def start(self) -> None:
         """Start it, or start it anew after its end."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SYNCLINE_")}
-        environment |= GIVE_BACK
+        environment |= {**GIVE_BACK, **self.environment}
         module = ["syncline", "worker"]
         if self.interferences is not None:
             module = ["tests.guarantees.worker"]
             suffered = msgspec.structs.replace(self.interferences, folder=self._folder.name)
             environment[VARIABLE] = suffered.to_text()
-        command = [sys.executable, "-m", *module, *self._flags]
+        pairs = (("--" + name.replace("_", "-"), str(value)) for name, value in self.settings.items())
+        flags = [text for pair in pairs for text in pair]
+        command = [sys.executable, "-m", *module, *flags]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log)
 
