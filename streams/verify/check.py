@@ -48,15 +48,21 @@ def check(
     """Judge everything that a history says; the other arguments are settings of its workers, `convert` by kinds.
 
     finished: all that was sent must have come to its outcome. False: the system runs, and records may be pending,
-    unless their offset is committed. Where a partition's log has decisions by other settings (its claims say so), what
-    the join decided there is not judged anew, for it depends on both; all else is, and the report's `BY_OTHERS` counts
-    them. Raises `NewerVersionError` where a newer version wrote the decision log.
+    unless their offset is committed. Where settings were changed (claims say so) and a partition's log has decisions by
+    others, what the join decided there is not judged anew, for it depends on both; all else is, and the report's
+    `BY_OTHERS` counts them. By settings that no worker had all is judged, and found wrong. Raises `NewerVersionError`
+    where a newer version wrote the decision log.
     """
     report = Report()
     sends = _by_partition(history.sends, report)
     judge = RecordJudge(settings, history.n_partitions, max_event_bytes)
-    for partition in history.partitions:
-        facts, results = _check_partition(partition, history.commits, judge, report, finished=finished)
+    logs = [fold(partition.log, partition.span(DECISIONS).start) for partition in history.partitions]
+    changed = any(placed.fingerprint == judge.fingerprint for folded in logs for placed in folded.valid)
+    for partition, folded in zip(history.partitions, logs, strict=True):
+        by_others = changed and any(one.fingerprint not in ("", judge.fingerprint) for one in folded.valid)
+        facts, results = _check_partition(
+            partition, folded, history.commits, judge, report, finished=finished, by_others=by_others
+        )
         conversions = Conversions(partition, facts, settings, convert, convert_streams, report)
         conversions.judge(results.converted, history.commits, finished=finished)
         judge_sends(partition, sends.get(partition.partition, ()), report)
@@ -74,16 +80,21 @@ def _by_partition(sends: Sequence[Send], report: Report) -> Mapping[int, list[Se
 
 
 def _check_partition(
-    history: PartitionHistory, commits: Sequence[CommitSample], judge: RecordJudge, report: Report, *, finished: bool
+    history: PartitionHistory,
+    folded: FoldedLog,
+    commits: Sequence[CommitSample],
+    judge: RecordJudge,
+    report: Report,
+    *,
+    finished: bool,
+    by_others: bool,
 ) -> tuple[Facts, Results]:
     settings = judge.settings
-    folded = fold(history.log, history.span(DECISIONS).start)
     facts = Facts(history, folded, judge)
     decided = Decided(folded)
     for topic, span in history.spans.items():
         report.count("deleted by retention", topic, span.start)
     _count(folded, report)
-    by_others = any(placed.fingerprint not in ("", judge.fingerprint) for placed in folded.valid)
     if by_others:
         report.count("decisions", BY_OTHERS, len(folded.valid))
     else:

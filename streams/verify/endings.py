@@ -32,7 +32,7 @@ class Endings:
         settings: JoinSettings | None,
         report: Report,
     ) -> None:
-        """`settings`: of the workers; None where they were changed, and the log alone tells what may be shared."""
+        """settings: of the workers; None where they were changed, and the log alone tells what may be shared."""
         self._history, self._facts, self._carried, self._report = history, facts, carried, report
         self._shares_by_log = settings is None
         shares = settings is not None and settings.strategy == "nearest" and settings.share

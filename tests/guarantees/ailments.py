@@ -78,9 +78,9 @@ def _sleep(is_on: IsOn) -> None:
 def _decode(is_on: IsOn) -> None:
     decode_one = Decoder._decode_one
 
-    def decode_late(self: Decoder, topic: str, partition: int, raw: Any) -> Any:
+    def decode_late(self: Decoder, *args: Any, **named: Any) -> Any:
         _sleep(is_on)
-        return decode_one(self, topic, partition, raw)
+        return decode_one(self, *args, **named)
 
     Decoder._decode_one = decode_late  # type: ignore[method-assign]
 

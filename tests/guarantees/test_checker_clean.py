@@ -62,8 +62,9 @@ def test_workers_with_other_settings_are_no_violation(preset: str) -> None:
     for seed in range(2 * N_RUNS):
         world = recorded_run("timers", preset, seed, changes=True)
         report = check(world.history(), world.settings, finished=True)
-        n_left_aside += report.counts["decisions"].get(BY_OTHERS, 0)
-        if not report.ok:
+        n_by_others = report.counts["decisions"].get(BY_OTHERS, 0)
+        n_left_aside += n_by_others
+        if n_by_others and not report.ok:  # where one of the two decided all, the settings were not changed
             found[seed] = [str(violation) for violation in report.violations]
     assert not found
     assert n_left_aside

@@ -30,7 +30,7 @@ VALUES = {
     "modality": set(MODALITIES),
     "outcome": {*get_args(RecordOutcome), "complete", "partial", "failed"},
     "limit": {"soft", "hard"},
-    "kind": {"set", "unfused", "deadletter", "failed", "closed"},
+    "kind": {"set", "unfused", "deadletter", "failed", "closed", "lanes", "ids"},
     "owner": {"own", "lost"},
     "stage": {"forward"},
 }
