@@ -107,7 +107,7 @@ class CarryOut:
             self._lose(task, key, index)
 
     def _confirm_failed(self, decision: FailedDecision) -> None:
-        task = self._turns.find(decision.members) or self._too_late.pop(tuple(decision.members), None)
+        task = self._turns.find(decision.members) or self._too_late.pop(decision.members, None)
         if task is not None:
             task.failed = decision.reason
             task.lost = tuple(dict.fromkeys((*task.lost, *decision.lost)))

@@ -214,10 +214,10 @@ class PartitionOwner:
         if self._rules.obey_the_log or self.state == "owning":
             self._carry_out.confirm(decision, log_offset)
 
-    def _confirm_one(self, placed: tuple[int, Decision]) -> int:
+    def _confirm_one(self, numbered: tuple[int, Decision]) -> int:
         """One of the log, in recovery; about what it cost, in us."""
-        self._confirm(placed[1], placed[0])
-        return US_A_KEY * (1 + len(keys_of(placed[1])))
+        self._confirm(numbered[1], numbered[0])
+        return US_A_KEY * (1 + len(keys_of(numbered[1])))
 
     def on_high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int, end: int = 0) -> None:
         """How far `topic` can be read, asked for at `asked_ms`; None where the broker could not be asked.

@@ -158,11 +158,11 @@ class _ReadBack:
     def entries(self, start: int = 0) -> Iterator[Numbered]:
         """All that was read from offset `start` on, in offset order."""
         return (
-            placed
+            numbered
             for chunk in self._chunks
             if chunk and chunk[-1][0] >= start
-            for placed in chunk
-            if placed[0] >= start
+            for numbered in chunk
+            if numbered[0] >= start
         )
 
 
@@ -174,9 +174,9 @@ class _Snapshots:
         self._view = LogView()
         self._parts: list[SnapshotPart] = []
 
-    def take(self, placed: Numbered) -> int:
+    def take(self, numbered: Numbered) -> int:
         """The next entry; what it cost."""
-        offset, entry = placed
+        offset, entry = numbered
         if self._view.apply(offset, entry) == "valid" and isinstance(entry, SnapshotPart):
             if entry.part == 0:
                 self._parts = []
@@ -248,8 +248,8 @@ def _fold(
     newest = [view.claim] if view.claim else []
     at = snapshot[0].at if snapshot else {}
 
-    def take(placed: Numbered) -> int:
-        offset, entry = placed
+    def take(numbered: Numbered) -> int:
+        offset, entry = numbered
         verdict = view.apply(offset, entry)
         if verdict == "claim" and isinstance(entry, Claim):
             claims[offset] = entry
