@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.decisions.entries import Claim, ResolvedRun, SnapshotPart
+from streams.decisions.sizes import encoded_bytes
 from streams.join.lane_clock import LaneClock, LaneState
 
 PART_BYTES = 400_000
@@ -22,8 +23,6 @@ _ID_BYTES = 20
 
 Bound = tuple[str, int]
 Thing = LaneClock | LaneState | Bound | ResolvedRun
-
-_encoder = msgspec.msgpack.Encoder()
 
 
 class State(NamedTuple):
@@ -66,7 +65,7 @@ class Snapshot:
                 self._parts = self._parts or deque([[]])  # without parts it could not be found
                 self._n_parts, self.whole = len(self._parts), True
                 return
-            size = len(_encoder.encode(thing.state() if isinstance(thing, LaneClock) else thing))
+            size = encoded_bytes(thing.state() if isinstance(thing, LaneClock) else thing)
             self._put(thing, size)
             n_bytes += size
             if n_bytes > STEP_BYTES:
