@@ -150,6 +150,11 @@ class Clocks:
         clocks = (one.lanes.get(key) for one in self._topics.values())
         return next((clock for clock in clocks if clock is not None), None)
 
+    def reached_ms(self, topic: str) -> int:
+        """The newest append time that was seen on `topic`; `NEVER_MS` before any."""
+        found = self._topics.get(topic)
+        return NEVER_MS if found is None else found.newest_ms
+
     def remembers(self, stream: str) -> bool:
         """Whether any of the lanes that a set of `stream` waits for is remembered."""
         names = self._settings.lane_names_of(stream)

@@ -48,6 +48,7 @@ class PartitionJoin:
         self.settings = settings
         self.clocks = Clocks(settings) if clocks is None else clocks
         self.bounds: dict[str, int] = {} if bounds is None else bounds
+        self._silent_since_ms: dict[str, int] = {}
         self.n_undecided = self._now_ms = 0
         self.waits_ms = Histogram(LATENCY_BOUNDS_MS) if waits_ms is None else waits_ms
         self._outbox = Outbox(settings)
@@ -77,7 +78,7 @@ class PartitionJoin:
             self._outbox.unfuse(item, "unexpected")
             return
         verdict = self.clocks.judge(item)
-        bound_ms = self._bound_ms(item) if item.stream in self.bounds else NEVER_MS
+        bound_ms = self._bound_ms(item, now_ms) if item.stream in self.bounds else NEVER_MS
         if verdict == "late" or (item.time_ms < bound_ms and not in_set):
             limit_ms = max(self.clocks.watermark_ms(item.stream, item.lane) if verdict else NEVER_MS, bound_ms)
             self._outbox.unfuse(item, "late", late_by_ms=limit_ms - item.time_ms)
@@ -272,19 +273,35 @@ class PartitionJoin:
         else:
             self._outbox.give_up(members, bound_ms)
 
-    def _bound_ms(self, item: Item) -> int:
+    def _bound_ms(self, item: Item, now_ms: int) -> int:
         """Below what `item` is late because of a forced decision."""
-        lanes = [lane for lane, _ in self._plan(item.stream).lanes if self.clocks.get(item.stream, lane) is not None]
-        # A clock that was set back while all was silent would stay late for good: late items move nothing. Of a bound
-        # from before a crash no lane may be known yet: the records that it came from are read again later.
-        is_silent = all(self.clocks.is_forgotten(item.stream, lane, item.append_ms) for lane in lanes)
-        if lanes and is_silent and item.stream not in self._streams:
-            del self.bounds[item.stream]
+        if self._after_silence(item, now_ms):
+            self._drop_bound(item.stream)
         return self.bounds.get(item.stream, NEVER_MS)
+
+    def _after_silence(self, item: Item, now_ms: int) -> bool:
+        """Whether all lanes of the item's stream were silent before it for longer than streams are remembered.
+
+        A clock that was set back meanwhile would stay late for good: late items move nothing. Of a bound from before a
+        crash no lane may be known yet: the records that it came from are read again later. And a topic that is behind
+        may still have what was said meanwhile: until it is known to be caught up, the bound holds.
+        """
+        name, lanes = item.stream, self._plan(item.stream).lanes
+        known = [lane for lane, _ in lanes if self.clocks.get(name, lane) is not None]
+        is_silent = all(self.clocks.is_forgotten(name, lane, item.append_ms) for lane in known)
+        if not known or not is_silent or name in self._streams:
+            self._silent_since_ms.pop(name, None)
+            return False
+        others = {topic for _, topic in lanes if self.clocks.reached_ms(topic) < item.append_ms} - {item.topic}
+        return self._timers.is_caught_up(name, others, self._silent_since_ms.setdefault(name, now_ms))
 
     def _on_forget(self, name: str) -> None:
         """A bound goes with the last of its stream's lanes, once nothing of the stream is undecided."""
         if name not in self.bounds or name in self._streams:
             return
         if all(self.clocks.get(name, lane, topic) is None for lane, topic in self._plan(name).lanes):
-            del self.bounds[name]
+            self._drop_bound(name)
+
+    def _drop_bound(self, name: str) -> None:
+        del self.bounds[name]
+        self._silent_since_ms.pop(name, None)

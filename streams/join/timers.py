@@ -85,7 +85,14 @@ class Timers:
         deadline_ms = max(arrived_ms, self._behind_ms(stream.lanes)) + longest_ms
         if deadline_ms > now_ms:
             return False
-        return self._is_proven(stream.lanes, deadline_ms) or self._ask(stream, stream.lanes)
+        return self.is_caught_up(stream.name, {lane.topic for lane in stream.lanes}, deadline_ms)
+
+    def is_caught_up(self, stream: str, topics: set[str], at_ms: int) -> bool:
+        """Whether all that `topics` had at `at_ms` has reached the join; asks for high watermarks if not known."""
+        behind = {topic for topic in topics if self.topic(topic).confirmed_ms < at_ms}
+        if behind:
+            self._ask(stream, behind)
+        return not behind
 
     def _behind_ms(self, lanes: list[LaneQueue]) -> int:
         """When a topic of these lanes was behind last."""
@@ -95,11 +102,10 @@ class Timers:
         """Whether all that these lanes had at the deadline has reached the join."""
         return all(self.topic(lane.topic).confirmed_ms >= deadline_ms for lane in lanes)
 
-    def _ask(self, stream: StreamState, lanes: list[LaneQueue]) -> bool:
-        """Ask for the high watermarks of these lanes; nothing is proven until then."""
-        self._due[stream.name] = None
-        self._due_topics.update(lane.topic for lane in lanes)
-        return False
+    def _ask(self, stream: str, topics: set[str]) -> None:
+        """Ask for the high watermarks of these topics; `stream` is looked at again then."""
+        self._due[stream] = None
+        self._due_topics |= topics
 
     def _most_ms(self, stream: StreamState, head: Head, now_ms: int) -> int:
         """What arrives later does not renew the wait of `head` any more."""
@@ -125,7 +131,7 @@ class Timers:
             if deadline_ms > now_ms:
                 earliest_ms = min(earliest_ms, deadline_ms)
             else:
-                self._ask(stream, head.unsettled)
+                self._ask(stream.name, {lane.topic for lane in head.unsettled})
         if earliest_ms < 2**63 and (not now_ms < stream.timer_ms <= earliest_ms):
             stream.timer_ms = earliest_ms
             heappush(self._heap, (earliest_ms, stream.name))

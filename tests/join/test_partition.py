@@ -83,10 +83,35 @@ def test_a_bound_is_forgotten_with_its_stream() -> None:
     join.press()
     join.add(item("text", 10, 0, append_ms=1_000), 0)
     assert shapes_of(join.decide(0)) == ["late text@10"]
+    join.observe(item("image", 10, 1, stream="other", append_ms=1_001), 0)
     for n, lane in enumerate(("text", "image")):
-        join.add(item(lane, 10, 1 + n, append_ms=1_001), 0)
+        join.add(item(lane, 10, 2 + n, append_ms=1_001), 0)
     assert shapes_of(join.decide(0)) == ["complete: image@10 text@10"]
     assert join.bounds == {}
+
+
+def test_a_bound_outlives_a_silence_that_is_not_known_to_be_one() -> None:
+    """One topic was read ahead past the ttl: what another still has from before is late."""
+    join = PartitionJoin(JoinSettings(lanes=("image", "text"), stream_ttl_ms=1_000))
+    join.add(item("image", 5_000, 0, append_ms=0), 0)
+    join.press()
+    join.add(item("image", 6_000, 1, append_ms=1_001), 0)
+    join.add(item("text", 4_000, 0, append_ms=500), 0)
+    assert shapes_of(join.decide(0)) == ["late text@4000"]
+
+
+def test_a_silence_beside_a_quiet_topic_is_known_once_that_is_caught_up() -> None:
+    """The first record after it asks how far the other topic reaches; from the answer on its lane joins again."""
+    join = PartitionJoin(JoinSettings(lanes=("image", "text"), stream_ttl_ms=1_000))
+    join.add(item("image", 5_000, 0, append_ms=0), 0)
+    join.press()
+    join.add(item("image", 10, 1, append_ms=1_001), 7)
+    assert shapes_of(join.decide(7)) == ["late image@10"]
+    assert join.timer_topics() == {"media.text"}
+    join.high_water("media.text", 0, 7, 8)
+    join.add(item("image", 20, 2, append_ms=1_100), 9)
+    join.decide(9)
+    assert (join.n_undecided, join.bounds) == (1, {})
 
 
 def test_a_bound_goes_when_the_topics_move_on() -> None:

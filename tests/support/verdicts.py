@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from streams.decisions.entries import Batch, decode_entry
 from streams.decisions.naming import keys_of
@@ -129,6 +130,7 @@ def _out_of_order(world: World) -> Iterator[str]:
     """Law 8: a stream's sets are first published in the order of their start, but for one that was forgotten."""
     if _forgets_streams(world):
         return
+    after_silence = _after_silence(world)
     newest: dict[str, int] = {}
     seen: set[tuple[Key, ...]] = set()
     unjudged = _with_unjudged_records(world)
@@ -136,9 +138,30 @@ def _out_of_order(world: World) -> Iterator[str]:
         if output.kind != "fused" or output.members in seen or output.stream in unjudged:
             continue
         seen.add(output.members)
-        if output.start_ms < newest.get(output.stream, output.start_ms):
+        is_early = output.start_ms < newest.get(output.stream, output.start_ms)
+        if is_early and after_silence.isdisjoint(output.members):
             yield f"{output.stream}: set at {output.start_ms} first published after {newest[output.stream]}"
         newest[output.stream] = output.start_ms
+
+
+def _after_silence(world: World) -> set[Key]:
+    """The records before which nothing that moved a lane of their stream had come for longer than streams are known.
+
+    A clock may have been set back meanwhile: what such a record opens need not stand behind what was decided before.
+    """
+    found, ttl_ms = outcomes(world), world.settings.stream_ttl_ms
+    moved: dict[str, list[tuple[int, Key]]] = defaultdict(list)
+    for topic, records in world.media.items():
+        for record in records:
+            if record is not None and record.item is not None:
+                ends = {kind for kind, _ in found.get((topic, record.offset), ())}
+                if ends and not ends & {"unfused:late", "unfused:unexpected"}:
+                    moved[record.item.stream].append((record.item.append_ms, (topic, record.offset)))
+    after: set[Key] = set()
+    for heard in moved.values():
+        heard.sort()
+        after |= {key for (before_ms, _), (at_ms, key) in pairwise(heard) if at_ms - before_ms > ttl_ms}
+    return after
 
 
 def _forgets_streams(world: World) -> bool:
