@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 import signal
+import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -19,6 +21,8 @@ from syncline.children import Child
 
 ROOT = Path(__file__).parents[1]
 READY_LIMIT_S = 90.0
+MOST_OUTPUT_BYTES = 1 << 28
+"""Of a life's output, when its lines are counted."""
 
 
 def worker_command(brokers: str, prefix: str, **settings: object) -> list[str]:
@@ -37,6 +41,10 @@ class Life:
     first_mb: float = 0.0
     last_mb: float = 0.0
     max_mb: float = 0.0
+    n_lines: int = 0
+    """Lines that it has written, known at its end."""
+    seconds: float = 0.0
+    """How long it lived."""
 
     def note(self, rss_mb: float) -> None:
         """Its memory now."""
@@ -50,25 +58,30 @@ class Member:
     def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         self.name, self._command, self._env = name, command, env
         self._child: Child | None = None
+        self._began_s = 0.0
         self.lives: list[Life] = []
 
     def start(self) -> None:
         """Start a process."""
-        self._child = Child(self._command, env=self._env, cwd=ROOT)
+        self._child, self._began_s = Child(self._command, env=self._env, cwd=ROOT), time.monotonic()
         self.lives.append(Life(self.name, len(self.lives) + 1))
 
     def kill(self) -> None:
         """End it with kill -9."""
-        if self._child is not None:
-            self._child.stop(grace_s=0)
-            self._child = None
+        self.stop(grace_s=0)
 
     def stop(self, grace_s: float = 40.0) -> None:
-        """End it with SIGTERM."""
-        if self._child is not None:
+        """End it with SIGTERM; with SIGKILL what is still there `grace_s` later."""
+        if self._child is None:
+            return
+        if grace_s > 0:
             self._child.signal(signal.SIGTERM)
-            self._child.stop(grace_s)
-            self._child = None
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(grace_s)
+        self.lives[-1].seconds = time.monotonic() - self._began_s
+        self.lives[-1].n_lines = self._child.output(MOST_OUTPUT_BYTES).count("\n")
+        self._child.stop(grace_s=0)
+        self._child = None
 
     def output(self) -> str:
         """What its present process has written."""
@@ -128,11 +141,15 @@ class Fleet:
         for member in self.members:
             member.kill()
 
-    async def kill_in_turn(self, every_s: float) -> None:
-        """Kill a member every `every_s` seconds, each in its turn, and start it again at once; for ever."""
+    async def kill_in_turn(self, every_s: float, n_spared: int = 0) -> None:
+        """Kill a member every `every_s` seconds, each in its turn, and start it again at once; for ever.
+
+        The first `n_spared` live on.
+        """
+        victims = self.members[n_spared:]
         while True:
             await asyncio.sleep(every_s)
-            victim = self.members[self.n_kills % len(self.members)]
+            victim = victims[self.n_kills % len(victims)]
             victim.kill()
             victim.start()
             self.n_kills += 1

@@ -1,9 +1,14 @@
 """A million events through two workers that are killed again and again: is anything lost, and does memory grow?
 
     python -m bench.soak [--events 1000000] [--kill-every-s 30] [--events-per-s 1900] [--json FILE]
+    python -m bench.soak --events 7200000 --events-per-s 2000 --kill-every-s 60 --reset-every-s 60 --spare-first
 
-It starts an Apache Kafka of its own and removes it at the end. What was published is judged as it comes, and once more
-by `syncline verify`, decisions included. Exit code 1 on a violation, or if records are left. See bench/README.md.
+The second is an hour: one worker is killed once a minute, which is two rebalances, all connections of both are reset
+once a minute, and the other lives through all of it, so that its memory and what it says can be followed.
+
+An Apache Kafka is started and removed at the end. What was published is judged as it comes, and once more by `syncline
+verify`, decisions included (2 GB of memory for a million events). Exit code 1 on a violation, or if records are left.
+See bench/README.md.
 """
 
 from __future__ import annotations
@@ -15,7 +20,8 @@ import math
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +34,7 @@ from bench.reading import Follower, group_lag
 from bench.records import PERIOD_MS, Backlog
 from syncline.contract import MODALITIES
 from syncline.topics import TopicPlan, create_topics
+from tests.support.proxy import Proxy
 
 N_PARTITIONS = 4
 SHARE_DROPPED = 0.02
@@ -41,6 +48,8 @@ WARM_UP_S = 10.0
 DRAIN_LIMIT_S = 240.0
 """How long all outcomes may take after the last event."""
 QUIET_S = 5.0
+NAMES = ("first", "second")
+LIFE = "  {:<8} {:>5} {:>8} {:>7} {:>7} {:>7} {:>7}"
 PROGRESS = "{:>7} {:>10} {:>10} {:>9} {:>9} {:>8} {:>6} {:>9}"
 
 
@@ -51,6 +60,7 @@ class Soaked:
     judged: Judged
     seconds: float
     n_kills: int
+    n_resets: int
     lag: int
     lives: list[Life]
 
@@ -66,7 +76,16 @@ class Soaked:
         return [*found, f"{self.lag} records not committed"] if self.lag else found
 
 
-async def soak(brokers: str, prefix: str, backlog: Backlog, kill_every_s: float) -> Soaked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What strikes the workers, and how often; connections are reset where `reset_every_s` is above 0."""
+
+    kill_every_s: float
+    reset_every_s: float = 0.0
+    spare_first: bool = False
+
+
+async def soak(brokers: str, prefix: str, backlog: Backlog, trouble: Trouble) -> Soaked:
     """One run over `backlog`, to its end."""
     await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
     outcomes = Outcomes(backlog.n_moments)
@@ -76,8 +95,11 @@ async def soak(brokers: str, prefix: str, backlog: Backlog, kill_every_s: float)
 
     producer = LiveProducer(brokers, prefix, backlog, on_sent)
     follower = Follower(brokers, prefix, N_PARTITIONS, outcomes)
-    command = worker_command(brokers, prefix, session_timeout_ms=SESSION_TIMEOUT_MS, heartbeat_ms=1_000)
-    async with Fleet([Member(name, command) for name in ("first", "second")]) as fleet, asyncio.TaskGroup() as tasks:
+    async with AsyncExitStack() as around, asyncio.TaskGroup() as tasks:
+        proxies = [await around.enter_async_context(Proxy(brokers)) for _ in NAMES]
+        fleet = await around.enter_async_context(
+            Fleet([_member(name, proxy.address, prefix) for name, proxy in zip(NAMES, proxies, strict=True)])
+        )
         for member in fleet.members:
             await member.until_ready()
         started_s = time.monotonic()
@@ -89,9 +111,13 @@ async def soak(brokers: str, prefix: str, backlog: Backlog, kill_every_s: float)
                 _show_progress(outcomes, fleet, producer),
             )
         ]
-        killing = tasks.create_task(fleet.kill_in_turn(kill_every_s))
+        troubling = [
+            tasks.create_task(fleet.kill_in_turn(trouble.kill_every_s, n_spared=int(trouble.spare_first))),
+            tasks.create_task(_reset(proxies, trouble.reset_every_s)),
+        ]
         await producer.run()
-        killing.cancel()
+        for task in troubling:
+            task.cancel()
         await _until_decided(outcomes)
         seconds = follower.last_s - started_s
         lag = await _until_committed(brokers, prefix)
@@ -101,7 +127,24 @@ async def soak(brokers: str, prefix: str, backlog: Backlog, kill_every_s: float)
         lives = [life for member in fleet.members for life in member.lives]
         for member in fleet.members:
             await asyncio.to_thread(member.stop)
-    return Soaked(judged=outcomes.judge(), seconds=seconds, n_kills=fleet.n_kills, lag=lag, lives=lives)
+        n_resets = sum(proxy.n_resets for proxy in proxies)
+    counts = {"n_kills": fleet.n_kills, "n_resets": n_resets, "lag": lag}
+    return Soaked(judged=outcomes.judge(), seconds=seconds, lives=lives, **counts)
+
+
+def _member(name: str, brokers: str, prefix: str) -> Member:
+    return Member(name, worker_command(brokers, prefix, session_timeout_ms=SESSION_TIMEOUT_MS, heartbeat_ms=1_000))
+
+
+async def _reset(proxies: Sequence[Proxy], every_s: float) -> None:
+    """Reset all connections every `every_s` seconds, between two kills; never if that is 0."""
+    if every_s <= 0:
+        return
+    await asyncio.sleep(every_s / 2)
+    while True:
+        for proxy in proxies:
+            proxy.reset()
+        await asyncio.sleep(every_s)
 
 
 async def _until_decided(outcomes: Outcomes) -> None:
@@ -154,16 +197,17 @@ def verify(brokers: str, prefix: str) -> tuple[bool, str]:
 def show(soaked: Soaked) -> None:
     """Print the tables."""
     judged = soaked.judged
-    print(f"\n{judged.sent:,} events in {soaked.seconds:.0f} s ({soaked.events_per_s:,.0f}/s), {soaked.n_kills} kills")
+    rate = f"{judged.sent:,} events in {soaked.seconds:.0f} s ({soaked.events_per_s:,.0f}/s)"
+    print(f"\n{rate}, {soaked.n_kills} kills, {soaked.n_resets} resets")
     for name, count in judged.export().items():
         print(f"  {name:<13} {count:>10,}")
     print(f"  {'lag':<13} {soaked.lag:>10,}")
-    print("\nresident memory of each life, MB, from its warm-up on")
-    print("  {:<8} {:>5} {:>7} {:>7} {:>7}".format("worker", "life", "first", "last", "most"))
+    print("\nresident memory of each life, MB, from its warm-up on, and lines that it wrote")
+    print(LIFE.format("worker", "life", "seconds", "first", "last", "most", "lines"))
     for life in soaked.lives:
         if life.max_mb:
-            row = (life.name, life.number, round(life.first_mb), round(life.last_mb), round(life.max_mb))
-            print("  {:<8} {:>5} {:>7} {:>7} {:>7}".format(*row))
+            memory = (round(life.first_mb), round(life.last_mb), round(life.max_mb))
+            print(LIFE.format(life.name, life.number, round(life.seconds), *memory, life.n_lines))
 
 
 def main() -> None:
@@ -174,7 +218,10 @@ def main() -> None:
     backlog = Backlog(n_moments=n_moments, n_streams=n_streams, n_bytes=100, share_dropped=SHARE_DROPPED)
     prefix = f"soak{time.time_ns() // 1_000_000}."
     with with_broker(options.brokers) as brokers:
-        soaked = asyncio.run(soak(brokers, prefix, backlog, options.kill_every_s))
+        trouble = Trouble(
+            kill_every_s=options.kill_every_s, reset_every_s=options.reset_every_s, spare_first=options.spare_first
+        )
+        soaked = asyncio.run(soak(brokers, prefix, backlog, trouble))
         show(soaked)
         good, said = verify(brokers, prefix) if options.verify else (True, "")
         print(f"\nsyncline verify: {'nothing wrong' if good else 'VIOLATIONS'}\n{said}" if said else "")
@@ -190,6 +237,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=1_000_000, help="events to send")
     parser.add_argument("--events-per-s", type=float, default=1_900.0, help="events a second")
     parser.add_argument("--kill-every-s", type=float, default=30.0, help="seconds between two kills, in turn")
+    parser.add_argument("--reset-every-s", type=float, default=0.0, help="seconds between two resets; 0: none")
+    parser.add_argument("--spare-first", action="store_true", help="kill the second worker alone")
     parser.add_argument("--no-verify", dest="verify", action="store_false", help="leave `syncline verify` out")
     parser.add_argument("--brokers", help="host:port of a Kafka broker; without it one is started from Maven's jars")
     parser.add_argument("--json", type=Path, help="file for the results")
