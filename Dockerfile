@@ -27,11 +27,13 @@ WORKDIR /app
 COPY LICENSE NOTICE* ./
 COPY syncline syncline
 COPY streams streams
+COPY verify verify
+COPY demo demo
 COPY processors processors
 COPY models models
 COPY examples examples
 # The root is read-only when it runs: bytecode is made here, and what must be written goes to /tmp.
-RUN python -m compileall -q syncline streams processors models
+RUN python -m compileall -q syncline streams processors models verify demo
 ENV PATH=/opt/syncline/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \

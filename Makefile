@@ -44,7 +44,7 @@ check: setup ## Look for mistakes: ruff, its format, pyright, bandit (changes no
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
-	@$(BIN)/bandit -q -c pyproject.toml -r syncline streams processors models bench examples deploy
+	@$(BIN)/bandit -q -c pyproject.toml -r syncline streams processors models verify demo bench examples deploy
 
 audit: setup ## Ask for advisories on what is locked (by hand: a new one shall not redden main)
 	@$(BIN)/python deploy/audit.py requirements/dev.txt
@@ -64,17 +64,17 @@ fuzz: setup ## Fuzz decoders and codecs, SECONDS=60 each (Linux); KEEP=1 lets th
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(KEEP),--keep)
 
 corpus: setup ## Build what the models are trained on (npm, flite, espeak-ng; 2 GB, 14 minutes)
-	@$(BIN)/python -m models.corpus
-	@$(BIN)/python -m models.synthesis_training corpus
+	@$(BIN)/python -m models.training.corpus
+	@$(BIN)/python -m models.training.synthesis corpus
 
 evaluate: setup ## Run the protocol: what fuses (shipped, and all in runs/) and the voice; tables, JSON in runs/scores
 	@mkdir -p runs/scores
-	@$(BIN)/python -m models.synthesis_training evaluate --out runs/scores/voice.json >runs/scores/voice.txt & voice=$$!; \
-	$(BIN)/python -m models.scores; code=$$?; wait $$voice || code=$$?; cat runs/scores/voice.txt; exit $$code
+	@$(BIN)/python -m models.training.synthesis evaluate --out runs/scores/voice.json >runs/scores/voice.txt & voice=$$!; \
+	$(BIN)/python -m models.evaluation.scores; code=$$?; wait $$voice || code=$$?; cat runs/scores/voice.txt; exit $$code
 
 SEEDS ?= 1 2 3
 train-all: setup ## Train all models from nothing, SEEDS="1 2 3" (2 cores; below 5 hours)
-	@$(BIN)/python -m models.training.everything --seeds $(SEEDS)
+	@$(BIN)/python -m models.train_all --seeds $(SEEDS)
 
 bench: setup ## Measure the join, alone and against Kafka Streams and Quix (JDK 17, Maven; 6 minutes)
 	@$(BIN)/python -m bench.join_pure

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from syncline.children import Child
+from syncline.subprocess_guard import Child
 
 ROOT = Path(__file__).parents[1]
 READY_LIMIT_S = 90.0

@@ -21,7 +21,7 @@ import numpy as np
 from bench.join import machine
 from syncline.index.rows import Entry, Row, pack
 from syncline.index.store import Index
-from syncline.results import Member, ModelInfo
+from syncline.wire.results import Member, ModelInfo
 
 MODEL = ModelInfo("bench", "1")
 N_STREAMS = 16

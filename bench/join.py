@@ -21,8 +21,8 @@ from typing import Any
 from bench.joiners import JOINERS, Joiner
 from bench.measure import N_PARTITIONS, Measured, create_topics_stamped, measure
 from bench.records import Backlog, produce
-from syncline.contract import MEDIA_TOPICS
-from syncline.topics import TopicPlan, create_topics
+from syncline.kafka.topics import TopicPlan, create_topics
+from syncline.wire.contract import MEDIA_TOPICS
 
 COLUMNS = "{:<15} {:>9} {:>8} {:>8} {:>8} {:>7} {:>7} {:>10} {:>10} {:>6}"
 

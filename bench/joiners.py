@@ -9,8 +9,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from bench.records import ID_DIGITS
-from syncline.contract import FUSED
-from syncline.results import decode_fused
+from syncline.wire.contract import FUSED
+from syncline.wire.results import decode_fused
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache"

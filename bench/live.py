@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.records import PERIOD_MS, Backlog
-from syncline.cluster import Cluster
-from syncline.contract import media_topic
-from syncline.events import MediaEvent, build_headers
-from syncline.kafka import start_producer
+from syncline.kafka.client import start_producer
+from syncline.kafka.cluster import Cluster
+from syncline.wire.contract import media_topic
+from syncline.wire.events import MediaEvent, build_headers
 
 OnSent = Callable[[int, MediaEvent], None]
 MAX_IN_FLIGHT = 20_000

@@ -14,8 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bench.joiners import Joiner
-from syncline.children import Child
-from syncline.contract import MODALITIES
+from syncline.subprocess_guard import Child
+from syncline.wire.contract import MODALITIES
 
 N_PARTITIONS = 4
 QUIET_S = 15.0

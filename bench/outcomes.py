@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from syncline.contract import MODALITIES
+from syncline.wire.contract import MODALITIES
 
 N_LANES = len(MODALITIES)
 _NEVER = ("lost", "doubled", "mixed", "out_of_order", "unknown")

@@ -18,8 +18,8 @@ import os
 import faust
 
 from bench.records import PERIOD_MS
-from syncline.contract import H_ID, H_TIME, MODALITIES
-from syncline.timestamps import parse_time_ms
+from syncline.wire.contract import H_ID, H_TIME, MODALITIES
+from syncline.wire.timestamps import parse_time_ms
 
 BROKERS, PREFIX = os.environ["PLAIN_BROKERS"], os.environ["PLAIN_PREFIX"]
 N_PARTITIONS = int(os.environ.get("PLAIN_PARTITIONS", "4"))

@@ -29,9 +29,9 @@ from bench.measure import create_topics_stamped
 from bench.outcomes import Judged, Outcomes, record_number
 from bench.reading import Follower
 from bench.records import PERIOD_MS, Backlog
-from syncline.contract import MODALITIES
-from syncline.events import MediaEvent
-from syncline.topics import TopicPlan, create_topics
+from syncline.kafka.topics import TopicPlan, create_topics
+from syncline.wire.contract import MODALITIES
+from syncline.wire.events import MediaEvent
 
 N_PARTITIONS = 4
 N_STREAMS = 16

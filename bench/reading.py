@@ -8,9 +8,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.outcomes import Outcomes, record_number
-from syncline.contract import DEADLETTER, FUSED, MEDIA_TOPICS, UNFUSED
-from syncline.deadletters import decode_dead_letter
-from syncline.results import decode_fused, decode_unfused
+from syncline.wire.contract import DEADLETTER, FUSED, MEDIA_TOPICS, UNFUSED
+from syncline.wire.deadletters import decode_dead_letter
+from syncline.wire.results import decode_fused, decode_unfused
 
 _RESULTS = (FUSED, UNFUSED, DEADLETTER)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 
-from syncline.contract import CONTENT_TYPES, MODALITIES, media_topic
-from syncline.events import MediaEvent, build_headers
+from syncline.wire.contract import CONTENT_TYPES, MODALITIES, media_topic
+from syncline.wire.events import MediaEvent, build_headers
 
 ID_DIGITS = 8
 """Each value begins with its moment's number in so many digits, so that a result tells a moment from a mixture."""

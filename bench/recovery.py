@@ -27,11 +27,11 @@ from bench.join import machine, with_broker
 from bench.live import LiveProducer
 from bench.records import Backlog
 from streams.settings import WorkerSettings
-from syncline.contract import FUSED
-from syncline.events import MediaEvent
-from syncline.placement import partition_for
-from syncline.results import decode_fused
-from syncline.topics import TopicPlan, create_topics
+from syncline.kafka.topics import TopicPlan, create_topics
+from syncline.wire.contract import FUSED
+from syncline.wire.events import MediaEvent
+from syncline.wire.placement import partition_for
+from syncline.wire.results import decode_fused
 
 N_PARTITIONS = 4
 N_STREAMS = 16

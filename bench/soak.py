@@ -32,8 +32,8 @@ from bench.live import LiveProducer
 from bench.outcomes import Judged, Outcomes
 from bench.reading import Follower, group_lag
 from bench.records import PERIOD_MS, Backlog
-from syncline.contract import MODALITIES
-from syncline.topics import TopicPlan, create_topics
+from syncline.kafka.topics import TopicPlan, create_topics
+from syncline.wire.contract import MODALITIES
 from tests.support.proxy import Proxy
 
 N_PARTITIONS = 4

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.interface import Member, Model
 from syncline.errors import ContractError, MediaError, SettingsError
-from syncline.media import sniff_content_type
+from syncline.wire.media import sniff_content_type
 
 MAX_FILE_BYTES = 64 * 2**20
 

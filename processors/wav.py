@@ -12,6 +12,27 @@ import numpy.typing as npt
 
 from processors.limits import refuse
 
+
+def _mu_law() -> npt.NDArray[np.float32]:
+    """Sign, three bits of exponent, four of mantissa, all inverted; 14 bits of range, a bias of 33."""
+    code = ~np.arange(256, dtype=np.uint8)
+    exponent, mantissa = (code >> 4 & 7).astype(np.int32), (code & 15).astype(np.int32)
+    size = ((2 * mantissa + 33) << exponent) - 33
+    return (np.where(code & 0x80, -size, size) / 2**13).astype(np.float32)
+
+
+def _a_law() -> npt.NDArray[np.float32]:
+    """Sign (set where positive), exponent, mantissa, every other bit inverted; 13 bits of range, no bias."""
+    code = np.arange(256, dtype=np.uint8) ^ 0x55
+    exponent, mantissa = (code >> 4 & 7).astype(np.int32), (code & 15).astype(np.int32)
+    size = np.where(exponent == 0, 2 * mantissa + 1, (2 * mantissa + 33) << np.maximum(exponent - 1, 0))
+    return (np.where(code & 0x80, size, -size) / 2**12).astype(np.float32)
+
+
+A_LAW_SAMPLES, MU_LAW_SAMPLES = _a_law(), _mu_law()
+"""float32 (256,), full scale is [-1, 1]: the sample that each byte stands for."""
+
+
 PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 TO_THE_END = 0xFFFFFFFF
 """What programs that write into a pipe put where a length belongs."""
@@ -19,7 +40,7 @@ MAX_CHUNKS = 1_024
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 """The 14 bytes after the format number in a WAVE_FORMAT_EXTENSIBLE sub-format."""
 _DTYPES = {(PCM, 8): "u1", (PCM, 16): "<i2", (PCM, 24): "u1", (PCM, 32): "<i4", (FLOAT, 32): "<f4", (FLOAT, 64): "<f8"}
-_TABLES = {A_LAW: g711.A_LAW, MU_LAW: g711.MU_LAW}
+_TABLES = {A_LAW: A_LAW_SAMPLES, MU_LAW: MU_LAW_SAMPLES}
 _BLOCK_SAMPLES = 2**18
 
 

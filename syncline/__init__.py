@@ -11,10 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from syncline.arrays import Array
-    from syncline.consumer import ConsumerProgress, ResultConsumer
-    from syncline.converted import ConvertedAudio, ConvertedText
-    from syncline.deadletters import DeadLetter
+    from syncline.consumer import ConsumerProgress, Received, ResultConsumer
     from syncline.errors import (
         AbortedError,
         BrokerError,
@@ -24,12 +21,14 @@ if TYPE_CHECKING:
         SettingsError,
         SynclineError,
     )
-    from syncline.events import MediaEvent
+    from syncline.kafka.security import SecuritySettings
     from syncline.producer import Delivery, MediaProducer, ProducerProgress
-    from syncline.received import Received
-    from syncline.results import FusedResult, Member, Unfused
-    from syncline.secret import Secret
-    from syncline.security import SecuritySettings
+    from syncline.settings.secret import Secret
+    from syncline.wire.arrays import Array
+    from syncline.wire.converted import ConvertedAudio, ConvertedText
+    from syncline.wire.deadletters import DeadLetter
+    from syncline.wire.events import MediaEvent
+    from syncline.wire.results import FusedResult, Member, Unfused
 
 __all__ = [
     "AbortedError",
@@ -58,10 +57,10 @@ __all__ = [
 ]
 
 _HOME = {
-    "arrays": ("Array",),
-    "consumer": ("ConsumerProgress", "ResultConsumer"),
-    "converted": ("ConvertedAudio", "ConvertedText"),
-    "deadletters": ("DeadLetter",),
+    "wire.arrays": ("Array",),
+    "consumer": ("ConsumerProgress", "Received", "ResultConsumer"),
+    "wire.converted": ("ConvertedAudio", "ConvertedText"),
+    "wire.deadletters": ("DeadLetter",),
     "errors": (
         "AbortedError",
         "BrokerError",
@@ -71,12 +70,11 @@ _HOME = {
         "SettingsError",
         "SynclineError",
     ),
-    "events": ("MediaEvent",),
+    "wire.events": ("MediaEvent",),
     "producer": ("Delivery", "MediaProducer", "ProducerProgress"),
-    "received": ("Received",),
-    "results": ("FusedResult", "Member", "Unfused"),
-    "secret": ("Secret",),
-    "security": ("SecuritySettings",),
+    "wire.results": ("FusedResult", "Member", "Unfused"),
+    "settings.secret": ("Secret",),
+    "kafka.security": ("SecuritySettings",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -17,8 +17,8 @@ import struct
 from pathlib import Path
 from types import TracebackType
 
-from syncline.children import Child
 from syncline.errors import BrokerError, MissingExtraError, SettingsError
+from syncline.subprocess_guard import Child
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0

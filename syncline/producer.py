@@ -20,17 +20,17 @@ from typing import Any, NamedTuple, Required, Self, TypedDict, Unpack
 
 from aiokafka.errors import KafkaError
 
-from syncline import contract as c
-from syncline.acls import needs_of
-from syncline.cluster import Cluster
 from syncline.errors import BrokerError, ContractError, FencedError, SettingsError
-from syncline.events import MediaEvent, build_headers, check_value, parse_headers
-from syncline.kafka import broker_error, require_rights, require_topics, start_producer, stop_producer
-from syncline.media import check_modality, sniff_content_type
-from syncline.placement import partition_for
-from syncline.security import SecuritySettings
+from syncline.kafka.authorization import needs_of
+from syncline.kafka.client import broker_error, require_rights, require_topics, start_producer, stop_producer
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.security import SecuritySettings
 from syncline.send_log import SendLog, send_of
 from syncline.transactions import TRANSACTION_TIMEOUT_MS, Sent, Transaction
+from syncline.wire import contract as c
+from syncline.wire.events import MediaEvent, build_headers, check_value, parse_headers
+from syncline.wire.media import check_modality, sniff_content_type
+from syncline.wire.placement import partition_for
 
 _OVERHEAD_BYTES = 48 * 1024
 """Room for headers and key beside the largest value: 1 MB and this stay below Kafka's 1 MiB a record."""

@@ -17,7 +17,7 @@ from typing import IO, Literal, Self
 import msgspec
 
 from syncline.errors import AbortedError, SettingsError
-from syncline.events import MediaEvent
+from syncline.wire.events import MediaEvent
 
 SendOutcome = Literal["ok", "failed", "unknown"]
 

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from syncline.cluster import Cluster
 from syncline.errors import AbortedError, BrokerError, FencedError
-from syncline.events import MediaEvent
-from syncline.kafka import broker_error, cannot_go_on
+from syncline.kafka.client import broker_error, cannot_go_on
+from syncline.kafka.cluster import Cluster
+from syncline.wire.events import MediaEvent
 
 TRANSACTION_TIMEOUT_MS = 60_000
 """aiokafka's and Kafka's default."""

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("syncline", "processors", "models", "streams")
 """In the order in which imports may point: each may import those before it."""
 HEAVY = {"faust", "mode", "aiokafka", "torch"}
-PURE = ("streams/join", "streams/decisions", "streams/batching.py")
+PURE = ("streams/join", "streams/decisions", "streams/inference/batcher.py")
 
 
 def committed_files() -> list[Path]:
@@ -89,7 +89,7 @@ def test_producer_and_consumer_work_without_the_service() -> None:
     program = (
         "import sys\n"
         "for name in ('torch', 'faust', 'mode', 'typer', 'rich'): sys.modules[name] = None\n"
-        "import syncline.producer, syncline.consumer, syncline.topics, syncline.broker\n"
+        "import syncline.producer, syncline.consumer, syncline.kafka.topics, syncline.broker\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from models.adapters.digests import file_digest
-from models.adapters.memory import check_fits
+from models.adapters.resources import check_fits
+from models.adapters.weight_files import file_digest
 from syncline.errors import SettingsError
 
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")

@@ -11,11 +11,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 from transformers.utils import logging
 
-from models.adapters.device import pick_device
-from models.adapters.manifest import AdapterManifest
-from models.adapters.memory import check_fits
-from models.adapters.places import hub_name, name_and_revision
-from models.adapters.weights import float32_bytes, weight_files
+from models.adapters.adapter_manifest import AdapterManifest
+from models.adapters.resources import check_fits, pick_device
+from models.adapters.weight_files import float32_bytes, hub_name, name_and_revision, weight_files
 from syncline.errors import SettingsError
 
 

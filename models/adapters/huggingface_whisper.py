@@ -11,13 +11,19 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from models.adapters.digests import check_folder, file_digest
+from models.adapters.audio_chunks import RATE_HZ, speech_pieces
 from models.adapters.huggingface import fetch, open_network
-from models.adapters.pieces import RATE_HZ, speech_pieces
-from models.adapters.places import existing_folder, hub_name
-from models.adapters.token_words import Token, timed_words
-from models.adapters.transcripts import SILENT, Heard, is_silence, language_code, max_tokens, one_transcript
-from models.adapters.weights import weight_files
+from models.adapters.transcripts import (
+    SILENT,
+    Heard,
+    Token,
+    is_silence,
+    language_code,
+    max_tokens,
+    one_transcript,
+    timed_words,
+)
+from models.adapters.weight_files import check_folder, existing_folder, file_digest, hub_name, weight_files
 from models.interface import Converter, Prepared, Text
 from processors.audio import load_mono
 from processors.settings import AudioSettings

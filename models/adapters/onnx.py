@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from models.adapters.lane_model import Encoded, LaneEncoder, LaneModel, Vectors
-from models.adapters.lanes import TextTokens, prepare_pixels, side_by_side
-from models.adapters.manifest import AdapterManifest, OnnxLane, read_labels
-from models.adapters.memory import check_fits
-from models.adapters.weights import weight_file
+from models.adapters.adapter_manifest import AdapterManifest, OnnxLane, read_labels
+from models.adapters.lane_model import (
+    Encoded,
+    LaneEncoder,
+    LaneModel,
+    TextTokens,
+    Vectors,
+    prepare_pixels,
+    side_by_side,
+)
+from models.adapters.resources import check_fits
+from models.adapters.weight_files import weight_file
 from models.features import AUDIO
 from models.interface import Prepared
 from processors.audio import load_log_mel

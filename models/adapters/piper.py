@@ -11,10 +11,9 @@ import numpy as np
 import onnxruntime
 from piper import PiperConfig, PiperVoice, SynthesisConfig
 
-from models.adapters.digests import check_folder, file_digest
-from models.adapters.memory import check_fits
-from models.adapters.places import package_folder
+from models.adapters.resources import check_fits
 from models.adapters.speaking import in_range, prepare_speech, too_long
+from models.adapters.weight_files import check_folder, file_digest, package_folder
 from models.interface import Converter, Prepared, Speech
 from processors.limits import refuse
 from syncline.errors import MediaError, SettingsError

@@ -12,12 +12,10 @@ import torchvision
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models.adapters.device import pick_device
-from models.adapters.lane_model import Encoded, LaneEncoder, LaneModel
-from models.adapters.lanes import prepare_pixels
-from models.adapters.manifest import AdapterManifest, read_labels
-from models.adapters.memory import check_fits
-from models.adapters.weights import float32_bytes, weight_file
+from models.adapters.adapter_manifest import AdapterManifest, read_labels
+from models.adapters.lane_model import Encoded, LaneEncoder, LaneModel, prepare_pixels
+from models.adapters.resources import check_fits, pick_device
+from models.adapters.weight_files import float32_bytes, weight_file
 from models.interface import Prepared
 from processors.image import normalise
 from processors.settings import ImageSettings

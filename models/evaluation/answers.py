@@ -10,8 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models.evaluation.manifest import LANES, Row
-from models.evaluation.media import Broken, batches, broken_of, prepare_rows
+from models.evaluation.manifest import LANES, Broken, Row, batches, broken_of, prepare_rows
 from models.interface import Fusion, Member, Model, Prepared
 from syncline.errors import MediaError
 

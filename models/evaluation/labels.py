@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 
 from models.evaluation.answers import Answers, Vector, embed_texts, unit
+from models.evaluation.error_rates import normalise
 from models.evaluation.figures import Figure, rate
-from models.evaluation.words import normalise
 from models.interface import Model
 
 TOP = 5

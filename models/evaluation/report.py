@@ -9,7 +9,7 @@ import msgspec
 
 from models.evaluation.figures import Figure
 from models.evaluation.labels import Labels
-from models.evaluation.media import Broken
+from models.evaluation.manifest import Broken
 from models.evaluation.retrieval import Direction
 from models.evaluation.transcripts import Transcripts
 

@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 
 from models.evaluation.answers import Answers, Vector, unit
+from models.evaluation.error_rates import normalise
 from models.evaluation.figures import Figure, rate
 from models.evaluation.manifest import LANES, Entry
-from models.evaluation.words import normalise
 
 CUTS = (1, 5, 10)
 CHUNK = 512

@@ -7,15 +7,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from models import registry
-from models.converters import open_converter, parse_spec
 from models.evaluation.answers import Answers, ask
 from models.evaluation.labels import score_labels
-from models.evaluation.manifest import Row, read_manifest
-from models.evaluation.media import Broken
+from models.evaluation.manifest import Broken, Row, read_manifest
 from models.evaluation.report import Report, Section
 from models.evaluation.retrieval import score_retrieval
 from models.evaluation.transcripts import Heard, score_transcripts, transcribe
 from models.interface import Converter, Model
+from models.registry import open_converter, parse_spec
 from syncline.errors import MissingExtraError, SettingsError
 
 TASKS = ("labels", "retrieval", "transcript")

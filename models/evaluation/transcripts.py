@@ -7,10 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from models.evaluation.error_rates import characters_of, edit_distance, words_of
 from models.evaluation.figures import Figure, rate
-from models.evaluation.manifest import Row
-from models.evaluation.media import Broken, batches, broken_of, prepare_rows
-from models.evaluation.words import characters_of, edit_distance, words_of
+from models.evaluation.manifest import Broken, Row, batches, broken_of, prepare_rows
 from models.interface import Converter, Prepared, Text
 from syncline.errors import MediaError, SettingsError
 

@@ -16,8 +16,7 @@ from models.reference.checkpoint import TOKENIZER, checked_bytes, open_network, 
 from models.reference.network import LANES, Evidence
 from processors.audio import load_log_mel
 from processors.image import load_pixels
-from processors.text import load_text
-from processors.tokens import Tokens
+from processors.text import Tokens, load_text
 from processors.words import tag_words
 from syncline.errors import MediaError
 

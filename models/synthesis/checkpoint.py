@@ -9,9 +9,8 @@ import msgspec
 from torch import nn
 
 from models.folder import MANIFEST, WEIGHTS, checked_bytes, load_weights, pack_weights, write_files
-from models.synthesis.g2p import SpellingNetwork
-from models.synthesis.lexicon import Lexicon
 from models.synthesis.network import Dimensions, SpeechNetwork
+from models.synthesis.pronunciation import Lexicon, SpellingNetwork
 from syncline.errors import SettingsError
 
 LEXICON = "lexicon.xz"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from models.training.snapshot import write_whole
+from models.training.training_state import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-log = logging.getLogger("models.training")
+from models.training.display import log
 
 FOLDER, PICTURE = "curves", "learning-curve.png"
+
 EXTRA_HINT = "pip install 'syncline[train]'"
 
 
@@ -93,3 +92,6 @@ def _lines(axes: Axes, title: str, points: Sequence[Point]) -> None:
 def as_line(values: Mapping[str, float]) -> str:
     """A line for the log: `image 0.412 text 0.300`."""
     return " ".join(f"{name} {value:.3f}" for name, value in values.items())
+
+
+_CURVES = ("loss", "validation")

@@ -10,14 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from models.training import parallel
-from models.training.budget import Budget
+from models.training.budget import Budget, EarlyStopping
 from models.training.display import log_to
-from models.training.draws import Draws
+from models.training.parallel import share_layers
 from models.training.run import Run
 from models.training.settings import TrainSettings
-from models.training.shared_layers import share_layers
-from models.training.snapshot import State
-from models.training.stopping import EarlyStopping
+from models.training.training_state import Draws, State
 from models.training.watch import Said, Watch
 from syncline.errors import SettingsError
 

@@ -18,7 +18,7 @@ import msgspec
 
 from models.training import parallel
 from models.training.curve import EXTRA_HINT
-from models.training.snapshot import State, pack, unpack, write_whole
+from models.training.training_state import State, pack, unpack, write_whole
 from syncline.errors import SettingsError
 
 log = logging.getLogger("models.training")

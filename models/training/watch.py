@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.training.curve import _CURVES, Curve, Point, as_line
+
+if TYPE_CHECKING:
+    pass
+import importlib.util
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from models.training.budget import Budget, Rhythm
-from models.training.curve import Curve, Point, as_line
+from models.training.budget import Budget, EarlyStopping, Rhythm
 from models.training.display import Progress, log, report
 from models.training.run import Run
-from models.training.snapshot import State
-from models.training.stopping import EarlyStopping
-from models.training.tensorboard import Board
+from models.training.training_state import State
+
+TENSORBOARD_FOLDER = "tensorboard"
+
+
+def is_installed() -> bool:
+    """Whether TensorBoard can be imported."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+class Board:
+    """Writes OUT/tensorboard/PHASE from a step on; what an earlier attempt wrote of later steps is hidden."""
+
+    def __init__(self, out: Path | None, phase: str, step: int) -> None:
+        self._writer: Any = None
+        if out is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(out / TENSORBOARD_FOLDER / phase), purge_step=step or None)
+
+    def add(self, group: str, values: Mapping[str, float], step: int) -> None:
+        """Points of several curves, named `group/name`."""
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(f"{group}/{name}", value, step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._writer is not None:
+            self._writer.close()
+
 
 LOG_EVERY_S = 15.0
 LOOK_EVERY_S = 150.0
@@ -101,6 +137,3 @@ class Watch:
     def _report(self, loss: float, *, over: bool = False) -> None:
         b = self._budget
         report(Progress(self._curve.phase, b.step, 1.0 if over else b.spent(), b.left_s(), loss))
-
-
-_CURVES = ("loss", "validation")

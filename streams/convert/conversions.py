@@ -1,9 +1,4 @@
-"""Which events are converted, and by which of a worker's converters; and the records that come of it.
-
-An event is converted once, by each converter that takes its modality: as a member of the first fused set that is
-carried out with it, or where it is in no set (late, unmatched, unexpected). Dead letters are not converted, they may
-come again; nor are duplicates, whose first copy was.
-"""
+"""Which events are converted, and by which of a worker's converters; and the records that come of it."""
 
 from __future__ import annotations
 
@@ -13,17 +8,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from streams.convert.answers import Refused
-from streams.convert.records import converted_record
+from models.interface import Text
+from streams.convert.conversion_check import Answer, Refused, Sound
 from streams.convert.runner import ConverterRunner
 from streams.decisions.records import Held, Task
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
 from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
-from streams.partition.decode import Payload
-from syncline.events import MediaEvent
-from syncline.results import ModelInfo, Record
+from streams.payload import Payload
+from syncline.wire.contract import MAX_DETAIL
+from syncline.wire.converted import Converted, ConvertedAudio, ConvertedText, encode_converted
+from syncline.wire.events import MediaEvent
+from syncline.wire.ids import conversion_id
+from syncline.wire.results import ModelInfo, Record
 
 
 class Wanted(NamedTuple):
@@ -124,3 +122,57 @@ def _event(payload: Payload) -> MediaEvent:
     if payload.event is None:
         raise ValueError("an event without valid headers is not converted")
     return payload.event
+
+
+def converted_record(
+    event: MediaEvent, item: Item, partition: int, kind: str, answer: Answer, model: ModelInfo, set_id: str
+) -> Record:
+    """The record of one conversion of `event`, or of why there is none."""
+    alone = None if set_id else (item.topic, partition, item.offset)
+    about = Converted(
+        id=conversion_id(event.stream, item.lane, event.time_ms, event.source, event.id, kind, alone),
+        stream=event.stream,
+        lane=item.lane,
+        modality=event.modality,
+        source=event.source,
+        event_id=event.id,
+        topic=item.topic,
+        partition=partition,
+        offset=item.offset,
+        time_ms=item.time_ms,
+        duration_ms=event.duration_ms,
+        language=event.language,
+        model=model,
+        set_id=set_id,
+    )
+    return encode_converted(_said(about, kind, answer), event.traceparent, event.tracestate)
+
+
+def _said(about: Converted, kind: str, answer: Answer) -> ConvertedText | ConvertedAudio:
+    fields = {name: getattr(about, name) for name in about.__struct_fields__}
+    if isinstance(answer, Refused):
+        fields |= {"reason": answer.reason, "detail": answer.detail[:MAX_DETAIL]}
+        return _audio(fields) if kind == "speech" else _text(fields, kind)
+    fields["language"] = answer.language or about.language
+    if isinstance(answer, Sound):
+        return _audio(fields, answer)
+    return _text(fields, kind, answer)
+
+
+def _audio(fields: dict[str, Any], sound: Sound | None = None) -> ConvertedAudio:
+    if sound is None:
+        return ConvertedAudio(kind="speech", **fields)
+    return ConvertedAudio(
+        kind="speech",
+        content_type=sound.content_type,
+        sample_rate_hz=sound.sample_rate_hz,
+        sound_ms=sound.sound_ms,
+        data=sound.data,
+        **fields,
+    )
+
+
+def _text(fields: dict[str, Any], kind: str, text: Text | None = None) -> ConvertedText:
+    said = text or Text("", 0.0)
+    words = tuple([tuple(word) for word in said.words])
+    return ConvertedText(kind=kind, text=said.text, score=said.score, words=words, **fields)  # pyright: ignore[reportArgumentType]

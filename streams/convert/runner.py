@@ -8,10 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from models.interface import Converter, Prepared
-from streams.clock import Clock
-from streams.convert.answers import Answer, Refused, check_conversion
-from streams.model.runner import Runner, RunnerSettings
-from streams.partition.sizes import prepared_bytes
+from streams.convert.conversion_check import Answer, Refused, check_conversion
+from streams.inference.runner import Runner, RunnerSettings
+from streams.payload import prepared_bytes
+from streams.timing import Clock
 from syncline.errors import MediaError, SetFailedError
 
 log = logging.getLogger(__name__)

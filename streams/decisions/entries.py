@@ -1,18 +1,69 @@
-"""The entries of the decision log and their MessagePack form (docs/design.md, "The decision log").
-
-Each entry carries the `number` that its writer counted: a copy that arrives twice is known by it. Fields are only ever
-added at the end, with a default (streams/decisions/versions.py).
-"""
+"""The entries of the decision log, their MessagePack form and its version, and what a decision says of records."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.decisions.versions import THIS_VERSION, check_version, unreadable
 from streams.join.lane_clock import LaneState
-from streams.join.model import Decision
+from streams.join.model import (
+    MOVES_NO_WATERMARK,
+    ClosedDecision,
+    DeadLetterDecision,
+    Decision,
+    FailedDecision,
+    Item,
+    RunDecision,
+    SetDecision,
+    UnfusedDecision,
+)
+from syncline.errors import NewerVersionError
+
+HEADER = "syncline_log_version"
+MAJOR, MINOR = 1, 3
+"""What this code writes. It reads every minor version of `MAJOR` and of the majors before it.
+
+1.2 differs from 1.1 in results alone: conversions say more, and there are ones in sound. In 1.3 a claim names its
+group, the settings that decide and the number of partitions, and a set says where its window ends.
+"""
+THIS_VERSION = f"{MAJOR}.{MINOR}"
+WRITABLE_VERSIONS = ("1.2", THIS_VERSION)
+"""What `decision_log_version` may be: the form of the release before, for as long as somebody may go back to it."""
+
+_VERSION = re.compile(rb"([1-9][0-9]{0,3})\.([0-9]{1,4})")
+
+
+def version_headers(version: str = THIS_VERSION) -> list[tuple[str, bytes]]:
+    """The headers of every record of the log that is written in the form of `version`."""
+    return [(HEADER, version.encode())]
+
+
+def check_version(version: bytes, offset: int) -> None:
+    """Raise `NewerVersionError` where the entry at `offset` is of a version that this code cannot read."""
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        raise unreadable(offset, f"says that it is of version {version[:20]!r}, which is none")
+    if int(found[1]) > MAJOR:
+        raise unreadable(offset, f"is of version {version.decode()}, and this worker reads {MAJOR}.x")
+
+
+def unreadable(offset: int, what: str) -> NewerVersionError:
+    """The error for the entry at `offset`; it says what to do."""
+    return NewerVersionError(
+        f"decisions: the entry at offset {offset} {what}: a newer Syncline wrote it; start workers of that release "
+        "in place of this one. Nothing is decided here until then, and nothing is lost"
+    )
+
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encoded_bytes(thing: object) -> int:
+    """By encoding it: names are of any alphabet, and numbers of any length."""
+    return len(_encoder.encode(thing))
 
 
 class Placed(msgspec.Struct, frozen=True, array_like=True):
@@ -94,7 +145,6 @@ class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, tag="snapshot")
 Entry = Claim | Batch | SnapshotPart
 
 _decoder = msgspec.msgpack.Decoder(Entry)
-_encoder = msgspec.msgpack.Encoder()
 _N_CLAIM, _N_SET = 5, 10
 """Fields of a claim and of a set in 1.2, their tag included."""
 
@@ -140,3 +190,61 @@ def decode_entry(record: LogRecord) -> Entry | None:
             return None
         what = f"is of version {record.version.decode()} and cannot be read ({error})"
         raise unreadable(record.offset, what) from error
+
+
+Key = tuple[str, int]
+"""(topic, offset) of a record inside its partition number."""
+
+
+def keys_of(decision: Decision) -> list[Key]:
+    """The records that a decision ends or names, in its own order; none for `failed`, which names a set."""
+    if isinstance(decision, SetDecision):
+        return [(item.topic, item.offset) for item in decision.members]
+    if isinstance(decision, UnfusedDecision | ClosedDecision):
+        return [(decision.item.topic, decision.item.offset)]
+    if isinstance(decision, DeadLetterDecision):
+        return [(decision.topic, decision.offset)]
+    if isinstance(decision, RunDecision):
+        return [(decision.topic, offset) for offset in range(decision.first_offset, decision.last_offset + 1)]
+    return []
+
+
+def is_dead_letter(decision: Decision) -> bool:
+    """Whether a decision says of single records that they cannot be used."""
+    return isinstance(decision, DeadLetterDecision) or (
+        isinstance(decision, RunDecision) and decision.outcome == "deadletter"
+    )
+
+
+def moves_nothing(decision: Decision) -> bool:
+    """Whether the records of a decision left their lane's watermark where it was."""
+    if isinstance(decision, UnfusedDecision):
+        return decision.reason in MOVES_NO_WATERMARK
+    return isinstance(decision, RunDecision) or (isinstance(decision, DeadLetterDecision) and decision.item is None)
+
+
+def moving_items(decision: Decision) -> Sequence[Item]:
+    """Items of a decision that moved their lane's watermark."""
+    if isinstance(decision, SetDecision):
+        return decision.members
+    if isinstance(decision, ClosedDecision):
+        return (decision.item,)
+    if isinstance(decision, UnfusedDecision):
+        return () if moves_nothing(decision) else (decision.item,)
+    if isinstance(decision, DeadLetterDecision) and decision.item is not None:
+        return (decision.item,)
+    return ()
+
+
+def covered_ms(decision: SetDecision, size_ms: int) -> tuple[int, int]:
+    """What a set covers in ms since 1970; `size_ms`: the window's length where the decision does not say its end."""
+    if decision.strategy == "tumbling":
+        return decision.start_ms, decision.end_ms or decision.start_ms + size_ms
+    return min(item.time_ms for item in decision.members), max(item.end_ms for item in decision.members)
+
+
+def named_item(decision: Decision, index: int) -> Item | None:
+    """The item of the record that a decision names in this place of `keys_of`, where the log tells it."""
+    if isinstance(decision, SetDecision):
+        return decision.members[index]
+    return None if isinstance(decision, RunDecision | FailedDecision) else decision.item

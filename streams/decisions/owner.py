@@ -14,28 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
 
-from streams.decisions.carry_out import CarryOut
-from streams.decisions.entries import Batch, Claim, LogRecord, Placed, decode_entry
-from streams.decisions.flow import Flow, Reading
-from streams.decisions.holds import Holds
-from streams.decisions.intake import Intake
-from streams.decisions.load import Load
-from streams.decisions.naming import keys_of
-from streams.decisions.outbox import Outbox
-from streams.decisions.placed import former_counts, merged, require_no_more, still_placed
-from streams.decisions.proposer import Proposer
+from streams.decisions.backpressure import Flow, Reading
+from streams.decisions.checkpoint import SettledState
+from streams.decisions.counters import Tally
+from streams.decisions.entries import THIS_VERSION, Batch, Claim, LogRecord, Placed, decode_entry, keys_of
+from streams.decisions.execution import CarryOut
+from streams.decisions.former_counts import former_counts, merged, require_no_more, still_placed
+from streams.decisions.in_flight import Holds, Load
+from streams.decisions.join_input import Intake
+from streams.decisions.owner_status import Standing
+from streams.decisions.ownership import Deployment, LogView, State, Tenure
+from streams.decisions.proposer import Outbox, Proposer
 from streams.decisions.records import Commands, Record, Task
-from streams.decisions.recovery import US_A_KEY, AnotherGroupError, ReadLog, in_steps, recover
+from streams.decisions.recovery import US_A_KEY, AnotherGroupError, ReadLog, TopicEnds, in_steps, recover
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.decisions.settled import SettledState
-from streams.decisions.snapshot_source import SnapshotSource
-from streams.decisions.snapshot_writer import SnapshotWriter
-from streams.decisions.standing import Standing
-from streams.decisions.tally import Tally
-from streams.decisions.tenure import Deployment, State, Tenure
-from streams.decisions.topic_ends import TopicEnds
-from streams.decisions.versions import THIS_VERSION
-from streams.decisions.view import LogView
+from streams.decisions.snapshots import SnapshotSource, SnapshotWriter
 from streams.join.model import Decision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings

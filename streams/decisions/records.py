@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from streams.decisions.kept import NOT_NAMED, Kept
+from streams.decisions.resolved import NOT_NAMED, Kept
 from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 
 RecordOutcome = Literal["fused", "unfused", "deadletter", "lost", "settled", "handed_back"]

@@ -16,10 +16,19 @@ from itertools import chain, islice
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-from streams.decisions.entries import Batch, Claim, LogRecord, ResolvedRun, SnapshotPart, decode_entry
-from streams.decisions.naming import Key, moving_items
+from streams.decisions.entries import (
+    Batch,
+    Claim,
+    Key,
+    LogRecord,
+    ResolvedRun,
+    SnapshotPart,
+    decode_entry,
+    moving_items,
+)
+from streams.decisions.in_flight import Holds
+from streams.decisions.ownership import LogView
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.decisions.view import LogView
 from streams.join.model import Decision, Item
 from syncline.errors import SynclineError
 
@@ -269,3 +278,31 @@ def _fold(
     newest_at = read.snapshots[0][0].at if read.snapshots else {}
     in_order = [settled[key] for key in sorted(settled)]
     return Recovered(view, snapshot, decisions, claims, tuple(newest), newest_at, in_order)
+
+
+SURE_AFTER_MS = 2_000
+"""For so long every answer must say so: before its first fetch the embedded broker may tell too low a mark."""
+
+
+class TopicEnds:
+    """Looks at the high watermarks of one partition number's topics. Times are the owner's monotonic clock."""
+
+    def __init__(self, holds: Holds) -> None:
+        self._holds = holds
+        self._owning_since_ms = 0
+        self._short_since_ms: dict[str, int] = {}
+
+    def start(self, now_ms: int) -> None:
+        """The claim was read back: no other owner decides on records that came after this."""
+        self._owning_since_ms = now_ms
+        self._short_since_ms.clear()
+
+    def check(self, topic: str, high_water: int, asked_ms: int, *, awaited: bool) -> None:
+        """The high watermark asked for at `asked_ms`; `awaited`: a decision in the log waits for a record of `topic`.
+
+        Raises `MadeAnewError` where everything below it is here and the awaited record is not.
+        """
+        if not awaited or asked_ms < self._owning_since_ms or self._holds.topics[topic].position < high_water:
+            self._short_since_ms.pop(topic, None)
+        elif asked_ms - self._short_since_ms.setdefault(topic, asked_ms) >= SURE_AFTER_MS:
+            raise MadeAnewError(topic, f"it ends at offset {high_water}, and the log names a record beyond")

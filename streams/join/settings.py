@@ -1,15 +1,27 @@
-"""Settings of the join, as one frozen value that is checked once."""
+"""Settings of the join, as one frozen value that is checked once, and their fingerprint."""
 
 from __future__ import annotations
 
 from collections import Counter
 from fnmatch import fnmatchcase
+from hashlib import blake2b
 from typing import Literal
 
 import msgspec
 
-from streams.join.size import MAX_SET_BYTES
 from syncline.errors import SettingsError
+from syncline.wire.contract import VERSION
+
+MAX_SET_BYTES = 400_000
+"""The most that `max_set_bytes` may be: a set that is given up takes up to 1.6 times as much in one entry."""
+_NUMBERS_BYTES = 64
+"""Offset, times, hash and topic of a member."""
+
+
+def item_bytes(stream: str, lane: str) -> int:
+    """What one item of this lane takes at most."""
+    return _NUMBERS_BYTES + len(stream.encode()) + len(lane.encode())
+
 
 StrategyName = Literal["earliest", "nearest", "tumbling"]
 MODALITIES = ("image", "text", "audio")
@@ -130,3 +142,18 @@ def _check_known(setting: str, names: tuple[str, ...], lanes: set[str]) -> None:
     for name in names:
         if name not in lanes:
             raise SettingsError(setting, name, f"one of the lanes {', '.join(sorted(lanes))}")
+
+
+N_BYTES = 8
+_DECIDE_NOTHING = ("max_held_events", "max_held_bytes", "hard_limit_factor")
+"""How much is held says when pressure acts; what it may decide then, the others say."""
+
+
+def fingerprint(settings: JoinSettings, max_event_bytes: int) -> str:
+    """Of all settings that decide what becomes of a record, and of the contract's version; 16 hexadecimal digits.
+
+    max_event_bytes: the largest value of a media record.
+    """
+    deciding = {name: value for name, value in msgspec.structs.asdict(settings).items() if name not in _DECIDE_NOTHING}
+    deciding |= {"max_event_bytes": max_event_bytes, "contract": VERSION}
+    return blake2b(msgspec.json.encode(deciding, order="deterministic"), digest_size=N_BYTES).hexdigest()

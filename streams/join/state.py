@@ -3,11 +3,46 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterable
 
 from streams.join.lane_clock import NEVER_MS, LaneClock
 from streams.join.model import Item
-from streams.join.pace import Pace
 from streams.join.settings import Lane
+
+SLOWEST = 0.1
+"""Below this share of real time the sets of a stream creep, if not one of them is decided by its watermarks."""
+
+
+class Pace:
+    """How the starts of a stream's sets move on, looked at every `window_ms` of a monotonic clock."""
+
+    __slots__ = ("_began_ms", "_from_ms", "_newest_ms", "_settled", "creeps")
+
+    def __init__(self) -> None:
+        self._began_ms: int | None = None
+        self._from_ms: int | None = None
+        self._newest_ms: int | None = None
+        self._settled = False
+        self.creeps = False
+        """In the last window, no set was decided by the watermarks, and starts hardly moved on."""
+
+    def decided(self, start_ms: int, *, by_watermarks: bool) -> None:
+        """A set was decided."""
+        self._newest_ms = start_ms if self._newest_ms is None else max(start_ms, self._newest_ms)
+        self._from_ms = start_ms if self._from_ms is None else self._from_ms
+        if by_watermarks:
+            self._settled, self.creeps = True, False
+
+    def look(self, now_ms: int, window_ms: int) -> None:
+        """Something of the stream waits."""
+        if self._began_ms is None:
+            self._began_ms = now_ms
+        if now_ms - self._began_ms < window_ms:
+            return
+        moved_ms = 0 if self._newest_ms is None or self._from_ms is None else self._newest_ms - self._from_ms
+        self.creeps = not self._settled and moved_ms < SLOWEST * (now_ms - self._began_ms)
+        self._began_ms, self._from_ms, self._settled = now_ms, self._newest_ms, False
+
 
 Entry = tuple[int, int, Item, int]
 """A held item as (time_ms, offset, item, arrived_ms): sorts in the order in which ties go inside a lane."""
@@ -148,3 +183,20 @@ class LanePlan:
     def __init__(self, lanes: tuple[Lane, ...]) -> None:
         self.lanes = [(lane.name, f"media.{lane.modality}") for lane in lanes]
         self.position = {name: (place, topic) for place, (name, topic) in enumerate(self.lanes)}
+
+
+def n_pending_sets(streams: Iterable[StreamState]) -> int:
+    """How many sets these streams will still give, at least: no set takes two items of a lane, or two windows."""
+    return sum(
+        len(stream.first_arrival_ms) or max((len(lane.held) for lane in stream.lanes), default=0) for stream in streams
+    )
+
+
+def slowest_watermarks(streams: Iterable[StreamState]) -> dict[str, int]:
+    """By topic the watermark in ms that is furthest behind; lanes that were never heard of have none."""
+    slowest: dict[str, int] = {}
+    for stream in streams:
+        for lane in stream.lanes:
+            if lane.watermark_ms != NEVER_MS:
+                slowest[lane.topic] = min(lane.watermark_ms, slowest.get(lane.topic, lane.watermark_ms))
+    return slowest

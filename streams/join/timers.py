@@ -12,11 +12,61 @@ backlog beside a live lane, whose sets are decided one after the other, is never
 
 from __future__ import annotations
 
+from collections import Counter, deque
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
-from streams.join.catchup import CatchUp
-from streams.join.clocks import NEVER_MS
+from streams.join.lane_clock import NEVER_MS
 from streams.join.state import Head, LaneQueue, StreamState
+
+BEHIND_AFTER_MS = 500
+"""A high watermark that takes longer than this to be reached shows that the partition is not caught up."""
+
+MAX_PENDING = 8
+
+
+class CatchUp:
+    """How far the join is behind one topic's partition. Times are the caller's monotonic clock."""
+
+    __slots__ = ("_joined", "_pending", "confirmed_ms", "last_behind_ms")
+
+    def __init__(self) -> None:
+        self._joined = 0
+        self._pending: deque[tuple[int, int]] = deque()
+        self.confirmed_ms = NEVER_MS
+        self.last_behind_ms = NEVER_MS
+
+    def high_water(self, high_water: int | None, asked_ms: int, now_ms: int) -> bool:
+        """Take an answer of the broker, None where it gave none; True if this changes a field."""
+        self.tick(now_ms)
+        if high_water is None:
+            self.last_behind_ms = now_ms
+            return True
+        if len(self._pending) == MAX_PENDING:
+            self._pending.pop()  # an older question that is still open says more than a newer one
+        self._pending.append((asked_ms, high_water))
+        return self._confirm()
+
+    def joined(self, next_offset: int, now_ms: int) -> bool:
+        """Every offset below `next_offset` has reached the join; True if this changes a field."""
+        self.tick(now_ms)
+        self._joined = max(self._joined, next_offset)
+        return self._confirm()
+
+    def tick(self, now_ms: int) -> None:
+        """Notice that an answer has stayed out of reach for too long."""
+        if self._pending and now_ms - self._pending[0][0] > BEHIND_AFTER_MS:
+            self.last_behind_ms = now_ms
+
+    def _confirm(self) -> bool:
+        changed = False
+        while self._pending and self._joined >= self._pending[0][1]:
+            asked_ms, _ = self._pending.popleft()
+            self.confirmed_ms = max(self.confirmed_ms, asked_ms)
+            changed = True
+        return changed
+
 
 MAX_RENEWALS = 5
 
@@ -146,3 +196,78 @@ class Timers:
 def _renewed_ms(head: Head) -> int:
     """When something last arrived that brings `head` nearer to its decision."""
     return max(head.renewed_ms, max((lane.moved_ms for lane in head.unsettled), default=NEVER_MS))
+
+
+class Awaits:
+    """The topics of the lanes that undecided sets wait for, stream by stream."""
+
+    def __init__(self, max_wait_ms: int) -> None:
+        self._max_wait_ms = max_wait_ms
+        self._by_stream: dict[str, tuple[str, ...]] = {}
+        self._n_streams: Counter[str] = Counter()
+        self._alive_until_ms = NEVER_MS
+
+    def wait(self, stream: str, heads: list[Head]) -> None:
+        """These heads of a stream wait."""
+        unsettled = heads[0].unsettled if len(heads) == 1 else [lane for head in heads for lane in head.unsettled]
+        for lane in unsettled:
+            if lane.moved_ms + self._max_wait_ms > self._alive_until_ms:
+                self._alive_until_ms = lane.moved_ms + self._max_wait_ms
+        topics = tuple([lane.topic for lane in unsettled])
+        known = self._by_stream.get(stream)
+        if topics != known:
+            self._n_streams.update(topics)
+            self._n_streams.subtract(known or ())
+            self._by_stream[stream] = topics
+
+    def drop(self, stream: str) -> None:
+        """Nothing of a stream is undecided any more."""
+        self._n_streams.subtract(self._by_stream.pop(stream, ()))
+
+    @property
+    def topics(self) -> set[str]:
+        """Topics with a lane that an undecided set waits for."""
+        return {topic for topic, n_streams in self._n_streams.items() if n_streams > 0}
+
+    def is_alive(self, now_ms: int) -> bool:
+        """Whether a lane that a set waits for moved on within `max_wait_ms`: what is missing may just come."""
+        return now_ms < self._alive_until_ms
+
+
+REMEMBERED_MS = 60_000
+"""For so long after such a timeout a lane is told of."""
+MAX_LANES = 100
+"""So many are told of; the operator who mends these sees the others then."""
+
+
+class StalledLane(NamedTuple):
+    """One of them; `watermark_ms` is where its time stands."""
+
+    stream: str
+    lane: str
+    watermark_ms: int
+
+
+class Stalled:
+    """The lanes that were heard of while sets waited for them in vain. Times are the join's monotonic clock."""
+
+    def __init__(self, max_wait_ms: int) -> None:
+        self._max_wait_ms = max_wait_ms
+        self._lanes: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def timed_out(self, stream: str, lanes: Iterable[LaneQueue], now_ms: int) -> None:
+        """Something of a stream is decided by timeout, and these lanes have not come so far."""
+        for lane in lanes:
+            if lane.heard_ms + self._max_wait_ms > now_ms:
+                self._lanes.pop((stream, lane.name), None)
+                self._lanes[stream, lane.name] = lane.watermark_ms, now_ms
+        while len(self._lanes) > MAX_LANES:
+            del self._lanes[next(iter(self._lanes))]
+
+    def lanes(self, now_ms: int) -> list[StalledLane]:
+        """Those of the last minute."""
+        return [
+            StalledLane(stream, lane, watermark_ms)
+            for (stream, lane), (watermark_ms, at_ms) in self._lanes.items()
+            if now_ms - at_ms <= REMEMBERED_MS
+        ]

@@ -7,7 +7,7 @@ from collections import Counter
 from heapq import merge
 
 from streams.join.model import Item
-from streams.join.size import item_bytes
+from streams.join.settings import item_bytes
 from streams.join.state import Entry, Head, LaneQueue, StreamState
 from streams.join.strategy import Strategy
 

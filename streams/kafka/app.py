@@ -1,7 +1,7 @@
 """The Faust application: one consumer group, an agent for each modality, and nothing that Faust does for us by default.
 
 The agents hand each batch to the assignment that it belongs to and go on: an agent that waited could stop the fetcher
-for all topics. What becomes of a record, and when its offset may be committed, is decided in streams/worker.py.
+for all topics. What becomes of a record, and when its offset may be committed, is decided in streams/worker/worker.py.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from streams.decisions.flow import limits_of_share
+from streams.decisions.backpressure import limits_of_share
 from streams.kafka.assignor import BalancedAssignor
-from streams.kafka.delivery import RECORDS_PER_POLL, AssignmentListener, Batch, BatchConsumer, BatchTransport
+from streams.kafka.batch_consumer import RECORDS_PER_POLL, AssignmentListener, Batch, BatchConsumer, BatchTransport
 from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
-from syncline.cluster import Cluster
-from syncline.contract import MEDIA_TOPICS
 from syncline.errors import SettingsError
-from syncline.fetched import MAX_UNPACKED_BYTES
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.tolerant_fetch import MAX_UNPACKED_BYTES
+from syncline.wire.contract import MEDIA_TOPICS
 
 REQUEST_TIMEOUT_S = 30.0
 """Kafka's default. Faust waits 90 s: so long a worker stood still whose request to join was never answered."""
@@ -28,7 +28,7 @@ HandOver = Callable[[Batch], None]
 
 
 class _BatchSchema(faust.Schema):
-    """Passes on the value that streams/kafka/delivery.py put there, unread."""
+    """Passes on the value that streams/kafka/batch_consumer.py put there, unread."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
         return message.key
@@ -88,7 +88,7 @@ class SynclineApp(faust.App):
 
     @property
     def batches(self) -> BatchConsumer:
-        """The consumer, with what streams/kafka/delivery.py adds to it."""
+        """The consumer, with what streams/kafka/batch_consumer.py adds to it."""
         return self.consumer
 
 
@@ -103,7 +103,7 @@ def _faust_settings(settings: WorkerSettings, cluster: Cluster) -> Mapping[str, 
         "broker_rebalance_timeout": settings.session_timeout_ms / 1000,  # how long a rejoin waits for the others
         "broker_request_timeout": max(REQUEST_TIMEOUT_S, 2 * settings.session_timeout_ms / 1000),
         "broker_max_poll_interval": 10**6,  # a worker that waits for its model or its results must not be thrown out
-        "consumer_auto_offset_reset": "none",  # nothing is skipped by a policy: streams/kafka/missing.py
+        "consumer_auto_offset_reset": "none",  # nothing is skipped by a policy: streams/kafka/consumer_thread.py
         "consumer_max_fetch_size": settings.max_fetch_bytes,
         "stream_wait_empty": False,  # True hangs rebalances
         "PartitionAssignor": BalancedAssignor,  # which keeps equal partition numbers together

@@ -1,24 +1,56 @@
-"""How a group shares out its partitions: Faust's messages, our own choice (`streams.kafka.balance`).
-
-Faust's choice leaves others fuller than they should be and a newcomer with nothing: four partitions, two workers and a
-third gave 2, 2, 0 for as long as they lived, since `table_standby_replicas` has to be 1 (streams/kafka/app.py); and
-without replicas what is left over goes to whoever comes first, newcomer or not (12 over five: 3, 3, 3, 2, 1).
-
-Its name and its messages are Faust's, so that workers with either choice share a group, as in a rolling upgrade: the
-group's leader chooses for all. What it says of standbys is empty, and what others say of theirs is passed over.
+"""How a group shares out its partitions: Faust's messages, our own choice, as even as can be with as few moved as can
+be.
 """
-
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from streams.kafka.balance import balance
 from streams.kafka.faust import assignor as faust_assignor
 from streams.kafka.faust import client_assignment
+
+
+def balance(held: Mapping[str, Iterable[int]], n_partitions: int) -> dict[str, list[int]]:
+    """Share the partition numbers 0 to `n_partitions` - 1 out among the members, within one of each other.
+
+    held: by member, what it says that it had; two may say the same, and numbers that are no more are passed over. A
+    member keeps what it had up to its share, and those that had most have the larger shares, so that nothing moves
+    that need not. The same answer for the same input, whatever its order.
+    """
+    kept = _kept_by_one_each(held, n_partitions)
+    shares = _shares(kept, n_partitions)
+    for member, numbers in kept.items():
+        del numbers[shares[member] :]
+    taken = {number for numbers in kept.values() for number in numbers}
+    free = [number for number in reversed(range(n_partitions)) if number not in taken]
+    for member, numbers in kept.items():
+        while len(numbers) < shares[member]:
+            numbers.append(free.pop())
+    return {member: sorted(numbers) for member, numbers in kept.items()}
+
+
+def _kept_by_one_each(held: Mapping[str, Iterable[int]], n_partitions: int) -> dict[str, list[int]]:
+    """What each had, each number with one member alone: of several that claim it, the one that has fewest so far."""
+    kept: dict[str, list[int]] = {member: [] for member in sorted(held)}
+    claimants: dict[int, list[str]] = {}
+    for member in kept:
+        for number in {*held[member]} & {*range(n_partitions)}:
+            claimants.setdefault(number, []).append(member)
+    # First what one member alone claims, so that what is left to choose evens out.
+    for number, members in sorted(claimants.items(), key=lambda claim: (len(claim[1]), claim[0])):
+        kept[min(members, key=lambda member: (len(kept[member]), member))].append(number)
+    return kept
+
+
+def _shares(kept: Mapping[str, list[int]], n_partitions: int) -> dict[str, int]:
+    each, n_larger = divmod(n_partitions, len(kept))
+    by_size = sorted(kept, key=lambda member: (-len(kept[member]), member))
+    return {member: each + (rank < n_larger) for rank, member in enumerate(by_size)}
+
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 
 class BalancedAssignor(faust_assignor.PartitionAssignor):

@@ -14,13 +14,11 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.backoff import Backoff
-from streams.decisions.entries import LogRecord
-from streams.decisions.versions import HEADER
-from streams.trouble import Trouble
-from syncline.cluster import Cluster
-from syncline.kafka import FETCH_MAX_WAIT_MS, start_consumer, stop_consumer
-from syncline.routines import revive, unless_ended
+from streams.decisions.entries import HEADER, LogRecord
+from streams.kafka.retry import Backoff, Trouble
+from syncline.kafka.client import FETCH_MAX_WAIT_MS, start_consumer, stop_consumer
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.routines import revive, unless_ended
 
 log = logging.getLogger(__name__)
 

@@ -9,17 +9,16 @@ from typing import TypeVar
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from streams.backoff import Backoff
+from streams.decisions.entries import version_headers
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append
-from streams.decisions.versions import version_headers
 from streams.kafka.log import Entries, LogReader
-from streams.partition.parts import Parts
-from streams.trouble import Trouble
-from syncline.contract import DECISIONS, MEDIA_TOPICS
+from streams.kafka.retry import Backoff, Trouble
+from streams.partition.context import Parts
 from syncline.errors import BrokerError
-from syncline.results import Record
-from syncline.topics import MAX_ENTRY_BYTES
+from syncline.kafka.topics import MAX_ENTRY_BYTES
+from syncline.wire.contract import DECISIONS, MEDIA_TOPICS
+from syncline.wire.results import Record
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -9,24 +9,50 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
 from threading import Lock, get_ident
 from typing import Any
 
 from models.interface import Prepared
 from streams.decisions.entries import Placed
-from streams.decisions.placed import other_counts
+from streams.decisions.former_counts import other_counts
 from streams.decisions.records import Record, Rejected
 from streams.histogram import Histogram
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
-from streams.partition.sizes import HELD_BYTES, event_bytes, prepared_bytes, raw_bytes
-from streams.partition.sources import Sources
-from syncline.contract import MEDIA_TOPICS
+from streams.payload import HELD_BYTES, Payload, event_bytes, prepared_bytes, raw_bytes
 from syncline.errors import ContractError, MediaError
-from syncline.events import MediaEvent, check_value, parse_headers
-from syncline.ids import id_hash
-from syncline.placement import check_placement
+from syncline.wire.contract import MEDIA_TOPICS
+from syncline.wire.events import MediaEvent, check_value, parse_headers
+from syncline.wire.ids import id_hash
+from syncline.wire.placement import check_placement
+
+MAX_LANES = 100_000
+"""So many lanes are remembered; beyond, the oldest is forgotten, and a second source on it goes unnoticed."""
+
+
+class Sources:
+    """The source (`ce_source`) that each lane of each stream was last seen with; used by several decode threads."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], str] = {}
+        self._lock = Lock()
+        self.n_changes = 0
+        """How often a lane's record came from another source than the one before it."""
+
+    def changed(self, stream: str, lane: str, source: str) -> str | None:
+        """The source that this lane had before, where `source` is another one; else None."""
+        key = (stream, lane)
+        if self._last.get(key) == source:
+            return None
+        with self._lock:
+            before = self._last.get(key)
+            self._last[key] = source
+            if len(self._last) > MAX_LANES:
+                del self._last[next(iter(self._last))]
+            if before is not None:
+                self.n_changes += 1
+        return before
+
 
 log = logging.getLogger(__name__)
 
@@ -36,20 +62,6 @@ Prepare = Callable[[str, bytes, str, str | None], Prepared]
 DECODE_BOUNDS_MS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000)
 _WORTH_A_LINE = frozenset({"misrouted", "no_key", "key_mismatch"})
 """A whole producer is set up wrongly: its first record is logged, with what mends it."""
-
-
-@dataclass(slots=True)
-class Payload:
-    """What is kept of a record until its outcome is on the broker.
-
-    `raw` is aiokafka's record, needed for a dead letter; `event` is there if its headers are valid, `prepared` if
-    its media are too. `is_converted`: its conversions are made, or being made.
-    """
-
-    raw: Any
-    event: MediaEvent | None = None
-    prepared: Prepared | None = None
-    is_converted: bool = False
 
 
 class Decoder:

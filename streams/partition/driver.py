@@ -17,20 +17,19 @@ from typing import Any
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Commands, Record
 from streams.decisions.recovery import MadeAnewError, NotRecoverableError
-from streams.join.stalled import StalledLane
-from streams.kafka.delivery import Batch
+from streams.join.timers import StalledLane
+from streams.kafka.batch_consumer import Batch
+from streams.kafka.consumer_thread import Beyond
 from streams.kafka.log import Entries
-from streams.kafka.missing import Beyond
-from streams.partition.carry_out import Carrier
+from streams.partition.context import Assigned, Parts
 from streams.partition.decision_log import DecisionLog
-from streams.partition.decoding import MAX_DECODING_BYTES, Decoding
+from streams.partition.decode_queue import MAX_DECODING_BYTES, Decoding
+from streams.partition.executor import Carrier
 from streams.partition.handover import Handover
-from streams.partition.held_back import HeldBack
-from streams.partition.lag import Lag, TopicLag
-from streams.partition.notices import tell_deleted, tell_forgotten, tell_fresh, tell_grown
-from streams.partition.parts import Assigned, Parts
-from syncline.contract import DECISIONS
+from streams.partition.lag import HeldBack, Lag, TopicLag
+from streams.partition.operator_log import tell_deleted, tell_forgotten, tell_fresh, tell_grown
 from syncline.errors import NewerVersionError
+from syncline.wire.contract import DECISIONS
 
 log = logging.getLogger(__name__)
 

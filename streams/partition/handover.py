@@ -17,14 +17,14 @@ import time
 from collections.abc import Callable
 
 from streams.decisions.owner import PartitionOwner
-from streams.partition.carry_out import Carrier
+from streams.partition.executor import Carrier
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.005
 SETTLE_S = 1.0
 """For what was handed to the producer and for the snapshot, beyond the time for carrying out; less where the group does
-not wait so long (streams/partition/handover_times.py)."""
+not wait so long (streams/settings.py)."""
 
 
 class Handover:

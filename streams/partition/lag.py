@@ -1,8 +1,5 @@
-"""How far the topics of one partition number are behind: in records, and in time. Pure.
-
-asked at      100        200        300 (newest answer)
-high water    7          9          14         position 10: 4 records behind, and the oldest of them came after 200,
-                                               because all that were there then have been read
+"""How far the topics of one partition number are behind, in records and in time, and whether an open transaction holds
+them back. Pure.
 """
 
 from __future__ import annotations
@@ -68,3 +65,54 @@ class TopicLag:
         if self._append_ms is not None:
             bounds.append(wall_ms - self._append_ms)
         return Lag(n_behind, max(0, min(bounds, default=now_ms - self._first_ms)))
+
+
+TELL_AFTER_MS = 5_000
+"""Transactions take a while; one that is open for so long, with everything before it read, is told of."""
+
+
+class HeldBack:
+    """Looked at regularly with a topic partition's ends. Times are the caller's monotonic clock."""
+
+    __slots__ = ("_high", "_holder", "_since_ms", "stable")
+
+    def __init__(self) -> None:
+        self.stable = self._high = 0
+        """The last stable offset: where the first open transaction begins."""
+        self._since_ms: int | None = None
+        self._holder: str | None = None
+
+    def look(self, *, stable: int, high: int, position: int, now_ms: int) -> None:
+        """The last stable offset and the high watermark of now; `position` is the next offset to be read."""
+        if high <= stable or position < stable:
+            self._since_ms = None
+        elif self._since_ms is None or stable != self.stable:
+            self._since_ms, self._holder = now_ms, None
+        self.stable, self._high = stable, high
+
+    def is_unnamed(self, now_ms: int) -> bool:
+        """Whether it is told of, and nobody has said yet whose transaction it is."""
+        return bool(self.say(now_ms)) and self._holder is None
+
+    def name(self, holder: str | None) -> None:
+        """Whose transaction it is, in words; "" where that is not to be known, None where it must be asked again."""
+        self._holder = holder
+
+    def say(self, now_ms: int) -> str:
+        """What is held back, by what and for how long; "" where nothing is, or not for long."""
+        if self._since_ms is None or now_ms - self._since_ms < TELL_AFTER_MS:
+            return ""
+        of = f" of {self._holder}" if self._holder else ""
+        return (
+            f"an open transaction{of} holds back {self._high - self.stable} offsets from {self.stable} on, for "
+            f"{(now_ms - self._since_ms) // 1_000} s; they are read when its producer commits or aborts it, or its "
+            "transaction timeout is over"
+        )
+
+
+class Behind(NamedTuple):
+    """How far one topic's partition (unprefixed name, number) is behind; None where it is not known."""
+
+    topic: str
+    partition: int
+    lag: Lag | None

@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from models.interface import Fusion, Text
-from streams.convert.records import converted_record
-from streams.decisions.naming import covered_ms
+from streams.convert.conversions import converted_record
+from streams.decisions.entries import covered_ms
 from streams.decisions.records import Held, Task
 from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
-from streams.partition.decode import Payload
-from syncline.arrays import from_numpy
-from syncline.deadletters import encode_dead_letter, encode_unfused
-from syncline.events import MediaEvent
-from syncline.ids import record_id, result_id
-from syncline.results import FusedResult, Member, ModelInfo, Record, Unfused, UnfusedReason, encode_fused
+from streams.payload import Payload
+from syncline.wire.arrays import from_numpy
+from syncline.wire.deadletters import encode_dead_letter, encode_unfused
+from syncline.wire.events import MediaEvent
+from syncline.wire.ids import record_id, result_id
+from syncline.wire.results import FusedResult, Member, ModelInfo, Record, Unfused, UnfusedReason, encode_fused
 
 
 class Outputs:

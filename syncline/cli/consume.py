@@ -7,13 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from syncline.cli.options import Brokers, TopicPrefix, with_security
 from syncline.cli.result_lines import human_line, json_line
-from syncline.cli.security_options import Brokers, TopicPrefix, with_security
-from syncline.consumer import ResultConsumer
-from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, FUSED
+from syncline.consumer import READABLE_TOPICS, ResultConsumer
 from syncline.errors import SettingsError
-from syncline.received import READABLE_TOPICS
-from syncline.security import SecuritySettings
+from syncline.kafka.security import SecuritySettings
+from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, FUSED
 
 app = typer.Typer(add_completion=False)
 

@@ -13,15 +13,15 @@ from typing import Annotated
 import typer
 
 from syncline.cli import deadletter_text as text
+from syncline.cli.options import Brokers, TopicPrefix, with_security
 from syncline.cli.progress import show_progress
-from syncline.cli.security_options import Brokers, TopicPrefix, with_security
-from syncline.cluster import Cluster
-from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX
+from syncline.deadletter.filter import Letter, Selection, Tally, parse_when
+from syncline.deadletter.reader import LetterBox
+from syncline.deadletter.retry import Plan, Sent, make_plan, send_retries
 from syncline.errors import BrokerError, SettingsError
-from syncline.letter_selection import Letter, Selection, Tally, parse_when
-from syncline.letterbox import LetterBox
-from syncline.retry_plan import Plan, Sent, make_plan, send_retries
-from syncline.security import SecuritySettings
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.security import SecuritySettings
+from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_PREFIX
 
 app = typer.Typer(no_args_is_help=True, help="List, show or send again the records that could not be used.")
 

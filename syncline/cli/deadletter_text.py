@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from syncline import contract as c
-from syncline.letter_selection import Letter, Tally, stream_of
-from syncline.retry_plan import Plan, Sent
-from syncline.retrying import n_retries, why_not
-from syncline.timestamps import MAX_TIME_MS, format_time
+from syncline.deadletter.filter import Letter, Tally, stream_of
+from syncline.deadletter.reader import n_retries, why_not
+from syncline.deadletter.retry import Plan, Sent
+from syncline.wire import contract as c
+from syncline.wire.timestamps import MAX_TIME_MS, format_time
 
 MAX_ROWS = 40
 """Of the table of counts; a program gets all."""

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from syncline.cli.security_options import with_security
-from syncline.security import SecuritySettings
+from syncline.cli.options import with_security
+from syncline.kafka.security import SecuritySettings
 
 app = typer.Typer(add_completion=False)
 
@@ -47,7 +47,7 @@ def demo(
     """
     from rich.console import Console
 
-    from streams.demo.run import DemoOptions, run_demo
+    from demo.run import DemoOptions, run_demo
 
     options = DemoOptions(
         seconds=seconds,

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from streams.settings import WorkerSettings
-from syncline.cli.worker_options import with_worker_settings
-from syncline.cluster import Cluster
+from syncline.cli.options import with_worker_settings
+from syncline.kafka.cluster import Cluster
 
 app = typer.Typer(add_completion=False)
 
@@ -29,9 +29,9 @@ def explain(
 
     Exit code 1 where there is no such record.
     """
-    from streams.verify.explain import explain as find
-    from streams.verify.explain_json import as_dict
-    from streams.verify.explain_text import in_words
+    from verify.explain import explain as find
+    from verify.explain_json import as_dict
+    from verify.explain_text import in_words
 
     found = asyncio.run(
         find(

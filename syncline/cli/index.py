@@ -9,12 +9,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from syncline.cli.security_options import Brokers, TopicPrefix, with_security
+from syncline.cli.options import Brokers, TopicPrefix, with_security
 from syncline.consumer import ResultConsumer
-from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, FUSED
 from syncline.index.indexing import Indexed, Report, in_words, index_results
 from syncline.index.store import Index
-from syncline.security import SecuritySettings
+from syncline.kafka.security import SecuritySettings
+from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, FUSED
 
 app = typer.Typer(add_completion=False)
 DEFAULT_FOLDER = Path("syncline-index")

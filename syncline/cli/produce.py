@@ -11,15 +11,14 @@ from typing import Annotated
 
 import typer
 
+from syncline.cli.options import Brokers, TopicPrefix, with_security
 from syncline.cli.progress import show_progress
-from syncline.cli.security_options import Brokers, TopicPrefix, with_security
-from syncline.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, MAX_EVENT_BYTES
 from syncline.errors import SettingsError
-from syncline.manifest import Step, read_manifest
+from syncline.kafka.security import SecuritySettings
+from syncline.manifest import Step, read_manifest, replay
 from syncline.producer import MediaProducer, ProducerProgress
-from syncline.replay import replay
-from syncline.security import SecuritySettings
 from syncline.send_log import SendLog
+from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, MAX_EVENT_BYTES
 
 app = typer.Typer(add_completion=False)
 

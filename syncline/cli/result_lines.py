@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from syncline.converted import ConvertedAudio, ConvertedText
-from syncline.deadletters import DeadLetter
-from syncline.received import Received
-from syncline.results import FusedResult, Unfused
-from syncline.timestamps import format_time
+from syncline.consumer import Received
+from syncline.wire.converted import ConvertedAudio, ConvertedText
+from syncline.wire.deadletters import DeadLetter
+from syncline.wire.results import FusedResult, Unfused
+from syncline.wire.timestamps import format_time
 
 MAX_LABELS = 3
 MAX_TEXT = 160

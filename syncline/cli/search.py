@@ -6,21 +6,42 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
-from syncline.cli.hit_lines import human_lines, json_line
 from syncline.cli.index import DEFAULT_FOLDER, IndexFolder
-from syncline.contract import H_LANGUAGE
+from syncline.cli.result_lines import MAX_LABELS, clock, printable
+from syncline.deadletter.filter import parse_when
 from syncline.errors import ContractError, SettingsError
-from syncline.fields import read_language
 from syncline.index.rows import pack
 from syncline.index.store import MAX_LIMIT, Held, Hit, Index
-from syncline.letter_selection import parse_when
-from syncline.results import ModelInfo
+from syncline.wire.contract import H_LANGUAGE
+from syncline.wire.events import read_language
+from syncline.wire.results import ModelInfo
+from syncline.wire.timestamps import format_time
 
 if TYPE_CHECKING:
     from models.interface import Model
     from models.query import Part
+
+
+def json_line(hit: Hit) -> str:
+    """One JSON object: the score and all that the index holds of the result."""
+    found = {"score": round(hit.score, 6)} | msgspec.to_builtins(hit.row)
+    return msgspec.json.encode(found).decode()
+
+
+def human_lines(hit: Hit) -> list[str]:
+    """Score, time, stream and labels; below it where each member's record is."""
+    row = hit.row
+    labels = ", ".join(f"{label} {score:.2f}" for label, score in row.labels[:MAX_LABELS])
+    lines = [f"{hit.score:5.2f}  {format_time(row.start_ms)}  {row.stream}  {row.outcome}  {labels}".rstrip()]
+    width = max((len(member.lane) for member in row.members), default=0)
+    for member in row.members:
+        place = f"{member.topic} {member.partition} {member.offset}"
+        lines.append(f"       {clock(member.time_ms)}  {member.lane:<{width}}  {place}  {member.source}")
+    return [printable(line) for line in lines]
+
 
 app = typer.Typer(add_completion=False)
 _WHEN = "RFC 3339, or how long ago (90s, 30m, 12h, 7d)."

@@ -8,15 +8,22 @@ from typing import Annotated
 
 import typer
 
-from syncline.acls import Role, commands, needs_of
-from syncline.cli.security_options import Brokers, TopicPrefix, with_security
-from syncline.cluster import Cluster
-from syncline.contract import ALL_TOPICS, DEFAULT_BROKERS, DEFAULT_GROUP, DEFAULT_PREFIX
+from syncline.cli.options import Brokers, TopicPrefix, with_security
 from syncline.errors import BrokerError
-from syncline.security import SecuritySettings
-from syncline.topic_check import TopicReport, check_topics
-from syncline.topic_growth import RESOLVE_LIMIT_S, TopicGrowth
-from syncline.topics import DAY_MS, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_RETENTION_MS, TopicPlan, create_topics
+from syncline.kafka.authorization import Role, commands, needs_of
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.security import SecuritySettings
+from syncline.kafka.topic_growth import RESOLVE_LIMIT_S, TopicGrowth
+from syncline.kafka.topics import (
+    DAY_MS,
+    DEFAULT_MAX_MESSAGE_BYTES,
+    DEFAULT_RETENTION_MS,
+    TopicPlan,
+    TopicReport,
+    check_topics,
+    create_topics,
+)
+from syncline.wire.contract import ALL_TOPICS, DEFAULT_BROKERS, DEFAULT_GROUP, DEFAULT_PREFIX
 
 app = typer.Typer(no_args_is_help=True, help="Create, check or grow the topics; say who may do what.")
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.settings import WorkerSettings
+from syncline.cli.options import with_worker_settings
 from syncline.cli.progress import show_progress
-from syncline.cli.worker_options import with_worker_settings
-from syncline.cluster import Cluster
+from syncline.kafka.cluster import Cluster
 from syncline.send_log import Send, read_send_log
 
 if TYPE_CHECKING:
-    from streams.verify import History, Report, Violation
+    from verify import History, Report, Violation
 
 app = typer.Typer(add_completion=False)
 
@@ -63,7 +63,7 @@ def verify(
 
 
 async def _read(settings: WorkerSettings, sends: list[Send]) -> History:
-    from streams.verify import read_history
+    from verify import read_history
 
     with ExitStack() as stack:
         bars: list[Callable[[int], None]] = []
@@ -83,7 +83,7 @@ async def _read(settings: WorkerSettings, sends: list[Send]) -> History:
 
 
 def _check(history: History, settings: WorkerSettings, finished: bool) -> Report:
-    from streams.verify import check
+    from verify import check
 
     return check(history, settings.join, finished=finished, **_of_workers(settings))
 
@@ -98,7 +98,7 @@ def _of_workers(settings: WorkerSettings) -> dict[str, Any]:
 
 def _smallest(history: History, report: Report, settings: WorkerSettings, finished: bool) -> dict[str, list[str]]:
     """For the first violation of each kind, its sentence and the smallest history that shows it."""
-    from streams.verify import show, smallest
+    from verify import show, smallest
 
     firsts: dict[str, Violation] = {}
     for violation in report.violations:

@@ -6,7 +6,7 @@ import inspect
 
 import typer
 
-from syncline.cli.worker_options import config_option, flag, load_worker_settings, setting_options
+from syncline.cli.options import config_option, flag, load_worker_settings, setting_options
 
 app = typer.Typer(add_completion=False)
 
@@ -21,7 +21,7 @@ def _worker(show_config: bool, config: str | None, **flags: str | None) -> None:
         for line in loaded.lines():
             typer.echo(line)
         return
-    from streams.process import run_worker  # brings Faust, and the model later torch
+    from streams.worker.process import run_worker
 
     run_worker(loaded.settings)
 

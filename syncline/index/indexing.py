@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from syncline.consumer import ResultConsumer
+from syncline.consumer import Received, ResultConsumer
 from syncline.errors import ContractError
 from syncline.index.rows import Entry, make_entry
 from syncline.index.store import Index
-from syncline.received import Received
-from syncline.results import FusedResult
+from syncline.wire.results import FusedResult
 
 MAX_BATCH = 1_000
 MAX_WAIT_S = 1.0

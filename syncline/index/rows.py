@@ -7,9 +7,9 @@ import struct
 
 import msgspec
 
-from syncline.arrays import Array
 from syncline.errors import ContractError
-from syncline.results import FusedResult, Member, ModelInfo, Outcome
+from syncline.wire.arrays import Array
+from syncline.wire.results import FusedResult, Member, ModelInfo, Outcome
 
 MAX_DIMENSIONS = 8_192
 """What sqlite-vec takes of one vector."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.outcomes import Outcomes, record_number
-from syncline.contract import MODALITIES
+from syncline.wire.contract import MODALITIES
 
 N_MOMENTS = 4
 

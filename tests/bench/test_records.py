@@ -7,7 +7,7 @@ from collections import Counter
 from bench.joiners import JOINERS, KafkaStreams
 from bench.measure import count_results
 from bench.records import PERIOD_MS, Backlog
-from syncline.contract import MODALITIES
+from syncline.wire.contract import MODALITIES
 
 
 def test_the_backlog_is_what_it_says() -> None:

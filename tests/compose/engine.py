@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import yaml
 
-from syncline.children import Child
+from syncline.subprocess_guard import Child
 from tests.compose.stack import ROOT, docker
 
 STANDIN = Path(__file__).parent / "standin"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from streams.verify.report import Report, Violation
-from syncline.placement import partition_for
+from syncline.wire.placement import partition_for
 from tests.compose.feed import N_STREAMS
 from tests.compose.state import N_PARTITIONS, Work, containers, error_lines, idle, shared_out, spread, verdict, work
+from verify.report import Report, Violation
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
 PAGE = """# HELP syncline_assigned_partitions Partition numbers that this worker owns.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.decisions.flow import Flow, TopicState
-from streams.decisions.load import Load
+from streams.decisions.backpressure import Flow, TopicState
+from streams.decisions.in_flight import Load
 from streams.join.settings import JoinSettings
 
 FLOW = Flow(JoinSettings(max_held_events=10, max_held_bytes=1_000, hard_limit_factor=4))

@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from streams.decisions.holds import KEPT_PER_EVENT, Holds
-from streams.decisions.kept import Kept
+from streams.decisions.checkpoint import SettledState
+from streams.decisions.in_flight import KEPT_PER_EVENT, Holds
 from streams.decisions.records import Held, Record
-from streams.decisions.settled import SettledState
+from streams.decisions.resolved import Kept
 from streams.join.clocks import Clocks, LaneState
 from streams.join.model import Item
 from streams.join.settings import JoinSettings

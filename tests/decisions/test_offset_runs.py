@@ -1,4 +1,4 @@
-"""Laws of `streams.decisions.offset_runs`."""
+"""Laws of `streams.decisions.resolved`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from streams.decisions.offset_runs import OffsetRuns
+from streams.decisions.resolved import OffsetRuns
 
 
 @pytest.mark.parametrize("seed", range(20))

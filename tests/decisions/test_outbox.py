@@ -6,16 +6,14 @@ from collections.abc import Collection
 
 import pytest
 
-from streams.decisions import runs
-from streams.decisions.entries import Batch, encode_entry
-from streams.decisions.holds import Holds
-from streams.decisions.naming import Key
-from streams.decisions.outbox import BATCH_BYTES, Outbox
+from streams.decisions import proposer as runs
+from streams.decisions.entries import Batch, Key, encode_entry
+from streams.decisions.in_flight import Holds
+from streams.decisions.proposer import BATCH_BYTES, Outbox
 from streams.decisions.records import Record
 from streams.join.model import DeadLetterDecision, Decision, FailedDecision, Item, SetDecision, UnfusedDecision
-from streams.join.settings import MAX_LANES
-from streams.join.size import MAX_SET_BYTES, item_bytes
-from syncline.topics import MAX_ENTRY_BYTES
+from streams.join.settings import MAX_LANES, MAX_SET_BYTES, item_bytes
+from syncline.kafka.topics import MAX_ENTRY_BYTES
 from tests.support.joining import item
 
 ENTRY_OVERHEAD = 40
@@ -30,7 +28,7 @@ def _outbox(*decisions: Decision, tied: Collection[Key] = ()) -> Outbox:
 
 def test_a_batch_takes_what_fits_and_leaves_the_rest_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits are in decisions."""
-    monkeypatch.setattr("streams.decisions.outbox.BATCH_DECISIONS", 2)
+    monkeypatch.setattr("streams.decisions.proposer.BATCH_DECISIONS", 2)
     decisions = [UnfusedDecision(item("image", 0, n), "duplicate") for n in range(5)]
     outbox = _outbox(*decisions)
     assert [outbox.take_batch() for _ in range(3)] == [decisions[:2], decisions[2:4], decisions[4:]]
@@ -39,7 +37,7 @@ def test_a_batch_takes_what_fits_and_leaves_the_rest_in_order(monkeypatch: pytes
 
 def test_the_members_of_a_given_up_set_are_never_parted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a successor, who knows the first half only, would fuse the other half with somebody else."""
-    monkeypatch.setattr("streams.decisions.outbox.BATCH_DECISIONS", 2)
+    monkeypatch.setattr("streams.decisions.proposer.BATCH_DECISIONS", 2)
     alone = UnfusedDecision(item("image", 0, 0), "duplicate")
     given_up = [UnfusedDecision(item(lane, 100, 1), "unmatched") for lane in ("image", "text", "audio")]
     outbox = _outbox(alone, *given_up, alone, tied={("media.image", 1), ("media.text", 1)})
@@ -48,7 +46,7 @@ def test_the_members_of_a_given_up_set_are_never_parted(monkeypatch: pytest.Monk
 
 def test_unmatched_neighbours_that_are_no_set_are_parted(monkeypatch: pytest.MonkeyPatch) -> None:
     """One pivot after a long gap leaves thousands of them, more than an entry of the log may hold."""
-    monkeypatch.setattr("streams.decisions.outbox.BATCH_DECISIONS", 2)
+    monkeypatch.setattr("streams.decisions.proposer.BATCH_DECISIONS", 2)
     outbox = _outbox(*[UnfusedDecision(item("image", n, n), "unmatched") for n in range(5)])
     assert [len(outbox.take_batch()) for _ in range(3)] == [2, 2, 1]
 

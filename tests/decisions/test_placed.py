@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.decisions.entries import Batch, Claim, Placed
-from streams.decisions.placed import MorePartitionsError, merged, other_counts, still_placed
+from streams.decisions.former_counts import MorePartitionsError, merged, other_counts, still_placed
 from streams.join.settings import JoinSettings
 from tests.support.driven import TOPICS, Driven
 from tests.support.worlds import Media, media_of

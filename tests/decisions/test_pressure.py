@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.decisions.holds import KEPT_PER_EVENT
+from streams.decisions.in_flight import KEPT_PER_EVENT
 from streams.decisions.records import Record, Rejected
 from streams.decisions.rules import Rules
 from streams.join.model import DeadLetterDecision

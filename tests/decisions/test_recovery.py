@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from streams.decisions.entries import Batch, Claim, LogRecord, SnapshotPart, encode_entry
+from streams.decisions.ownership import LogView
 from streams.decisions.recovery import NotRecoverableError, ReadLog, Recovered, recover
-from streams.decisions.view import LogView
 from streams.join.model import RunDecision
 from streams.join.settings import JoinSettings
 from tests.support.driven import TOPICS, Driven, records_of
@@ -60,7 +60,7 @@ def test_recovery_reads_no_further_back_than_it_needs(monkeypatch: pytest.Monkey
 
 def test_a_snapshot_whose_last_part_is_missing_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of the clocks would let late items in: an older snapshot, or the whole log, is read instead."""
-    monkeypatch.setattr("streams.decisions.snapshot.PART_BYTES", 1)
+    monkeypatch.setattr("streams.decisions.snapshots.PART_BYTES", 1)
     first = Driven(SETTINGS).feed(_moments(3)).settle().snapshot()
     first.log.pop()
     second = first.successor()

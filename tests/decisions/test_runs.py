@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from streams.decisions.runs import SHORTEST_RUN, take_run
+from streams.decisions.proposer import SHORTEST_RUN, take_run
 from streams.join.model import DeadLetterDecision, Decision, RunDecision, UnfusedDecision
 from tests.support.joining import item
 

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from streams.decisions.checkpoint import SettledState
 from streams.decisions.entries import ResolvedRun, SnapshotPart
+from streams.decisions.ownership import LogView
 from streams.decisions.recovery import Recovered
-from streams.decisions.settled import SettledState
-from streams.decisions.snapshot import STEP_BYTES, THINGS_A_STEP, Snapshot, State
-from streams.decisions.snapshot_writer import REFRESH_MS, SnapshotWriter
-from streams.decisions.view import LogView
+from streams.decisions.snapshots import REFRESH_MS, STEP_BYTES, THINGS_A_STEP, Snapshot, SnapshotWriter, State
 from streams.join.lane_clock import LaneState
 from streams.join.settings import JoinSettings
 from tests.support.joining import item

@@ -1,11 +1,11 @@
-"""streams/decisions/tally.py: what became of the records, counted where it happens.
+"""streams/decisions/counters.py: what became of the records, counted where it happens.
 
 That they add up at every moment, through every fault, is an invariant of the simulation (tests/support/invariants.py).
 """
 
 from __future__ import annotations
 
-from streams.decisions.tally import Tally
+from streams.decisions.counters import Tally
 from streams.join.settings import JoinSettings
 from tests.decisions.test_reasons import HUNDRED, NO_TIMERS
 from tests.support.driven import Driven, records_of

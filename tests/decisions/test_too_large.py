@@ -1,4 +1,4 @@
-"""A set fails after its turn has come: its result is more than its topic takes (streams/decisions/carry_out.py)."""
+"""A set fails after its turn has come: its result is more than its topic takes (streams/decisions/execution.py)."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Laws of `streams.decisions.turns`: the sets of a stream are published in the order of the log."""
+"""Laws of `streams.decisions.execution`: the sets of a stream are published in the order of the log."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.decisions.naming import keys_of
+from streams.decisions.entries import keys_of
+from streams.decisions.execution import Turns
 from streams.decisions.records import Task
-from streams.decisions.turns import Turns
 from streams.join.model import SetDecision
 from tests.support.joining import item
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry, encode_entry
-from streams.decisions.versions import MAJOR, MINOR
+from streams.decisions.entries import MAJOR, MINOR, Batch, Claim, LogRecord, decode_entry, encode_entry
 from streams.join.settings import JoinSettings
 from syncline.errors import NewerVersionError
 from tests.support.driven import TOPICS, Driven, records_of

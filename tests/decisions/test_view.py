@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.decisions.entries import Batch, Claim
-from streams.decisions.view import LogView
+from streams.decisions.ownership import LogView
 
 A = Claim("a", 1, 0, 0)
 B = Claim("b", 2, 0, 0)

@@ -1,4 +1,4 @@
-"""Laws of `streams.decisions.waiting`: who waits for which record."""
+"""Laws of `streams.decisions.awaited`: who waits for which record."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from streams.decisions.kept import NOT_NAMED
+from streams.decisions.awaited import Waiting
 from streams.decisions.records import Task
-from streams.decisions.waiting import Waiting
+from streams.decisions.resolved import NOT_NAMED
 from streams.join.model import ClosedDecision, SetDecision
 from tests.support.joining import item
 

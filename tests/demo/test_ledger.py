@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from streams.demo.ledger import Ledger
-from streams.demo.scenario import Planned
-from syncline.converted import ConvertedText
-from syncline.received import Received
-from syncline.results import FusedResult, Member, Unfused
+from demo.ledger import Ledger
+from demo.scenario import Planned
+from syncline.consumer import Received
+from syncline.wire.converted import ConvertedText
+from syncline.wire.results import FusedResult, Member, Unfused
 
 PLACES = {"image": 0, "text": 1, "audio": 2}
 

@@ -6,8 +6,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from streams.demo.samples import SAMPLES_DIR, load_samples
-from streams.demo.scenario import JITTER_MS, NOTE_LANE, STREAMS, TOLERANCE_MS, Scenario, plan_demo
+from demo.scenario import JITTER_MS, NOTE_LANE, SAMPLES_DIR, STREAMS, TOLERANCE_MS, Scenario, load_samples, plan_demo
 from syncline.errors import SettingsError
 
 

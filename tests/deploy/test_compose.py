@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.budget import worst_case_bytes
-from streams.health.server import HealthServer
+from streams.observe.server import HealthServer
 from streams.settings import WorkerSettings
+from streams.worker.memory_budget import worst_case_bytes
 from syncline.cli.root import load
-from syncline.config import load_settings
-from syncline.contract import DEADLETTER
-from syncline.topics import TopicPlan
+from syncline.kafka.topics import TopicPlan
+from syncline.settings.config import load_settings
+from syncline.wire.contract import DEADLETTER
 from tests.support.brokers import TestBroker
 
 ROOT = Path(__file__).parents[2]

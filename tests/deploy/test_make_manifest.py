@@ -8,8 +8,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from syncline.contract import MAX_EVENT_BYTES
 from syncline.manifest import read_manifest
+from syncline.wire.contract import MAX_EVENT_BYTES
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "make_manifest.py"
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from streams.decisions.entries import Batch, Claim, SnapshotPart, encode_entry
 from streams.join.model import DeadLetterDecision, FailedDecision, Item, RunDecision, SetDecision, UnfusedDecision
-from syncline import contract as c
-from syncline.arrays import from_numpy
-from syncline.events import build_headers
-from syncline.results import encode_map
+from syncline.wire import contract as c
+from syncline.wire.arrays import from_numpy
+from syncline.wire.events import build_headers
+from syncline.wire.results import encode_map
 from tests.fuzz.targets import _NAMES, CUT
 from tests.support.bad_input.files import small_files
 from tests.support.bad_input.texts import UTF8_BREACHES

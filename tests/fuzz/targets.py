@@ -21,19 +21,17 @@ from processors.compressed import page_checksum
 from processors.image import load_pixels
 from processors.limits import REASONS
 from processors.settings import ImageSettings
-from processors.text import load_text
-from processors.tokens import Tokens
+from processors.text import Tokens, load_text
 from processors.words import tag_words
-from streams.decisions.entries import LogRecord, decode_entry, encode_entry
-from streams.decisions.versions import version_headers
-from syncline import contract as c
-from syncline.arrays import Array, to_numpy
-from syncline.converted import decode_converted, decode_converted_audio
-from syncline.deadletters import decode_dead_letter
+from streams.decisions.entries import LogRecord, decode_entry, encode_entry, version_headers
 from syncline.errors import ContractError, MediaError, NewerVersionError
-from syncline.events import build_headers, check_value, parse_headers
-from syncline.fetched import _Reader
-from syncline.results import decode_fused, decode_unfused
+from syncline.kafka.tolerant_fetch import _Reader
+from syncline.wire import contract as c
+from syncline.wire.arrays import Array, to_numpy
+from syncline.wire.converted import decode_converted, decode_converted_audio
+from syncline.wire.deadletters import decode_dead_letter
+from syncline.wire.events import build_headers, check_value, parse_headers
+from syncline.wire.results import decode_fused, decode_unfused
 from tests.support.batches import HEAD_BYTES, batch_of, resealed
 
 IMAGE = ImageSettings(size=32, max_pixels=1_000_000)

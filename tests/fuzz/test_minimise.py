@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncline.kafka import quiet
+from syncline.kafka.client import quiet
 from tests.fuzz.minimise import smallest, steps_of
 from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS, wav

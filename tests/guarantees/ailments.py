@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from streams.kafka.app import SynclineApp
-from streams.kafka.delivery import BatchConsumer
+from streams.kafka.batch_consumer import BatchConsumer
 from streams.kafka.log import LogTail
 from streams.partition.decode import Decoder
 from streams.partition.driver import PartitionDriver
-from streams.worker import Worker
+from streams.worker.worker import Worker
 from tests.support.interferences import Ailment, Switches
 
 LOOK_S = 0.05

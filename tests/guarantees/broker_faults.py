@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from syncline.contract import FUSED
+from syncline.wire.contract import FUSED
 from tests.guarantees.cluster import TAKES_NOTHING, configure, kill_coordinator, kill_leader, until_replicated
 from tests.guarantees.faults import Fault
 from tests.guarantees.pool import refused, unanswered

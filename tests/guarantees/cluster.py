@@ -11,8 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from syncline.cluster import as_cluster
-from syncline.topics import admin_client
+from syncline.kafka.cluster import as_cluster
+from syncline.kafka.topics import admin_client
 from tests.support.apache_kafka import ApacheKafka
 
 RETRY_S = 0.1

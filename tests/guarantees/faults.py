@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from syncline.contract import DEADLETTER, DECISIONS, FUSED, UNFUSED
+from syncline.wire.contract import DEADLETTER, DECISIONS, FUSED, UNFUSED
 from tests.support.interferences import Point
 
 Kind = Literal[

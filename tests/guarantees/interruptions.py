@@ -10,10 +10,10 @@ from typing import Any
 
 from streams.decisions.entries import Batch, LogRecord, decode_entry
 from streams.kafka.log import Entries
-from streams.kafka.publish import Producer
+from streams.kafka.producer import Producer
 from streams.partition.decision_log import DecisionLog
 from streams.partition.driver import PartitionDriver
-from syncline.contract import DECISIONS, FUSED
+from syncline.wire.contract import DECISIONS, FUSED
 from tests.support.interferences import Interruption, Point, Switches
 
 log = logging.getLogger(__name__)

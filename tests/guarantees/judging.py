@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from streams.verify import CommitSample, History, Report, check, read_history, show, smallest
 from tests.guarantees.plan import Plan
 from tests.guarantees.results import RunResult
 from tests.guarantees.settling import Settled
 from tests.guarantees.stage import Stage
+from verify import CommitSample, History, Report, check, read_history, show, smallest
 
 HISTORY, PLAN = "history.pickle", "plan.json"
 

@@ -7,9 +7,9 @@ from random import Random
 
 import msgspec
 
-from streams.decisions.versions import THIS_VERSION, WRITABLE_VERSIONS
+from streams.decisions.entries import THIS_VERSION, WRITABLE_VERSIONS
 from streams.join.settings import JoinSettings
-from syncline.contract import MODALITIES
+from syncline.wire.contract import MODALITIES
 from tests.guarantees.bursts import burst
 from tests.guarantees.faults import Fault
 from tests.guarantees.pool import flags_of

@@ -26,8 +26,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncline.contract import FUSED
-from syncline.topics import TopicPlan, create_topics
+from syncline.kafka.topics import TopicPlan, create_topics
+from syncline.wire.contract import FUSED
 from tests.guarantees.cluster import TAKES_NOTHING, configure, kill_coordinator, until_replicated
 from tests.support.apache_kafka import ApacheKafka, fetch_jars
 from tests.support.brokers import Apache

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from syncline import contract as c
-from syncline.events import MediaEvent
+from syncline.wire import contract as c
+from syncline.wire.events import MediaEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from streams.decisions.entries import Batch as DecisionBatch
 from streams.decisions.entries import LogRecord, decode_entry
 from streams.decisions.records import Task
 from streams.decisions.rules import ALL_RULES
-from streams.kafka.delivery import Batch, BatchConsumer
-from streams.kafka.polling import BatchConsumerThread
-from streams.kafka.publish import Producer
+from streams.kafka.batch_consumer import Batch, BatchConsumer
+from streams.kafka.consumer_thread import BatchConsumerThread
+from streams.kafka.producer import Producer
 from streams.partition import driver
-from streams.partition.carry_out import Carrier
-from syncline.contract import DECISIONS
+from streams.partition.executor import Carrier
+from syncline.wire.contract import DECISIONS
 
 
 def acknowledge_past_gaps() -> None:

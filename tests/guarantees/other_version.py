@@ -7,10 +7,11 @@ from typing import Any
 
 import msgpack
 
-from streams.decisions import proposer, versions
+from streams.decisions import entries as versions
+from streams.decisions import proposer
 from streams.decisions.entries import Entry, SnapshotPart, encode_entry
 from streams.partition import decision_log
-from syncline import results
+from syncline.wire import results
 from tests.support.interferences import OtherVersion
 
 NEW = "of a later version"

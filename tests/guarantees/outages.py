@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka.errors import NotEnoughReplicasAfterAppendError, NotEnoughReplicasError
 
-from streams.kafka.publish import Producer
+from streams.kafka.producer import Producer
 from tests.support.interferences import Outage, Switches
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from streams.join.settings import JoinSettings
-from syncline.contract import MODALITIES
+from syncline.wire.contract import MODALITIES
 from tests.guarantees.faults import Fault, draw_faults
 from tests.guarantees.workload import OUT_OF_ORDER_MS
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from streams.join.model import Item, SetDecision, UnfusedDecision
-from streams.verify import CommitSample
-from streams.verify.history import Converted
-from syncline.contract import CONVERTED_TEXT, H_ID, H_TIME
-from syncline.ids import conversion_id
-from syncline.timestamps import parse_time_ms
+from syncline.wire.contract import CONVERTED_TEXT, H_ID, H_TIME
+from syncline.wire.ids import conversion_id
+from syncline.wire.timestamps import parse_time_ms
 from tests.guarantees.plants import plant
 from tests.support.drafts import Draft
 from tests.support.histories import SOURCE
+from verify import CommitSample
+from verify.history import Converted
 
 replace = msgspec.structs.replace
 

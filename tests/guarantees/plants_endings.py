@@ -10,11 +10,11 @@ from streams.join.model import (
     FailedDecision,
     UnfusedDecision,
 )
-from streams.verify.history import MediaRecord, Single
-from syncline.contract import DEADLETTER, FUSED, UNFUSED
 from syncline.send_log import Send
+from syncline.wire.contract import DEADLETTER, FUSED, UNFUSED
 from tests.guarantees.plants import partial, plant
 from tests.support.drafts import Draft, places_of
+from verify.history import MediaRecord, Single
 
 replace = msgspec.structs.replace
 

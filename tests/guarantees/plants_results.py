@@ -11,11 +11,11 @@ from streams.join.model import (
     SetDecision,
     UnfusedDecision,
 )
-from streams.verify import CommitSample
-from streams.verify.history import Fused, Single, Unreadable
-from syncline.contract import DEADLETTER, FUSED, RESULT_TOPICS, UNFUSED
+from syncline.wire.contract import DEADLETTER, FUSED, RESULT_TOPICS, UNFUSED
 from tests.guarantees.plants import plant
 from tests.support.drafts import Draft, places_of
+from verify import CommitSample
+from verify.history import Fused, Single, Unreadable
 
 replace = msgspec.structs.replace
 

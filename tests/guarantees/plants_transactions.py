@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from streams.verify.history import Single
-from syncline.contract import UNFUSED
+from syncline.wire.contract import UNFUSED
 from tests.guarantees.plants import late_in, plant
 from tests.guarantees.plants_endings import send
 from tests.support.drafts import Draft, places_of
+from verify.history import Single
 
 
 @plant("aborted record")

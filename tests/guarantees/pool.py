@@ -12,7 +12,7 @@ from typing import get_args
 import msgspec
 
 from streams.join.settings import JoinSettings
-from syncline.contract import DECISIONS, RESULT_TOPICS
+from syncline.wire.contract import DECISIONS, RESULT_TOPICS
 from tests.guarantees.hindrances import Hindrances
 from tests.support.brokers import TestBroker
 from tests.support.interferences import Interferences, Interruption, Outage, Point

@@ -8,10 +8,8 @@ import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
-from streams.verify import Report
-from streams.verify.check import BY_OTHERS
-from syncline.cluster import as_cluster
-from syncline.topics import TopicPlan, admin_client, create_topics
+from syncline.kafka.cluster import as_cluster
+from syncline.kafka.topics import TopicPlan, admin_client, create_topics
 from tests.guarantees.faults import BEHIND_PROXIES, Fault, is_gentle
 from tests.guarantees.injector import inject_all
 from tests.guarantees.judging import judge, n_repeats, result_of
@@ -25,6 +23,8 @@ from tests.guarantees.settling import Settled, settle
 from tests.guarantees.stage import GROUP, Stage
 from tests.guarantees.workload import workload
 from tests.support.brokers import TestBroker
+from verify import Report
+from verify.check import BY_OTHERS
 
 
 async def run_once(plan: Plan, broker: TestBroker, mutations: Sequence[str] = ()) -> RunResult:

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from streams.verify import CommitSample, watch_commits
 from syncline.errors import BrokerError
+from verify import CommitSample, watch_commits
 
 EVERY_S = 0.5
 LIMIT_S = 5.0

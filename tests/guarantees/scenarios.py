@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from streams.decisions.entries import Batch, Entry
 from streams.join.settings import JoinSettings
-from syncline.contract import FUSED
+from syncline.wire.contract import FUSED
 from tests.guarantees.pool import refused, stop_at
 from tests.guarantees.scene import Scene, media_of, moment_of
 from tests.support.transactions import transactional

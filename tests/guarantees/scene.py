@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from streams.decisions.entries import Entry, decode_entry
 from streams.join.settings import JoinSettings
 from streams.kafka.log import LogReader
-from streams.verify import Report, check, read_history
-from syncline.cluster import as_cluster
-from syncline.contract import CONTENT_TYPES, DECISIONS, MODALITIES
-from syncline.events import MediaEvent, build_headers
+from syncline.kafka.cluster import as_cluster
 from syncline.send_log import Send
+from syncline.wire.contract import CONTENT_TYPES, DECISIONS, MODALITIES
+from syncline.wire.events import MediaEvent, build_headers
 from tests.guarantees.media import Media
 from tests.guarantees.pool import flags_of, interferences
 from tests.guarantees.progress import Progress
@@ -26,6 +25,7 @@ from tests.support.brokers import TestBroker
 from tests.support.judge import Outcomes
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
+from verify import Report, check, read_history
 
 LIMIT_S = 60.0
 LOOK_S = 0.05

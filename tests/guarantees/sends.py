@@ -11,8 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from syncline.cluster import as_cluster
-from syncline.kafka import start_producer
+from syncline.kafka.client import start_producer
+from syncline.kafka.cluster import as_cluster
 from syncline.send_log import Send, SendOutcome, outcome_of
 from tests.guarantees.media import Media
 

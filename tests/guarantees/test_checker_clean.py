@@ -6,11 +6,11 @@ import os
 
 import pytest
 
-from streams.verify import check
-from streams.verify.check import BY_OTHERS
 from tests.support.faults import JUDGED_PRESETS
 from tests.support.histories import RecordedWorld, recorded_run
 from tests.support.runs import MODES, Mode
+from verify import check
+from verify.check import BY_OTHERS
 
 N_RUNS = int(os.environ.get("SIMULATED_RUNS", "6"))
 

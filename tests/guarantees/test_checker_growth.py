@@ -6,12 +6,12 @@ import pytest
 
 from streams.decisions.entries import Claim, Placed, encode_entry
 from streams.join.model import DeadLetterDecision
-from streams.verify import Span
-from streams.verify.history import LogEntry
-from streams.verify.report import Place
-from syncline.contract import DECISIONS, MEDIA_TOPICS
-from syncline.placement import partition_for
+from syncline.wire.contract import DECISIONS, MEDIA_TOPICS
+from syncline.wire.placement import partition_for
 from tests.support.drafts import Draft
+from verify import Span
+from verify.history import LogEntry
+from verify.report import Place
 
 
 @pytest.fixture

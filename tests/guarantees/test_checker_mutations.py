@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from streams.decisions.rules import ALL_RULES
-from streams.verify import check
 from tests.support.histories import recorded_run
 from tests.support.runs import MODES
+from verify import check
 
 SEEDS = 12
 LEFT_OUT = [

@@ -7,13 +7,13 @@ import asyncio
 import pytest
 
 from streams.join.settings import JoinSettings
-from streams.verify import CommitSample, check, read_history, watch_commits
 from syncline.send_log import Send
 from tests.support.brokers import TestBroker
 from tests.support.judge import Reader
 from tests.support.moments import Sent, moments, send
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
+from verify import CommitSample, check, read_history, watch_commits
 
 N_PARTITIONS = 4
 N_MOMENTS = {"tansu": 600, "apache": 4_000}

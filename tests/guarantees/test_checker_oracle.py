@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from streams.join.model import SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
-from streams.verify import check
 from tests.support.joining import item, run
 from tests.support.logs import LogRecord, interleave, join_settings, logs
 from tests.support.oracle_history import as_contract, history_of, history_with
+from verify import check
 
 
 @pytest.mark.parametrize("strategy", ["earliest", "nearest", "tumbling"])

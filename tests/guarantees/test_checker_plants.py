@@ -6,10 +6,8 @@ import msgspec
 import pytest
 
 from streams.join.model import FailedDecision
-from streams.verify import KINDS
-from streams.verify.history import Converted, Published, Single
-from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED
-from syncline.ids import conversion_id
+from syncline.wire.contract import CONVERTED_TEXT, DEADLETTER, FUSED
+from syncline.wire.ids import conversion_id
 from tests.guarantees import (
     plants_conversions,
     plants_endings,
@@ -21,6 +19,8 @@ from tests.guarantees import (
 from tests.guarantees.plants import PLANTS
 from tests.guarantees.plants_conversions import audio_of, converted, sent_again, transcribe
 from tests.support.drafts import SETTINGS, Draft, places_of
+from verify import KINDS
+from verify.history import Converted, Published, Single
 
 MODULES = (plants_conversions, plants_endings, plants_forced, plants_join, plants_results, plants_transactions)
 """Importing them fills `PLANTS`."""

@@ -7,19 +7,18 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.decisions.entries import Claim, encode_entry
-from streams.decisions.versions import version_headers
-from streams.verify import CommitSample, read_history, watch_commits
-from streams.verify.history import Converted, Fused, Single, Unreadable
-from syncline.contract import CONVERTED_TEXT, DEADLETTER, DECISIONS, FUSED, H_TYPE, UNFUSED
-from syncline.converted import encode_converted
-from syncline.deadletters import encode_dead_letter, encode_unfused
+from streams.decisions.entries import Claim, encode_entry, version_headers
 from syncline.errors import BrokerError, NewerVersionError
-from syncline.results import encode_fused
+from syncline.wire.contract import CONVERTED_TEXT, DEADLETTER, DECISIONS, FUSED, H_TYPE, UNFUSED
+from syncline.wire.converted import encode_converted
+from syncline.wire.deadletters import encode_dead_letter, encode_unfused
+from syncline.wire.results import encode_fused
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_converted, example_fused, example_unfused
 from tests.support.moments import moments, send
 from tests.support.topics import N_PARTITIONS, make_topics, write_records
+from verify import CommitSample, read_history, watch_commits
+from verify.history import Converted, Fused, Single, Unreadable
 
 
 async def test_all_records_of_all_partitions_come_in_order(broker: TestBroker, topic_prefix: str) -> None:

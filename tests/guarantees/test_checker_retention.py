@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from streams.verify import History, Report, Span, check
-from streams.verify.history import PartitionHistory
-from syncline.contract import DECISIONS, FUSED, MEDIA_TOPICS
+from syncline.wire.contract import DECISIONS, FUSED, MEDIA_TOPICS
 from tests.support.long_history import long_history, settings_of_long
+from verify import History, Report, Span, check
+from verify.history import PartitionHistory
 
 N_MOMENTS, N_STREAMS = 2_000, 4
 

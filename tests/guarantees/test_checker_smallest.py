@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from streams.verify import Violation, check, show, smallest
-from streams.verify.history import History
-from streams.verify.units import only, units_of
 from tests.guarantees import plants_endings, plants_forced, plants_join, plants_results
 from tests.guarantees.plants import PLANTS
 from tests.support.drafts import Draft
 from tests.support.long_history import long_history, settings_of_long
+from verify import Violation, check, show, smallest
+from verify.history import History
+from verify.shrink import only, units_of
 
 MODULES = (plants_endings, plants_forced, plants_join, plants_results)
 """Importing them fills `PLANTS`."""

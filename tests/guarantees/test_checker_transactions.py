@@ -8,14 +8,9 @@ import pytest
 
 from streams.join.model import FailedDecision
 from streams.join.settings import JoinSettings
-from streams.verify import check, read_history, smallest
-from streams.verify.explain import explain
-from streams.verify.explain_json import as_dict
-from streams.verify.explain_text import in_words
-from streams.verify.history import Single
-from syncline.cluster import Cluster
-from syncline.contract import DEADLETTER, FUSED
 from syncline.errors import BrokerError
+from syncline.kafka.cluster import Cluster
+from syncline.wire.contract import DEADLETTER, FUSED
 from tests.guarantees.plants_endings import send as note_send
 from tests.support.brokers import TestBroker
 from tests.support.drafts import Draft, places_of
@@ -24,6 +19,11 @@ from tests.support.moments import moments, send
 from tests.support.topics import make_topics
 from tests.support.transactions import put, transactional
 from tests.support.worker_process import WorkerProcess
+from verify import check, read_history, smallest
+from verify.explain import explain
+from verify.explain_json import as_dict
+from verify.explain_text import in_words
+from verify.history import Single
 
 LIMIT_S = 60.0
 

@@ -8,16 +8,16 @@ from random import Random
 import msgspec
 import pytest
 
-from streams.join.fingerprint import fingerprint
+from streams.join.settings import fingerprint
 from streams.settings import WorkerSettings
-from streams.verify import Report
-from streams.verify.check import BY_OTHERS
-from syncline.config import load_settings
+from syncline.settings.config import load_settings
 from tests.guarantees.faults import Fault
 from tests.guarantees.lives import other_settings
 from tests.guarantees.plan import draw_plan
 from tests.guarantees.pool import flags_of
 from tests.guarantees.run import unjudged
+from verify import Report
+from verify.check import BY_OTHERS
 
 N_SEEDS = 200
 

@@ -9,11 +9,11 @@ import uuid
 
 import pytest
 
-from streams.verify import Report
 from tests.guarantees.mutations import MUTATIONS
 from tests.guarantees.scenarios import JOIN, ON_APACHE, SCENARIOS
 from tests.guarantees.scene import scene_on
 from tests.support.brokers import TestBroker
+from verify import Report
 
 CAUGHT = {
     "acknowledge_past_gaps": ("kill_beside_an_open_text", "early commit"),

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from streams.settings import WorkerSettings
-from syncline.config import load_settings
+from syncline.settings.config import load_settings
 from tests.guarantees.faults import Fault
 from tests.guarantees.plan import draw_plan
 from tests.guarantees.pool import flags_of

@@ -10,9 +10,8 @@ import msgpack
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.decisions.entries import Batch, LogRecord, SnapshotPart, decode_entry, encode_entry
-from streams.decisions.versions import HEADER, MAJOR, MINOR
-from syncline.contract import DECISIONS, FUSED
+from streams.decisions.entries import HEADER, MAJOR, MINOR, Batch, LogRecord, SnapshotPart, decode_entry, encode_entry
+from syncline.wire.contract import DECISIONS, FUSED
 from tests.guarantees.other_version import NEW, grown_entry
 from tests.support.brokers import TestBroker
 from tests.support.interferences import Interferences

@@ -8,7 +8,7 @@ import signal
 import msgspec
 import pytest
 
-from syncline.contract import DECISIONS, FUSED
+from syncline.wire.contract import DECISIONS, FUSED
 from tests.support.brokers import TestBroker
 from tests.support.interferences import (
     FAULTY,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from syncline.contract import MODALITIES
 from syncline.errors import ContractError
-from syncline.events import check_value, parse_headers
-from syncline.placement import check_placement
+from syncline.wire.contract import MODALITIES
+from syncline.wire.events import check_value, parse_headers
+from syncline.wire.placement import check_placement
 from tests.guarantees.media import BREAKS, Media
 from tests.guarantees.workload import START_MS, workload
 

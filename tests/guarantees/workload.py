@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import msgspec
 
-from syncline.contract import CONTENT_TYPES, MODALITIES
-from syncline.events import MediaEvent, build_headers
-from syncline.placement import partition_for
+from syncline.wire.contract import CONTENT_TYPES, MODALITIES
+from syncline.wire.events import MediaEvent, build_headers
+from syncline.wire.placement import partition_for
 from tests.guarantees.media import BREAKS, TOO_LARGE, Media
 
 START_MS = 1_700_000_000_000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.join.catchup import BEHIND_AFTER_MS, CatchUp
 from streams.join.lane_clock import NEVER_MS
+from streams.join.timers import BEHIND_AFTER_MS, CatchUp
 
 
 def test_an_answer_is_confirmed_when_all_below_it_has_joined() -> None:

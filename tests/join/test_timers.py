@@ -6,7 +6,7 @@ import pytest
 
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
-from streams.join.stalled import StalledLane
+from streams.join.timers import StalledLane
 from tests.support.joining import item, pass_time, shapes_of
 
 SETTINGS = JoinSettings(lanes=("image", "text"), max_wait_ms=1_000, tolerance_ms=5)

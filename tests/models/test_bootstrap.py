@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from models.training.bootstrap import interval
+from models.evaluation.figures import interval
 
 
 def test_interval_is_that_of_the_normal_law() -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from models.protocol import concepts
-from models.reference.checkpoint import TOKENIZER, WEIGHTS, read_manifest
-from models.registry import SHIPPED_DIR
-from models.scores.__main__ import read_report
-from models.scores.ask import KINDS
-from models.scores.outcomes import Report
-from models.scores.tables import (
+from models.evaluation.protocol import concepts
+from models.evaluation.scores.__main__ import read_report
+from models.evaluation.scores.ask import KINDS
+from models.evaluation.scores.outcomes import Report
+from models.evaluation.scores.tables import (
     BARS,
     ERROR_RATIO_BAR,
     SPECIALIST_BAR,
@@ -22,6 +20,8 @@ from models.scores.tables import (
     parts,
     zero_shot_rows,
 )
+from models.reference.checkpoint import TOKENIZER, WEIGHTS, read_manifest
+from models.registry import SHIPPED_DIR
 
 FOLDER = SHIPPED_DIR / "reference"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from models.training.contrastive import info_nce
+from models.training.reference.encode import info_nce
 
 
 def pairs(n: int = 6, n_others: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

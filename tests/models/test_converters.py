@@ -1,4 +1,4 @@
-"""models/converters.py: what events are converted to, and with what."""
+"""models/registry.py: what events are converted to, and with what."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import get_args
 
 import pytest
 
-from models.converters import ENGINES, Spec, open_converter, parse_spec
 from models.interface import ConverterKind
-from syncline.converted import MODALITY_OF
+from models.registry import ENGINES, Spec, open_converter, parse_spec
 from syncline.errors import MissingExtraError, SettingsError
+from syncline.wire.converted import MODALITY_OF
 
 OWN = "python:tests.support.converters:Humming"
 

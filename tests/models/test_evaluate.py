@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.interface import Fusion, Member, Model, Prepared
-from models.training.evaluate import KINDS, Report, Row, as_text, evaluate, hits, read_media
+from models.training.reference.evaluate import KINDS, Report, Row, as_text, evaluate, hits, read_media
 from syncline.errors import SettingsError
 from tests.support.tiny_corpus import N_CONCEPTS, tiny_concepts
 

@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from models.evaluation.figures import rate
-from models.training.bootstrap import interval
+from models.evaluation.figures import interval, rate
 
 
 def test_a_share_has_the_plain_interval() -> None:

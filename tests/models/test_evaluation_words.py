@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from models.evaluation.words import characters_of, edit_distance, normalise, words_of
+from models.evaluation.error_rates import characters_of, edit_distance, normalise, words_of
 
 
 @pytest.mark.parametrize(

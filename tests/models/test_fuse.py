@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.training.calibrate import SUBSETS, Lanes
-from models.training.fuse import SINGLES, FusionTask
+from models.training.reference.calibrate import SUBSETS, Lanes
+from models.training.reference.fuse import SINGLES, FusionTask
 
 N, N_DRAWS = 200, 3
 

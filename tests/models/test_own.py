@@ -1,4 +1,4 @@
-"""models/own.py: classes of the operator's own, found where the operator says."""
+"""models/registry.py: classes of the operator's own, found where the operator says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.interface import Converter
-from models.own import find_class
+from models.registry import find_class
 from syncline.errors import SettingsError
 
 CODE = """

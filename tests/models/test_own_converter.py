@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.converters import ENGINES, open_converter, parse_spec
 from models.interface import Text
+from models.registry import ENGINES, open_converter, parse_spec
 from streams.convert.runner import ConverterRunner
 
 PAGE = Path(__file__).parents[2] / "docs" / "conversions.md"

@@ -9,7 +9,7 @@ import pytest
 
 from models import registry
 from models.interface import Member
-from streams.model.fusing import ModelRunner
+from streams.inference.runner import ModelRunner
 from syncline.errors import SettingsError
 from tests.models.adapters.folders import png
 

@@ -8,11 +8,30 @@ from itertools import combinations
 
 import pytest
 
-from models.corpus.altered import alter_texts
-from models.corpus.concepts import MAX_SHARED, MIN_SHARED, draw_texts, fair_tags, fair_tags_zh, kin
-from models.corpus.held_out import N_HELD_OUT, draw_held_out, variant_key
-from models.corpus.words import N_VOICES, voices_of
-from models.protocol import SPLITS, altered_texts, concepts, conditions, held_out, styles, texts, voices, words
+from models.evaluation.protocol import (
+    SPLITS,
+    altered_texts,
+    concepts,
+    conditions,
+    held_out,
+    styles,
+    texts,
+    voices,
+    words,
+)
+from models.training.corpus.concepts import (
+    MAX_SHARED,
+    MIN_SHARED,
+    N_HELD_OUT,
+    alter_texts,
+    draw_held_out,
+    draw_texts,
+    fair_tags,
+    fair_tags_zh,
+    kin,
+    variant_key,
+)
+from models.training.corpus.speech import N_VOICES, voices_of
 
 
 @pytest.mark.parametrize("families", [styles, voices])

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from models.features import IMAGE, scale_log_mel
-from models.training.data import TrainingData, open_corpus
-from models.training.words import pad_tokens, train_tokenizer
+from models.training.reference.data import TrainingData, open_corpus
+from models.training.reference.sources import pad_tokens, train_tokenizer
 from tests.support.tiny_corpus import N_CONCEPTS, WORDS, tiny_concepts, tiny_texts
 
 

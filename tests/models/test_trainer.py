@@ -13,8 +13,8 @@ import pytest
 
 from models.reference.checkpoint import WEIGHTS
 from models.reference.model import ReferenceModel
+from models.training.reference.trainer import train
 from models.training.settings import Steps, TrainSettings, parse_steps
-from models.training.trainer import train
 from syncline.errors import SettingsError
 from tests.support.tiny_corpus import LABELS, WORDS, tiny_concepts, tiny_texts
 from tests.support.train_tiny import SETTINGS

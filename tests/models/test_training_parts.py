@@ -10,8 +10,8 @@ from torch import nn
 
 from models.reference.network import Dimensions, ReferenceNetwork
 from models.training.budget import Budget
-from models.training.calibrate import SUBSETS, calibrate, calibrate_alone, fusion_accuracy, subset_evidence
 from models.training.loop import Phase
+from models.training.reference.calibrate import SUBSETS, calibrate, calibrate_alone, fusion_accuracy, subset_evidence
 from models.training.settings import TrainSettings
 
 N_CONCEPTS = 12

@@ -12,14 +12,13 @@ from rich.console import Console
 from torch import nn
 
 from models.training import display
-from models.training.budget import Budget, Rhythm
+from models.training.budget import Budget, EarlyStopping, Rhythm
 from models.training.curve import PICTURE, Curve, Point, draw, read_curves
 from models.training.display import Display, Progress, report
 from models.training.loop import Phase
 from models.training.run import Run
 from models.training.settings import TrainSettings
-from models.training.snapshot import pack, unpack, write_whole
-from models.training.stopping import EarlyStopping
+from models.training.training_state import pack, unpack, write_whole
 
 
 def test_a_state_comes_back() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from processors.exif import UPRIGHT, orientation
+from processors.image import UPRIGHT, orientation
 
 
 def block(order: str, value: int, kind: int = 3) -> bytes:

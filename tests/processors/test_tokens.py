@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from processors.tokens import Tokens
+from processors.text import Tokens
 from syncline.errors import MediaError, SettingsError
 
 

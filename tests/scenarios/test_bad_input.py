@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from syncline.contract import DEADLETTER, FUSED, UNFUSED
-from syncline.fetched import read_any_batch
-from syncline.kafka import stop_consumer
-from syncline.topics import TopicPlan, create_topics
+from syncline.kafka.client import stop_consumer
+from syncline.kafka.tolerant_fetch import read_any_batch
+from syncline.kafka.topics import TopicPlan, create_topics
+from syncline.wire.contract import DEADLETTER, FUSED, UNFUSED
 from tests.scenarios.test_trickle import rss_mb
 from tests.support.bad_input.corpus import bad_input
 from tests.support.bad_input.mix import Line, SentMix, mixed, send_mixed

@@ -11,8 +11,7 @@ import pytest
 from aiokafka.admin import NewPartitions
 
 from streams.join.settings import JoinSettings
-from streams.verify import check, read_history
-from syncline.contract import ALL_TOPICS
+from syncline.wire.contract import ALL_TOPICS
 from tests.support.broker_admin import admin_of
 from tests.support.brokers import TestBroker
 from tests.support.command_line import Ran, run_command_beside
@@ -20,6 +19,7 @@ from tests.support.judge import Outcomes, Reader
 from tests.support.moments import Sent, moments, send
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
+from verify import check, read_history
 
 BEFORE, AFTER = 2, 5
 LIMIT_S = 120.0

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from syncline.contract import CONTENT_TYPES, media_topic
-from syncline.events import MediaEvent
-from syncline.results import FusedResult
+from syncline.wire.contract import CONTENT_TYPES, media_topic
+from syncline.wire.events import MediaEvent
+from syncline.wire.results import FusedResult
 from tests.support.broker_admin import committed_offsets
 from tests.support.brokers import TestBroker
 from tests.support.interferences import Interferences, Interruption, Point

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from syncline.placement import partition_for
+from syncline.wire.placement import partition_for
 from tests.support.broker_admin import committed_offsets, delete_below, delete_group, make_anew
 from tests.support.brokers import TestBroker
 from tests.support.judge import Outcomes, Reader

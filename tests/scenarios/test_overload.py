@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from syncline.contract import MEDIA_TOPICS
+from syncline.wire.contract import MEDIA_TOPICS
 from tests.scenarios.test_trickle import rss_mb
 from tests.support.brokers import TestBroker
 from tests.support.interferences import FAULTY, FaultyModelSettings, Interferences

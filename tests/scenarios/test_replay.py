@@ -10,13 +10,12 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.decisions.entries import Batch, LogRecord, decode_entry
-from streams.decisions.naming import keys_of
-from streams.decisions.view import LogView
+from streams.decisions.entries import Batch, LogRecord, decode_entry, keys_of
+from streams.decisions.ownership import LogView
 from streams.join.model import Decision, Item, RunDecision, SetDecision
-from syncline.contract import CONTENT_TYPES, DEADLETTER, DECISIONS, FUSED, H_DETAIL, H_TIME, MODALITIES, UNFUSED
-from syncline.events import MediaEvent, build_headers
-from syncline.results import decode_fused
+from syncline.wire.contract import CONTENT_TYPES, DEADLETTER, DECISIONS, FUSED, H_DETAIL, H_TIME, MODALITIES, UNFUSED
+from syncline.wire.events import MediaEvent, build_headers
+from syncline.wire.results import decode_fused
 from tests.guarantees.media import Media
 from tests.guarantees.workload import START_MS, Mix, workload
 from tests.support.brokers import TestBroker

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from syncline.consumer import ResultConsumer
-from syncline.contract import FUSED
+from syncline.wire.contract import FUSED
 from tests.support.brokers import TestBroker
 from tests.support.judge import Reader
 from tests.support.moments import Sent, moments, send

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.decisions.entries import Claim, LogRecord, decode_entry
-from syncline.contract import DECISIONS
+from syncline.wire.contract import DECISIONS
 from tests.support.brokers import TestBroker
 from tests.support.judge import Reader
 from tests.support.moments import moments, send

@@ -9,14 +9,14 @@ from typing import get_args
 
 import pytest
 
-from syncline.acls import Need, Role, commands, needs_of
-from syncline.cluster import Cluster
 from syncline.consumer import ResultConsumer
-from syncline.contract import FUSED, MEDIA_TOPICS
 from syncline.errors import BrokerError
+from syncline.kafka.authorization import Need, Role, commands, needs_of
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.topics import DEFAULT_MAX_MESSAGE_BYTES, read_limit
 from syncline.producer import MediaProducer
-from syncline.results import FusedResult
-from syncline.topics import DEFAULT_MAX_MESSAGE_BYTES, read_limit
+from syncline.wire.contract import FUSED, MEDIA_TOPICS
+from syncline.wire.results import FusedResult
 from tests.support.command_line import as_flags, run_command_beside
 from tests.support.kafka_acls import run_acl_lines
 from tests.support.secured_kafka import SecuredKafka

@@ -9,9 +9,9 @@ from typing import get_args
 import msgspec
 import pytest
 
-from syncline.acls import NEEDS, Need, Role, commands, needs_of
-from syncline.contract import ALL_TOPICS, DEFAULT_GROUP, MEDIA_TOPICS, RESULT_TOPICS
-from syncline.security import SecuritySettings
+from syncline.kafka.authorization import NEEDS, Need, Role, commands, needs_of
+from syncline.kafka.security import SecuritySettings
+from syncline.wire.contract import ALL_TOPICS, DEFAULT_GROUP, MEDIA_TOPICS, RESULT_TOPICS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "security.md").read_text()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from syncline.consumer import ResultConsumer
-from syncline.contract import ALL_TOPICS
 from syncline.producer import MediaProducer
-from syncline.results import FusedResult
+from syncline.wire.contract import ALL_TOPICS
+from syncline.wire.results import FusedResult
 from tests.support.command_line import as_flags, run_command_beside
 from tests.support.secured_kafka import SecuredKafka
 from tests.support.worker_process import WorkerProcess

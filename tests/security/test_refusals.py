@@ -11,8 +11,8 @@ import pytest
 
 from syncline.consumer import ResultConsumer
 from syncline.errors import AccessError
+from syncline.kafka.security import SecuritySettings
 from syncline.producer import MediaProducer
-from syncline.security import SecuritySettings
 from tests.support.certificates import YESTERDAY, Authority
 from tests.support.command_line import as_flags, run_command
 from tests.support.secured_kafka import SecuredKafka

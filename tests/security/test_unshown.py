@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from syncline import cluster
 from syncline.consumer import ResultConsumer
+from syncline.kafka import cluster
 from syncline.producer import MediaProducer
-from syncline.secret import Secret
+from syncline.settings.secret import Secret
 from tests.support.command_line import as_flags
 from tests.support.secured_kafka import ROOT_USER, SecuredKafka
 from tests.support.topics import make_topics

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from syncline.children import Child
+from syncline.subprocess_guard import Child
 from tests.support.worker_process import ROOT
 
 LIMIT_S = 60.0

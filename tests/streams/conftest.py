@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from streams.batching import Batcher
-from streams.model.batch_settings import BatchSettings
+from streams.inference.batcher import Batcher, BatchSettings
 from tests.support.clock import HandClock
 from tests.support.device import FakeDevice, Make
 

@@ -1,10 +1,10 @@
-"""streams/backoff.py."""
+"""streams/kafka/retry.py."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.backoff import Backoff
+from streams.kafka.retry import Backoff
 
 
 @pytest.mark.parametrize(("drawn", "share"), [(0.0, 0.5), (0.5, 0.75)])

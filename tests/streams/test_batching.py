@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from streams.model.batch_settings import BatchSettings
+from streams.inference.batcher import BatchSettings
 from syncline.errors import NoAnswerError, SettingsError
 from tests.support.clock import HandClock, settle
 from tests.support.device import FakeDevice, Make, begin

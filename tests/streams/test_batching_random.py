@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.batching import Batcher
-from streams.model.batch_settings import BatchSettings
+from streams.inference.batcher import Batcher, BatchSettings
 from syncline.errors import SetFailedError
 from tests.support.clock import HandClock, settle
 from tests.support.device import FakeDevice

@@ -1,12 +1,12 @@
-"""streams/budget.py: what a worker may hold in all, and where it refuses to start."""
+"""streams/worker/memory_budget.py: what a worker may hold in all, and where it refuses to start."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.budget import check_shares, worst_case_bytes
 from streams.join.settings import JoinSettings
 from streams.settings import WorkerSettings
+from streams.worker.memory_budget import check_shares, worst_case_bytes
 from syncline.errors import SettingsError
 from tests.support.brokers import TestBroker
 from tests.support.topics import N_PARTITIONS, make_topics

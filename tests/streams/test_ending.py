@@ -1,4 +1,4 @@
-"""streams/ending.py: what is said of a group that could not be left."""
+"""streams/worker/shutdown.py: what is said of a group that could not be left."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from streams.ending import LEAVE, Ending
-from streams.stopping import Deadline
+from streams.worker.shutdown import LEAVE, Deadline, Ending
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""streams/log_limit.py: what repeats is said once a minute, and nothing that differs is lost."""
+"""streams/worker/log_limit.py: what repeats is said once a minute, and nothing that differs is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.log_limit import MAX_TEXTS, HeldBack, Kind, RepeatLimit, kind_of
+from streams.worker.log_limit import MAX_TEXTS, HeldBack, Kind, RepeatLimit, kind_of
 
 KIND, OTHER = Kind("aiokafka", logging.ERROR, "cannot connect to #"), Kind("asyncio", logging.ERROR, "never retrieved")
 WINDOW_S = 60.0

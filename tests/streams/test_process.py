@@ -1,4 +1,6 @@
-"""streams/process.py: a worker's process ends when all is said, with the right code, however long it takes down."""
+"""streams/worker/process.py: a worker's process ends when all is said, with the right code, however long it takes
+down.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from tests.support.worker_process import ROOT
 
 PROGRAM = """
 import atexit, sys, threading, time
-import streams.worker
+import streams.worker.worker
 from syncline.cli import main
 
 atexit.register(time.sleep, 100)                      # torch's teardown takes seconds
@@ -24,7 +26,7 @@ threading.Thread(target=time.sleep, args=(100,)).start()  # and the interpreter 
 if "--broken" in sys.argv:
     sys.argv.remove("--broken")
     async def fail(*_): raise RuntimeError("nobody foresaw this")
-    streams.worker.load_model = fail
+    streams.worker.worker.load_model = fail
 sys.stdout.write("not flushed")
 main(["worker", "--brokers", "127.0.0.1:1", *sys.argv[1:]])
 """

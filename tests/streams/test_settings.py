@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from streams.settings import WorkerSettings
-from streams.settings_help import HELP
-from syncline.config import load_settings
+from streams.settings import HELP, WorkerSettings
 from syncline.errors import SettingsError
+from syncline.settings.config import load_settings
 
 
 @pytest.mark.parametrize(

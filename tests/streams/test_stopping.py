@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from streams.stopping import Deadline
+from streams.worker.shutdown import Deadline
 from tests.support.worker_process import ROOT
 
 
@@ -53,7 +53,7 @@ async def test_whoever_does_not_end_in_time_is_given_back(caplog: pytest.LogCapt
 
 PROGRAM = """
 import sys, threading, time
-from streams.stopping import Deadline, Signals
+from streams.worker.shutdown import Deadline, Signals
 
 def stop():
     print("told", flush=True)

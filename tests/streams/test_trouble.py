@@ -1,4 +1,4 @@
-"""streams/trouble.py."""
+"""streams/kafka/retry.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from streams.trouble import Trouble
+from streams.kafka.retry import Trouble
 
 
 def test_what_lasts_is_said_twice_in_all(caplog: pytest.LogCaptureFixture) -> None:

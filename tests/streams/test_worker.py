@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from syncline.events import build_headers
-from syncline.placement import partition_for
+from syncline.wire.events import build_headers
+from syncline.wire.placement import partition_for
 from tests.support.brokers import TestBroker
 from tests.support.delivering import committed
 from tests.support.judge import Reader
@@ -166,7 +166,7 @@ async def test_unequal_partition_counts_are_named(broker: TestBroker, topic_pref
     """With the numbers; nothing is read."""
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-    from syncline.contract import ALL_TOPICS
+    from syncline.wire.contract import ALL_TOPICS
 
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=broker.address)
     await admin.start()

@@ -7,10 +7,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from syncline.contract import DEADLETTER
-from syncline.deadletters import decode_dead_letter
-from syncline.events import build_headers
-from syncline.placement import partition_for
+from syncline.wire.contract import DEADLETTER
+from syncline.wire.deadletters import decode_dead_letter
+from syncline.wire.events import build_headers
+from syncline.wire.placement import partition_for
 from tests.support.batches import GZIP, ZSTD, Name, Row, batch_of, send_batch, zstd_frame
 from tests.support.brokers import TestBroker
 from tests.support.judge import Reader

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from streams.join.settings import JoinSettings
-from streams.verify import History, check, read_history, watch_commits
-from streams.verify.history import Converted
-from syncline.contract import CONVERTED_AUDIO, CONVERTED_TEXT
+from syncline.wire.contract import CONVERTED_AUDIO, CONVERTED_TEXT
 from tests.support.brokers import TestBroker
 from tests.support.converters import Gate
 from tests.support.judge import Reader
 from tests.support.moments import Sent, moments, send
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
+from verify import History, check, read_history, watch_commits
+from verify.history import Converted
 
 N_PARTITIONS = 2
 N_MOMENTS = 30

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from syncline.contract import DECISIONS, FUSED
+from syncline.wire.contract import DECISIONS, FUSED
 from tests.support.brokers import TestBroker
 from tests.support.interferences import (
     FAULTY,

@@ -9,10 +9,10 @@ from typing import get_args
 import pytest
 
 from streams.decisions.records import RecordOutcome
-from streams.metrics.readings import bounded
-from streams.metrics.table import PREFIX, TABLE
-from streams.model.batch_stats import FlushReason
-from syncline.contract import ALL_TOPICS, MEDIA_TOPICS, MODALITIES
+from streams.inference.batch_stats import FlushReason
+from streams.observe.exposition import bounded
+from streams.observe.table import PREFIX, TABLE
+from syncline.wire.contract import ALL_TOPICS, MEDIA_TOPICS, MODALITIES
 from tests.support.brokers import TestBroker
 from tests.support.interferences import FAULTY, FaultyModelSettings, Interferences, ModelFault
 from tests.support.judge import Outcomes, Reader

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from syncline.arrays import to_numpy
-from syncline.contract import CONVERTED_TEXT, FUSED
-from syncline.converted import decode_converted
-from syncline.results import decode_fused
+from syncline.wire.arrays import to_numpy
+from syncline.wire.contract import CONVERTED_TEXT, FUSED
+from syncline.wire.converted import decode_converted
+from syncline.wire.results import decode_fused
 from tests.support.brokers import TestBroker
 from tests.support.judge import Reader
 from tests.support.moments import Sample, moments, send

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from syncline.cluster import Cluster
-from syncline.letter_selection import Selection
-from syncline.letterbox import LetterBox
-from syncline.retry_plan import make_plan, send_retries
+from syncline.deadletter.filter import Selection
+from syncline.deadletter.reader import LetterBox
+from syncline.deadletter.retry import make_plan, send_retries
+from syncline.kafka.cluster import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.judge import Reader
 from tests.support.moments import moments, send

@@ -6,14 +6,14 @@ import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.join.settings import JoinSettings
-from streams.verify import check, read_history
-from syncline.contract import FUSED
+from syncline.wire.contract import FUSED
 from tests.support.broker_admin import admin_of
 from tests.support.brokers import TestBroker
 from tests.support.judge import Reader
 from tests.support.moments import moments, send
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
+from verify import check, read_history
 
 N_PARTITIONS = 1
 LIMIT_BYTES = 3_000

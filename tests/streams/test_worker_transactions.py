@@ -7,12 +7,11 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.decisions.entries import Batch, Claim, encode_entry
-from streams.decisions.versions import version_headers
+from streams.decisions.entries import Batch, Claim, encode_entry, version_headers
 from streams.join.model import Item, SetDecision
-from syncline.contract import DEADLETTER, DECISIONS
-from syncline.deadletters import decode_dead_letter
-from syncline.ids import id_hash
+from syncline.wire.contract import DEADLETTER, DECISIONS
+from syncline.wire.deadletters import decode_dead_letter
+from syncline.wire.ids import id_hash
 from tests.support.broker_admin import committed_offsets
 from tests.support.brokers import TestBroker
 from tests.support.judge import Reader

@@ -7,9 +7,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from streams.decisions.entries import Claim, encode_entry
-from streams.decisions.versions import HEADER, MAJOR
-from syncline.contract import DECISIONS
+from streams.decisions.entries import HEADER, MAJOR, Claim, encode_entry
+from syncline.wire.contract import DECISIONS
 from tests.support.brokers import TestBroker
 from tests.support.delivering import committed
 from tests.support.judge import Reader

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiokafka.structs import OffsetAndMetadata
 
-from syncline.kafka import stop_consumer
+from syncline.kafka.client import stop_consumer
 from tests.support.brokers import TestBroker
 
 

@@ -7,12 +7,12 @@ import re
 import numpy as np
 from hypothesis import strategies as st
 
-from syncline.arrays import from_numpy
-from syncline.contract import CONTENT_TYPES, MAX_DURATION_MS, MAX_RETRIES, MODALITIES
-from syncline.converted import ConvertedAudio, ConvertedText
-from syncline.events import MediaEvent
-from syncline.results import FusedResult, Member, ModelInfo, Unfused
-from syncline.timestamps import MAX_TIME_MS
+from syncline.wire.arrays import from_numpy
+from syncline.wire.contract import CONTENT_TYPES, MAX_DURATION_MS, MAX_RETRIES, MODALITIES
+from syncline.wire.converted import ConvertedAudio, ConvertedText
+from syncline.wire.events import MediaEvent
+from syncline.wire.results import FusedResult, Member, ModelInfo, Unfused
+from syncline.wire.timestamps import MAX_TIME_MS
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")

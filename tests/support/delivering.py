@@ -1,4 +1,6 @@
-"""A Faust application whose records are only noted down: what streams/kafka/delivery.py promises, seen from outside."""
+"""A Faust application whose records are only noted down: what streams/kafka/batch_consumer.py promises, seen from
+outside.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.kafka.app import SynclineApp
-from streams.kafka.delivery import COMMIT_LIMIT_S, Batch
-from streams.kafka.missing import Start
+from streams.kafka.batch_consumer import COMMIT_LIMIT_S, Batch
+from streams.kafka.consumer_thread import Start
 from streams.settings import WorkerSettings
-from syncline.cluster import Cluster
-from syncline.kafka import stop_consumer
+from syncline.kafka.client import stop_consumer
+from syncline.kafka.cluster import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.worker_process import SESSION_TIMEOUT_MS
 

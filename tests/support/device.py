@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from streams.batching import Batcher
+from streams.inference.batcher import Batcher
 from tests.support.clock import settle
 
 Make = Callable[..., Batcher[int, int]]

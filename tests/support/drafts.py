@@ -8,17 +8,16 @@ from typing import TypeVar
 
 import msgspec
 
-from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry, encode_entry
-from streams.decisions.naming import keys_of
+from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry, encode_entry, keys_of
 from streams.join.model import DeadLetterDecision, Decision, Item, RunDecision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
-from streams.verify import History, Report, Span, check
-from streams.verify.history import Fused, FusedMember, LogEntry, MediaRecord, Published, Single
-from streams.verify.log import Placed, fold
-from streams.verify.report import Place
-from syncline.contract import DEADLETTER, DECISIONS, FUSED, H_ID, RESULT_TOPICS, UNFUSED
-from syncline.ids import record_id, result_id
+from syncline.wire.contract import DEADLETTER, DECISIONS, FUSED, H_ID, RESULT_TOPICS, UNFUSED
+from syncline.wire.ids import record_id, result_id
 from tests.support.histories import SOURCE, recorded_run
+from verify import History, Report, Span, check
+from verify.history import Fused, FusedMember, LogEntry, MediaRecord, Published, Single
+from verify.log import Placed, fold
+from verify.report import Place
 
 T = TypeVar("T")
 

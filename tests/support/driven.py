@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from streams.decisions.entries import Batch, Entry, LogRecord, decode_entry
+from streams.decisions.entries import HEADER, Batch, Entry, LogRecord, decode_entry, version_headers
 from streams.decisions.owner import PartitionOwner
+from streams.decisions.ownership import Deployment
 from streams.decisions.records import Append, Record, Task
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.decisions.tenure import Deployment
-from streams.decisions.versions import HEADER, version_headers
-from streams.join.fingerprint import fingerprint
 from streams.join.model import Decision
-from streams.join.settings import JoinSettings
-from syncline.contract import MAX_EVENT_BYTES
+from streams.join.settings import JoinSettings, fingerprint
+from syncline.wire.contract import MAX_EVENT_BYTES
 from tests.support.outputs import Key, Output, outputs_of
 
 TOPICS = ("media.image", "media.text", "media.audio")

@@ -93,10 +93,10 @@ JUDGED_PRESETS = tuple(name for name, faults in PRESETS.items() if not faults.gr
 def small_sizes(random: Random) -> Iterator[None]:
     """Batches, snapshot parts and reading chunks so small that their edges are met in a log of a few entries."""
     with (
-        patch("streams.decisions.outbox.BATCH_DECISIONS", random.choice((1, 3, 500))),
-        patch("streams.decisions.snapshot.PART_BYTES", random.choice((40, 200, 400_000))),
-        patch("streams.decisions.snapshot.THINGS_A_STEP", 2),
+        patch("streams.decisions.proposer.BATCH_DECISIONS", random.choice((1, 3, 500))),
+        patch("streams.decisions.snapshots.PART_BYTES", random.choice((40, 200, 400_000))),
+        patch("streams.decisions.snapshots.THINGS_A_STEP", 2),
         patch("streams.decisions.recovery.CHUNK_ENTRIES", random.choice((1, 4, 500))),
-        patch("streams.decisions.holds.KEPT_PER_EVENT", 1),
+        patch("streams.decisions.in_flight.KEPT_PER_EVENT", 1),
     ):
         yield

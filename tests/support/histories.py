@@ -11,7 +11,15 @@ from streams.decisions.records import Record, Rejected
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.model import Item, UnfusedDecision
 from streams.join.settings import JoinSettings
-from streams.verify.history import (
+from syncline.wire.contract import CONTENT_TYPES, DEADLETTER, DECISIONS, FUSED, RESULT_TOPICS, UNFUSED
+from syncline.wire.events import MediaEvent, build_headers
+from syncline.wire.ids import id_hash, record_id, result_id
+from tests.support.faults import PRESETS, Faults, small_sizes
+from tests.support.outputs import Output
+from tests.support.runs import Mode
+from tests.support.simulator import World
+from tests.support.worlds import Media, Shape, random_media, random_settings
+from verify.history import (
     CommitSample,
     Fused,
     FusedMember,
@@ -23,15 +31,7 @@ from streams.verify.history import (
     Single,
     Span,
 )
-from streams.verify.log import fold
-from syncline.contract import CONTENT_TYPES, DEADLETTER, DECISIONS, FUSED, RESULT_TOPICS, UNFUSED
-from syncline.events import MediaEvent, build_headers
-from syncline.ids import id_hash, record_id, result_id
-from tests.support.faults import PRESETS, Faults, small_sizes
-from tests.support.outputs import Output
-from tests.support.runs import Mode
-from tests.support.simulator import World
-from tests.support.worlds import Media, Shape, random_media, random_settings
+from verify.log import fold
 
 SOURCE = "urn:sim"
 UNDECODABLE = "image_undecodable"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from syncline.arrays import from_numpy
 from syncline.index.rows import Entry, make_entry
-from syncline.results import FusedResult, ModelInfo
+from syncline.wire.arrays import from_numpy
+from syncline.wire.results import FusedResult, ModelInfo
 from tests.support.contract import example_fused
 
 

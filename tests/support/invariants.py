@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from streams.decisions.placed import other_counts
+from streams.decisions.former_counts import other_counts
 from streams.decisions.records import Commands
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from syncline.contract import DEADLETTER, FUSED, MODALITIES, UNFUSED
-from syncline.deadletters import decode_dead_letter
-from syncline.kafka import stop_consumer
-from syncline.results import FusedResult, decode_fused, decode_unfused
+from syncline.kafka.client import stop_consumer
+from syncline.wire.contract import DEADLETTER, FUSED, MODALITIES, UNFUSED
+from syncline.wire.deadletters import decode_dead_letter
+from syncline.wire.results import FusedResult, decode_fused, decode_unfused
 from tests.support.moments import Sent
 
 Key = tuple[str, int, int]

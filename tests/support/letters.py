@@ -6,10 +6,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from syncline.deadletters import decode_dead_letter, encode_dead_letter
-from syncline.events import build_headers
-from syncline.letter_selection import Letter
-from syncline.results import Record
+from syncline.deadletter.filter import Letter
+from syncline.wire.deadletters import decode_dead_letter, encode_dead_letter
+from syncline.wire.events import build_headers
+from syncline.wire.results import Record
 from tests.support.contract import example_event
 
 

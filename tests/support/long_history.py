@@ -7,12 +7,12 @@ import msgspec
 from streams.decisions.entries import Batch, Claim, encode_entry
 from streams.join.model import Item, SetDecision
 from streams.join.settings import JoinSettings
-from streams.verify import History, PartitionHistory, Span
-from streams.verify.history import Fused, FusedMember, LogEntry, MediaRecord
-from syncline.contract import CONTENT_TYPES, DECISIONS, FUSED, MEDIA_TOPICS, MODALITIES, RESULT_TOPICS
-from syncline.events import MediaEvent, build_headers
-from syncline.ids import id_hash, result_id
-from syncline.placement import partition_for
+from syncline.wire.contract import CONTENT_TYPES, DECISIONS, FUSED, MEDIA_TOPICS, MODALITIES, RESULT_TOPICS
+from syncline.wire.events import MediaEvent, build_headers
+from syncline.wire.ids import id_hash, result_id
+from syncline.wire.placement import partition_for
+from verify import History, PartitionHistory, Span
+from verify.history import Fused, FusedMember, LogEntry, MediaRecord
 
 START_MS = 1_700_000_000_000
 PERIOD_MS = 200

@@ -11,9 +11,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from syncline.contract import CONTENT_TYPES, MODALITIES, media_topic
-from syncline.events import MediaEvent, build_headers
-from syncline.placement import partition_for
+from syncline.wire.contract import CONTENT_TYPES, MODALITIES, media_topic
+from syncline.wire.events import MediaEvent, build_headers
+from syncline.wire.placement import partition_for
 
 START_MS = 1_700_000_000_000
 PERIOD_MS = 200

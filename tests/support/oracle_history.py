@@ -10,14 +10,14 @@ import msgspec
 from streams.decisions.entries import Batch, Claim, encode_entry
 from streams.join.model import ClosedDecision, DeadLetterDecision, Decision, Item, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
-from streams.verify import History, PartitionHistory, Span
-from streams.verify.history import LogEntry, MediaRecord
-from syncline.contract import CONTENT_TYPES, DECISIONS
-from syncline.events import MediaEvent, build_headers
-from syncline.ids import id_hash
+from syncline.wire.contract import CONTENT_TYPES, DECISIONS
+from syncline.wire.events import MediaEvent, build_headers
+from syncline.wire.ids import id_hash
 from tests.support.histories import SOURCE, UNDECODABLE
 from tests.support.logs import LogRecord, Logs
 from tests.support.oracle import Oracle, OracleSet, Verdicts, key
+from verify import History, PartitionHistory, Span
+from verify.history import LogEntry, MediaRecord
 
 
 def as_contract(logs: Logs) -> Logs:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from syncline.contract import CONTENT_TYPES
-from syncline.events import MediaEvent, build_headers
+from syncline.wire.contract import CONTENT_TYPES
+from syncline.wire.events import MediaEvent, build_headers
 from tests.support.moments import START_MS
 
 

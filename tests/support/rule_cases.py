@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streams.decisions.outbox import Outbox
+from streams.decisions.proposer import Outbox
 from streams.decisions.records import Append, Record, Rejected
 from streams.decisions.recovery import AnotherGroupError
 from streams.decisions.rules import Rules

@@ -19,8 +19,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from syncline.secret import Secret
-from syncline.security import SecuritySettings
+from syncline.kafka.security import SecuritySettings
+from syncline.settings.secret import Secret
 from tests.support.apache_kafka import ApacheKafka
 from tests.support.brokers import TestBroker
 from tests.support.certificates import YESTERDAY, Authority

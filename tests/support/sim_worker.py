@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from streams.decisions.former_counts import MorePartitionsError
 from streams.decisions.owner import PartitionOwner
-from streams.decisions.placed import MorePartitionsError
+from streams.decisions.ownership import Deployment
 from streams.decisions.records import Append, Task
 from streams.decisions.recovery import NotRecoverableError
-from streams.decisions.tenure import Deployment
-from streams.join.fingerprint import fingerprint
-from syncline.contract import MAX_EVENT_BYTES
+from streams.join.settings import fingerprint
+from syncline.wire.contract import MAX_EVENT_BYTES
 from tests.support.driven import records_of
 from tests.support.outputs import outputs_of
 

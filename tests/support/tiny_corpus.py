@@ -1,4 +1,4 @@
-"""A made-up corpus of a few concepts, packed as `models.corpus.arrays` packs the real one."""
+"""A made-up corpus of a few concepts, packed as `models.training.corpus.arrays` packs the real one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from models.protocol import Concept, Texts
+from models.evaluation.protocol import Concept, Texts
 
 N_CONCEPTS, N_PHONES = 12, 7
 LABELS = ["cat", "dog", "sun", "moon", "tree", "fish", "car", "boat", "hat", "shoe", "key", "cup"]

@@ -11,7 +11,7 @@ def write_tiny_model(folder: Path) -> Path:
 
     from models.reference.checkpoint import Manifest, save_checkpoint
     from models.reference.network import Dimensions, ReferenceNetwork
-    from models.training.words import train_tokenizer
+    from models.training.reference.sources import train_tokenizer
     from tests.support.tiny_corpus import N_PHONES, tiny_concepts
 
     concepts = tiny_concepts()

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from models.synthesis.checkpoint import KIND, Manifest, new_networks, save_voice
-from models.synthesis.lexicon import pack_lexicon
 from models.synthesis.network import Dimensions
+from models.synthesis.pronunciation import pack_lexicon
 
 WORDS = {
     "hello": ["hh", "ax", "l", "ow"],

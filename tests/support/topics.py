@@ -7,10 +7,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from syncline.contract import ALL_TOPICS
-from syncline.placement import partition_for
-from syncline.results import Record
-from syncline.topics import TopicPlan, create_topics
+from syncline.kafka.topics import TopicPlan, create_topics
+from syncline.wire.contract import ALL_TOPICS
+from syncline.wire.placement import partition_for
+from syncline.wire.results import Record
 
 N_PARTITIONS = 4
 

@@ -19,13 +19,12 @@ from torch.nn import functional as F  # noqa: N812
 from models.reference.network import LANES, Branch, Dimensions, ReferenceNetwork
 from models.training import parallel
 from models.training.budget import Budget
-from models.training.contrastive import info_nce
-from models.training.data import TrainingData, open_corpus
-from models.training.encode import TASKS
-from models.training.fuse import FusionTask
 from models.training.loop import Phase
+from models.training.reference.data import TrainingData, open_corpus
+from models.training.reference.encode import TASKS, info_nce
+from models.training.reference.fuse import FusionTask
+from models.training.reference.sources import train_tokenizer
 from models.training.settings import TrainSettings
-from models.training.words import train_tokenizer
 from tests.support.tiny_corpus import N_PHONES, WORDS, tiny_concepts, tiny_texts
 
 N_STEPS = 20

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from models.training import parallel, watch
+from models.training.reference.trainer import train
 from models.training.settings import Steps, TrainSettings
-from models.training.trainer import train
 from tests.support.tiny_corpus import WORDS, tiny_concepts, tiny_texts
 
 SETTINGS = TrainSettings(

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from streams.decisions.entries import Batch, decode_entry
-from streams.decisions.naming import keys_of
-from streams.decisions.view import LogView
+from streams.decisions.entries import Batch, decode_entry, keys_of
+from streams.decisions.ownership import LogView
 from streams.join.model import DeadLetterDecision, Decision, SetDecision, UnfusedDecision
 from streams.join.partition import PartitionJoin
 from tests.support.driven import records_of

@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from streams.decisions.holds import Holds
+from streams.decisions.in_flight import Holds
 from streams.decisions.records import Record, Rejected
 from streams.join.model import Item
 from streams.join.settings import JoinSettings, Lane

@@ -1,4 +1,4 @@
-"""Laws of `syncline.arrays`."""
+"""Laws of `syncline.wire.arrays`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from syncline.arrays import DTYPES, MAX_ARRAY_BYTES, Array, from_numpy, to_numpy
 from syncline.errors import ContractError
+from syncline.wire.arrays import DTYPES, MAX_ARRAY_BYTES, Array, from_numpy, to_numpy
 
 arrays = st.sampled_from(sorted(DTYPES)).flatmap(
     lambda name: hnp.arrays(np.dtype(name), hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5))

@@ -15,9 +15,9 @@ import pytest
 
 from syncline import broker as broker_module
 from syncline.broker import EmbeddedBroker, find_binary
-from syncline.cluster import Cluster
 from syncline.errors import BrokerError, MissingExtraError, SettingsError
-from syncline.topics import admin_client
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.topics import admin_client
 
 pytestmark = pytest.mark.kafka
 ROOT = Path(__file__).parents[2]

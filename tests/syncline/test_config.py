@@ -1,4 +1,4 @@
-"""Laws of `syncline.config` and `syncline.settings_text`."""
+"""Laws of `syncline.settings.config` and `syncline.settings.config`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.join.settings import JoinSettings
-from syncline.config import Loaded, load_settings
 from syncline.errors import SettingsError
-from syncline.settings_text import convert
+from syncline.settings.config import Loaded, convert, load_settings
 
 
 class Inner(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from syncline import BrokerError, NewerVersionError, ResultConsumer, SettingsError
-from syncline.consumer import ConsumerProgress
-from syncline.converted import encode_converted
-from syncline.deadletters import DeadLetter, encode_dead_letter, encode_unfused
-from syncline.received import Received
-from syncline.results import FusedResult, Record, encode_fused
+from syncline.consumer import ConsumerProgress, Received
+from syncline.wire.converted import encode_converted
+from syncline.wire.deadletters import DeadLetter, encode_dead_letter, encode_unfused
+from syncline.wire.results import FusedResult, Record, encode_fused
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_converted, example_fused, example_unfused
 from tests.support.topics import make_topics, write_records

@@ -1,4 +1,4 @@
-"""`syncline.contract` against docs/contract.md: names are in both or in neither."""
+"""`syncline.wire.contract` against docs/contract.md: names are in both or in neither."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from syncline import contract
-from syncline.arrays import DTYPES
-from syncline.converted import ConvertedAudio, ConvertedText
-from syncline.results import FusedResult, Member, Unfused
+from syncline.wire import contract
+from syncline.wire.arrays import DTYPES
+from syncline.wire.converted import ConvertedAudio, ConvertedText
+from syncline.wire.results import FusedResult, Member, Unfused
 
 TEXT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
 HEADERS = {value for name, value in vars(contract).items() if name.startswith("H_")}

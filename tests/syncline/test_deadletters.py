@@ -1,4 +1,4 @@
-"""Laws of `syncline.deadletters`."""
+"""Laws of `syncline.wire.deadletters`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline import contract
-from syncline.deadletters import (
+from syncline.errors import ContractError
+from syncline.wire import contract
+from syncline.wire.deadletters import (
     decode_dead_letter,
     encode_dead_letter,
     encode_unfused,
     original_headers,
     shrink_dead_letter,
 )
-from syncline.errors import ContractError
-from syncline.events import build_headers
-from syncline.results import Record, decode_unfused
-from syncline.timestamps import MAX_TIME_MS
-from syncline.unreadable import unreadable_headers
+from syncline.wire.events import build_headers, unreadable_headers
+from syncline.wire.results import Record, decode_unfused
+from syncline.wire.timestamps import MAX_TIME_MS
 from tests.support.contract import example_event, example_unfused
 
 

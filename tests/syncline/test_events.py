@@ -1,4 +1,4 @@
-"""Laws of `syncline.events` and `syncline.fields`."""
+"""Laws of `syncline.wire.events` and `syncline.wire.events`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from syncline import contract
 from syncline.errors import ContractError
-from syncline.events import MediaEvent, build_headers, check_value, parse_headers
+from syncline.wire import contract
+from syncline.wire.events import MediaEvent, build_headers, check_value, parse_headers
 from tests.support.contract import TRACEPARENT, example_event, media_events
 
 TIMESTAMP_MS = 5

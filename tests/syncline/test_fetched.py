@@ -1,4 +1,4 @@
-"""Laws of `syncline.fetched`, and of `syncline.unpacking` under it."""
+"""Laws of `syncline.kafka.tolerant_fetch`, and of `syncline.kafka.decompression` under it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import ContractError
-from syncline.events import build_headers, parse_headers
-from syncline.fetched import _read_batch, _Reader, read_any_batch
-from syncline.unpacking import UnpackError, unpack
-from syncline.unreadable import why_unreadable
+from syncline.kafka.decompression import UnpackError, unpack
+from syncline.kafka.tolerant_fetch import _read_batch, _Reader, read_any_batch
+from syncline.wire.events import build_headers, parse_headers, why_unreadable
 from tests.support.batches import GZIP, LZ4, SNAPPY, ZSTD, Name, Row, batch_of, resealed, send_batch, zstd_frame
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_event

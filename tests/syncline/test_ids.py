@@ -1,4 +1,4 @@
-"""Laws of `syncline.ids`."""
+"""Laws of `syncline.wire.ids`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hashlib import blake2b
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.ids import conversion_id, id_hash, record_id, result_id
+from syncline.wire.ids import conversion_id, id_hash, record_id, result_id
 
 MEMBERS = [("image", 1000, "urn:camera:7", "1"), ("text", 1010, "urn:chat", "1"), ("audio", 990, "urn:mic", "ü")]
 parts = st.tuples(st.text(max_size=4), st.integers(0, 99), st.text(max_size=4), st.text(max_size=4))

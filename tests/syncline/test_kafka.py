@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from syncline.kafka import stop_consumer
+from syncline.kafka.client import stop_consumer
 from tests.support.brokers import TestBroker
 
 

@@ -1,11 +1,11 @@
-"""Laws of `syncline.letter_selection`."""
+"""Laws of `syncline.deadletter.filter`."""
 
 from __future__ import annotations
 
 import pytest
 
+from syncline.deadletter.filter import Selection, Tally, parse_when, stream_of
 from syncline.errors import SettingsError
-from syncline.letter_selection import Selection, Tally, parse_when, stream_of
 from tests.support.letters import letter
 
 NOW_MS = 1_772_366_400_000  # 2026-03-01T12:00:00Z

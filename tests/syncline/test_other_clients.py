@@ -11,9 +11,9 @@ import msgpack
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from syncline.events import check_value, parse_headers
-from syncline.placement import check_placement
-from syncline.results import encode_fused
+from syncline.wire.events import check_value, parse_headers
+from syncline.wire.placement import check_placement
+from syncline.wire.results import encode_fused
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_fused
 from tests.support.topics import N_PARTITIONS, make_topics, read_records, write_records

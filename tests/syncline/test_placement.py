@@ -1,4 +1,4 @@
-"""Laws of `syncline.placement`."""
+"""Laws of `syncline.wire.placement`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import ContractError
-from syncline.placement import check_placement, murmur2, partition_for
+from syncline.wire.placement import check_placement, murmur2, partition_for
 
 
 @given(st.binary(max_size=300))

@@ -1,4 +1,4 @@
-"""syncline/probe.py: what a client says of a broker that it cannot trust, or that does not want it."""
+"""syncline/kafka/diagnose.py: what a client says of a broker that it cannot trust, or that does not want it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from syncline.cluster import Cluster
 from syncline.errors import AccessError, BrokerError
-from syncline.probe import find_refusal
-from syncline.security import SecuritySettings
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.diagnose import find_refusal
+from syncline.kafka.security import SecuritySettings
 from tests.support.brokers import TestBroker
 from tests.support.certificates import YESTERDAY, Authority
 

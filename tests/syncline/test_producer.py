@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from syncline import BrokerError, ContractError, MediaProducer, cluster
-from syncline.events import check_value, parse_headers
-from syncline.placement import check_placement
+from syncline import BrokerError, ContractError, MediaProducer
+from syncline.kafka import cluster
+from syncline.kafka.topics import TopicPlan, create_topics
 from syncline.producer import Delivery, ProducerProgress
 from syncline.send_log import SendLog, read_send_log
-from syncline.topics import TopicPlan, create_topics
+from syncline.wire.events import check_value, parse_headers
+from syncline.wire.placement import check_placement
 from tests.support.brokers import TestBroker
 from tests.support.contract import TRACEPARENT
 from tests.support.topics import N_PARTITIONS, make_topics, read_records

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from syncline.contract import CONVERTED_AUDIO, CONVERTED_TEXT, DEADLETTER, FUSED, UNFUSED
-from syncline.received import READABLE_TOPICS, Received, Remembered
+from syncline.consumer import READABLE_TOPICS, Received, Remembered
+from syncline.wire.contract import CONVERTED_AUDIO, CONVERTED_TEXT, DEADLETTER, FUSED, UNFUSED
 from tests.support.contract import example_unfused
 
 

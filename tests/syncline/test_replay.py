@@ -1,4 +1,4 @@
-"""Laws of `syncline.replay`."""
+"""Laws of `syncline.manifest`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from syncline.errors import AbortedError, BrokerError
-from syncline.manifest import Entry, Step
+from syncline.manifest import Entry, Step, replay
 from syncline.producer import Delivery
-from syncline.replay import replay
 
 
 class FakeProducer:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline import contract
-from syncline.arrays import from_numpy
-from syncline.converted import decode_converted, decode_converted_audio, encode_converted
 from syncline.errors import ContractError
-from syncline.results import decode_fused, decode_unfused, encode_fused, encode_map
+from syncline.wire import contract
+from syncline.wire.arrays import from_numpy
+from syncline.wire.converted import decode_converted, decode_converted_audio, encode_converted
+from syncline.wire.results import decode_fused, decode_unfused, encode_fused, encode_map
 from tests.support.contract import TRACEPARENT, example_converted, example_fused, example_speech, example_unfused
 
 DECODERS = [decode_fused, decode_converted, decode_unfused]

@@ -1,4 +1,4 @@
-"""Laws of `syncline.retrying`: what is sent again, and how it says so."""
+"""Laws of `syncline.deadletter.reader`: what is sent again, and how it says so."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.events import MediaEvent, build_headers, parse_headers
-from syncline.placement import partition_for
-from syncline.retrying import n_retries, place_of_retries, retried_ids, retry, why_not
-from syncline.unreadable import unreadable_headers
+from syncline.deadletter.reader import n_retries, place_of_retries, retried_ids, retry, why_not
+from syncline.wire.events import MediaEvent, build_headers, parse_headers, unreadable_headers
+from syncline.wire.placement import partition_for
 from tests.support.contract import example_event, media_events
 from tests.support.letters import letter
 

@@ -1,4 +1,4 @@
-"""syncline/routines.py: what aiokafka's clients do in the background is looked after, on real brokers."""
+"""syncline/kafka/routines.py: what aiokafka's clients do in the background is looked after, on real brokers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from syncline.cluster import Cluster
-from syncline.kafka import start_consumer, start_producer, stop_consumer
-from syncline.routines import RoutineEndedError, client_of, look_after, revive, steady, unless_ended
+from syncline.kafka.client import start_consumer, start_producer, stop_consumer
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.routines import RoutineEndedError, client_of, look_after, revive, steady, unless_ended
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 

@@ -1,4 +1,4 @@
-"""syncline/secret.py: a password that nothing prints by accident."""
+"""syncline/settings/secret.py: a password that nothing prints by accident."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from syncline.secret import Secret
+from syncline.settings.secret import Secret
 
 PASSWORD = "hunter2"  # noqa: S105
 

@@ -1,4 +1,4 @@
-"""syncline/security.py: settings that check themselves, and never show a password."""
+"""syncline/kafka/security.py: settings that check themselves, and never show a password."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncline.cluster import Cluster, security_options
-from syncline.config import load_settings
 from syncline.errors import SettingsError
-from syncline.secret import Secret
-from syncline.security import SECURITY_HELP, SecuritySettings, check_addresses
+from syncline.kafka.cluster import Cluster, security_options
+from syncline.kafka.security import SECURITY_HELP, SecuritySettings, check_addresses
+from syncline.settings.config import load_settings
+from syncline.settings.secret import Secret
 
 PASSWORD = "hunter2"  # noqa: S105
 SASL: dict[str, Any] = {"sasl_username": "worker", "sasl_password": Secret(PASSWORD)}

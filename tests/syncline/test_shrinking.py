@@ -1,22 +1,22 @@
-"""syncline/shrinking.py: what is left out of a result that is too large, in which order, and that it says so."""
+"""syncline/wire/shrinking.py: what is left out of a result that is too large, in which order, and that it says so."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from syncline.arrays import from_numpy
-from syncline.contract import DECISIONS, FUSED
-from syncline.converted import (
+from syncline.wire.arrays import from_numpy
+from syncline.wire.contract import DECISIONS, FUSED
+from syncline.wire.converted import (
     ConvertedAudio,
     ConvertedText,
     decode_converted,
     decode_converted_audio,
     encode_converted,
 )
-from syncline.deadletters import decode_dead_letter, encode_dead_letter, encode_unfused
-from syncline.results import FusedResult, Member, Record, Unfused, decode_fused, decode_unfused, encode_fused
-from syncline.shrinking import shrink
+from syncline.wire.deadletters import decode_dead_letter, encode_dead_letter, encode_unfused
+from syncline.wire.results import FusedResult, Member, Record, Unfused, decode_fused, decode_unfused, encode_fused
+from syncline.wire.shrinking import shrink
 
 WORDS = (("门", "n"), ("开", "v"))
 HEADERS = [("ce_id", b"7"), ("large", bytes(300))]

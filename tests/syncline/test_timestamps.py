@@ -1,4 +1,4 @@
-"""Laws of `syncline.timestamps`."""
+"""Laws of `syncline.wire.timestamps`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import ContractError
-from syncline.timestamps import MAX_TIME_MS, format_time, parse_time_ms
+from syncline.wire.timestamps import MAX_TIME_MS, format_time, parse_time_ms
 from tests.support.contract import times_ms
 
 

@@ -1,4 +1,4 @@
-"""syncline/tls.py: what our TLS contexts check, and that a file which cannot be used is named."""
+"""syncline/kafka/cluster.py: what our TLS contexts check, and that a file which cannot be used is named."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from syncline.cluster import security_options
 from syncline.errors import SettingsError
-from syncline.secret import Secret
-from syncline.security import SecuritySettings
+from syncline.kafka.cluster import security_options
+from syncline.kafka.security import SecuritySettings
+from syncline.settings.secret import Secret
 from tests.support.certificates import Authority
 
 PASSWORD = "hunter2"  # noqa: S105

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS
-from syncline.topic_check import compare
-from syncline.topics import DAY_MS, MAX_ENTRY_BYTES, TopicPlan, TopicState
+from syncline.kafka.topics import DAY_MS, MAX_ENTRY_BYTES, TopicPlan, TopicState, compare
+from syncline.wire.contract import ALL_TOPICS, DEADLETTER, DECISIONS
 
 
 def good(n_partitions: int = 4, replication: int = 3) -> dict[str, TopicState]:

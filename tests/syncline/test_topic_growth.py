@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from aiokafka.admin import NewPartitions
 
-from syncline.contract import ALL_TOPICS, MEDIA_TOPICS
-from syncline.topics import read_topics
+from syncline.kafka.topics import read_topics
+from syncline.wire.contract import ALL_TOPICS, MEDIA_TOPICS
 from tests.support.broker_admin import admin_of, commit
 from tests.support.brokers import TestBroker
 from tests.support.command_line import Ran, run_command_beside

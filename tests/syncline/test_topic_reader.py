@@ -1,4 +1,4 @@
-"""Laws of `syncline.topic_reader`."""
+"""Laws of `syncline.kafka.topic_reader`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from syncline.cluster import Cluster
-from syncline.contract import DEADLETTER, UNFUSED
 from syncline.errors import BrokerError
-from syncline.topic_reader import Span, TopicReader
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.topic_reader import Span, TopicReader
+from syncline.wire.contract import DEADLETTER, UNFUSED
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 

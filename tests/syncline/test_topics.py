@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from aiokafka.admin import NewTopic
 
-from syncline.cluster import Cluster
-from syncline.contract import ALL_TOPICS, DEADLETTER, DECISIONS, MEDIA_TOPICS
 from syncline.errors import BrokerError, SettingsError
-from syncline.topic_check import Difference, check_topics
-from syncline.topics import DAY_MS, TopicPlan, admin_client, create_topics, read_topics
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.topics import DAY_MS, Difference, TopicPlan, admin_client, check_topics, create_topics, read_topics
+from syncline.wire.contract import ALL_TOPICS, DEADLETTER, DECISIONS, MEDIA_TOPICS
 from tests.support.brokers import TestBroker
 
 

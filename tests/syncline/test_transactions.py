@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError, ProducerFenced
 
 from syncline import AbortedError, BrokerError, FencedError, MediaProducer, SettingsError
-from syncline.cluster import Cluster
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.topics import TopicPlan, create_topics
 from syncline.send_log import SendLog, read_send_log
-from syncline.topics import TopicPlan, create_topics
 from syncline.transactions import Transaction
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from streams.decisions.versions import MAJOR, MINOR
-from syncline.results import Record
+from streams.decisions.entries import MAJOR, MINOR
+from syncline.wire.results import Record
 from tests.wire.samples import samples
 
 FOLDER = Path(__file__).parent

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from streams.decisions.entries import MAJOR, MINOR
 from streams.decisions.records import Record, Rejected
-from streams.decisions.versions import MAJOR, MINOR
 from streams.join.model import Item
 from streams.join.settings import JoinSettings
 from tests.support.faults import PRESETS

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.decisions.entries import Batch, Claim, Entry, Placed, ResolvedRun, SnapshotPart, encode_entry
-from streams.decisions.versions import version_headers
+from streams.decisions.entries import (
+    Batch,
+    Claim,
+    Entry,
+    Placed,
+    ResolvedRun,
+    SnapshotPart,
+    encode_entry,
+    version_headers,
+)
 from streams.join.lane_clock import LaneState
 from streams.join.model import (
     ClosedDecision,
@@ -16,12 +24,12 @@ from streams.join.model import (
     SetDecision,
     UnfusedDecision,
 )
-from syncline.arrays import from_numpy
-from syncline.contract import DECISIONS, media_topic
-from syncline.converted import ConvertedAudio, ConvertedText, encode_converted
-from syncline.deadletters import encode_dead_letter, encode_unfused
-from syncline.events import MediaEvent, build_headers
-from syncline.results import FusedResult, Member, ModelInfo, Record, Unfused, encode_fused
+from syncline.wire.arrays import from_numpy
+from syncline.wire.contract import DECISIONS, media_topic
+from syncline.wire.converted import ConvertedAudio, ConvertedText, encode_converted
+from syncline.wire.deadletters import encode_dead_letter, encode_unfused
+from syncline.wire.events import MediaEvent, build_headers
+from syncline.wire.results import FusedResult, Member, ModelInfo, Record, Unfused, encode_fused
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 IMAGE = Item("lobby", "image", "media.image", 7, 1_772_366_400_250, 1_772_366_400_290, 11, 1_772_366_400_300)

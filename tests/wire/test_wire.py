@@ -9,12 +9,21 @@ import msgpack
 import msgspec
 import pytest
 
-from streams.decisions.entries import Claim, LogRecord, ResolvedRun, SnapshotPart, decode_entry, encode_entry
-from streams.decisions.versions import HEADER, MAJOR, MINOR
-from syncline.converted import decode_converted, decode_converted_audio
-from syncline.deadletters import decode_dead_letter
-from syncline.events import parse_headers
-from syncline.results import Record, decode_fused, decode_unfused
+from streams.decisions.entries import (
+    HEADER,
+    MAJOR,
+    MINOR,
+    Claim,
+    LogRecord,
+    ResolvedRun,
+    SnapshotPart,
+    decode_entry,
+    encode_entry,
+)
+from syncline.wire.converted import decode_converted, decode_converted_audio
+from syncline.wire.deadletters import decode_dead_letter
+from syncline.wire.events import parse_headers
+from syncline.wire.results import Record, decode_fused, decode_unfused
 from tests.wire import make
 from tests.wire.frozen import LOG, RESULTS, SINCE, TYPES, read_entry
 from tests.wire.make import FOLDER, frozen, to_json

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from models.adapters import convert as convert_module
 from models.adapters.convert import convert
-from models.adapters.digests import file_digest
 from models.adapters.unpickle import state_dict
+from models.adapters.weight_files import file_digest
 from syncline.errors import SettingsError
 from tests.support.command_line import run_command
 
@@ -86,7 +86,7 @@ def test_wrong_paths_are_told(tmp_path: Path) -> None:
 
 def test_a_pickle_that_does_not_fit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is asked first."""
-    monkeypatch.setattr("models.adapters.memory.free_bytes", lambda _: 2**20)
+    monkeypatch.setattr("models.adapters.resources.free_bytes", lambda _: 2**20)
     monkeypatch.setattr(convert_module, "_unpickle", lambda *_: pytest.fail("read"))
     (tmp_path / "model.pt").write_bytes(b"x")
     with pytest.raises(SettingsError, match="GiB of memory"):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from models.converters import open_converter, parse_spec
+from models.registry import open_converter, parse_spec
 from syncline.errors import MissingExtraError
 
 

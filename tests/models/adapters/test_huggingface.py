@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from models import registry
-from models.adapters import memory
+from models.adapters import resources as memory
 from models.adapters.lane_model import LaneModel
-from models.adapters.places import package_folder
+from models.adapters.weight_files import package_folder
 from models.interface import Model
 from syncline.errors import MediaError, MissingExtraError, SettingsError
 from tests.models.adapters.folders import manifest, picture, text
@@ -162,7 +162,7 @@ def test_a_model_that_does_not_fit_says_what_it_needs(clip_folder: Path, monkeyp
 
 def test_a_missing_extra_is_named(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without transformers the error has the command that installs it."""
-    monkeypatch.setitem(sys.modules, "models.adapters.dual_encoder", None)
+    monkeypatch.setitem(sys.modules, "models.adapters.transformers_encoders", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'syncline\[huggingface\]'"):
         registry.load(str(clip_folder))
 

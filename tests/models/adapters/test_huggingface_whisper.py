@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.adapters.huggingface_whisper import HuggingFaceWhisper, open_whisper
-from models.adapters.token_words import Token, timed_words
+from models.adapters.transcripts import Token, timed_words
 from models.interface import Text
 from syncline.errors import SettingsError
 from tests.models.adapters.conftest import wav

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from models.adapters import memory
-from models.adapters.digests import check_folder, file_digest
-from models.adapters.memory import check_fits, free_bytes
-from models.adapters.weights import float32_bytes
+from models.adapters import resources as memory
+from models.adapters.resources import check_fits, free_bytes
+from models.adapters.weight_files import check_folder, file_digest, float32_bytes
 from syncline.errors import SettingsError
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from models.adapters.pieces import MAX_PAUSE_MS, RATE_HZ, Span, join_spans, spans_by_energy
+from models.adapters.audio_chunks import MAX_PAUSE_MS, RATE_HZ, Span, join_spans, spans_by_energy
 from models.adapters.transcripts import SILENT, Heard, is_silence, language_code, one_transcript, repeats_itself
 from models.interface import TimedWord
 

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.adapters import memory, places, whisper_decoder
+from models.adapters import resources as memory
+from models.adapters import weight_files as places
+from models.adapters import whisper as whisper_decoder
 from models.adapters import whisper as whisper_module
-from models.adapters.pieces import MAX_PIECE_MS
+from models.adapters.audio_chunks import MAX_PIECE_MS
 from models.adapters.transcripts import Heard
-from models.adapters.whisper import WhisperConverter, open_whisper
-from models.adapters.whisper_decoder import Sound
-from models.converters import open_converter, parse_spec
+from models.adapters.whisper import Sound, WhisperConverter, open_whisper
 from models.interface import Prepared, Speech, Text
+from models.registry import open_converter, parse_spec
 from syncline.errors import MediaError, SettingsError
 from tests.models.adapters.conftest import wav
 

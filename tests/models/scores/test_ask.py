@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from models.evaluation.scores.ask import BATCH, answer, embeddings, labels_found, ranks, retrieve
+from models.evaluation.scores.examine import apart, mix_sentences
+from models.evaluation.scores.outcomes import found
 from models.interface import Fusion, Member, Model, Prepared
-from models.scores.ask import BATCH, answer, embeddings, labels_found, ranks, retrieve
-from models.scores.outcomes import found
-from models.scores.sentences import apart, mix_sentences
 
 
 class Echo(Model):

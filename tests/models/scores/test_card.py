@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from models.evaluation.scores.__main__ import main
+from models.evaluation.scores.tables import BEGIN, END
 from models.registry import SHIPPED_DIR
-from models.scores.__main__ import main
-from models.scores.card import BEGIN, END
 
 SCORES = SHIPPED_DIR / "reference" / "scores"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from models.evaluation.scores.__main__ import find_models
 from models.reference.checkpoint import read_manifest
 from models.registry import MANIFEST, SHIPPED_DIR
-from models.scores.__main__ import find_models
 
 SHIPPED = SHIPPED_DIR / "reference"
 

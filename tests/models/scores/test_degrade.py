@@ -9,8 +9,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from models.protocol import conditions
-from models.scores.degrade import degrade_picture, degrade_speech
+from models.evaluation.protocol import conditions
+from models.evaluation.scores.conditions import degrade_picture, degrade_speech
 from tests.support.tiny_corpus import png
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.protocol import AlteredTexts, HeldOut, styles, voices
+from models.evaluation.protocol import AlteredTexts, HeldOut, styles, voices
+from models.evaluation.scores import examine
+from models.evaluation.scores import examine as zero_shot
+from models.evaluation.scores.ask import KINDS
+from models.evaluation.scores.examine import Examination, oracle
 from models.reference.model import ReferenceModel
-from models.scores import examine, zero_shot
-from models.scores.ask import KINDS
-from models.scores.examine import Examination, oracle
 from syncline.errors import SettingsError
 from tests.support.tiny_corpus import N_CONCEPTS, png, tiny_concepts, tiny_texts, wav
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.scores.figures import beside_parts, row, table
-from models.scores.outcomes import Report, found, mean_found, write
+from models.evaluation.scores.outcomes import Report, found, mean_found, write
+from models.evaluation.scores.tables import beside_parts, row, table
 
 
 def report(seed: int, **sections: dict[str, str]) -> Report:

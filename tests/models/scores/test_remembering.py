@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.evaluation.scores.ask import RememberingModel
 from models.interface import Member, Prepared
 from models.reference.model import ReferenceModel
-from models.scores.remembering import RememberingModel
 from tests.support.tiny_model import write_tiny_model
 
 

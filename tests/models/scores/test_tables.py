@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.scores.__main__ import main, read_report, write_report
-from models.scores.ask import KINDS
-from models.scores.outcomes import Report
-from models.scores.tables import compared_rows, error_ratio, parts
+from models.evaluation.scores.__main__ import main, read_report, write_report
+from models.evaluation.scores.ask import KINDS
+from models.evaluation.scores.outcomes import Report
+from models.evaluation.scores.tables import compared_rows, error_ratio, parts
 from syncline.errors import SettingsError
 
 CONDITIONS = ("clean", "degraded", "typos", "conflicting")

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.converters import open_converter, parse_spec
 from models.interface import Speech
-from models.synthesis.converter import SynthesisConverter
-from models.synthesis.synthesiser import MAX_WORDS, split_sentences, to_pieces
+from models.registry import open_converter, parse_spec
+from models.synthesis.converter import MAX_WORDS, SynthesisConverter, split_sentences, to_pieces
 from syncline.errors import MediaError, SettingsError
 from tests.support.tiny_voice import write_tiny_voice
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.synthesis.layers import mask_of
 from models.synthesis.mel import N_MELS
-from models.synthesis.network import MAX_PHONE_FRAMES, SpeechNetwork, frames_of, n_steps_of, regulate
+from models.synthesis.network import MAX_PHONE_FRAMES, SpeechNetwork, frames_of, mask_of, n_steps_of, regulate
 from tests.support.tiny_voice import SIZES
 
 

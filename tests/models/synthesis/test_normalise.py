@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.synthesis.normalise import to_words
-from models.synthesis.phones import PAUSE
+from models.synthesis.pronunciation import PAUSE
 
 CASES = {
     "Red apple": "red apple",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.synthesis import numbers
+from models.synthesis import normalise as numbers
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.synthesis.g2p import MAX_LETTERS, SpellingNetwork, encode_letters, guess_phones
-from models.synthesis.lexicon import Lexicon, pack_lexicon
-from models.synthesis.phones import PAUSE, PHONES, SYMBOLS, to_numbers
-from models.synthesis.pronounce import LETTER_NAMES, to_phones
+from models.synthesis.pronunciation import (
+    LETTER_NAMES,
+    MAX_LETTERS,
+    PAUSE,
+    PHONES,
+    SYMBOLS,
+    Lexicon,
+    SpellingNetwork,
+    encode_letters,
+    guess_phones,
+    pack_lexicon,
+    to_numbers,
+    to_phones,
+)
 from tests.support.tiny_voice import WORDS
 
 

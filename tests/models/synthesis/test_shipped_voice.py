@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models.evaluation.protocol import sentences
 from models.folder import WEIGHTS
 from models.interface import Speech
-from models.protocol import sentences
 from models.synthesis.converter import SHIPPED_DIR, SynthesisConverter, open_reference
-from models.synthesis_training.recogniser import Recogniser
-from models.synthesis_training.words import word_error_rate, word_errors
+from models.training.synthesis.evaluate import Recogniser, word_error_rate, word_errors
 
 Samples = npt.NDArray[np.float32]
 SENTENCES = ["Hello world.", "Red apple", "The quick brown fox jumps over the lazy dog.", "On May 3rd it cost $5.50!"]

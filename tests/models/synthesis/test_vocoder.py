@@ -7,8 +7,7 @@ import math
 import pytest
 import torch
 
-from models.synthesis.mel import FLOOR, HOP, N_MELS, SAMPLE_RATE_HZ, bands, log_mel
-from models.synthesis.vocoder import PEAK, amplitudes, to_sound
+from models.synthesis.mel import FLOOR, HOP, N_MELS, PEAK, SAMPLE_RATE_HZ, amplitudes, bands, log_mel, to_sound
 
 
 def hum(seconds: float = 0.5) -> torch.Tensor:

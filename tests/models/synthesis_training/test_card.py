@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from models.protocol import sentences
+from models.evaluation.protocol import sentences
 from models.synthesis.checkpoint import read_manifest
 from models.synthesis.converter import SHIPPED_DIR
-from models.synthesis_training.corpus import TESTS
-from models.synthesis_training.evaluate import BARS, Report, as_text
+from models.training.synthesis.corpus import TESTS
+from models.training.synthesis.evaluate import BARS, Report, as_text
 
 
 def report() -> Report:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from models.protocol import sentences
-from models.synthesis_training import sentences as sources
-from models.synthesis_training.corpus import SEED
-from models.synthesis_training.sentences import N_TEST, N_TRAIN, N_VALIDATION, five_grams, unpredictable
+from models.evaluation.protocol import sentences
+from models.training.synthesis import sentences as sources
+from models.training.synthesis.corpus import SEED
+from models.training.synthesis.sentences import N_TEST, N_TRAIN, N_VALIDATION, five_grams, unpredictable
 
 
 def archive(path: Path, files: dict[str, str]) -> None:

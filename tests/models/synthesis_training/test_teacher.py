@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.synthesis_training.teacher import frames_of, read_timing
+from models.training.synthesis.teacher import frames_of, read_timing
 
 
 def test_timing_is_read() -> None:

@@ -10,20 +10,27 @@ import numpy as np
 import pytest
 import torch
 
+from models.evaluation.protocol import Sentences
 from models.folder import WEIGHTS
-from models.protocol import Sentences
 from models.synthesis.converter import SynthesisConverter
-from models.synthesis.g2p import SpellingNetwork, guess_phones
 from models.synthesis.network import SpeechNetwork
-from models.synthesis_training import corpus, samples, trainer
-from models.synthesis_training.__main__ import main
-from models.synthesis_training.batches import Batch, Batches, batch_of
-from models.synthesis_training.lexicon import read_source, split_unseen, stem_of
-from models.synthesis_training.settings import Steps, SynthesisSettings, parse_steps
-from models.synthesis_training.spelling import SpellingTask, phone_error, train_spelling
-from models.synthesis_training.teacher import Utterance
-from models.synthesis_training.voice import VoiceTask, measure_scale, spoken_error
+from models.synthesis.pronunciation import SpellingNetwork, guess_phones
 from models.training.run import CHECKPOINTS
+from models.training.synthesis import corpus, samples
+from models.training.synthesis import voice as trainer
+from models.training.synthesis.__main__ import main
+from models.training.synthesis.corpus import Batch, Batches, batch_of
+from models.training.synthesis.settings import Steps, SynthesisSettings, parse_steps
+from models.training.synthesis.spelling import (
+    SpellingTask,
+    phone_error,
+    read_source,
+    split_unseen,
+    stem_of,
+    train_spelling,
+)
+from models.training.synthesis.teacher import Utterance
+from models.training.synthesis.voice import VoiceTask, measure_scale, spoken_error
 from syncline.errors import SettingsError
 from tests.support.tiny_voice import SIZES, WORDS, write_tiny_voice
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from models.synthesis_training.evaluate import BARS, Report, Score, as_text, bootstrap
-from models.synthesis_training.speakers import STUDENT, STUDENT_OF_PHONES, TEACHER
-from models.synthesis_training.spelling import edit_distance
-from models.synthesis_training.words import comparable, word_error_rate, word_errors
+from models.training.synthesis.evaluate import (
+    BARS,
+    Report,
+    Score,
+    as_text,
+    bootstrap,
+    comparable,
+    word_error_rate,
+    word_errors,
+)
+from models.training.synthesis.samples import STUDENT, STUDENT_OF_PHONES, TEACHER
+from models.training.synthesis.spelling import edit_distance
 
 
 @pytest.mark.parametrize(

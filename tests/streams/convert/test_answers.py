@@ -1,4 +1,4 @@
-"""streams/convert/answers.py: what a converter may say, and what is published of it."""
+"""streams/convert/conversion_check.py: what a converter may say, and what is published of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from models.interface import Speech, Text, TimedWord
-from streams.convert.answers import MAX_BYTES, Refused, Sound, check_conversion
+from streams.convert.conversion_check import MAX_BYTES, Refused, Sound, check_conversion
 from syncline.errors import MediaError
 
 TONE = np.sin(np.arange(8_000, dtype=np.float32) / 10).astype(np.float32) / 2

@@ -12,10 +12,10 @@ from streams.convert.conversions import Conversions
 from streams.convert.runner import ConverterRunner
 from streams.decisions.records import Held, Task
 from streams.join.model import DeadLetterDecision, RunDecision, UnfusedDecision
-from syncline.contract import CONVERTED_AUDIO, CONVERTED_TEXT
-from syncline.converted import decode_converted, decode_converted_audio
-from syncline.ids import conversion_id
-from syncline.results import ModelInfo
+from syncline.wire.contract import CONVERTED_AUDIO, CONVERTED_TEXT
+from syncline.wire.converted import decode_converted, decode_converted_audio
+from syncline.wire.ids import conversion_id
+from syncline.wire.results import ModelInfo
 from tests.streams.partition.test_outputs import held, one_task, set_task
 from tests.support.converters import Humming, Spelling
 from tests.support.moments import START_MS

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from models.interface import Prepared, Text
-from streams.convert.answers import Refused
+from streams.convert.conversion_check import Refused
 from streams.convert.runner import MAX_PREPARED_BYTES, ConverterRunner
-from streams.model.batch_settings import BatchSettings
-from streams.model.runner import RunnerSettings
+from streams.inference.batcher import BatchSettings
+from streams.inference.runner import RunnerSettings
 from syncline.errors import NoAnswerError
 from tests.support.clock import HandClock, settle
 from tests.support.converters import Spelling

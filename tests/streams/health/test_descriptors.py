@@ -1,4 +1,4 @@
-"""streams/health/descriptors.py: what is needed when no file descriptor is left is kept, and that moment is told."""
+"""streams/observe/descriptors.py: what is needed when no file descriptor is left is kept, and that moment is told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from streams.health.descriptors import N_FOR_ANSWERING, N_FOR_READING, Descriptors, ReadingTurns, Spare
+from streams.observe.descriptors import N_FOR_ANSWERING, N_FOR_READING, Descriptors, ReadingTurns, Spare
 
 
 @pytest.fixture

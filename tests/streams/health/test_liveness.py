@@ -1,4 +1,4 @@
-"""streams/health/liveness.py: what makes a worker not live, and what never does.
+"""streams/observe/liveness.py: what makes a worker not live, and what never does.
 
 On real workers: tests/streams/test_worker_liveness.py.
 """
@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from streams.health.liveness import LOOK_EVERY_MS, Liveness
-from streams.health.readiness import STALE_AFTER_MS
-from streams.metrics.sources import Sources
-from streams.model.batch_stats import BatchStats
-from streams.model.runner import RunnerHealth
-from streams.partition.hub import Hub
+from streams.inference.batch_stats import BatchStats
+from streams.inference.runner import RunnerHealth
+from streams.observe.liveness import LOOK_EVERY_MS, Liveness
+from streams.observe.readiness import STALE_AFTER_MS
+from streams.observe.worker_state import Sources
 from streams.partition.lag import Lag
+from streams.partition.manager import Hub
 from streams.settings import WorkerSettings
 
 LIMIT_MS = 3_000

@@ -1,12 +1,12 @@
-"""streams/health/pulse.py: how late the event loop's timers are."""
+"""streams/observe/liveness.py: how late the event loop's timers are."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-from streams.health.pulse import beat
 from streams.histogram import Histogram
+from streams.observe.liveness import beat
 
 
 async def test_a_stall_is_counted_with_its_length() -> None:

@@ -1,11 +1,12 @@
-"""streams/health/readiness.py: when the lag makes a worker not ready, and how it says so."""
+"""streams/observe/readiness.py: when the lag makes a worker not ready, and how it says so."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.health.readiness import STALE_AFTER_MS, Behind, LagLimits, lag_reasons, total_lag
-from streams.partition.lag import Lag
+from streams.observe.readiness import STALE_AFTER_MS, lag_reasons, total_lag
+from streams.partition.lag import Behind, Lag
+from streams.settings import LagLimits
 
 BEHIND = [
     Behind("media.image", 0, Lag(0, 0)),

@@ -1,4 +1,4 @@
-"""streams/health/server.py, connections.py: two paths, reasons in words, and nobody who keeps others from them."""
+"""streams/observe/server.py, connections.py: two paths, reasons in words, and nobody who keeps others from them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
-from streams.health import connections
-from streams.health.connections import MAX_CONNECTIONS
-from streams.health.server import HealthServer
+from streams.observe import server as connections
+from streams.observe.server import MAX_CONNECTIONS, HealthServer
 
 
 class Reasons:

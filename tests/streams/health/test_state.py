@@ -1,13 +1,13 @@
-"""streams/health/state.py: what /readyz says in any case."""
+"""streams/observe/health.py: what /readyz says in any case."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
 
-from streams.health.state import Health
-from streams.metrics.sources import Sources
-from streams.partition.hub import Hub
+from streams.observe.health import Health
+from streams.observe.worker_state import Sources
+from streams.partition.manager import Hub
 from streams.settings import WorkerSettings
 
 

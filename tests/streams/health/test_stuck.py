@@ -1,8 +1,8 @@
-"""streams/health/stuck.py: work that is not done."""
+"""streams/observe/liveness.py: work that is not done."""
 
 from __future__ import annotations
 
-from streams.health.stuck import MAX_STEP_MS, Stuck
+from streams.observe.liveness import MAX_STEP_MS, Stuck
 
 
 def test_time_counts_while_there_is_work_and_nothing_is_done() -> None:

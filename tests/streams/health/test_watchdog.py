@@ -1,4 +1,4 @@
-"""streams/health/watchdog.py: it sees a loop that stands still, and ends the process only when it has to."""
+"""streams/observe/liveness.py: it sees a loop that stands still, and ends the process only when it has to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from streams.health import watchdog as module
-from streams.health.watchdog import NotLiveError, Watchdog
+from streams.observe import liveness as module
+from streams.observe.liveness import NotLiveError, Watchdog
 
 LIMIT_S = 20.0
 

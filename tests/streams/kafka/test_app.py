@@ -9,10 +9,10 @@ import pytest
 
 from streams.join.settings import JoinSettings
 from streams.kafka.app import SynclineApp
-from streams.kafka.delivery import Batch, BatchConsumer
+from streams.kafka.batch_consumer import Batch, BatchConsumer
 from streams.settings import WorkerSettings
-from syncline.cluster import Cluster
-from syncline.contract import MEDIA_TOPICS
+from syncline.kafka.cluster import Cluster
+from syncline.wire.contract import MEDIA_TOPICS
 
 
 class Nobody:

@@ -14,8 +14,8 @@ from streams.kafka.app import SynclineApp
 from streams.kafka.assignor import BalancedAssignor
 from streams.kafka.faust import assignor as faust_assignor
 from streams.settings import WorkerSettings
-from syncline.cluster import Cluster
-from syncline.contract import MEDIA_TOPICS
+from syncline.kafka.cluster import Cluster
+from syncline.wire.contract import MEDIA_TOPICS
 from tests.streams.kafka.test_app import Nobody
 
 MAX_PARTITIONS, MAX_WORKERS = 16, 9

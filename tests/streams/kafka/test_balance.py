@@ -1,4 +1,4 @@
-"""streams/kafka/balance.py: the choice itself, without Kafka, over whole lives of groups."""
+"""streams/kafka/assignor.py: the choice itself, without Kafka, over whole lives of groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from streams.kafka.balance import balance
+from streams.kafka.assignor import balance
 
 MAX_PARTITIONS, MAX_WORKERS = 16, 9
 STEPS, LIVES = 25, 12

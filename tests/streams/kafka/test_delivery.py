@@ -1,4 +1,4 @@
-"""streams/kafka/delivery.py against real brokers: what it relies on of Faust and aiokafka, and what it promises."""
+"""streams/kafka/batch_consumer.py against real brokers: what it relies on of Faust and aiokafka, and what it promises."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import inspect
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.kafka import delivery
-from streams.kafka.delivery import RECORDS_PER_POLL, BatchConsumer
+from streams.kafka import batch_consumer as delivery
+from streams.kafka.batch_consumer import RECORDS_PER_POLL, BatchConsumer
+from streams.kafka.consumer_thread import BatchConsumerThread, Start
 from streams.kafka.faust import driver
-from streams.kafka.missing import Start
-from streams.kafka.polling import BatchConsumerThread
-from syncline.contract import MEDIA_TOPICS
+from syncline.wire.contract import MEDIA_TOPICS
 from tests.support.brokers import TestBroker
 from tests.support.delivering import Noting, committed
 from tests.support.topics import make_topics

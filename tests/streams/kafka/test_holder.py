@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.kafka.holder import find_holder
+from streams.kafka.transaction_holder import find_holder
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 from tests.support.transactions import transactional

@@ -1,4 +1,4 @@
-"""Results that are more than their topics take, on a real Apache Kafka: streams/kafka/outbox.py and limits.py."""
+"""Results that are more than their topics take, on a real Apache Kafka: streams/kafka/topic_sender.py and limits.py."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.decisions.records import Task
 from streams.join.model import RunDecision
-from streams.kafka import limits
-from streams.kafka.limits import UNTOLD_LIMIT_BYTES, takes
-from streams.kafka.outbox import Outbox
-from streams.kafka.publish import Producer
-from syncline.arrays import from_numpy
-from syncline.cluster import Cluster
-from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED
-from syncline.converted import ConvertedText, decode_converted, encode_converted
-from syncline.deadletters import decode_dead_letter, encode_dead_letter
-from syncline.results import FusedResult, Member, Record, decode_fused, encode_fused
-from syncline.topics import TopicPlan, create_topics
+from streams.kafka import producer as limits
+from streams.kafka.producer import UNTOLD_LIMIT_BYTES, Producer, takes
+from streams.kafka.topic_sender import Outbox
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.topics import TopicPlan, create_topics
+from syncline.wire.arrays import from_numpy
+from syncline.wire.contract import CONVERTED_TEXT, DEADLETTER, FUSED
+from syncline.wire.converted import ConvertedText, decode_converted, encode_converted
+from syncline.wire.deadletters import decode_dead_letter, encode_dead_letter
+from syncline.wire.results import FusedResult, Member, Record, decode_fused, encode_fused
 from tests.support.broker_admin import admin_of
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics

@@ -9,10 +9,9 @@ from operator import attrgetter
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.decisions.entries import LogRecord
-from streams.decisions.versions import HEADER, version_headers
+from streams.decisions.entries import HEADER, LogRecord, version_headers
 from streams.kafka.log import LogReader, LogTail
-from syncline.cluster import Cluster
+from syncline.kafka.cluster import Cluster
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 

@@ -1,10 +1,12 @@
-"""streams/kafka/missing.py against real brokers: offsets that a topic does not have are told, whichever way it is."""
+"""streams/kafka/consumer_thread.py against real brokers: offsets that a topic does not have are told, whichever way it
+is.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.kafka.missing import Beyond, Deleted, Start
+from streams.kafka.consumer_thread import Beyond, Deleted, Start
 from tests.streams.kafka.test_delivery import IMAGES, fill
 from tests.support.broker_admin import commit, delete_below, make_anew
 from tests.support.brokers import TestBroker

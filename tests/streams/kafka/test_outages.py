@@ -1,4 +1,4 @@
-"""Outages that last longer than every time-out, in simulated time: streams/kafka/outbox.py over publish.py.
+"""Outages that last longer than every time-out, in simulated time: streams/kafka/topic_sender.py over publish.py.
 
 The brokers are not real here, and minutes pass in a moment. tests/guarantees/long_outage.py has real ones.
 """
@@ -17,12 +17,12 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.decisions.records import Task
 from streams.join.model import RunDecision
-from streams.kafka import publish
-from streams.kafka.outbox import Outbox
-from streams.kafka.publish import Producer
-from syncline.cluster import Cluster
+from streams.kafka import producer as publish
+from streams.kafka.producer import Producer
+from streams.kafka.topic_sender import Outbox
 from syncline.errors import BrokerError
-from syncline.results import Record
+from syncline.kafka.cluster import Cluster
+from syncline.wire.results import Record
 from tests.support.virtual_time import run_virtually
 
 AFTER_S = 10.0

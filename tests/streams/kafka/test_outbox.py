@@ -1,4 +1,4 @@
-"""streams/kafka/outbox.py: order and repeats of what is published, and what comes later."""
+"""streams/kafka/topic_sender.py: order and repeats of what is published, and what comes later."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import cast
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
-from streams.backoff import Backoff
 from streams.decisions.records import Task
 from streams.join.model import RunDecision
-from streams.kafka import outbox as outbox_module
-from streams.kafka.outbox import Outbox
-from streams.kafka.publish import Producer
-from syncline.results import Record
+from streams.kafka import topic_sender as outbox_module
+from streams.kafka.producer import Producer
+from streams.kafka.retry import Backoff
+from streams.kafka.topic_sender import Outbox
+from syncline.wire.results import Record
 
 
 class Broker:

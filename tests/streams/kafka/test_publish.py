@@ -1,4 +1,4 @@
-"""streams/kafka/publish.py: batches of our own, and a producer that is replaced when it breaks."""
+"""streams/kafka/producer.py: batches of our own, and a producer that is replaced when it breaks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from streams.kafka import publish
-from streams.kafka.publish import Producer
-from syncline.cluster import Cluster
+from streams.kafka import producer as publish
+from streams.kafka.producer import Producer
 from syncline.errors import BrokerError
-from syncline.results import Record
-from syncline.topics import TopicPlan, create_topics
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.topics import TopicPlan, create_topics
+from syncline.wire.results import Record
 from tests.support.brokers import TestBroker
 from tests.support.proxy import Proxy
 from tests.support.topics import make_topics

@@ -1,4 +1,4 @@
-"""streams/kafka/sender.py: what it relies on of aiokafka's private parts, seen on real brokers."""
+"""streams/kafka/producer.py: what it relies on of aiokafka's private parts, seen on real brokers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
-from streams.kafka.sender import end_producer, queue_batch, take_back
-from syncline.cluster import Cluster
-from syncline.kafka import start_producer
-from syncline.topics import TopicPlan, create_topics
+from streams.kafka.producer import end_producer, queue_batch, take_back
+from syncline.kafka.client import start_producer
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.topics import TopicPlan, create_topics
 from tests.support.brokers import TestBroker
 from tests.support.proxy import Proxy
 from tests.support.topics import make_topics

@@ -1,10 +1,10 @@
-"""streams.kafka.votes.py: what several nodes' answers come to."""
+"""streams.kafka.cluster_watch.py: what several nodes' answers come to."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.kafka.votes import Votes
+from streams.kafka.cluster_watch import Votes
 
 
 def after(nodes: list[int], *answers: tuple[int, int]) -> int | None:

@@ -1,4 +1,4 @@
-"""streams/kafka/watch.py: high watermarks and partition counts."""
+"""streams/kafka/cluster_watch.py: high watermarks and partition counts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewPartitions
 
-from streams.kafka import watch
-from streams.kafka.delivery import Ends
-from streams.kafka.watch import HighWaters, LagWatch, PartitionsChangedError, count_partitions, watch_partitions
-from syncline.cluster import Cluster
-from syncline.contract import ALL_TOPICS
+from streams.kafka import cluster_watch as watch
+from streams.kafka.batch_consumer import Ends
+from streams.kafka.cluster_watch import PartitionsChangedError, count_partitions, watch_partitions
+from streams.partition.high_waters import HighWaters, LagWatch
 from syncline.errors import BrokerError
-from syncline.partition_counts import Nodes
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.partition_counts import Nodes
+from syncline.wire.contract import ALL_TOPICS
 from tests.support.broker_admin import admin_of
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics

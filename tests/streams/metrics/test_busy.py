@@ -1,10 +1,11 @@
-"""streams/metrics/busy.py: a share over a window."""
+"""streams/meter.py: a share over a window."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.metrics.busy import WINDOW_S, BusyShare
+from streams.meter import WINDOW_S
+from streams.observe.worker_state import BusyShare
 
 
 def test_the_share_is_of_the_last_half_minute() -> None:

@@ -1,4 +1,4 @@
-"""streams/metrics/exposition.py and readings.py: a worker's parts as Prometheus reads them."""
+"""streams/observe/exposition.py and readings.py: a worker's parts as Prometheus reads them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from streams.metrics import exposition
-from streams.metrics.exposition import WorkerMetrics
-from streams.metrics.readings import Reading, bounded
-from streams.metrics.sources import Sources
-from streams.metrics.table import PREFIX, TABLE
-from streams.model.batch_stats import BatchStats
-from streams.model.runner import RunnerHealth
-from streams.partition.hub import Hub
+from streams.inference.batch_stats import BatchStats
+from streams.inference.runner import RunnerHealth
+from streams.observe import exposition
+from streams.observe.exposition import Reading, WorkerMetrics, bounded
+from streams.observe.table import PREFIX, TABLE
+from streams.observe.worker_state import Sources
+from streams.partition.manager import Hub
 from streams.settings import WorkerSettings
 from tests.decisions.test_reasons import HUNDRED
 from tests.support.driven import Driven

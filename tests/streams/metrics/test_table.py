@@ -1,4 +1,4 @@
-"""streams/metrics/table.py: the list of metrics, against its rules and against a list of its own."""
+"""streams/observe/table.py: the list of metrics, against its rules and against a list of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from streams.metrics.table import TABLE, Kind, Metric
+from streams.observe.table import TABLE, Kind, Metric
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 

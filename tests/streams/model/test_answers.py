@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from models.interface import Conversion, Fusion
-from streams.model.answers import MAX_ANSWER_BYTES, check_answer
-from syncline.arrays import from_numpy
-from syncline.converted import decode_converted, encode_converted
-from syncline.results import decode_fused, encode_fused
+from streams.inference.answer_check import MAX_ANSWER_BYTES, check_answer
+from syncline.wire.arrays import from_numpy
+from syncline.wire.converted import decode_converted, encode_converted
+from syncline.wire.results import decode_fused, encode_fused
 from tests.support.contract import example_converted, example_fused
 
 N_MEMBERS = 2

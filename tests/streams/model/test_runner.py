@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from models.interface import Conversion, Fusion, Member, Model, Prepared
-from streams.model.batch_settings import BatchSettings
-from streams.model.fusing import ModelRunner
-from streams.model.runner import RunnerSettings
+from streams.inference.batcher import BatchSettings
+from streams.inference.runner import ModelRunner, RunnerSettings
 from syncline.errors import NoAnswerError, SetFailedError, SettingsError, SynclineError
 from tests.support.clock import HandClock, settle
 

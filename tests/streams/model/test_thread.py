@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from streams.model.thread import ModelThread, ModelThreadError
+from streams.inference.thread import ModelThread, ModelThreadError
 from tests.support.clock import settle
 
 

@@ -20,9 +20,9 @@ from processors.text import load_text
 from processors.words import tag_words
 from streams.join.settings import JoinSettings
 from streams.partition.decode import Decoder
-from syncline.contract import REASONS
 from syncline.errors import MediaError
-from syncline.placement import partition_for
+from syncline.wire.contract import REASONS
+from syncline.wire.placement import partition_for
 from tests.support.bad_input.case import FUSED, Case, Place
 from tests.support.bad_input.corpus import bad_input, every_case
 from tests.support.bad_input.damage import flipped, overwritten

@@ -1,4 +1,4 @@
-"""streams/partition/carry_out.py: what the owner is told of each set."""
+"""streams/partition/executor.py: what the owner is told of each set."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from streams.convert.conversions import Conversions
 from streams.convert.runner import ConverterRunner
 from streams.decisions.records import Task
 from streams.join.settings import JoinSettings
-from streams.metrics.meter import Meter
-from streams.partition.carry_out import Carrier
+from streams.meter import Meter
+from streams.partition.executor import Carrier
 from streams.settings import WorkerSettings
-from syncline.converted import decode_converted
 from syncline.errors import NoAnswerError, SetFailedError
-from syncline.results import ModelInfo, Record, decode_fused
+from syncline.wire.converted import decode_converted
+from syncline.wire.results import ModelInfo, Record, decode_fused
 from tests.streams.partition.test_outputs import held, set_task
 from tests.support.converters import Spelling
 

@@ -1,8 +1,8 @@
-"""streams/partition/counted.py: whether the number of partitions still held."""
+"""streams/kafka/cluster_watch.py: whether the number of partitions still held."""
 
 from __future__ import annotations
 
-from streams.partition.counted import GIVE_UP_MS, Counted
+from streams.kafka.cluster_watch import GIVE_UP_MS, Counted
 
 
 def test_what_was_read_after_the_question_is_not_answered_by_it() -> None:

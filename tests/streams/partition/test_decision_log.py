@@ -17,7 +17,7 @@ from streams.join.settings import JoinSettings
 from streams.partition import decision_log
 from streams.partition.decision_log import DecisionLog
 from streams.settings import WorkerSettings
-from syncline.topics import MAX_ENTRY_BYTES
+from syncline.kafka.topics import MAX_ENTRY_BYTES
 
 
 class Refusing:

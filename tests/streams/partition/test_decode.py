@@ -11,11 +11,11 @@ from models.interface import Prepared
 from streams.decisions.entries import Placed
 from streams.join.settings import JoinSettings
 from streams.partition.decode import Decoder
-from streams.partition.sizes import HELD_BYTES, event_bytes, raw_bytes
-from syncline.contract import MAX_HEADER_BYTES
+from streams.payload import HELD_BYTES, event_bytes, raw_bytes
 from syncline.errors import MediaError
-from syncline.events import build_headers
-from syncline.placement import partition_for
+from syncline.wire.contract import MAX_HEADER_BYTES
+from syncline.wire.events import build_headers
+from syncline.wire.placement import partition_for
 from tests.support.moments import START_MS
 from tests.support.raw import event, raw
 

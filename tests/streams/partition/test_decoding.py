@@ -1,4 +1,4 @@
-"""streams/partition/decoding.py: several chunks at once, taken out in order."""
+"""streams/partition/decode_queue.py: several chunks at once, taken out in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from streams.decisions.records import Record
-from streams.partition.decoding import (
+from streams.partition.decode_queue import (
     CHUNK_BYTES,
     CHUNK_RECORDS,
     MAX_DECODING_BYTES,
@@ -19,7 +19,7 @@ from streams.partition.decoding import (
     Decoding,
     chunks,
 )
-from streams.partition.sizes import raw_bytes
+from streams.payload import raw_bytes
 from tests.support.raw import raw
 
 

@@ -15,17 +15,17 @@ from models.interface import Prepared
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Record
 from streams.join.settings import JoinSettings
-from streams.kafka.delivery import Batch
-from streams.kafka.missing import Start
-from streams.metrics.meter import Meter
-from streams.partition.counted import Counted
+from streams.kafka.batch_consumer import Batch
+from streams.kafka.cluster_watch import Counted
+from streams.kafka.consumer_thread import Start
+from streams.meter import Meter
+from streams.partition.context import Assigned, Parts
 from streams.partition.decode import Decoder
 from streams.partition.driver import PartitionDriver
-from streams.partition.parts import Assigned, Parts
 from streams.settings import WorkerSettings
-from syncline.contract import MEDIA_TOPICS
-from syncline.placement import partition_for
-from syncline.results import ModelInfo
+from syncline.wire.contract import MEDIA_TOPICS
+from syncline.wire.placement import partition_for
+from syncline.wire.results import ModelInfo
 from tests.support.raw import event, raw
 
 HERE = partition_for(b"s", 4)

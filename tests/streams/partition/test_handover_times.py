@@ -1,11 +1,10 @@
-"""streams/partition/handover_times.py."""
+"""streams/settings.py."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.partition.handover_times import HandoverTimes
-from streams.settings import WorkerSettings
+from streams.settings import HandoverTimes, WorkerSettings
 
 
 def test_by_default_there_is_all_the_time_that_is_usual() -> None:

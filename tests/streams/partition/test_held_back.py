@@ -1,8 +1,8 @@
-"""Laws of `streams.partition.held_back`."""
+"""Laws of `streams.partition.lag`."""
 
 from __future__ import annotations
 
-from streams.partition.held_back import TELL_AFTER_MS, HeldBack
+from streams.partition.lag import TELL_AFTER_MS, HeldBack
 
 
 def test_an_open_transaction_is_told_of_when_it_has_held_records_back_for_a_while() -> None:

@@ -1,4 +1,4 @@
-"""streams/partition/hub.py: drivers come and go with assignments."""
+"""streams/partition/manager.py: drivers come and go with assignments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from aiokafka.structs import TopicPartition
 
-from streams.kafka.delivery import Batch
-from streams.kafka.missing import Deleted, Start
-from streams.partition import hub as hub_module
-from streams.partition.hub import Hub
-from syncline.contract import MEDIA_TOPICS
+from streams.kafka.batch_consumer import Batch
+from streams.kafka.consumer_thread import Deleted, Start
+from streams.partition import manager as hub_module
+from streams.partition.manager import Hub
+from syncline.wire.contract import MEDIA_TOPICS
 
 PREFIX = "p."
 

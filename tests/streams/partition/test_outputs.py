@@ -10,13 +10,13 @@ import pytest
 from models.interface import Conversion, Fusion, Prepared
 from streams.decisions.records import Held, Record, Rejected, Task
 from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
-from streams.partition.decode import Payload
 from streams.partition.outputs import Outputs
-from syncline.contract import CONVERTED_TEXT, DEADLETTER, FUSED, UNFUSED
-from syncline.converted import decode_converted
-from syncline.deadletters import decode_dead_letter
-from syncline.ids import result_id
-from syncline.results import ModelInfo, decode_fused, decode_unfused
+from streams.payload import Payload
+from syncline.wire.contract import CONVERTED_TEXT, DEADLETTER, FUSED, UNFUSED
+from syncline.wire.converted import decode_converted
+from syncline.wire.deadletters import decode_dead_letter
+from syncline.wire.ids import result_id
+from syncline.wire.results import ModelInfo, decode_fused, decode_unfused
 from tests.support.moments import START_MS
 from tests.support.raw import event, raw
 

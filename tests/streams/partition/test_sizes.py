@@ -1,4 +1,4 @@
-"""streams/partition/sizes.py: what a record costs in memory is counted, whatever it brings."""
+"""streams/payload.py: what a record costs in memory is counted, whatever it brings."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aiokafka.structs import ConsumerRecord
 from models.interface import Prepared
 from streams.join.settings import JoinSettings
 from streams.partition.decode import Decoder
-from syncline.contract import MAX_ID, MAX_SOURCE
-from syncline.events import build_headers
+from syncline.wire.contract import MAX_ID, MAX_SOURCE
+from syncline.wire.events import build_headers
 from tests.support.batches import Row, batch_of
 from tests.support.raw import event
 

@@ -1,11 +1,11 @@
-"""streams/partition/sources.py: a second source on one lane is noticed and counted."""
+"""streams/partition/decode.py: a second source on one lane is noticed and counted."""
 
 from __future__ import annotations
 
 import pytest
 
-from streams.partition import sources
-from streams.partition.sources import Sources
+from streams.partition import decode as sources
+from streams.partition.decode import Sources
 
 
 def test_a_second_source_on_a_lane_is_told_with_the_first() -> None:

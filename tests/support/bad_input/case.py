@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from processors.limits import REASONS
-from syncline.contract import CONTENT_TYPES, H_CONTENT_TYPE, H_ID, H_SUBJECT, H_TIME, MODALITIES, media_topic
-from syncline.events import MediaEvent, build_headers
-from syncline.timestamps import format_time
+from syncline.wire.contract import CONTENT_TYPES, H_CONTENT_TYPE, H_ID, H_SUBJECT, H_TIME, MODALITIES, media_topic
+from syncline.wire.events import MediaEvent, build_headers
+from syncline.wire.timestamps import format_time
 from tests.support.moments import START_MS
 
 FUSED = "fused"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from syncline.contract import MAX_EVENT_BYTES
+from syncline.wire.contract import MAX_EVENT_BYTES
 from tests.support.bad_input.case import Case
 from tests.support.bad_input.compressed import compressed_sounds
 from tests.support.bad_input.damage import flipped, overwritten, truncated, wrong_magic

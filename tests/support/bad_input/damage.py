@@ -6,7 +6,7 @@ import random
 import struct
 from collections.abc import Iterator
 
-from syncline.contract import CONTENT_TYPES
+from syncline.wire.contract import CONTENT_TYPES
 from tests.support.bad_input.case import FUSED, Case, any_reason, media_case
 from tests.support.bad_input.files import MAGIC, SmallFile, small_files
 

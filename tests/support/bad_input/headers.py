@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncline import contract as c
+from syncline.wire import contract as c
 from tests.support.bad_input.case import Case, changed, good_headers
 
 MEDIA = {"image": b"\xff\xd8\xff", "text": b"\xff", "audio": b"RIFF"}

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from syncline.events import build_headers
-from syncline.placement import partition_for
+from syncline.wire.events import build_headers
+from syncline.wire.placement import partition_for
 from tests.support.bad_input.case import Case, Place, Raw
 from tests.support.moments import PERIOD_MS, Sample, Sent, moments
 from tests.support.tiny_corpus import png, wav

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncline import contract as c
+from syncline.wire import contract as c
 from tests.support.bad_input.case import STREAM, Case, changed, good_headers
 from tests.support.bad_input.headers import MEDIA, MEGABYTE
 

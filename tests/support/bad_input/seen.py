@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncline.contract import DEADLETTER, FUSED
-from syncline.deadletters import DeadLetter, decode_dead_letter
-from syncline.results import decode_fused
+from syncline.wire.contract import DEADLETTER, FUSED
+from syncline.wire.deadletters import DeadLetter, decode_dead_letter
+from syncline.wire.results import decode_fused
 from tests.support.bad_input.case import FUSED as TAKEN
 from tests.support.bad_input.mix import Line, SentMix
 from tests.support.judge import Outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncline.contract import CONTENT_TYPES
+from syncline.wire.contract import CONTENT_TYPES
 from tests.support.bad_input.case import Case, media_case
 
 UTF8_BREACHES = {

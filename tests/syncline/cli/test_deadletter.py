@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from syncline.cli import main
-from syncline.deadletters import encode_dead_letter
-from syncline.events import build_headers, parse_headers
-from syncline.placement import partition_for
+from syncline.wire.deadletters import encode_dead_letter
+from syncline.wire.events import build_headers, parse_headers
+from syncline.wire.placement import partition_for
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_event
 from tests.support.letters import dead_record, write_letters

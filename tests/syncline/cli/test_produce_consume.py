@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from syncline.cli.consume import app as consume_app
 from syncline.cli.produce import app as produce_app
-from syncline.converted import encode_converted
 from syncline.errors import BrokerError, SettingsError
-from syncline.events import parse_headers
-from syncline.results import encode_fused
+from syncline.wire.converted import encode_converted
+from syncline.wire.events import parse_headers
+from syncline.wire.results import encode_fused
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_converted, example_fused
 from tests.support.topics import make_topics, read_records, write_records

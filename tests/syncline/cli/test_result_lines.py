@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.cli.result_lines import human_line, json_line
-from syncline.deadletters import DeadLetter
-from syncline.received import Received, Result
+from syncline.consumer import Received, Result
+from syncline.wire.deadletters import DeadLetter
 from tests.support.contract import example_converted, example_fused, example_speech, example_unfused
 
 LETTER = DeadLetter(

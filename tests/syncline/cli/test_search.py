@@ -12,10 +12,10 @@ import pytest
 
 from models.interface import Member
 from models.registry import load
-from syncline.arrays import from_numpy
 from syncline.index.rows import make_entry
 from syncline.index.store import Index
-from syncline.results import FusedResult, ModelInfo, encode_fused
+from syncline.wire.arrays import from_numpy
+from syncline.wire.results import FusedResult, ModelInfo, encode_fused
 from tests.support.brokers import TestBroker
 from tests.support.command_line import Ran, run_command
 from tests.support.contract import example_fused

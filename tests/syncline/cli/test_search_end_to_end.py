@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streams.demo.samples import SAMPLES_DIR, Sample, load_samples
+from demo.scenario import SAMPLES_DIR, Sample, load_samples
 from syncline.consumer import ResultConsumer
 from syncline.producer import MediaProducer
 from tests.support.brokers import TestBroker

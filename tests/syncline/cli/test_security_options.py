@@ -11,7 +11,7 @@ import pytest
 
 from syncline.cli import main
 from syncline.cli.root import existing, load
-from syncline.security import SecuritySettings
+from syncline.kafka.security import SecuritySettings
 
 WITHOUT_A_CLIENT = {("topics", "acls")}
 """Commands that name a broker and do not talk to it."""

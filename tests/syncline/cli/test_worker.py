@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.settings_help import HELP
+from streams.settings import HELP
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,7 +12,7 @@ from syncline.index import indexing
 from syncline.index.indexing import Indexed, in_words, index_results
 from syncline.index.rows import Entry, pack
 from syncline.index.store import Index
-from syncline.results import ModelInfo, encode_fused
+from syncline.wire.results import ModelInfo, encode_fused
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_fused
 from tests.support.index import result_at

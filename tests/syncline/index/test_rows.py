@@ -7,9 +7,9 @@ import struct
 import numpy as np
 import pytest
 
-from syncline.arrays import from_numpy
 from syncline.errors import ContractError
 from syncline.index.rows import make_entry, pack
+from syncline.wire.arrays import from_numpy
 from tests.support.contract import example_fused
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from syncline.errors import SettingsError, SynclineError
-from syncline.index.database import FILE
 from syncline.index.rows import pack
-from syncline.index.store import Index
-from syncline.results import ModelInfo
+from syncline.index.store import FILE, Index
+from syncline.wire.results import ModelInfo
 from tests.support.index import entry_at
 
 REFERENCE = ModelInfo("reference", "1")

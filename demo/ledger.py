@@ -1,0 +1,198 @@
+"""The demo's account: what was sent, what became of it, how fast and how right; of conversions, what is missing."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median, quantiles
+
+from demo.scenario import Planned
+from syncline.consumer import Received
+from syncline.wire.converted import MODALITY_OF, ConvertedAudio, ConvertedText
+from syncline.wire.results import FusedResult, Unfused
+
+Origin = tuple[str, int, int]
+"""(unprefixed topic, partition, offset) of a record."""
+STREAM = "hall"
+"""The stream that is converted: one voice is enough to listen to, and two cores have more to do."""
+N_RECENT = 6
+
+
+class Said:
+    """Conversions by the record that they are of. `kinds`: what the workers make of `STREAM`."""
+
+    def __init__(self, kinds: Iterable[str] = ()) -> None:
+        self.kinds = tuple(kinds)
+        self._made: dict[tuple[Origin, str], ConvertedText | ConvertedAudio] = {}
+        self.recent: deque[ConvertedText | ConvertedAudio] = deque(maxlen=N_RECENT)
+        """What came last."""
+
+    def takes(self, result: ConvertedText | ConvertedAudio) -> bool:
+        """Whether a converter made it; else the model that fuses did."""
+        return result.stream == STREAM and result.kind in self.kinds
+
+    def note(self, result: ConvertedText | ConvertedAudio) -> None:
+        """A conversion was read; a repeat changes nothing."""
+        key = (result.topic, result.partition, result.offset), result.kind
+        if key not in self._made:
+            self._made[key] = result
+            self.recent.append(result)
+
+    def missing(self, sent: Mapping[Origin, Planned]) -> Iterator[str]:
+        """Records that should have been converted and were not, in words."""
+        for origin, planned in sent.items():
+            for kind in self.kinds:
+                wanted = planned.stream == STREAM and planned.modality == MODALITY_OF[kind] and _is_converted(planned)
+                if wanted and (origin, kind) not in self._made:
+                    yield f"{origin[0]}/{origin[1]}/{origin[2]} ({planned.id}): no {kind}"
+
+    def summary(self, sent: Mapping[Origin, Planned]) -> dict[str, dict[str, object]]:
+        """By kind: how many there are, how many had to be refused, and how much they say."""
+        return {kind: self._of(kind, sent) for kind in self.kinds}
+
+    def _of(self, kind: str, sent: Mapping[Origin, Planned]) -> dict[str, object]:
+        mine = [(origin, said) for (origin, of), said in self._made.items() if of == kind]
+        found: dict[str, object] = {"n": len(mine), "n_refused": sum(bool(said.reason) for _, said in mine)}
+        texts = [(origin, said) for origin, said in mine if isinstance(said, ConvertedText) and not said.reason]
+        if kind == "speech":
+            found["sound_s"] = round(
+                sum(said.sound_ms for _, said in mine if isinstance(said, ConvertedAudio)) / 1_000, 1
+            )
+        elif texts:
+            right = sum(_words(said.text) == _words(sent[origin].label) for origin, said in texts if origin in sent)
+            found["as_labelled"] = round(right / len(texts), 3)
+        return found
+
+
+def _is_converted(planned: Planned) -> bool:
+    return planned.expected == "fused" or (
+        planned.expected.startswith("unfused:") and planned.expected != "unfused:duplicate"
+    )
+
+
+def _words(text: str) -> Sequence[str]:
+    return "".join(char.lower() if char.isalnum() else " " for char in text).split()
+
+
+class Ledger:
+    """Every record that was sent, by where it is, and its outcomes as they are read."""
+
+    def __init__(self, said: Said | None = None) -> None:
+        self.said = said or Said()
+        self.sent: dict[Origin, Planned] = {}
+        self.outcomes: dict[Origin, list[str]] = defaultdict(list)
+        self.latencies_ms: dict[str, list[float]] = defaultdict(list)
+        """By stream: milliseconds from the last member on the broker to the result read back, of complete sets."""
+        self.n_sets: Counter[str] = Counter()
+        self.n_results = 0
+        self.newest: dict[str, FusedResult] = {}
+        """The newest fused result of each stream."""
+        self.recent: deque[FusedResult] = deque(maxlen=8)
+        """The results that came last."""
+        self._arrived_s: dict[Origin, float] = {}
+        self._right_alone: dict[Origin, bool] = {}
+        self._complete: list[tuple[str, list[Origin]]] = []
+
+    def note_sent(self, origin: Origin, planned: Planned, now_s: float) -> None:
+        """The broker has a record."""
+        self.sent[origin] = planned
+        self._arrived_s[origin] = now_s
+
+    def note(self, received: Received, now_s: float) -> None:
+        """A result was read."""
+        self.n_results += 1
+        result = received.result
+        if isinstance(result, FusedResult):
+            self._note_fused(result, now_s)
+        elif isinstance(result, ConvertedText | ConvertedAudio) and self.said.takes(result):
+            self.said.note(result)
+        elif isinstance(result, ConvertedAudio):
+            return
+        elif isinstance(result, ConvertedText):
+            origin = (result.topic, result.partition, result.offset)
+            self._right_alone[origin] = result.text == self._label(origin)
+        elif isinstance(result, Unfused):
+            self.outcomes[result.topic, result.partition, result.offset].append(f"unfused:{result.reason}")
+        else:
+            self.outcomes[result.topic, result.partition, result.offset].append(f"deadletter:{result.reason}")
+
+    def _note_fused(self, result: FusedResult, now_s: float) -> None:
+        origins = [(member.topic, member.partition, member.offset) for member in result.members]
+        for origin in origins:
+            self.outcomes[origin].append("fused")
+        self.n_sets[result.outcome] += 1
+        self.n_sets[result.reason] += 1
+        self.newest[result.stream] = result
+        self.recent.append(result)
+        if result.outcome != "complete":
+            return
+        self._complete.append((result.labels[0][0] if result.labels else "", origins))
+        # The broker's answer to the producer can come after the result: such a set took no time that we could tell.
+        arrived = [self._arrived_s.get(origin, now_s) for origin in origins]
+        self.latencies_ms[result.stream].append((now_s - max(arrived)) * 1000)
+
+    def _label(self, origin: Origin) -> str:
+        planned = self.sent.get(origin)
+        return planned.label if planned is not None else ""
+
+    @property
+    def n_open(self) -> int:
+        """Records that were sent and have no outcome yet, and conversions that are to come."""
+        n_undecided = sum(origin not in self.outcomes for origin in self.sent)
+        return n_undecided + sum(1 for _ in self.said.missing(self.sent))
+
+    @property
+    def n_complete(self) -> int:
+        """Complete sets so far."""
+        return sum(len(found) for found in self.latencies_ms.values())
+
+    def latency_ms(self) -> dict[str, float]:
+        """p50 and p95 over all complete sets; empty while there are fewer than two."""
+        every = [latency for found in self.latencies_ms.values() for latency in found]
+        if len(every) < 2:
+            return {}
+        cuts = quantiles(every, n=20)
+        return {"p50": round(cuts[9], 1), "p95": round(cuts[18], 1)}
+
+    def latency_ms_by_stream(self) -> dict[str, float]:
+        """p50 of each stream's complete sets."""
+        return {stream: round(median(found), 1) for stream, found in sorted(self.latencies_ms.items())}
+
+    def problems(self) -> list[str]:
+        """Records without outcome, with two, or with another one than planned; empty if nothing was lost."""
+        found: list[str] = []
+        for origin, planned in self.sent.items():
+            outcomes = self.outcomes.get(origin, [])
+            if outcomes != [planned.expected]:
+                where = f"{origin[0]}/{origin[1]}/{origin[2]}"
+                found.append(f"{where} ({planned.id}): expected {planned.expected}, got {outcomes or 'nothing'}")
+        found += self.said.missing(self.sent)
+        strangers = [origin for origin in self.outcomes if origin not in self.sent]
+        return found + [f"{origin}: an outcome of a record that was never sent" for origin in strangers]
+
+    def accuracy(self) -> dict[str, float]:
+        """Share of complete sets whose best label is right, beside what picture and speech alone say of them."""
+        right: dict[str, list[bool]] = defaultdict(list)
+        for label, origins in self._complete:
+            truths = {self._label(origin) for origin in origins}
+            right["fused"].append(truths == {label})
+            for origin in origins:
+                if origin in self._right_alone:
+                    right[origin[0].removeprefix("media.") + " alone"].append(self._right_alone[origin])
+        return {name: round(sum(values) / len(values), 3) for name, values in right.items()}
+
+    def summary(self) -> dict[str, object]:
+        """Everything as one map, for `--json` and for the last screen."""
+        outcomes = Counter(outcome for found in self.outcomes.values() for outcome in found)
+        problems = self.problems()
+        return {
+            "n_sent": len(self.sent),
+            "outcomes": dict(sorted(outcomes.items())),
+            "n_outcomes": sum(outcomes.values()),
+            "sets": dict(sorted(self.n_sets.items())),
+            "latency_ms": self.latency_ms(),
+            "latency_p50_ms_by_stream": self.latency_ms_by_stream(),
+            "accuracy": self.accuracy(),
+            "conversions": self.said.summary(self.sent),
+            "problems": problems,
+        }

@@ -1,0 +1,77 @@
+"""Where a model runs, and whether it fits: asked before it is loaded, for a process that runs out of memory says
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from syncline.errors import SettingsError
+
+
+def pick_device() -> torch.device:
+    """CUDA where there is some."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+_SHARE = 1.2
+"""A model needs its weights and some more: activations, the tokenizer, copies while it is read."""
+_ROOM = 200 * 2**20
+_CGROUPS = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)
+
+
+def check_fits(model: str, files: Iterable[Path], device: str = "cpu", n_bytes: int = 0) -> None:
+    """Refuse a model that needs more memory than is free. device: `cpu` or `cuda`.
+
+    files: what is loaded as it is; n_bytes: what else becomes of files that are not.
+
+    Raises SettingsError that says what it needs and what there is; says nothing where what is free cannot be known.
+    """
+    needed = int((sum(path.stat().st_size for path in files) + n_bytes) * _SHARE) + _ROOM
+    free = free_bytes(device)
+    if free is not None and needed > free:
+        what = "GPU memory" if device == "cuda" else "memory"
+        raise SettingsError(
+            "model", model, f"a model that fits: it needs about {_gib(needed)} of {what}, {_gib(free)} are free"
+        )
+
+
+def free_bytes(device: str) -> int | None:
+    """Bytes that are free on `cpu` (of the machine and of its container) or `cuda`; None where nobody says."""
+    if device == "cuda":
+        return _free_of_gpu()
+    said = [amount for amount in (_available(), *(_left_of_cgroup(*paths) for paths in _CGROUPS)) if amount is not None]
+    return min(said, default=None)
+
+
+def _available() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:  # not Linux
+        return None
+    return next((int(line.split()[1]) * 1_024 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def _left_of_cgroup(limit: Path, used: Path) -> int | None:
+    try:
+        return max(0, int(limit.read_text()) - int(used.read_text()))
+    except (OSError, ValueError):  # not there, or `max`
+        return None
+
+
+def _free_of_gpu() -> int | None:
+    try:
+        import torch
+    except ImportError:
+        return None
+    return int(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else None
+
+
+def _gib(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:.1f} GiB"

@@ -1,0 +1,132 @@
+"""The files of a pretrained model: where they are, of which kind (safetensors or ONNX, never a pickle), and their
+digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from syncline.errors import SettingsError
+
+MANIFEST = "model.json"
+
+
+class Digests(msgspec.Struct, frozen=True):
+    """What each `model.json` may hold, whatever else is in it: file name -> sha256."""
+
+    sha256: dict[str, str] = {}
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file, in hex, read in pieces. Raises SettingsError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SettingsError("model", str(path), f"a readable file ({error.strerror})") from error
+
+
+def check_digests(folder: Path, wanted: Mapping[str, str]) -> None:
+    """Refuse files of `folder` that are not those a manifest names (file name -> sha256). Raises SettingsError."""
+    for name, digest in wanted.items():
+        if (got := file_digest(folder / name)) != digest:
+            raise SettingsError(
+                str(folder / name), f"sha256 {got}", f"sha256 {digest}: the file was changed or is broken"
+            )
+
+
+def check_folder(folder: Path) -> None:
+    """As `check_digests`, by the folder's own `model.json` where it has one."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return
+    try:
+        wanted = msgspec.json.decode(path.read_bytes(), type=Digests).sha256
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SettingsError("model", str(path), f"a whole {MANIFEST} ({error})") from error
+    check_digests(folder, wanted)
+
+
+PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".h5", ".keras")
+CONVERT = "syncline model convert IN OUT.safetensors"
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors of a folder. Raises SettingsError, naming `syncline model convert`, where it has none."""
+    found = sorted(folder.glob("*.safetensors"))
+    if not found:
+        pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES) if folder.is_dir() else []
+        raise SettingsError("model", str(folder), f"a folder with *.safetensors{_advice(pickles)}")
+    return found
+
+
+def weight_file(path: Path, suffix: str = ".safetensors") -> Path:
+    """The path, if it is a file of that suffix. Raises SettingsError, naming `syncline model convert`."""
+    if path.suffix != suffix:
+        raise SettingsError("model", str(path), f"a {suffix} file{_advice([path.name])}")
+    if not path.is_file():
+        raise SettingsError("model", str(path), f"a {suffix} file; there is none")
+    return path
+
+
+def float32_bytes(files: Iterable[Path]) -> int:
+    """How many bytes the tensors of safetensors files take as float32. Raises SettingsError for a broken header."""
+    n_values = 0
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                (n_header,) = struct.unpack("<Q", file.read(8))
+                header = json.loads(file.read(min(n_header, 100 * 2**20)))
+            n_values += sum(math.prod(one["shape"]) for name, one in header.items() if name != "__metadata__")
+        except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SettingsError("model", str(path), f"a whole safetensors file ({error})") from error
+    return 4 * n_values
+
+
+def _advice(pickles: list[str]) -> str:
+    if not any(name.endswith(PICKLES) for name in pickles):
+        return ""
+    return f"; {', '.join(pickles)} may hold a program and is not opened: {CONVERT}"
+
+
+HUB = "hub:"
+
+
+def package_folder(package: str) -> Path | None:
+    """The folder of an installed package, without importing it; None where it is not installed."""
+    spec = find_spec(package)
+    return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
+
+
+def hub_name(where: str) -> str | None:
+    """NAME of `hub:NAME`; None for anything else. Raises SettingsError for `hub:` alone."""
+    if not where.startswith(HUB):
+        return None
+    name = where.removeprefix(HUB)
+    if not name:
+        raise SettingsError("hub", where, "hub:OWNER/NAME")
+    return name
+
+
+def name_and_revision(name: str) -> tuple[str, str | None]:
+    """`OWNER/NAME@REVISION` in two; a commit as revision pins what is fetched."""
+    owner_and_name, _, revision = name.partition("@")
+    return owner_and_name, revision or None
+
+
+def existing_folder(setting: str, where: str, holds: str) -> Path:
+    """The folder `where`, which must have the file `holds`. Raises SettingsError."""
+    folder = Path(where)
+    if not folder.is_dir():
+        raise SettingsError(setting, where, f"a folder with {holds}; for a model of the Hugging Face hub hub:NAME")
+    if not (folder / holds).is_file():
+        raise SettingsError(setting, where, f"a folder with {holds}; this one has none")
+    return folder

@@ -1,0 +1,137 @@
+"""Runs the protocol: `python -m models.evaluation.scores` (`make evaluate`). The only reader of the test split."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import torch
+
+from models import registry
+from models.adapters.adapter_manifest import read_kind
+from models.evaluation.protocol import SPLITS, concepts
+from models.evaluation.scores.ask import RememberingModel
+from models.evaluation.scores.examine import Examination, open_sentences, zero_shot
+from models.evaluation.scores.outcomes import Report
+from models.evaluation.scores.tables import notes, parts, write_card
+from models.reference.checkpoint import read_manifest
+from models.training.corpus import CORPUS_DIR
+from models.training.reference.specialists import PAIRS, specialist_folder
+from syncline.errors import SettingsError, SynclineError
+
+
+def examine(folder: Path, corpus_dir: Path, split: str) -> Report:
+    """All that the protocol asks of one model; of a zero-shot model, what it finds of the held-out concepts."""
+    manifest = read_manifest(folder)
+    model = RememberingModel(folder)
+    about = (manifest.name, manifest.version, int(manifest.training.get("seed", 0)), split)
+    if manifest.training.get("held_out"):
+        return Report(*about, {"zero-shot": zero_shot(model, open_sentences(), corpus_dir, concepts(), split)})
+    examination = Examination(model, corpus_dir, concepts(), split)
+    outcomes, n_among = examination.retrieval()
+    outcomes |= examination.fusion()
+    plain = RememberingModel(folder, fuse=False)
+    for section in ("clean en", "clean zh", "degraded en"):
+        condition, language = section.split()
+        fused = [kind for kind in outcomes[section] if "+" in kind]
+        outcomes[f"sum {section}"] = examination.section(plain, condition, language, fused)
+    for pair in PAIRS:
+        if (specialist_folder(folder, pair) / registry.MANIFEST).exists():
+            specialist = RememberingModel(specialist_folder(folder, pair))
+            found = examination.section(specialist, "clean", "en", [pair])
+            outcomes.setdefault("specialists", {}).update(found)
+    return Report(*about, outcomes, n_among)
+
+
+def find_models(names: Sequence[str], runs_dir: Path) -> list[Path]:
+    """The folders of the named models, or of the shipped one and all in `runs_dir`, zero-shot ones too.
+
+    Where the shipped one is there as it was trained, that folder stands for it, for its specialists lie there.
+    """
+    if names:
+        return [registry.find_folder(name) for name in names]
+    made = sorted(path.parent for path in runs_dir.glob(f"*/{registry.MANIFEST}") if not read_kind(path.parent))
+    made = [path for path in made if "seed" in read_manifest(path).training]
+    shipped = registry.find_folder("reference")
+    weights = [read_manifest(path).sha256 for path in made]
+    return made if read_manifest(shipped).sha256 in weights else [shipped, *made]
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the outcomes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+
+
+def read_report(path: Path) -> Report:
+    """Read outcomes that were written. Raises SettingsError where they cannot be."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SettingsError("--read", str(path), f"a JSON file that this command wrote ({error})") from error
+
+
+def as_text(reports: Sequence[Report]) -> str:
+    """All tables of some seeds of one model."""
+    seeds = ", ".join(str(report.seed) for report in reports)
+    first = reports[0]
+    lines = [f"# {first.model} {first.version} on {first.split}, seed {seeds}", ""]
+    for title, made in parts(reports).items():
+        lines += [f"## {title}", "", made, ""]
+    return "\n".join([*lines, *notes(reports), ""])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; exit codes are those of `SynclineError`."""
+    parser = argparse.ArgumentParser(prog="python -m models.evaluation.scores", description="Run the protocol.")
+    parser.add_argument("models", nargs="*", help="names or folders (default: the shipped model and all in --runs)")
+    parser.add_argument("--split", choices=SPLITS[1:], default="test", help="validation to choose by (default: test)")
+    parser.add_argument("--corpus", type=Path, default=CORPUS_DIR, help="folder of the corpus (default: corpus/)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of trained models (default: runs/)")
+    parser.add_argument("--out", type=Path, default=Path("runs/scores"), help="folder to write (default: runs/scores)")
+    parser.add_argument("--read", type=Path, nargs="+", help="only make the tables of these JSON files, of any seeds")
+    parser.add_argument("--card", type=Path, help="also write the tables onto this card, between its marks")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)  # two, beside other work, wait for each other at every step: 637 s and not 24
+    try:
+        reports = [read_report(path) for path in given.read] if given.read else examine_all(given)
+        groups = by_kind(reports)
+        if given.card:
+            write_card(given.card, groups)
+    except SynclineError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    for alike in groups:
+        sys.stdout.write(as_text(alike))
+    return 0
+
+
+def by_kind(reports: Sequence[Report]) -> list[list[Report]]:
+    """The seeds of what fuses, then those of zero-shot models; none where there are none."""
+    groups = [[r for r in reports if ("zero-shot" in r.outcomes) == held_out] for held_out in (False, True)]
+    return [group for group in groups if group]
+
+
+def examine_all(given: argparse.Namespace) -> list[Report]:
+    """Examine the models asked for, one of each seed and kind, and write what each answered."""
+    reports: dict[str, Report] = {}
+    for folder in find_models(given.models, given.runs):
+        manifest = read_manifest(folder)
+        kind = "zero-shot" if manifest.training.get("held_out") else "fusion"
+        name = f"{kind}-{given.split}-{manifest.training.get('seed', 0)}.json"
+        if name in reports:
+            sys.stderr.write(f"{folder}: left out, its seed was examined already\n")
+            continue
+        started_s = time.monotonic()
+        reports[name] = examine(folder, given.corpus, given.split)
+        write_report(reports[name], given.out / name)
+        sys.stderr.write(f"{folder}: {time.monotonic() - started_s:.0f} s, {given.out / name}\n")
+    return list(reports.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

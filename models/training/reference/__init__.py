@@ -1,0 +1,1 @@
+"""Training of the reference model: branches, fusion, trust."""

@@ -1,0 +1,163 @@
+"""Back-pressure: which topics of a partition number may be read, and when pressure must decide.
+
+Held is everything not resolved; on its way is what is proposed or decided with all members here: that room frees
+itself. Limits are over all topics of one partition number together: its share of what its worker may hold
+(docs/design.md, "Back-pressure").
+
+      held   0 ......... soft ................................. hard ........
+      read   everything  what a decided set waits for, if any;  only what a decided set waits for;
+                         nothing while soft/2 is on its way;    pressure decides the oldest set
+                         else one topic that is behind, first
+                         one that undecided sets wait for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import NamedTuple
+
+from streams.decisions.in_flight import Holds, Load
+from streams.decisions.rules import ALL_RULES, Rules
+from streams.join.partition import PartitionJoin
+from streams.join.settings import JoinSettings
+
+
+class TopicState(NamedTuple):
+    """What the rule needs to know of one topic."""
+
+    held_bytes: int
+    caught_up: bool
+    awaited: bool
+    """A decided set waits for one of its records."""
+    wanted: bool = False
+    """An undecided set waits for one of its lanes."""
+
+
+class Flow:
+    """The rules of back-pressure over one partition number; until `share_limits` it has all of its worker's limits."""
+
+    def __init__(self, settings: JoinSettings, rules: Rules = ALL_RULES) -> None:
+        self._settings, self._rules = settings, rules
+        self.share_limits(1)
+
+    def share_limits(self, n_shares: int) -> None:
+        """Have one of `n_shares` equal shares of the worker's limits from now on."""
+        settings = self._settings
+        self._soft = soft = limits_of_share(settings, n_shares)
+        self._hard = Load(soft.events * settings.hard_limit_factor, soft.n_bytes * settings.hard_limit_factor)
+
+    @property
+    def share(self) -> Load:
+        """The soft limits of this partition number."""
+        return self._soft
+
+    def over_soft(self, held: Load) -> bool:
+        """Whether reading must be rationed."""
+        return held.events > self._soft.events or held.n_bytes > self._soft.n_bytes
+
+    def over_hard(self, held: Load) -> bool:
+        """Whether reading must stop."""
+        return held.events > self._hard.events or held.n_bytes > self._hard.n_bytes
+
+    def must_press(self, held: Load, on_its_way: Load) -> bool:
+        """Whether the oldest undecided set must be decided as it stands, because nothing else frees room."""
+        return self.over_hard(held) and not self._frees_itself(on_its_way)
+
+    def readable(
+        self, held: Load, on_its_way: Load, topics: Mapping[str, TopicState], *, alive: bool = False
+    ) -> frozenset[str]:
+        """The topics that may be read now; `alive`: a lane that an undecided set waits for was heard of lately."""
+        if not self.over_soft(held):
+            return frozenset(topics)
+        # What is on its way frees itself only once the sets before it have all their members: after a crash the
+        # first set of a stream may wait for a record that comes behind those of many later ones.
+        reads_awaited = self._rules.read_what_is_awaited
+        awaited = frozenset(name for name, state in topics.items() if state.awaited and reads_awaited)
+        if awaited or self.over_hard(held) or self._frees_itself(on_its_way):
+            return awaited
+        return self._one_behind(topics, alive=alive)
+
+    def _one_behind(self, topics: Mapping[str, TopicState], *, alive: bool) -> frozenset[str]:
+        # Only what undecided sets wait for helps them. Where all of that is caught up and still comes in, there is
+        # nothing to do but wait: reading on in a backlog beside it would fill the room up to the hard limit, and
+        # pressure would tear sets whose members are just coming.
+        behind = [(name, state) for name, state in topics.items() if not state.caught_up]
+        if self._rules.read_what_is_wanted:
+            wanted = frozenset(name for name, state in topics.items() if state.wanted)
+            if alive and wanted and all(topics[name].caught_up for name in wanted):
+                return wanted
+            behind = [(name, state) for name, state in behind if state.wanted] or behind
+        # The one that holds the fewest bytes: sparing the topic furthest behind in event time instead deadlocks
+        # when that one is idle.
+        ranked = sorted((state.held_bytes, name) for name, state in behind)
+        return frozenset(name for _, name in ranked[:1])
+
+    def _frees_itself(self, on_its_way: Load) -> bool:
+        if not self._rules.spare_what_frees_itself:
+            return False
+        return 2 * on_its_way.events >= self._soft.events or 2 * on_its_way.n_bytes >= self._soft.n_bytes
+
+
+def limits_of_share(settings: JoinSettings, n_shares: int) -> Load:
+    """The soft limits of one of `n_shares` partition numbers of one worker."""
+    return Load(max(1, settings.max_held_events // n_shares), max(1, settings.max_held_bytes // n_shares))
+
+
+class Reading:
+    """Which topics one partition number reads now, and of which the high watermark must be asked for."""
+
+    def __init__(self, flow: Flow, holds: Holds) -> None:
+        self._flow, self._holds = flow, holds
+        self._high_water: dict[str, int] = {}
+        self._now: frozenset[str] = frozenset(holds.topics)
+
+    def share_limits(self, n_shares: int) -> None:
+        """This partition number is one of `n_shares` of its worker from now on."""
+        self._flow.share_limits(n_shares)
+
+    @property
+    def share(self) -> Load:
+        """The soft limits of this partition number."""
+        return self._flow.share
+
+    def high_water(self, topic: str, high_water: int) -> None:
+        """The broker's answer for `topic`."""
+        self._high_water[topic] = high_water
+
+    @property
+    def rationed(self) -> bool:
+        """Whether more is held than the soft limit: which topics are behind must be known then."""
+        return self._flow.over_soft(self._holds.load)
+
+    @property
+    def must_press(self) -> bool:
+        """Whether pressure must decide."""
+        return self._flow.must_press(self._holds.load_for_pressure, self._holds.on_its_way)
+
+    def stop(self) -> frozenset[str] | None:
+        """Read nothing; None if that is so already."""
+        if not self._now:
+            return None
+        self._now = frozenset()
+        return self._now
+
+    def change(self, awaited: Set[str], join: PartitionJoin | None, now_ms: int) -> frozenset[str] | None:
+        """The topics to read from now on, None if that has not changed; `awaited`: a decided set waits for them."""
+        if not self.rationed:
+            now = frozenset(self._holds.topics)
+        else:
+            topics = self._topics(awaited, join.awaits.topics if join is not None else set())
+            alive = join is not None and join.awaits.is_alive(now_ms)
+            now = self._flow.readable(self._holds.load, self._holds.on_its_way, topics, alive=alive)
+        if now == self._now:
+            return None
+        self._now = now
+        return now
+
+    def _topics(self, awaited: Set[str], wanted: Set[str]) -> dict[str, TopicState]:
+        states: dict[str, TopicState] = {}
+        for topic, hold in self._holds.topics.items():
+            high_water = self._high_water.get(topic)
+            caught_up = high_water is not None and hold.position >= high_water
+            states[topic] = TopicState(hold.n_bytes, caught_up, topic in awaited, topic in wanted)
+        return states

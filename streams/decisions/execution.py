@@ -1,0 +1,347 @@
+"""From confirmed decisions to outputs on the broker: waits for members, keeps each stream's order, resolves records.
+
+confirmed --> members here? --> fuse --> its turn in its stream? --> publish --> on the broker --> resolved
+              (after a crash             (sets only, log order)
+               they come again)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from streams.decisions.awaited import Waiting
+from streams.decisions.entries import Key, ResolvedRun, keys_of, moves_nothing, named_item
+from streams.decisions.in_flight import Holds
+from streams.decisions.records import Commands, Held, Task
+from streams.decisions.recovery import MadeAnewError
+from streams.decisions.resolved import NOT_NAMED, OffsetRuns
+from streams.decisions.rules import ALL_RULES, Rules
+from streams.join.model import (
+    ClosedDecision,
+    Decision,
+    FailedDecision,
+    RunDecision,
+    SetDecision,
+)
+
+
+class Turns:
+    """The sets that are decided and not published; `in_order` off is for tests that show what the order is for."""
+
+    def __init__(self, *, in_order: bool) -> None:
+        self._in_order = in_order
+        self._queues: dict[str, deque[Task]] = {}
+        self._by_members: dict[tuple[Key, ...], Task] = {}
+
+    def __iter__(self) -> Iterator[Task]:
+        return (task for queue in self._queues.values() for task in queue)
+
+    def add(self, stream: str, task: Task) -> None:
+        """A set was decided after all that are there."""
+        self._queues.setdefault(stream, deque()).append(task)
+        self._by_members.setdefault(tuple(task.keys), task)
+
+    def find(self, members: tuple[Key, ...]) -> Task | None:
+        """The set with these members."""
+        return self._by_members.get(members)
+
+    def take(self, stream: str) -> list[Task]:
+        """The stream's sets whose turn has come, each once: they are fused or failed, and none before them is not."""
+        queue = self._queues.get(stream, deque())
+        taken: list[Task] = []
+        if not self._in_order:
+            taken = [task for task in queue if _finished(task)]
+            for task in taken:
+                queue.remove(task)
+        while queue and _finished(queue[0]):
+            taken.append(queue.popleft())
+        if not queue:
+            self._queues.pop(stream, None)
+        for task in taken:
+            members = tuple(task.keys)
+            if self._by_members.get(members) is task:
+                del self._by_members[members]
+        return taken
+
+    @property
+    def any_can_go_on(self) -> bool:
+        """Whether the first set of some stream has all its members; where it waits, so do those behind it."""
+        return any(queue[0].ready for queue in self._queues.values())
+
+
+def _finished(task: Task) -> bool:
+    return task.ready and (task.fused or task.failed is not None)
+
+
+class CarryOut:
+    """Carries out confirmed decisions over the held records of one partition number."""
+
+    def __init__(self, holds: Holds, rules: Rules = ALL_RULES) -> None:
+        self._holds, self._rules = holds, rules
+        self._waiting = Waiting()
+        self._unknown: dict[str, range] = {}
+        self._turns = Turns(in_order=rules.publish_in_log_order)
+        self._fuse: list[Task] = []
+        self._publish: list[Task] = []
+        self._proposals: list[Decision] = []
+        self._too_late: dict[tuple[Key, ...], Task] = {}
+        """Sets that fail though their turn has come, by their members."""
+        self.own_from = 0
+        """Decisions before this offset of the log are those of earlier owners."""
+        self._published: dict[str, OffsetRuns] = {}
+        self._n_publishing = 0
+
+    def recall(self, resolved: Iterable[ResolvedRun]) -> None:
+        """Before the log's decisions are confirmed: of these records everything is on the broker."""
+        for run in resolved:
+            self._published.setdefault(run.topic, OffsetRuns()).add(run.first_offset, run.last_offset)
+
+    def resolved_ahead(self) -> Iterator[ResolvedRun]:
+        """Of the records that `recall` was told of, those that have not come: a successor must know of them too."""
+        for topic, runs in self._published.items():
+            position = self._holds.topics[topic].position
+            yield from (ResolvedRun(topic, max(first, position), last) for first, last in runs if last >= position)
+
+    def know_of_fresh(self, topic: str, resolved: int) -> None:
+        """`topic` has no committed offset; of what lies below its start, all below `resolved` was resolved.
+
+        Before the first decision is confirmed. What lies between is gone, and nobody knows whether its outcome is out.
+        """
+        self._unknown[topic] = range(resolved, self._holds.topics[topic].acknowledged)
+
+    # --- confirmed decisions, in log order ---------------------------------------------------------------------
+
+    def confirm(self, decision: Decision, log_offset: int) -> None:
+        """A valid decision was read from the log, now or during recovery."""
+        if isinstance(decision, FailedDecision):
+            self._confirm_failed(decision)
+        elif isinstance(decision, ClosedDecision):
+            self._attach_or_wait(decision, keys_of(decision)[0], 0)
+        elif isinstance(decision, RunDecision):
+            for topic, offset in keys_of(decision):
+                one = RunDecision(topic, offset, offset, decision.outcome, decision.reason)
+                self._begin(Task(one, [(topic, offset)], log_offset))
+        else:
+            self._begin(Task(decision, keys_of(decision), log_offset))
+
+    def _begin(self, task: Task) -> None:
+        resolved = [self._is_resolved(*key) for key in task.keys]
+        # Members are resolved together: one that is says that all outputs of its set are on the broker, and so does one
+        # that a snapshot names as resolved.
+        task.done = any(resolved) or any(offset in self._published.get(topic, ()) for topic, offset in task.keys)
+        task.n_missing -= sum(resolved)
+        if isinstance(task.decision, SetDecision) and not task.done:
+            self._turns.add(task.decision.stream, task)
+        for index, key in enumerate(task.keys):
+            if not resolved[index]:
+                self._attach_or_wait(task, key, index)
+
+    def _is_resolved(self, topic: str, offset: int) -> bool:
+        hold = self._holds.topics[topic]
+        if offset < hold.acknowledged:
+            return offset not in self._unknown.get(topic, ())
+        return hold.is_resolved(offset)
+
+    def _attach_or_wait(self, task: Task | ClosedDecision, key: Key, index: int) -> None:
+        held = self._holds.get(*key)
+        if held is not None and not held.is_lost:
+            self._attach(task, held, index)
+        elif key[1] >= self._holds.topics[key[0]].position:
+            self._waiting.add(key, (task, index))
+        elif isinstance(task, Task):
+            self._lose(task, key, index)
+
+    def _confirm_failed(self, decision: FailedDecision) -> None:
+        task = self._turns.find(decision.members) or self._too_late.pop(decision.members, None)
+        if task is not None:
+            task.failed = decision.reason
+            task.lost = tuple(dict.fromkeys((*task.lost, *decision.lost)))
+            self._go_on_failed(task)
+
+    def _go_on_failed(self, task: Task) -> None:
+        if task.handed_over:
+            self._publish.append(task)  # dead letters now, in place of the result that could not go
+        else:
+            self._when_ready(task)
+
+    # --- records ----------------------------------------------------------------------------------------------
+
+    def arrived(self, held: Held) -> None:
+        """A record is here; decisions in the log may name it."""
+        for task, index in self._waiting.pop(held.topic, held.offset):
+            self._check_identity(task, held, index)
+            self._attach(task, held, index)
+
+    def _check_identity(self, task: Task | ClosedDecision, held: Held, index: int) -> None:
+        named = named_item(task.decision if isinstance(task, Task) else task, index)
+        if named is not None and held.item is not None and named.id_hash != held.item.id_hash:
+            finding = f"the log names another record at offset {held.offset} than the one that is there"
+            raise MadeAnewError(held.topic, finding)
+
+    def _attach(self, task: Task | ClosedDecision, held: Held, index: int) -> None:
+        if isinstance(task, ClosedDecision):
+            held.final = True
+            self._resolve_if_ended(held)
+            return
+        if held.log_offset == NOT_NAMED:
+            held.log_offset = task.log_offset
+        decision = task.decision
+        if not (isinstance(decision, SetDecision) and index in decision.open_members):
+            held.final = True
+            held.moves = held.moves and not moves_nothing(decision)
+        task.records[index] = held
+        task.n_missing -= 1
+        if task.done:
+            self._resolve_if_ended(held)
+            return
+        held.n_open += 1
+        rejected = held.record.rejected if held.record else None
+        if rejected is not None and task.is_set:
+            self.fail(task, rejected.reason)
+        self._when_ready(task)
+
+    def passed(self, topic: str, next_offset: int) -> list[Held]:
+        """Every offset of `topic` below `next_offset` has been passed; a named one that never came is lost.
+
+        The places that are held for lost members of sets, in offset order.
+        """
+        places: list[Held] = []
+        for offset in self._waiting.below(topic, next_offset):
+            for task, index in self._waiting.pop(topic, offset):
+                if isinstance(task, Task):
+                    self._lose(task, (topic, offset), index)
+            place = self._holds.get(topic, offset)
+            if place is not None:
+                places.append(place)
+        return places
+
+    def _lose(self, task: Task, key: Key, index: int) -> None:
+        task.n_missing -= 1
+        task.records[index] = None
+        if task.done or not task.is_set:
+            return
+        # Its place is kept: were it acknowledged before the others have their outcome, a successor would take the
+        # whole set for published.
+        if self._rules.keep_the_place_of_a_lost_member:
+            self._keep_place(task, key, index)
+        task.lost = (*task.lost, key)
+        self.fail(task, "lost")
+        self._when_ready(task)
+
+    def _keep_place(self, task: Task, key: Key, index: int) -> None:
+        place = self._holds.topics[key[0]].add_lost(key[1])
+        place.n_open += 1
+        if isinstance(task.decision, SetDecision):
+            place.item, place.moves = task.decision.members[index], True  # the log knows what the record said
+        if place.log_offset == NOT_NAMED:
+            place.log_offset = task.log_offset
+        task.places.append(place)
+
+    def _when_ready(self, task: Task) -> None:
+        if not task.ready or task.done:
+            return
+        for held in task.records:
+            if held is not None and held.final:
+                self._holds.mark(held)
+        if not isinstance(task.decision, SetDecision):
+            self._hand_over(task)
+        elif task.failed is not None:
+            self._flush(task.decision.stream)
+        elif task.failing is None:
+            self._fuse.append(task)
+
+    # --- carrying out -----------------------------------------------------------------------------------------
+
+    def fused(self, tasks: Iterable[Task]) -> None:
+        """The model has answered; the driver keeps the answers until it is told to publish."""
+        for task in tasks:
+            task.fused = True
+            if isinstance(task.decision, SetDecision):
+                self._flush(task.decision.stream)
+
+    def fail(self, task: Task, reason: str) -> None:
+        """`task` cannot be fused, or its result cannot be published; this takes effect when it is read back."""
+        if task.failing is not None or task.failed is not None or not isinstance(task.decision, SetDecision):
+            return
+        task.failing = reason
+        if task.handed_over:
+            self._too_late[tuple(task.keys)] = task
+        self._proposals.append(FailedDecision(tuple(task.keys), reason, task.lost))
+        if not self._rules.failure_is_a_decision:
+            task.failed = reason
+            if task.handed_over:
+                self._go_on_failed(task)
+            else:
+                self._flush(task.decision.stream)
+
+    def take_proposals(self) -> list[Decision]:
+        """Failures that must be written to the log before they are acted on; each is handed out once."""
+        proposals, self._proposals = self._proposals, []
+        return proposals
+
+    def propose_failures_again(self) -> None:
+        """The claim under which failures were proposed is void."""
+        self._proposals = [
+            FailedDecision(tuple(task.keys), task.failing, task.lost)
+            for task in (*self._turns, *self._too_late.values())
+            if task.failing is not None and task.failed is None
+        ]
+
+    def _flush(self, stream: str) -> None:
+        for task in self._turns.take(stream):
+            self._hand_over(task)
+
+    def _hand_over(self, task: Task) -> None:
+        self._publish.append(task)
+        task.handed_over = True
+        self._n_publishing += 1
+        if task.is_set and not self._rules.resolve_together and task.records[0] is not None:
+            self._holds.resolve(task.records[0])
+
+    def published(self, tasks: Iterable[Task]) -> None:
+        """Every output of these tasks is on the broker."""
+        for task in tasks:
+            self._holds.tally.published(task, redone=task.log_offset < self.own_from)
+            self._n_publishing -= 1
+            for held in (*task.records, *task.places):
+                if held is not None:
+                    held.n_open -= 1
+                    self._resolve_if_ended(held)
+
+    def _resolve_if_ended(self, held: Held) -> None:
+        if held.final and held.n_open <= 0:
+            self._holds.resolve(held)
+
+    # --- what the owner asks ----------------------------------------------------------------------------------
+
+    def take(self, commands: Commands) -> None:
+        """Move what is to be done into `commands`."""
+        commands.fuse, self._fuse = self._fuse, []
+        commands.publish, self._publish = self._publish, []
+
+    def n_awaited(self, topic: str, start: int = 0, stop: int = 2**63) -> int:
+        """How many offsets of `topic` in [start, stop) decisions wait for."""
+        return self._waiting.n_between(topic, start, stop)
+
+    def is_accepted(self, topic: str, offset: int) -> bool:
+        """Whether a decision in the log, whose record has not come yet, took it for good."""
+        return self._waiting.is_accepted(topic, offset)
+
+    def awaited_topics(self) -> set[str]:
+        """Topics of which a decided set waits for a record."""
+        return self._waiting.topics()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything goes on without further records; a set behind one that waits for a record does not."""
+        return self._n_publishing > 0 or self._turns.any_can_go_on
+
+    @property
+    def n_to_do(self) -> int:
+        """How many tasks have all their members and are not published."""
+        return self._n_publishing + sum(task.ready for task in self._turns)
+
+    def log_offsets(self) -> Iterator[int]:
+        """Where the first decision stands in the log whose records have not come yet; `NOT_NAMED` for none."""
+        yield self._waiting.first_log_offset

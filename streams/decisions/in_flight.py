@@ -1,0 +1,332 @@
+"""Which records are open, how much they take, and how far each topic is resolved without a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from types import MappingProxyType
+from typing import NamedTuple
+
+from streams.decisions.counters import Tally
+from streams.decisions.entries import ResolvedRun
+from streams.decisions.records import Held, Record
+from streams.decisions.resolved import Kept, OffsetRuns, first_named
+from streams.join.model import Item
+
+
+class Load(NamedTuple):
+    """An amount of records: how many, and their bytes."""
+
+    events: int
+    n_bytes: int
+
+
+NONE = -1
+"""Instead of an offset."""
+KEPT_PER_EVENT = 8
+"""So much of what is kept of resolved records counts as one held event."""
+KEPT_BYTES = 1_024
+"""What keeping one item of a resolved record takes, with a long name of its stream."""
+
+
+class TopicHold:
+    """The open records of one topic of one partition, in offset order, and what is kept of those resolved behind them.
+
+        offset      7        8     9        10
+                    resolved open  resolved open      acknowledged: 8; 9 waits for 8
+
+    `position` is the next offset to arrive; `acknowledged` the next one to be read after a restart. A record that is
+    resolved is given up: what stays are its offset in a run of neighbours, and what its lane's clock needs (`Kept`), in
+    the open record before it. Open records know their neighbours by offset.
+    """
+
+    __slots__ = (
+        "_disorder_ms",
+        "_first",
+        "_front_items",
+        "_front_last",
+        "_front_log_offset",
+        "_held",
+        "_in_order",
+        "_last",
+        "_resolved",
+        "_tally",
+        "acknowledged",
+        "n_bytes",
+        "n_held",
+        "n_kept_items",
+        "position",
+        "topic",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        topic: str,
+        committed: int,
+        tally: Tally,
+        *,
+        in_order: bool = True,
+        disorder_ms: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self.topic, self.position, self.acknowledged = topic, committed, committed
+        self._held: dict[int, Held] = {}
+        self._first = self._last = NONE
+        self._resolved = OffsetRuns()
+        self._front_last = self._front_log_offset = NONE
+        self._front_items: list[Item] = []
+        """Of what is resolved before the first open record, until `advance`: items, the last, where the log begins."""
+        self._in_order, self._tally, self._disorder_ms = in_order, tally, disorder_ms
+        self.n_held = self.n_bytes = self.n_kept_items = 0
+
+    @property
+    def resolved_below(self) -> int:
+        """Everything below it is resolved; below `acknowledged` while places of records are held that were deleted."""
+        first_resolved = next(((first for first, _ in self._resolved)), self.acknowledged)
+        first_open = self._first if self._held else self.acknowledged
+        return min(self.acknowledged, first_open, first_resolved)
+
+    @property
+    def n_kept(self) -> int:
+        """What is kept of records resolved behind an open one: items for the clocks, and runs of offsets."""
+        return self.n_kept_items + len(self._resolved)
+
+    @property
+    def waits_for_a_decision(self) -> bool:
+        """Whether no decision ends the first open record yet."""
+        return self._first != NONE and not self._held[self._first].final
+
+    def add(self, record: Record) -> Held:
+        """Hold a record that has just arrived."""
+        held = Held(self.topic, record)
+        self._insert(held, self._last)
+        self.position = record.offset + 1
+        self.n_bytes += record.n_bytes
+        return held
+
+    def add_lost(self, offset: int) -> Held:
+        """Hold the place of a record that is gone, so that the prefix waits for the outcome of its set."""
+        held = self._held.get(offset)
+        if held is None:
+            held = Held(self.topic, Record(offset, None, None, 0, None), is_lost=True)
+            before = self._last
+            while before > offset:
+                before = self._held[before].before
+            self._insert(held, before)
+            earlier = self._held.get(before)
+            if earlier is not None and earlier.kept is not None:
+                held.kept = earlier.kept.split(offset)
+        return held
+
+    def _insert(self, held: Held, before: int) -> None:
+        """Put a record behind the open one at offset `before`."""
+        earlier = self._held.get(before)
+        held.before, held.after = before, self._first if earlier is None else earlier.after
+        self._link(before, held.after, held.offset, held.offset)
+        self._held[held.offset] = held
+        self.n_held += 1
+        self._tally.taken[self.topic] += 1
+
+    def _link(self, before: int, after: int, follows: int, precedes: int) -> None:
+        """`follows` comes behind the open record at `before`, and `precedes` before the one at `after`."""
+        if before == NONE:
+            self._first = follows
+        else:
+            self._held[before].after = follows
+        if after == NONE:
+            self._last = precedes
+        else:
+            self._held[after].before = precedes
+
+    def get(self, offset: int) -> Held | None:
+        """The open record at `offset`, or the place of a lost one."""
+        return self._held.get(offset)
+
+    def is_resolved(self, offset: int) -> bool:
+        """Whether the record at `offset` was resolved here, behind an older one that is open."""
+        return offset not in self._held and offset in self._resolved
+
+    def release(self, held: Held, n_bytes: int) -> None:
+        """The outcome of `held` is on the broker: give up all but what its lane's clock needs."""
+        self.n_held -= 1
+        self.n_bytes -= n_bytes
+        held.record = None
+        self._tally.let_go[held.outcome] += 1
+        del self._held[held.offset]
+        self._link(held.before, held.after, held.after, held.before)
+        self._resolved.add(held.offset, held.offset)
+        earlier = self._held.get(held.before) if self._in_order else None
+        if earlier is None:
+            self._to_front(held)
+        else:
+            self._keep(earlier, held)
+
+    def _keep(self, earlier: Held, held: Held) -> None:
+        if earlier.kept is None:
+            earlier.kept = Kept(self._disorder_ms)
+        self.n_kept_items -= earlier.kept.n_items
+        earlier.kept.add(held.offset, held.log_offset, held.item if held.moves else None)
+        if held.kept is not None:
+            self.n_kept_items -= held.kept.n_items
+            earlier.kept.take_over(held.kept)
+            held.kept = None
+        self.n_kept_items += earlier.kept.n_items
+
+    def _to_front(self, held: Held) -> None:
+        self._front_last = max(self._front_last, held.offset)
+        self._front_log_offset = first_named(self._front_log_offset, held.log_offset)
+        if held.moves and held.item is not None:
+            self._front_items.append(held.item)
+        if held.kept is not None:
+            self._front_last = max(self._front_last, held.kept.last_offset)
+            self._front_log_offset = first_named(self._front_log_offset, held.kept.log_offset)
+            self._front_items += held.kept
+            self.n_kept_items -= held.kept.n_items
+            held.kept = None
+
+    def advance(self) -> list[Item]:
+        """Move the acknowledged prefix as far as it goes; in offset order, what the clocks need of what it passed."""
+        if not self._held:
+            self.acknowledged = self.position
+            self._resolved.drop_below(self.position)
+        elif self._front_last != NONE:  # the place of a lost record may lie below where the topic begins now
+            self.acknowledged = max(self.acknowledged, self._front_last + 1)
+            self._resolved.drop_below(self._front_last + 1)
+        passed, self._front_items = self._front_items, []
+        self._front_last = self._front_log_offset = NONE
+        return passed
+
+    def resolved(self) -> Iterator[ResolvedRun]:
+        """What is resolved above the acknowledged prefix."""
+        return (ResolvedRun(self.topic, first, last) for first, last in self._resolved)
+
+    def log_offsets(self) -> Iterator[int]:
+        """Where the first decisions stand in the log on records that are not acknowledged; `NOT_NAMED` for others."""
+        yield self._front_log_offset
+        for held in self._held.values():
+            yield held.log_offset
+            if held.kept is not None:
+                yield held.kept.log_offset
+
+    def in_order(self) -> Iterator[Held | Item]:
+        """All that is not acknowledged, in offset order: open records, and what the clocks need of the others."""
+        yield from self._front_items
+        for held in self:
+            yield held
+            if held.kept is not None:
+                yield from held.kept
+
+    def __iter__(self) -> Iterator[Held]:
+        """The open records in offset order."""
+        offset = self._first
+        while offset != NONE:
+            held = self._held[offset]
+            yield held
+            offset = held.after
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+
+class Holds:
+    """The held records of all topics of one partition number, and how many of them are on their way.
+
+    `disorder_ms`: `out_of_order_ms` by lane, as the clocks have it.
+    """
+
+    def __init__(
+        self,
+        committed: Mapping[str, int],
+        tally: Tally | None = None,
+        *,
+        in_order: bool = True,
+        disorder_ms: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self.tally = Tally() if tally is None else tally
+        self.topics = {
+            topic: TopicHold(topic, offset, self.tally, in_order=in_order, disorder_ms=disorder_ms)
+            for topic, offset in committed.items()
+        }
+        self._way_events = 0
+        self._way_bytes = 0
+
+    def get(self, topic: str, offset: int) -> Held | None:
+        """A record that has arrived and is not resolved."""
+        return self.topics[topic].get(offset)
+
+    def mark(self, held: Held) -> None:
+        """`held` is on its way: it will be resolved without further input."""
+        if not held.on_its_way and held.record is not None:
+            held.on_its_way = True
+            self._way_events += 1
+            self._way_bytes += held.record.n_bytes
+
+    def unmark(self, held: Held) -> None:
+        """`held` is undecided again, or resolved."""
+        if held.on_its_way and held.record is not None:
+            held.on_its_way = False
+            self._way_events -= 1
+            self._way_bytes -= held.record.n_bytes
+
+    def resolve(self, held: Held) -> None:
+        """The outcome of `held` is on the broker."""
+        if held.record is not None:
+            self.unmark(held)
+            self.topics[held.topic].release(held, held.record.n_bytes)
+
+    def hand_back(self) -> None:
+        """Hold nothing any more: whoever is assigned next takes it again. Nothing else may be called after this."""
+        for hold in self.topics.values():
+            self.tally.let_go["handed_back"] += hold.n_held
+            hold.n_held = hold.n_bytes = 0
+        self._way_events = self._way_bytes = 0
+
+    @property
+    def held(self) -> Load:
+        """Everything not resolved."""
+        n_events = n_bytes = 0
+        for hold in self.topics.values():
+            n_events += hold.n_held
+            n_bytes += hold.n_bytes
+        return Load(n_events, n_bytes)
+
+    @property
+    def load(self) -> Load:
+        """What counts against the limits: all that is held, and what is kept of resolved records behind it."""
+        return self._with_kept(sum(hold.n_kept for hold in self.topics.values()))
+
+    @property
+    def load_for_pressure(self) -> Load:
+        """The same, without what is kept behind a record that is decided: deciding others does not free that."""
+        return self._with_kept(sum(hold.n_kept for hold in self.topics.values() if hold.waits_for_a_decision))
+
+    def _with_kept(self, n_kept: int) -> Load:
+        held = self.held
+        return Load(held.events + n_kept // KEPT_PER_EVENT, held.n_bytes + n_kept * KEPT_BYTES)
+
+    @property
+    def on_its_way(self) -> Load:
+        """What is proposed or decided with all members here, and not yet resolved."""
+        return Load(self._way_events, self._way_bytes)
+
+    def log_offsets(self) -> Iterator[int]:
+        """Where the first decisions stand in the log on records that are not acknowledged; `NOT_NAMED` for others."""
+        return chain.from_iterable(hold.log_offsets() for hold in self.topics.values())
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Per topic the next offset to arrive."""
+        return {topic: hold.position for topic, hold in self.topics.items()}
+
+    def resolved(self) -> Iterator[ResolvedRun]:
+        """What is resolved above the acknowledged prefix of its topic."""
+        return chain.from_iterable(hold.resolved() for hold in self.topics.values())
+
+    @property
+    def acknowledged(self) -> dict[str, int]:
+        """Per topic the next offset to be read after a restart."""
+        return {topic: hold.acknowledged for topic, hold in self.topics.items()}
+
+    @property
+    def resolved_below(self) -> dict[str, int]:
+        """Per topic an offset below which everything is resolved."""
+        return {topic: hold.resolved_below for topic, hold in self.topics.items()}

@@ -1,0 +1,112 @@
+"""From records to the join: what is undecided joins, what is decided moves its watermark at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streams.decisions.backpressure import Reading
+from streams.decisions.checkpoint import SettledState
+from streams.decisions.execution import CarryOut
+from streams.decisions.in_flight import Holds
+from streams.decisions.proposer import Outbox
+from streams.decisions.records import Held, Record
+from streams.decisions.resolved import NOT_NAMED
+from streams.decisions.rules import Rules
+from streams.join.model import DeadLetterDecision, Item
+from streams.join.partition import PartitionJoin
+from streams.join.settings import JoinSettings
+
+
+class Intake:
+    """Takes the records of one partition number; `join` is there while this owner's claim is current."""
+
+    def __init__(self, settings: JoinSettings, holds: Holds, carry_out: CarryOut, outbox: Outbox, rules: Rules) -> None:
+        self._settings, self._holds, self._carry_out, self._outbox = settings, holds, carry_out, outbox
+        self._rules = rules
+        self.join: PartitionJoin | None = None
+
+    def start(self, settled: SettledState, now_ms: int) -> None:
+        """Join everything held that no decision ends, from the state at the acknowledged offsets on."""
+        self.stop()
+        clocks, bounds = settled.copy_clocks(), dict(settled.bounds)
+        clocks.forgotten = self._holds.tally.forgotten
+        self.join = PartitionJoin(self._settings, clocks, bounds, self._holds.tally.waits_ms)
+        self._outbox.start(self.join.tied)
+        for topic, hold in self._holds.topics.items():
+            for one in hold.in_order():
+                if isinstance(one, Item):
+                    self.join.observe(one, now_ms)
+                    continue
+                if not one.final:
+                    self._holds.unmark(one)
+                self._take_in(self.join, one, now_ms)
+            self.join.joined(topic, hold.position, now_ms)
+
+    def stop(self) -> None:
+        """The claim is lost: join nothing until it is current again."""
+        if self.join is not None:
+            self._holds.tally.n_suspect_pairs += self.join.counters["suspect_pairs"]
+            self.join = None
+
+    def take(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
+        """Records of one topic, in offset order; ones that were delivered before are passed over."""
+        hold = self._holds.topics[topic]
+        for record in records:
+            if record.offset < hold.position:
+                continue
+            if record.offset > hold.position:
+                self._pass(topic, record.offset, now_ms)
+            held = hold.add(self._without_stray_item(topic, record))
+            if self._rules.obey_the_log:
+                self._carry_out.arrived(held)
+            if self.join is not None:
+                self._take_in(self.join, held, now_ms)
+        if self.join is not None:
+            self.join.joined(topic, hold.position, now_ms)
+
+    def pass_to(self, topic: str, next_offset: int, now_ms: int) -> None:
+        """Every offset of `topic` below `next_offset` has been taken, or never will be."""
+        hold = self._holds.topics[topic]
+        if next_offset > hold.position:
+            hold.position = next_offset
+            self._pass(topic, next_offset, now_ms)
+            if self.join is not None:
+                self.join.joined(topic, next_offset, now_ms)
+
+    def _pass(self, topic: str, next_offset: int, now_ms: int) -> None:
+        for place in self._carry_out.passed(topic, next_offset):
+            if self.join is not None:
+                self._take_in(self.join, place, now_ms)
+
+    def fill_outbox(self, join: PartitionJoin, reading: Reading, now_ms: int, *, deciding: bool = True) -> bool:
+        """Decide more, unless the next batch is full already; pressure decides only where nothing else does.
+
+        Not `deciding`: add only what carrying out needs. Whether there is anything to propose.
+        """
+        if self._outbox.wants_more:
+            self._outbox.extend(self._carry_out.take_proposals())
+            if deciding:
+                self._outbox.extend(join.decide(now_ms))
+                if not self._outbox and reading.must_press:
+                    self._outbox.extend(join.press())
+        return bool(self._outbox)
+
+    def _without_stray_item(self, topic: str, record: Record) -> Record:
+        """A rejected record of a lane that its stream does not wait for, or not from this topic, moves no watermark."""
+        item = record.item
+        if item is None or record.rejected is None:
+            return record
+        known = {(lane.name, f"media.{lane.modality}") for lane in self._settings.lanes_of(item.stream)}
+        return record if (item.lane, topic) in known else record._replace(item=None)
+
+    def _take_in(self, join: PartitionJoin, held: Held, now_ms: int) -> None:
+        rejected = held.record.rejected if held.record is not None else None
+        if held.final:
+            if held.moves and held.item is not None:
+                join.observe(held.item, now_ms)
+        elif rejected is not None:
+            self._outbox.add(DeadLetterDecision(held.topic, held.offset, rejected.reason, held.item))
+            if held.item is not None:
+                join.observe(held.item, now_ms)
+        elif held.item is not None:
+            join.add(held.item, now_ms, in_set=held.log_offset != NOT_NAMED)

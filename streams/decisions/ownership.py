@@ -1,0 +1,128 @@
+"""Whose a partition is: which entries of its log count, and whether the claim is this owner's."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from streams.decisions.entries import Batch, Claim, Placed, SnapshotPart
+from streams.decisions.rules import ALL_RULES, Rules
+
+
+class LogView:
+    """The claim that is current at one place in the log, and what is valid under it.
+
+        offset   0        1         2          3         4          5
+                 claim A  batch A   claim B    batch A   batch B    batch B (copy)
+        counts   yes      yes       yes        void      yes        ignored
+
+    Feed it every entry in offset order. `claim_offset` is -1 before the first claim. `group` is the consumer group that
+    the log belongs to, "" as long as no claim has named one.
+    """
+
+    __slots__ = ("_rules", "claim", "claim_offset", "group", "next_offset", "number")
+
+    def __init__(
+        self, next_offset: int = 0, claim_offset: int = -1, claim: Claim | None = None, rules: Rules = ALL_RULES
+    ) -> None:
+        self.next_offset, self.claim_offset, self.claim, self._rules = next_offset, claim_offset, claim, rules
+        # A copy of an entry from before the start of this view names nothing that is still open, so -1 is safe.
+        self.number = claim.number if claim else -1
+        self.group: str = claim.group if claim else ""
+
+    def apply(self, offset: int, entry: Claim | Batch | SnapshotPart | None) -> Literal["claim", "valid", "void"]:
+        """Fold one entry in; `claim` if it is a claim that is current now, `valid` if it counts."""
+        self.next_offset = offset + 1
+        if isinstance(entry, Claim):
+            return self._apply_claim(offset, entry)
+        if entry is None or (self._rules.void_behind_other_claim and entry.claim != self.claim_offset):
+            return "void"
+        if self._rules.ignore_copies and entry.number <= self.number:
+            return "void"
+        self.number = entry.number
+        return "valid"
+
+    def is_anothers(self, claim: Claim) -> bool:
+        """Whether the log belongs to another group than the claim's, which was not told to take it over."""
+        return bool(self.group and claim.group) and self.group not in (claim.group, claim.take_over)
+
+    def _apply_claim(self, offset: int, claim: Claim) -> Literal["claim", "void"]:
+        current = self.claim
+        if self._rules.one_group_a_log and self.is_anothers(claim):
+            return "void"
+        if current is not None:
+            is_comparable = "" in (self.group, claim.group) or claim.group == self.group
+            if self._rules.ignore_lower_claims and is_comparable and claim.rank < current.rank:
+                return "void"
+            if claim.rank == current.rank and claim.worker == current.worker and claim.number <= self.number:
+                return "void"  # a copy of one of its owner's claims
+        self.claim, self.claim_offset, self.number = claim, offset, claim.number
+        self.group = claim.group or self.group
+        return "claim"
+
+
+State = Literal["claiming", "owning", "lost"]
+
+
+class Deployment(NamedTuple):
+    """What an owner's claims say of the workers that it belongs to; see `Claim`."""
+
+    group: str = ""
+    take_over: str = ""
+    fingerprint: str = ""
+    n_partitions: int = 0
+    placed: tuple[Placed, ...] = ()
+
+
+class Tenure:
+    """The state of one owner's claim. Times come from the same monotonic clock as everywhere.
+
+    claiming --- own claim read back ---> owning --- another's claim read ---> lost
+        ^                                                                        |
+        +------------ a heartbeat sent after that still succeeds ----------------+
+    """
+
+    def __init__(
+        self,
+        worker: str,
+        generation: int,
+        now_ms: int,
+        session_timeout_ms: int,
+        rules: Rules = ALL_RULES,
+        deployment: Deployment | None = None,
+    ) -> None:
+        self._worker, self._generation, self._era = worker, generation, 0
+        self.deployment = Deployment() if deployment is None else deployment
+        self._session_timeout_ms, self._rules = session_timeout_ms, rules
+        self._lost_ms = self._heartbeat_ms = now_ms
+        self.state: State = "claiming"
+
+    def claim(self, number: int) -> Claim:
+        """The claim to append now, at first, again, or to renew it."""
+        return Claim(self._worker, self._generation, self._era, number, *self.deployment)
+
+    def say_placed(self, placed: tuple[Placed, ...]) -> None:
+        """From now on have claims say this of how records were placed."""
+        self.deployment = self.deployment._replace(placed=placed)
+
+    def is_mine(self, claim: Claim | None) -> bool:
+        """Whether this owner wrote the claim."""
+        return claim is not None and claim.worker == self._worker
+
+    def lose(self, now_ms: int) -> None:
+        """Somebody else's claim is current."""
+        self.state, self._lost_ms = "lost", now_ms
+
+    def heard(self, sent_ms: int, current: Claim | None) -> bool:
+        """A heartbeat sent at `sent_ms` succeeded; True if this owner must claim again."""
+        self._heartbeat_ms = max(self._heartbeat_ms, sent_ms)
+        if self.state != "lost" or sent_ms <= self._lost_ms:
+            return False
+        if current is not None and current.rank > (self._era, self._generation):
+            self._era = current.era + 1  # the group was deleted, and its generations started anew
+        self.state = "claiming"
+        return True
+
+    def may_propose(self, now_ms: int) -> bool:
+        """Whether it is worth proposing: owning, with a fresh heartbeat. Safety rests on claims, not on this."""
+        fresh = now_ms - self._heartbeat_ms <= self._session_timeout_ms // 2
+        return self.state == "owning" and (fresh or not self._rules.propose_with_a_fresh_heartbeat)

@@ -1,0 +1,238 @@
+"""A snapshot on its way into the log: what it says, taken at one moment, cut into parts while the event loop goes on,
+written now and then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import NamedTuple
+
+import msgspec
+
+from streams.decisions.checkpoint import SettledState
+from streams.decisions.entries import Claim, ResolvedRun, SnapshotPart, encoded_bytes
+from streams.decisions.execution import CarryOut
+from streams.decisions.in_flight import Holds
+from streams.decisions.rules import Rules
+from streams.join.clocks import Clocks
+from streams.join.lane_clock import LaneClock, LaneState
+
+PART_BYTES = 400_000
+"""A part stays well under 512 KiB, the size at which brokers' limits begin to matter."""
+STEP_BYTES = 100_000
+"""So much is cut in one step at most, however few things that are."""
+THINGS_A_STEP = 1_000
+"""Lanes, bounds or runs that one step cuts: a few milliseconds."""
+_ID_BYTES = 20
+
+Bound = tuple[str, int]
+Thing = LaneClock | LaneState | Bound | ResolvedRun
+
+
+class State(NamedTuple):
+    """What a snapshot says: all of it as it was at one moment. `at`, `replay_from`: see `SnapshotPart`."""
+
+    at: Mapping[str, int]
+    clocks: Iterable[LaneClock | LaneState]
+    bounds: Iterable[Bound]
+    resolved: Iterable[ResolvedRun]
+    replay_from: tuple[int, int, Claim | None]
+    claim_offset: int
+
+
+class Snapshot:
+    """Cuts a state into parts of at most about `PART_BYTES`.
+
+    Call `cut` until it is `whole`, then take the parts with `next_part` until it is `gone`. `things_a_step`: at most so
+    many lanes, bounds and runs in one step, `THINGS_A_STEP` unless given.
+    """
+
+    def __init__(self, state: State, things_a_step: int | None = None) -> None:
+        self._state = state
+        self._things_a_step = THINGS_A_STEP if things_a_step is None else things_a_step
+        self._things: Iterator[Thing] = chain(_pieces(state.clocks), state.bounds, state.resolved)
+        self._parts: deque[list[Thing]] = deque()
+        self._n_bytes = 0
+        self._n_parts = self._n_taken = 0
+        self.whole = False
+        """All of it is in parts: how many there are is known, so the first may go."""
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def cut(self) -> None:
+        """Put some more into parts; costs a few milliseconds at most."""
+        n_bytes = 0
+        for _ in range(self._things_a_step):
+            thing = next(self._things, None)
+            if thing is None:
+                self._parts = self._parts or deque([[]])  # without parts it could not be found
+                self._n_parts, self.whole = len(self._parts), True
+                return
+            size = encoded_bytes(thing.state() if isinstance(thing, LaneClock) else thing)
+            self._put(thing, size)
+            n_bytes += size
+            if n_bytes > STEP_BYTES:
+                return
+
+    def _put(self, thing: Thing, size: int) -> None:
+        if not self._parts or self._n_bytes + size > PART_BYTES:
+            self._parts.append([])
+            self._n_bytes = 0
+        self._parts[-1].append(thing)
+        self._n_bytes += size
+
+    @property
+    def gone(self) -> bool:
+        """Whether every part has been taken."""
+        return self.whole and not self._parts
+
+    def next_part(self, number: int) -> SnapshotPart:
+        """The part that goes next, as the entry with this number; raises `IndexError` where none is left."""
+        state, things = self._state, self._parts.popleft()
+        self._n_taken += 1
+        return SnapshotPart(
+            claim=state.claim_offset,
+            number=number,
+            part=self._n_taken - 1,
+            n_parts=self._n_parts,
+            at=dict(state.at),
+            replay_from=state.replay_from[0],
+            replay_claim_offset=state.replay_from[1],
+            replay_claim=state.replay_from[2],
+            clocks=[
+                thing.state() if isinstance(thing, LaneClock) else thing
+                for thing in things
+                if isinstance(thing, LaneClock | LaneState)
+            ],
+            bounds=dict([thing for thing in things if isinstance(thing, tuple)]),
+            resolved=[thing for thing in things if isinstance(thing, ResolvedRun)],
+        )
+
+
+def _pieces(rows: Iterable[LaneClock | LaneState]) -> Iterator[LaneClock | LaneState]:
+    """The lanes, one that remembers very many ids as several rows, so that each fits into a part."""
+    n_ids = max(1, STEP_BYTES // _ID_BYTES)
+    for row in rows:
+        if isinstance(row, LaneClock) or len(row.recent) <= n_ids:
+            yield row
+            continue
+        for start in range(0, len(row.recent), n_ids):
+            yield msgspec.structs.replace(row, recent=row.recent[start : start + n_ids])
+
+
+class SnapshotSource:
+    """Takes snapshots of the state of one owner."""
+
+    def __init__(self, settled: SettledState, holds: Holds, carry_out: CarryOut, rules: Rules) -> None:
+        self._settled, self._holds, self._carry_out, self._rules = settled, holds, carry_out, rules
+
+    def take(self, newest: Clocks, log_end: int, claim_offset: int, things_a_step: int | None = None) -> Snapshot:
+        """The state now, as a snapshot under the claim at `claim_offset`; the log was read up to `log_end`.
+
+        `newest`: the clocks of the join, ahead of those at the acknowledged offsets. `things_a_step`: see `Snapshot`.
+        """
+        replay_from = self._replay_from(log_end)
+        clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else newest
+        known = chain(self._holds.resolved(), self._carry_out.resolved_ahead())
+        state = State(
+            at=self._holds.resolved_below,
+            clocks=clocks.capture().rows(),
+            bounds=self._settled.live_bounds(replay_from[0], newest),
+            resolved=tuple(known) if self._rules.remember_what_is_resolved else (),
+            replay_from=replay_from,
+            claim_offset=claim_offset,
+        )
+        return Snapshot(state, things_a_step)
+
+    def forget_bounds(self, log_end: int) -> None:
+        """Drop what no reader of the log will ask for."""
+        self._settled.forget_bounds(self._replay_from(log_end)[0])
+
+    def _replay_from(self, log_end: int) -> tuple[int, int, Claim | None]:
+        """Where a reader begins, and the claim that was current there."""
+        return self._settled.replay_from(self._named(), log_end)
+
+    def _named(self) -> Iterator[int]:
+        """Where decisions stand in the log that name records at or above the acknowledged offsets."""
+        return chain(self._holds.log_offsets(), self._carry_out.log_offsets())
+
+
+REFRESH_MS = 3_600_000
+"""Far below any retention of the log: a partition that idles would end with an empty one beside committed offsets."""
+
+
+class SnapshotWriter:
+    """Due every `every_decisions` decisions or `every_ms`, if anything has changed since the last one.
+
+    Where nothing changes it is due every `REFRESH_MS`.
+    """
+
+    def __init__(self, now_ms: int, every_decisions: int = 5_000, every_ms: int = 30_000) -> None:
+        self._every_decisions, self._every_ms = every_decisions, every_ms
+        self._last_ms, self._n_since = now_ms, 0
+        self._snapshot: Snapshot | None = None
+        self._asked = self._has_just_written = False
+        self.renewing = False
+        """The renewed claim has not been read back: what is proposed now would be void behind it."""
+
+    def ask(self) -> None:
+        """One is due now."""
+        self._asked = True
+
+    @property
+    def busy(self) -> bool:
+        """Whether one was asked for or has begun, and not all of its parts are on their way."""
+        return self._asked or self.renewing or self._snapshot is not None
+
+    def count(self, n_decisions: int) -> None:
+        """Decisions were read back."""
+        self._n_since += n_decisions
+
+    def due(self, now_ms: int) -> bool:
+        """Whether it is time; never twice in a row, so that a slow broker gets decisions too.
+
+        Not while one is being cut, unless one is asked for: that one says more, and takes its place.
+        """
+        if self._has_just_written or (self._snapshot is not None and not self._asked):
+            return False
+        wait_ms = self._every_ms if self._n_since else REFRESH_MS
+        return self._asked or self._n_since >= self._every_decisions or now_ms - self._last_ms >= wait_ms
+
+    def let_others_go(self) -> None:
+        """What else there is to propose has its turn."""
+        self._has_just_written = False
+
+    def renew(self, now_ms: int) -> None:
+        """The claim is being renewed; `begin` follows when it is read back."""
+        self._last_ms, self._n_since, self.renewing, self._asked = now_ms, 0, True, False
+        self._snapshot = None
+
+    def begin(self, snapshot: Snapshot) -> None:
+        """The renewed claim was read back: this is the state under it."""
+        self._snapshot, self.renewing, self._has_just_written = snapshot, False, True
+
+    def reset(self) -> None:
+        """The claim was lost or is new: a snapshot that had begun is of no use."""
+        self._snapshot, self.renewing = None, False
+
+    @property
+    def cutting(self) -> bool:
+        """Whether `cut` is to be called again soon."""
+        return self._snapshot is not None and not self._snapshot.whole
+
+    def cut(self) -> None:
+        """Put a bit more of the state into parts."""
+        if self._snapshot is not None and not self._snapshot.whole:
+            self._snapshot.cut()
+
+    def next_part(self, number: int) -> SnapshotPart | None:
+        """The part that goes next, as the entry with this number; None if none waits."""
+        if self._snapshot is None or not self._snapshot.whole:
+            return None
+        part = self._snapshot.next_part(number)
+        if self._snapshot.gone:
+            self._snapshot = None
+        return part

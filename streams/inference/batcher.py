@@ -1,0 +1,217 @@
+"""The batcher: many callers, one device.
+
+A batch leaves as soon as the device is free and holds what has arrived by then; the device's own busy
+time is the window in which the next batch forms. Asked to (`max_wait_ms`), a batch waits for more, counted
+from the arrival of its first item. Callers get their own answer, their own error, or `NoAnswerError` at the end.
+
+    callers --submit--> queue (bounded) --take--> batch --run--> device
+                                                    |
+                                                    +-- failures: streams/inference/bisecting.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Generic
+
+import msgspec
+
+from streams.inference.batch_stats import BatchStats, FlushReason
+from streams.inference.bisecting import Bisector, Entry, Probe, R, Run, T
+from streams.timing import Clock, SystemClock, wait_at_most
+from syncline.errors import NoAnswerError, SettingsError
+
+
+class Batcher(Generic[T, R]):
+    """Collects items of many callers into batches for one device; one batch runs at a time."""
+
+    def __init__(
+        self, run: Run[T, R], probe: Probe, settings: BatchSettings | None = None, clock: Clock | None = None
+    ) -> None:
+        self._settings = settings or BatchSettings()
+        self._clock = clock or SystemClock()
+        self.stats = BatchStats(self._settings.max_items)
+        retry_ms = (self._settings.retry_min_ms, self._settings.retry_max_ms)
+        self._bisector: Bisector[T, R] = Bisector(run, probe, retry_ms, self._clock, self.stats)
+        self._queue: deque[Entry[T, R]] = deque()
+        self._running: list[Entry[T, R]] = []
+        self._room = asyncio.Semaphore(self._settings.max_queued)
+        self._changed = asyncio.Event()
+        self._nobody_left = asyncio.Event()
+        self._n_callers = 0
+        self._draining = self._closed = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether batches are being made: started, and neither drained nor closed nor broken."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def n_queued(self) -> int:
+        """Items that wait for the device."""
+        return len(self._queue)
+
+    @property
+    def n_running(self) -> int:
+        """Items of the batch that is on the device."""
+        return len(self._running)
+
+    @property
+    def down(self) -> tuple[float, str] | None:
+        """Since when (seconds of the clock) the model fails on everything, and with what; None while it works."""
+        since_s = self._bisector.down_since_s
+        return None if since_s is None else (since_s, self._bisector.down_reason)
+
+    def start(self) -> None:
+        """Begin to serve; needs a running event loop."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._serve(), name="batcher")
+
+    async def submit(self, item: T, cost: int = 1) -> R:
+        """The device's answer to `item`; waits for room in the queue, then for its turn.
+
+        While the model is down, callers wait. Raises `SetFailedError` where the model fails on this item
+        alone, `NoAnswerError` where the batcher was closed before, or while the model is down.
+        """
+        if self._draining or self._closed:
+            raise NoAnswerError("the batcher takes nothing more")
+        self._n_callers += 1
+        try:
+            await self._room.acquire()
+            if self._closed:
+                raise NoAnswerError("the batcher was closed")
+            return await self._answer_to(item, cost)
+        finally:
+            self._n_callers -= 1
+            if not self._n_callers:
+                self._nobody_left.set()
+
+    async def drain(self) -> None:
+        """Take nothing more, answer everybody who is waiting, without waiting for more, then close."""
+        self._draining = True
+        self._bisector.stopping.set()
+        self._changed.set()
+        while self._n_callers and self.is_serving:
+            self._nobody_left.clear()
+            await self._nobody_left.wait()
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop at once: everybody who still waits gets `NoAnswerError`."""
+        self._closed = True
+        if self._task is None:
+            self._abandon("the batcher was never started")
+            return
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _answer_to(self, item: T, cost: int) -> R:
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        entry = Entry(item=item, cost=cost, arrived_s=self._clock.now_s(), answer=answer)
+        self._queue.append(entry)
+        self._changed.set()
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if entry in self._queue:  # its room is free at once, not only when the device gets to it
+                self._queue.remove(entry)
+                self._room.release()
+            raise
+
+    async def _serve(self) -> None:
+        try:
+            while True:
+                await self._wait_for_batch()
+                reason = self._take()
+                if self._running:
+                    await self._run_batch(reason)
+        except NoAnswerError as error:
+            self._abandon(str(error))
+        finally:
+            self._abandon("the batcher stopped before the model answered")
+
+    async def _run_batch(self, reason: FlushReason) -> None:
+        started_s = self._clock.now_s()
+        self.stats.left([started_s - entry.arrived_s for entry in self._running], reason)
+        try:
+            await self._bisector.answer(self._running)
+        finally:
+            self.stats.busy_s += self._clock.now_s() - started_s
+        self._running = []
+
+    async def _wait_for_batch(self) -> None:
+        """Return when the next batch may leave."""
+        while not self._queue or self._wait_left_s() > 0:
+            self._changed.clear()
+            if self._queue:
+                await wait_at_most(self._changed, self._wait_left_s(), self._clock)
+            else:
+                await self._changed.wait()
+
+    def _wait_left_s(self) -> float:
+        """Seconds for which the batch at the head of the queue may still wait for more."""
+        if self._draining or not self._settings.max_wait_ms or self._fits()[1] is not None:
+            return 0.0
+        left_s = self._queue[0].arrived_s + self._settings.max_wait_ms / 1_000 - self._clock.now_s()
+        return left_s if left_s > 1e-6 else 0.0  # what rounding leaves is no time to wait for
+
+    def _fits(self) -> tuple[int, FlushReason | None]:
+        """How many items from the head make a batch, and which limit ends it (None: the queue does)."""
+        cost = 0
+        for n_items, entry in enumerate(self._queue):
+            cost += entry.cost
+            if n_items and cost > self._settings.max_cost:
+                return n_items, "cost"
+            if n_items + 1 == self._settings.max_items:
+                return n_items + 1, "full"
+        return len(self._queue), "cost" if cost >= self._settings.max_cost else None
+
+    def _take(self) -> FlushReason:
+        """Move the next batch from the queue to `_running`, and say why it leaves."""
+        n_items, limit = self._fits()
+        self._running = [self._queue.popleft() for _ in range(n_items)]
+        for _ in self._running:
+            self._room.release()
+        if limit is not None:
+            return limit
+        if self._draining:
+            return "drain"
+        return "timeout" if self._settings.max_wait_ms else "idle"
+
+    def _abandon(self, why: str) -> None:
+        """Nobody serves any more: no caller may wait for ever."""
+        self._closed = True
+        for entry in [*self._running, *self._queue]:
+            if not entry.answer.done():
+                entry.answer.set_exception(NoAnswerError(why))
+        self._running = []
+        self._queue.clear()
+        for _ in range(self._n_callers):  # those who wait for room find it closed
+            self._room.release()
+        self._nobody_left.set()
+
+
+class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of the batcher. Raises `SettingsError` with the setting, what it got and what it takes.
+
+    `max_items`, `max_cost`: size of a batch, by count and by the model's own measure (pixels + audio
+    milliseconds + tokens); an item that is dearer than `max_cost` goes alone. `max_wait_ms`: how long a batch waits
+    for more, from its first item. `max_queued`: items that wait; further callers wait for room.
+    `retry_min_ms`, `retry_max_ms`: pauses between probes of a model that is down; each is twice the last.
+    """
+
+    max_items: int = 32
+    max_cost: int = 16_000_000
+    max_wait_ms: int = 0
+    max_queued: int = 128
+    retry_min_ms: int = 100
+    retry_max_ms: int = 10_000
+
+    def __post_init__(self) -> None:
+        at_least = {"max_items": 1, "max_cost": 1, "max_wait_ms": 0, "retry_min_ms": 1}
+        at_least |= {"max_queued": self.max_items, "retry_max_ms": self.retry_min_ms}
+        for name, least in at_least.items():
+            if getattr(self, name) < least:
+                raise SettingsError(name, getattr(self, name), f"an integer of at least {least}")

@@ -1,0 +1,144 @@
+"""One batch through the model: who is to blame when it fails, an item or the model itself?
+
+    batch of 8 fails -> 4 + 4 -> ... -> the bad item stands alone, the other 7 have their answers
+    a lone item fails -> probe (an input that the model has answered before)
+        probe answered -> the item once more; if it fails again it is the item: its caller gets the error
+        probe fails    -> the model is down: everybody waits, the probe is repeated with back-off,
+                          and when it is answered the batch goes on where it stopped
+
+So a model that fails on everything costs nobody a dead letter: callers only wait, and `down_since_s` says
+so to whoever asks for readiness. An item at which the model goes down `MAX_DOWNS_PER_ITEM` times, to
+come back each time that the item is not run, is to blame after all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from streams.inference.batch_stats import BatchStats
+from streams.timing import Clock, wait_at_most
+from syncline.errors import NoAnswerError, SetFailedError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MAX_FAILURES_ALONE = 2  # the first failure may have been a passing trouble of the machine
+MAX_DOWNS_PER_ITEM = 3
+
+Run = Callable[[list[T]], Awaitable[Sequence[R | Exception]]]
+"""Answers a list of items, in order; an exception in the list is that item's own failure."""
+
+Probe = Callable[[], Awaitable[None]]
+"""Raises when the model cannot answer an input that it has answered before."""
+
+
+@dataclass(slots=True, eq=False)
+class Entry(Generic[T, R]):
+    """One caller's item, and the future on which it waits."""
+
+    item: T
+    cost: int
+    arrived_s: float
+    answer: asyncio.Future[R]
+    n_failed_alone: int = 0
+    n_downs: int = 0
+
+
+class Bisector(Generic[T, R]):
+    """Runs batches until each item of them has its answer or its error."""
+
+    def __init__(
+        self, run: Run[T, R], probe: Probe, retry_ms: tuple[int, int], clock: Clock, stats: BatchStats
+    ) -> None:
+        self._run, self._probe, self._clock, self._stats = run, probe, clock, stats
+        self._retry_min_s, self._retry_max_s = retry_ms[0] / 1_000, retry_ms[1] / 1_000
+        self.stopping = asyncio.Event()
+        """Once set, a model that is down is not waited for."""
+        self.down_since_s: float | None = None
+        self.down_reason = ""
+
+    async def answer(self, entries: list[Entry[T, R]]) -> None:
+        """Give each entry its result or its error; returns when all have one.
+
+        Raises `NoAnswerError` where the model is down and `stopping` is set.
+        """
+        parts = [entries]
+        while parts:
+            part = [entry for entry in parts.pop() if not entry.answer.done()]  # the cancelled are done
+            if not part:
+                continue
+            error = await self._try(part, parts)
+            if error is None:
+                continue
+            if len(part) > 1:
+                middle = len(part) // 2
+                parts += [part[middle:], part[:middle]]
+            elif not await self._is_to_blame(part[0], error):
+                parts.append(part)
+
+    async def _try(self, part: list[Entry[T, R]], parts: list[list[Entry[T, R]]]) -> Exception | None:
+        """Run `part`: answer its entries, or return the error; entries with errors of their own join `parts`."""
+        started_s = self._clock.now_s()
+        try:
+            results = await self._run([entry.item for entry in part])
+            if len(results) != len(part):
+                raise ValueError(f"the model gave {len(results)} results for {len(part)} items")
+        except Exception as error:
+            self._stats.n_failed_runs += 1
+            return error
+        finally:
+            self._stats.runs_ms.add((self._clock.now_s() - started_s) * 1_000)
+        for entry, result in zip(part, results, strict=True):
+            if isinstance(result, Exception):
+                self._stats.n_failed_runs += 1
+                if len(part) == 1:
+                    return result
+                parts.append([entry])
+            elif not entry.answer.done():  # its caller may have gone while the device was busy
+                entry.answer.set_result(result)
+        return None
+
+    async def _is_to_blame(self, entry: Entry[T, R], error: Exception) -> bool:
+        """Decide after a failure alone; False: the item is to be run again."""
+        if await self._went_down():
+            entry.n_downs += 1
+        else:
+            entry.n_failed_alone += 1
+        if entry.n_failed_alone < MAX_FAILURES_ALONE and entry.n_downs < MAX_DOWNS_PER_ITEM:
+            return False
+        self._stats.n_failed_items += 1
+        if not entry.answer.done():
+            failure = SetFailedError(describe(error))
+            failure.__cause__ = error
+            entry.answer.set_exception(failure)
+        return True
+
+    async def _went_down(self) -> bool:
+        """Probe the model; where it fails, wait until it answers again. Says whether it had to wait."""
+        pause_s = self._retry_min_s
+        while (error := await self._probe_error()) is not None:
+            if self.down_since_s is None:
+                self.down_since_s = self._clock.now_s()
+                self._stats.n_times_down += 1
+            self.down_reason = describe(error)
+            if self.stopping.is_set() or await wait_at_most(self.stopping, pause_s, self._clock):
+                raise NoAnswerError(f"the model is down: {self.down_reason}") from error
+            pause_s = min(2 * pause_s, self._retry_max_s)
+        was_down = self.down_since_s is not None
+        self.down_since_s, self.down_reason = None, ""
+        return was_down
+
+    async def _probe_error(self) -> Exception | None:
+        try:
+            await self._probe()
+        except Exception as error:
+            return error
+        return None
+
+
+def describe(error: Exception) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {error}".replace("\n", " ")[:500]

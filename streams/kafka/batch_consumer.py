@@ -1,0 +1,243 @@
+"""How records come from Faust's consumer to us: batch by batch, and how offsets go back, as a resolved prefix.
+
+Faust hands over one record at a time, through two tasks each, and commits what its gap logic makes of single
+acknowledgements. Here its consumer hands over what one poll brought of one topic partition as one message, and
+commits exactly the prefix that it was told. All that is relied on of Faust's and aiokafka's private parts is here and
+in `streams.kafka.consumer_thread`, pinned by tests/streams/kafka/test_delivery.py, because a new version of either may
+move it.
+
+What each part avoids (docs/design.md, section 6, has the whole table):
+
+- `Consumer._new_offset` commits past an open event: the offset to commit is handed in, `resolve`.
+- `Consumer.ack` takes messages of an older generation: each assignment has an epoch, others' words are not heard.
+- `pause_partitions` drops fetched records: a topic that shall not be read is left out of the next poll, and what was
+  fetched of it before is still delivered.
+- a poll that began before a rebalance may drain records of the new assignment and hand them over late, or lose them:
+  seeking waits for the poll under way, and a poll of an older epoch is dropped before the seek puts it right.
+- partitions without a committed offset are never sought: they are here, to their start.
+- an offset that a topic does not have is reset by a policy and hardly told: here it is handed on (`Batch.missing`).
+- `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: 50 here.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# ruff: noqa: ARG002, ASYNC109 - private parts and signatures are Faust's and aiokafka's
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from aiokafka.errors import IllegalStateError
+from aiokafka.structs import TopicPartition
+
+from streams.kafka.consumer_thread import BatchConsumerThread, Beyond, Deleted, Start
+from streams.kafka.faust import driver
+
+log = logging.getLogger(__name__)
+
+RECORDS_PER_POLL = 200
+"""Of one topic partition at most; bounds by how much a poll under way overshoots the limit of held records."""
+POLL_S = 0.5
+COMMIT_LIMIT_S, COMMIT_AGAIN_S = 1.0, 0.05
+"""For the commit with which an assignment ends, and between its attempts."""
+POLL_WHILE_HELD_S = 0.02
+"""A topic that is let go again is only seen by the next poll, so polls are short while any is held."""
+
+
+class Ends(NamedTuple):
+    """How far one topic partition reaches.
+
+    `stable`: its last stable offset, below which every transaction has ended; no worker reads further. `high`: its high
+    watermark, which is another one while a transaction is open.
+    """
+
+    stable: int
+    high: int
+
+
+class Batch(NamedTuple):
+    """What one poll brought of one topic partition: aiokafka's records in offset order."""
+
+    epoch: int
+    topic: str
+    partition: int
+    records: list[Any]
+    next_offset: int
+    """Every offset below it has been delivered with this batch, or is no record (a transaction's mark, deleted)."""
+    missing: Deleted | Beyond | None = None
+    """Before these records the topic did not have the offset that it was read up to."""
+
+
+class AssignmentListener(Protocol):
+    """What hears of assignments, on the main loop."""
+
+    async def on_assigned(self, epoch: int, generation: int, starts: Mapping[TopicPartition, Start]) -> None:
+        """An assignment begins; each topic partition with the offset from which it is read."""
+        ...
+
+    async def on_revoked(self) -> None:
+        """The assignment ends: nothing of it may act once this has returned; what it resolved is committed."""
+        ...
+
+
+class BatchConsumer(driver.Consumer):
+    """Faust's consumer, delivering batches and committing the resolved prefix of the present assignment."""
+
+    _thread: BatchConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.epoch = 0
+        self._resolved: dict[Any, int] = {}
+        self._held: set[Any] = set()
+        self._polling = asyncio.Lock()
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def heartbeat(self) -> tuple[int, float]:
+        """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
+        return self._thread.heartbeat
+
+    @property
+    def generation(self) -> int:
+        """The generation of the group in which this process is; -1 before the first, and once it was forgotten."""
+        return self._thread.generation
+
+    @property
+    def n_ticks(self) -> int:
+        """Grows while the consumer's thread runs, from which heartbeats and records come."""
+        return self._thread.n_ticks
+
+    def fetched_ends(self, tp: Any) -> Ends:
+        """What the last fetch said; zeros before the first, and for what is not assigned."""
+        try:
+            high, stable = self.highwater(tp) or 0, self._thread.stable_offset(tp)
+        except (AssertionError, AttributeError, IllegalStateError):
+            # The assignment has just ended, on the consumer's thread: aiokafka asserts, then takes None for a state.
+            return Ends(0, 0)
+        return Ends(high if stable is None or stable < 0 else min(stable, high), high)  # brokers before 0.11 say none
+
+    def hold(self, epoch: int, tp: Any, held: bool) -> None:
+        """Leave a topic partition out of the polls to come, or take it in again."""
+        if epoch == self.epoch:
+            (self._held.add if held else self._held.discard)(tp)
+
+    def resolve(self, epoch: int, tp: Any, next_offset: int) -> None:
+        """Say that every record below `next_offset` is resolved; committed at the next interval."""
+        if epoch == self.epoch and next_offset > self._resolved.get(tp, -1):
+            self._resolved[tp] = next_offset
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
+        """Yield each topic partition's share of one poll as one message whose value is a `Batch`."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        async with self._polling:
+            epoch = self.epoch
+            wanted = frozenset[Any](self._get_active_partitions() - self._held if self.flow_active else ())
+            limit_s = POLL_WHILE_HELD_S if self._held else POLL_S
+            records: dict[Any, Any] = await self._getmany(wanted, limit_s) if wanted else {}
+        if not wanted:
+            await self.sleep(POLL_WHILE_HELD_S)
+        for tp, polled in records.items():
+            if epoch != self.epoch or not self.flow_active:
+                return
+            name = driver.TP(*tp)
+            yield name, self._to_message(name, Batch(epoch, name.topic, name.partition, *polled))
+
+    def _to_message(self, tp: Any, record: Any) -> Any:
+        """One message for a batch; its offset is that of the batch's end, and nothing acknowledges it."""
+        generation = self.app.consumer_generation_id
+        return driver.ConsumerMessage(
+            tp.topic, tp.partition, record.next_offset, 0.0, 0, [], None, record, None, 0, 0, tp,
+            generation_id=generation,
+        )  # fmt: skip
+
+    async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        """Let Faust begin an assignment; of an empty one the listener hears here, since nothing is sought for it."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            self._begin_assignment({})
+            await self.app.listener.on_assigned(self.epoch, generation_id, {})
+
+    async def perform_seek(self) -> None:
+        """Begin an assignment: go to the committed offsets, or the start, and tell the listener."""
+        async with self._polling:
+            epoch = self.epoch
+            starts = await self._find_starts()
+            await self.seek_wait({tp: start.offset for tp, start in starts.items()})
+            if epoch != self.epoch:  # it has ended meanwhile
+                return
+            self._committed_offset.update({tp: start.committed or None for tp, start in starts.items()})
+            self._begin_assignment(starts)
+        self.app.n_shares = max(1, len({tp.partition for tp in starts}))
+        await self.app.listener.on_assigned(self.epoch, self.app.consumer_generation_id, starts)
+
+    def _begin_assignment(self, starts: Mapping[Any, Start]) -> None:
+        self.epoch += 1
+        self._resolved.clear()
+        self._held = set(starts)  # until their partition number has recovered
+        self._thread.positions.clear()
+
+    async def _find_starts(self) -> dict[Any, Start]:
+        committed = {driver.TP(*tp): offset for tp, offset in (await self.seek_to_committed()).items()}
+        fresh = [tp for tp, offset in committed.items() if offset is None]
+        begins = await self.earliest_offsets(*fresh) if fresh else {}
+        return {tp: Start(at, begins[tp] if at is None else at) for tp, at in committed.items()}
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it has asked to be let into its group, and has not said good-bye."""
+        return self._thread.is_member
+
+    async def commit_all(self, limit_s: float) -> bool:
+        """Commit all that is resolved; False where the broker has not taken it within `limit_s`.
+
+        A commit beside another does nothing but wait for it, and takes a cancellation for the end of its waiting: it is
+        left to itself, and tried again.
+        """
+        until_s = time.monotonic() + limit_s
+        while not self._all_committed and (left_s := until_s - time.monotonic()) > 0:
+            await asyncio.wait([asyncio.ensure_future(self.commit())], timeout=left_s)
+            await asyncio.sleep(0 if self._all_committed else COMMIT_AGAIN_S)
+        return self._all_committed
+
+    @property
+    def _all_committed(self) -> bool:
+        return all(self._committed_offset.get(tp) == offset for tp, offset in self._resolved.items())
+
+    async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        """End the assignment: let the listener stop, then commit what it resolved."""
+        await self.app.listener.on_revoked()
+        if not await self.commit_all(min(COMMIT_LIMIT_S, self.app.commit_limit_s)):
+            log.warning("not all that was resolved could be committed before a rebalance: some results may come twice")
+        self.epoch += 1
+        self._resolved.clear()
+        await super().on_partitions_revoked(revoked)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[Any]:
+        return iter(list(self._resolved))
+
+    def _new_offset(self, tp: Any) -> int | None:
+        return self._resolved.get(tp)
+
+    async def _commit_tps(self, tps: Iterable[Any], start_new_transaction: bool) -> bool:
+        epoch, offsets = self.epoch, self._filter_committable_offsets(tps)
+        if not offsets or not await self._commit(offsets):
+            return False
+        if epoch == self.epoch:
+            self._committed_offset.update(offsets)
+        return True
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Say nothing: Faust's alarms know nothing of batches; /readyz gives the reasons."""
+
+
+class BatchTransport(driver.Transport):
+    """Faust's transport for aiokafka, with the consumer of this file."""
+
+    Consumer: ClassVar[Any] = BatchConsumer

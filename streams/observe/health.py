@@ -1,0 +1,105 @@
+"""How a worker does, put together from its parts: what its web server says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from streams.observe.descriptors import Descriptors
+from streams.observe.exposition import WorkerMetrics
+from streams.observe.liveness import LOOK_EVERY_MS, Liveness, NotLiveError, Watchdog, beat
+from streams.observe.readiness import lag_reasons, total_lag
+from streams.observe.server import HealthServer
+from streams.observe.worker_state import Sources
+
+
+class Health:
+    """The health of the worker whose parts `sources` names, and the server that tells it."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._liveness = Liveness(sources)
+        self.descriptors = Descriptors()
+        self._looked_ms = 0
+        settings = sources.settings
+        metrics = WorkerMetrics(sources, is_live=lambda: not any(self.not_live()), is_ready=lambda: self.is_ready)
+        self.server = HealthServer(
+            settings.web_host, settings.web_port, self.not_live, self.not_ready, self.facts, metrics.text,
+            self.descriptors.for_answering,
+        )  # fmt: skip
+
+    @property
+    def is_ready(self) -> bool:
+        """What /readyz says."""
+        return not any(self.not_live()) and not any(self.not_ready())
+
+    async def watch(self, on_dead: Callable[[NotLiveError], None]) -> None:
+        """Look at the worker for ever, on its event loop; `on_dead` is told when it should end, and be started anew."""
+        settings = self._sources.settings
+        watchdog = Watchdog(lambda: self._liveness.reasons, on_dead, settings.max_stall_ms, settings.not_live_exit_ms)
+        watchdog.start()
+        try:
+            await beat(self._sources.meter.loop_stall_ms, lambda: self._on_beat(watchdog))
+        finally:
+            watchdog.stop()
+
+    async def close(self) -> None:
+        """Tell nobody any more."""
+        await self.server.stop()
+        self.descriptors.close()
+
+    def not_live(self) -> Iterator[str]:
+        """Why the process should be started anew."""
+        if self._sources.broken is not None:
+            yield f"ending: {self._sources.broken!r}"
+        yield from self._liveness.reasons
+        silent_ms = _now_ms() - self._looked_ms
+        if self._looked_ms and silent_ms > self._sources.settings.max_stall_ms:
+            yield f"nothing has looked after this worker for {silent_ms / 1_000:.0f} s"
+
+    def not_ready(self) -> Iterator[str]:
+        """Why it does not work on all that it was assigned."""
+        sources = self._sources
+        silent_s = sources.heartbeat_age_s(time.monotonic()) or 0.0
+        if sources.starting:
+            yield sources.starting
+        elif silent_s * 1_000 > sources.settings.session_timeout_ms:
+            yield f"the group's coordinator has answered no heartbeat for {silent_s:.0f} s"
+        if self.descriptors.reason:
+            yield self.descriptors.reason
+        yield from sources.hub.reasons()
+        if sources.runner is not None and (why := sources.runner.health().not_ready):
+            yield why
+        for converter in sources.conversions.runners:
+            if why := converter.health().not_ready:
+                yield f"{converter.kind}: {why}"
+        if sources.tail is not None and sources.tail.failing:
+            yield f"the decision log cannot be read: {sources.tail.failing}"
+        if sources.access is not None and sources.access.refused:
+            yield sources.access.refused
+        if sources.lag_watch is not None:
+            yield from lag_reasons(sources.hub.lags(), sources.lag_watch.silent_ms, sources.settings.lag_limits)
+
+    def facts(self) -> dict[str, Any]:
+        """What /readyz says in any case."""
+        watch, hub = self._sources.lag_watch, self._sources.hub
+        # Before an assignment nobody knows what is to be read.
+        known = watch is not None and hub.is_assigned
+        lag = total_lag(hub.lags(), watch.silent_ms) if watch is not None and known else None
+        return {"lag": lag, "stalled_lanes": hub.stalled_lanes()}
+
+    def _on_beat(self, watchdog: Watchdog) -> None:
+        watchdog.beat()
+        now_ms = _now_ms()
+        if now_ms - self._looked_ms < LOOK_EVERY_MS:
+            return
+        self._looked_ms = now_ms
+        self._liveness.look(now_ms)
+        self.descriptors.look()
+        if self._sources.runner is not None:
+            self._sources.busy.look(now_ms / 1_000, self._sources.runner.busy_s)
+
+
+def _now_ms() -> int:
+    return int(time.monotonic() * 1_000)

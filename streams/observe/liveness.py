@@ -1,0 +1,234 @@
+"""Is this process worth keeping? What must go on in a worker, how one sees that it does not, and the end of one that
+is not live.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, NamedTuple
+
+from streams.histogram import Histogram
+from streams.inference.runner import Runner
+from streams.observe.readiness import STALE_AFTER_MS
+from streams.observe.worker_state import Sources
+from syncline.errors import SynclineError
+from syncline.wire.contract import DECISIONS
+
+MAX_STEP_MS = 1_000
+"""Time between two looks counts for no more. Where looks are further apart, the whole process stood still, frozen
+(SIGSTOP) or short of a processor, and nothing in it could do its work."""
+
+
+class Stuck:
+    """Looked at regularly, more often than every `MAX_STEP_MS`."""
+
+    def __init__(self) -> None:
+        self._progress: Hashable = None
+        self._looked_ms: int | None = None
+        self._stuck_ms = 0
+
+    def look(self, *, has_work: bool, progress: Hashable, now_ms: int) -> int:
+        """The time in ms for which there has been work and `progress` has stayed as it is."""
+        step_ms = 0 if self._looked_ms is None else min(now_ms - self._looked_ms, MAX_STEP_MS)
+        if has_work and self._progress == progress:
+            self._stuck_ms += step_ms
+        else:
+            self._stuck_ms = 0
+        self._progress, self._looked_ms = (progress if has_work else None), now_ms
+        return self._stuck_ms
+
+
+LOOK_EVERY_MS = 500
+
+
+class Sign(NamedTuple):
+    """Something that goes on: where there is work, `progress` changes. `why` is told before "for N s"."""
+
+    name: str
+    has_work: bool
+    progress: Hashable
+    why: str
+    patience_ms: int = 0
+    """Waiting for so long, on top of the limit, is meant."""
+
+
+class Liveness:
+    """Looked at by the event loop every `LOOK_EVERY_MS`; `reasons` may be read by any thread."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._stuck: dict[str, Stuck] = {}
+        self._suspected: set[str] = set()
+        self.reasons: tuple[str, ...] = ()
+        """Why the process should be started anew; empty while it lives."""
+
+    def look(self, now_ms: int) -> None:
+        """Look at everything once; what has ended is told when it is seen a second time."""
+        found = dict(ended(self._sources))
+        told = [why for name, why in found.items() if name in self._suspected]
+        self._suspected = set(found)
+        limit_ms = self._sources.settings.max_stall_ms
+        signs = list(signs_of_life(self._sources))
+        for sign in signs:
+            stuck = self._stuck.setdefault(sign.name, Stuck())
+            stuck_ms = stuck.look(has_work=sign.has_work, progress=sign.progress, now_ms=now_ms)
+            if stuck_ms > limit_ms + sign.patience_ms:
+                told.append(f"{sign.why} for {stuck_ms / 1_000:.0f} s")
+        self._stuck = {sign.name: self._stuck[sign.name] for sign in signs}
+        self.reasons = tuple(told)
+
+
+def ended(sources: Sources) -> Iterator[tuple[str, str]]:
+    """What has ended, or hangs in its thread, as (name, reason)."""
+    if sources.runner is not None and (why := sources.runner.health().not_live):
+        yield "model", why
+    for converter in sources.conversions.runners:
+        if why := converter.health().not_live:
+            yield f"convert {converter.kind}", f"{converter.kind}: {why}"
+    if sources.starting:
+        return
+    if sources.tail is not None and (sources.tail.task is None or sources.tail.task.done()):
+        yield "tail", "the reader of the decision log has ended"
+    for partition, driver in sources.hub.drivers.items():
+        if driver.has_ended:
+            yield f"driver {partition}", f"partition {partition}: its driver has ended while {driver.state}"
+
+
+def signs_of_life(sources: Sources) -> Iterator[Sign]:
+    """What must go on."""
+    if sources.runner is not None:
+        yield _batcher("batcher", "sets wait for the model", sources.runner, sources.settings.batch_max_wait_ms)
+    for converter in sources.conversions.runners:
+        yield _batcher(f"convert {converter.kind}", f"events wait for {converter.kind}", converter)
+    if not sources.starting:
+        yield from _decoding(sources)
+        yield from _reading(sources)
+
+
+def _batcher(name: str, what_waits: str, runner: Runner[Any, Any, Any], patience_ms: int = 0) -> Sign:
+    health = runner.health()
+    # On the device it may take its time: that has a limit of its own, max_run_ms. A model that is down is probed.
+    waits = runner.n_queued + runner.n_running > 0 and not health.busy_s and not health.down_s
+    progress = runner.stats.n_batches, runner.stats.runs_ms.n
+    return Sign(name, waits, progress, f"{what_waits}, and the batcher has sent it none", patience_ms)
+
+
+def _decoding(sources: Sources) -> Iterator[Sign]:
+    decoder = sources.decoder
+    if decoder is None:
+        return
+    oldest_s = decoder.oldest_start_s
+    yield Sign("decode", oldest_s is not None, oldest_s, "a decode thread has been at one record")
+    waits = oldest_s is None and any(driver.decoding for driver in sources.hub.drivers.values())
+    why = "records wait for the decode threads, and none has been decoded"
+    yield Sign("decode pool", waits, decoder.n_decoded, why)
+
+
+def _reading(sources: Sources) -> Iterator[Sign]:
+    n_ticks = sources.consumer_ticks() if sources.consumer_ticks else 0
+    yield Sign("consumer", n_ticks > 0, n_ticks, "the consumer's thread has stood still")
+    watch = sources.lag_watch
+    # While the brokers do not answer, nobody can read; and who cannot ask does not know whether there is a lag.
+    answered = watch is not None and watch.silent_ms <= STALE_AFTER_MS
+    wall_ms = int(time.time() * 1_000)
+    for partition, driver in sources.hub.drivers.items():
+        for topic, lag in driver.lags(wall_ms).items():
+            behind = answered and lag is not None and lag.records > 0
+            if topic == DECISIONS:
+                has_work, progress = behind and not driver.state, driver.owner.log_position
+            else:
+                has_work = behind and topic in driver.reads and topic not in driver.decoding
+                progress = driver.owner.standing.positions[topic]
+            why = f"{topic}, partition {partition}: there are records, and nothing has been read"
+            yield Sign(f"{topic} {partition}", has_work, progress, why)
+
+
+BEAT_S = 0.1
+
+
+async def beat(stall_ms: Histogram, on_beat: Callable[[], None]) -> None:
+    """For ever: wait, count by how much the wait was too long, call `on_beat`."""
+    while True:
+        due_s = time.monotonic() + BEAT_S
+        await asyncio.sleep(BEAT_S)
+        stall_ms.add(max(0.0, time.monotonic() - due_s) * 1_000)
+        on_beat()
+
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.25
+ORDERLY_END_S = 15.0
+"""For leaving the group, where the event loop still runs; then the process ends as it is."""
+REPORT_LIMIT_S = 2.0
+
+
+class NotLiveError(SynclineError):
+    """This worker has not been live for too long; its successor starts from the decision log."""
+
+
+class Watchdog:
+    """A thread that sees the event loop stand still, and ends the process when it has not been live for `exit_ms`.
+
+    reasons: why it is not live, as the loop found. on_dead: called on the loop, to end the worker in an orderly way.
+    stall_ms: a loop that stands still for so long is not live. exit_ms: 0 is never.
+    """
+
+    def __init__(
+        self,
+        reasons: Callable[[], tuple[str, ...]],
+        on_dead: Callable[[NotLiveError], None],
+        stall_ms: int,
+        exit_ms: int,
+    ) -> None:
+        self._reasons, self._on_dead, self._stall_ms, self._exit_ms = reasons, on_dead, stall_ms, exit_ms
+        self._loop = asyncio.get_running_loop()
+        self._n_beats = 0
+        self._loop_stuck, self._not_live = Stuck(), Stuck()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def beat(self) -> None:
+        """The event loop runs."""
+        self._n_beats += 1
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._stopped.set()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(LOOK_EVERY_S):
+            now_ms = int(time.monotonic() * 1_000)
+            stalled_ms = self._loop_stuck.look(has_work=True, progress=self._n_beats, now_ms=now_ms)
+            stalled = stalled_ms > self._stall_ms
+            why = f"the event loop has stood still for {stalled_ms / 1_000:.0f} s" if stalled else ""
+            why = why or "; ".join(self._reasons())
+            not_live_ms = self._not_live.look(has_work=bool(why), progress=True, now_ms=now_ms)
+            if 0 < self._exit_ms < not_live_ms:
+                self._end(NotLiveError(f"this worker is not live: {why}"), orderly=not stalled)
+                return
+
+    def _end(self, error: NotLiveError, *, orderly: bool) -> None:
+        # On a thread of its own: whoever reads stderr may have stopped reading, and be what the event loop waits for.
+        report = threading.Thread(target=self._report, args=[error], daemon=True)
+        report.start()
+        report.join(REPORT_LIMIT_S)
+        if orderly:
+            self._loop.call_soon_threadsafe(self._on_dead, error)
+            time.sleep(ORDERLY_END_S)  # a process that ends meanwhile takes this thread with it
+        os._exit(1)
+
+    def _report(self, error: NotLiveError) -> None:
+        log.critical("%s; so it was for %d ms, and it ends, to be started anew; its threads:", error, self._exit_ms)
+        faulthandler.dump_traceback(file=sys.stderr, all_threads=True)

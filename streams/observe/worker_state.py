@@ -1,0 +1,74 @@
+"""The parts of one worker that say how it does: for /livez, /readyz and /metrics."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from streams.convert.conversions import Conversions
+from streams.inference.runner import ModelRunner
+from streams.kafka.cluster_watch import AccessWatch
+from streams.kafka.log import LogTail
+from streams.kafka.producer import Producer
+from streams.meter import Meter
+from streams.partition.decode import Decoder
+from streams.partition.high_waters import LagWatch
+from streams.partition.manager import Hub
+from streams.settings import WorkerSettings
+from syncline.wire.results import ModelInfo
+
+WINDOW_S = 30.0
+
+
+class BusyShare:
+    """Fed with the total every now and then; the share is over what it was fed in the last `WINDOW_S`."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, float]] = deque()
+
+    def look(self, now_s: float, busy_s: float) -> None:
+        """The total is `busy_s` at `now_s`."""
+        self._seen.append((now_s, busy_s))
+        while len(self._seen) > 2 and self._seen[1][0] <= now_s - WINDOW_S:
+            self._seen.popleft()
+
+    @property
+    def share(self) -> float:
+        """In [0, 1]; 0 before two looks."""
+        if len(self._seen) < 2 or self._seen[-1][0] <= self._seen[0][0]:
+            return 0.0
+        (from_s, before_s), (to_s, after_s) = self._seen[0], self._seen[-1]
+        return min(1.0, max(0.0, (after_s - before_s) / (to_s - from_s)))
+
+
+@dataclass(slots=True, kw_only=True)
+class Sources:
+    """A worker as others see it. What is None has not started yet, or there is none: `runner`, for the null model.
+
+    `starting`: why it does not work yet, or no longer. `broken`: what ends it. `heartbeat`: (generation, seconds of the
+    monotonic clock at which the last heartbeat that succeeded in it was sent). `consumer_ticks`: grows while the
+    consumer's thread runs.
+    """
+
+    settings: WorkerSettings
+    hub: Hub
+    meter: Meter = field(default_factory=Meter)
+    busy: BusyShare = field(default_factory=BusyShare)
+    starting: str = "starting"
+    broken: BaseException | None = None
+    heartbeat: Callable[[], tuple[int, float]] | None = None
+    consumer_ticks: Callable[[], int] | None = None
+    decoder: Decoder | None = None
+    producer: Producer | None = None
+    runner: ModelRunner | None = None
+    conversions: Conversions = field(default_factory=Conversions)
+    model: ModelInfo | None = None
+    tail: LogTail | None = None
+    lag_watch: LagWatch | None = None
+    access: AccessWatch | None = None
+
+    def heartbeat_age_s(self, now_s: float) -> float | None:
+        """Since the last heartbeat that succeeded; None before the first."""
+        generation, sent_s = self.heartbeat() if self.heartbeat else (-1, 0.0)
+        return None if generation < 0 else now_s - sent_s

@@ -1,0 +1,149 @@
+"""How far topics reach, asked of the brokers for the timers of the partition numbers and for their lag."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.kafka.retry import Backoff
+from streams.kafka.transaction_holder import find_holder
+from streams.partition.context import Parts
+from streams.partition.driver import PartitionDriver
+from streams.partition.manager import Hub
+from syncline.kafka.client import start_consumer, stop_consumer
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.routines import revive, unless_ended
+from syncline.wire.contract import DECISIONS, MEDIA_TOPICS
+
+log = logging.getLogger(__name__)
+
+ASK_EVERY_S = 0.25
+
+RETRY_S, MOST_RETRY_S = 0.2, 3.0
+"""Between the attempts to connect."""
+
+ASK_ALL_EVERY_S = 1.0
+
+ASK_LIMIT_S = 10.0
+"""aiokafka gives up by itself, after 5 s; a question that hung all the same would stop every timer."""
+
+
+class HighWaters:
+    """Asks how far the topics reach that owners want to know of, for all of them together.
+
+    That is the last stable offset, the high watermark unless a transaction is open: media are read committed, and what
+    lies above can be read by nobody yet. Timers that waited for it would wait for one producer's transaction.
+    Its consumer is its own, because a broker answers the requests of one connection in order: behind a fetch that
+    waits for records, an answer would be late.
+    """
+
+    every_s = ASK_EVERY_S
+
+    def __init__(self, cluster: Cluster, prefix: str, hub: Hub, parts: Parts) -> None:
+        self._cluster, self._prefix, self._hub, self._parts = cluster, prefix, hub, parts
+        self._answered_ms = parts.now_ms()
+
+    @property
+    def silent_ms(self) -> int:
+        """Age of the last question that was answered: little more than `every_s` where all is well."""
+        return self._parts.now_ms() - self._answered_ms
+
+    async def run(self) -> None:
+        """Ask for ever; a broker that is away is waited for."""
+        consumer = await self._connect()
+        try:
+            while True:
+                await asyncio.sleep(self.every_s)
+                if ended := revive(consumer):
+                    log.warning("asking for high watermarks, %s; it goes on anew", ended)
+                await self._ask(consumer)
+        finally:
+            await stop_consumer(consumer)
+
+    async def _connect(self) -> Any:
+        backoff = Backoff(RETRY_S, MOST_RETRY_S)
+        while True:
+            try:
+                return await start_consumer(self._cluster, request_timeout_ms=5_000, isolation_level="read_committed")
+            except KafkaError as error:
+                log.debug("high watermarks cannot be asked: %r", error)
+                await asyncio.sleep(backoff.next_s())
+
+    async def _ask(self, consumer: Any) -> None:
+        drivers, asked_ms = dict(self._hub.drivers), self._parts.now_ms()
+        wanted = {partition: topics for partition, driver in drivers.items() if (topics := self._topics_of(driver))}
+        found = await self._high_waters(consumer, [(topic, p) for p, topics in wanted.items() for topic in topics])
+        if found is not None:
+            self._answered_ms = asked_ms
+        for partition, topics in wanted.items():
+            answers = None if found is None else {topic: found[topic, partition] for topic in topics}
+            self._tell(drivers[partition], answers, asked_ms)
+
+    def _topics_of(self, driver: PartitionDriver) -> Collection[str]:
+        return driver.owner.topics_to_ask()
+
+    def _tell(self, driver: PartitionDriver, answers: dict[str, int] | None, asked_ms: int) -> None:
+        driver.on_high_water(answers, asked_ms)
+
+    async def _high_waters(self, consumer: Any, names: list[tuple[str, int]]) -> dict[tuple[str, int], int] | None:
+        """By topic (unprefixed) and partition; None where a broker did not answer."""
+        if not names:
+            return await self._nothing(consumer)
+        tps = {TopicPartition(self._prefix + topic, p): (topic, p) for topic, p in names}
+        try:
+            async with asyncio.timeout(ASK_LIMIT_S):
+                ends: dict[TopicPartition, int] = await unless_ended(consumer, consumer.end_offsets(list(tps)))
+        except (KafkaError, TimeoutError) as error:
+            log.debug("high watermarks cannot be asked: %r", error)
+            return None
+        return {name: max(ends.get(tp, 0), self._fetched(*name)) for tp, name in tps.items()}
+
+    async def _nothing(self, consumer: Any) -> dict[tuple[str, int], int] | None:  # noqa: ARG002
+        """The answer where there is nothing to ask."""
+        return {}
+
+    def _fetched(self, topic: str, partition: int) -> int:
+        # Tansu counts the last batch as one record; once any of that batch is here, so is the mark of its fetch.
+        return 0 if topic == DECISIONS else self._parts.fetched_ends(topic, partition).stable
+
+
+class LagWatch(HighWaters):
+    """Asks how far all topics reach, so that the lag is known while back-pressure holds reading, too.
+
+    What is fetched says nothing of it then. On a connection of its own once more: while the leader of one partition is
+    away, a question for all waits for it, and the timers of the others shall not.
+    """
+
+    every_s = ASK_ALL_EVERY_S
+
+    async def _ask(self, consumer: Any) -> None:
+        await super()._ask(consumer)
+        for partition, driver in dict(self._hub.drivers).items():
+            for topic, held_back in driver.unnamed():
+                tp = TopicPartition(self._prefix + topic, partition)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASK_LIMIT_S):
+                        held_back.name(await find_holder(consumer._client, tp, held_back.stable))  # noqa: SLF001
+
+    async def _nothing(self, consumer: Any) -> dict[tuple[str, int], int] | None:
+        # A worker without partitions must hear, too, that the broker does not let it in any more.
+        try:
+            async with asyncio.timeout(ASK_LIMIT_S):
+                await unless_ended(consumer, consumer.topics())
+        except (KafkaError, TimeoutError) as error:
+            log.debug("the broker cannot be asked: %r", error)
+            return None
+        return {}
+
+    def _topics_of(self, driver: PartitionDriver) -> Collection[str]:  # noqa: ARG002
+        return (*MEDIA_TOPICS, DECISIONS)
+
+    def _tell(self, driver: PartitionDriver, answers: dict[str, int] | None, asked_ms: int) -> None:
+        if answers is not None:
+            driver.on_ends(answers, asked_ms)

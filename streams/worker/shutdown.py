@@ -1,0 +1,189 @@
+"""The end of a worker: one deadline for everything that it still does, whatever hangs.
+
+    SIGTERM                                                                          the limit
+    |---- carry out what is decided ----|-- commit, leave the group --|- disconnect -|  gone
+    0                                  0.6                           0.85          0.95
+
+Each step may use what the one before it has left over, and none may use more: the broker may be away, the model may
+hang, a decode thread may be stuck. What could not be done is said in the log, and is the exit code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from streams.kafka.app import SynclineApp
+from streams.observe.worker_state import Sources
+from streams.timing import end_tasks
+
+log = logging.getLogger(__name__)
+
+CARRY_OUT_UNTIL, LEAVE_UNTIL, DISCONNECT_UNTIL, GONE_AT = 0.6, 0.85, 0.95, 0.985
+"""Shares of the limit; the last few hundredths are for the process itself to end."""
+SAY_LIMIT_S = 1.0
+"""For what is written at the very end."""
+TWICE = b"told to stop twice: ending at once\n"
+
+
+class Deadline:
+    """Runs from `begin` on, for `limit_s` seconds; may be asked from any thread."""
+
+    def __init__(self, limit_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+        self.limit_s, self._now_s = limit_s, now_s
+        self._began_s: float | None = None
+
+    def begin(self) -> None:
+        """The limit runs from now on; only the first call counts."""
+        if self._began_s is None:
+            self._began_s = self._now_s()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it runs."""
+        return self._began_s is not None
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds since it began; 0 before."""
+        return 0.0 if self._began_s is None else self._now_s() - self._began_s
+
+    def left_s(self, until: float = 1.0) -> float:
+        """Seconds until this share of the limit is spent, at least 0."""
+        return max(0.0, until * self.limit_s - self.spent_s)
+
+    async def wait(self, works: Iterable[Awaitable[Any]], until: float) -> list[asyncio.Task[Any]]:
+        """Run these together until they end, or this share of the limit is spent; those that have not ended.
+
+        Errors are logged: on the way out nobody can do anything about them.
+        """
+        tasks = [asyncio.ensure_future(work) for work in works]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.left_s(until))
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                log.warning("while stopping: %r", error)
+        return [task for task in tasks if not task.done()]
+
+
+class Signals:
+    """SIGTERM and SIGINT: the first tells the worker to stop and starts the clock, the second ends the process.
+
+    `stop` is called in the main thread, between any two of its steps. When the limit is over `left` says what is not
+    done, and the process ends, even if its event loop, its model or the interpreter's own end hangs.
+    """
+
+    def __init__(self, deadline: Deadline, stop: Callable[[], None], left: Callable[[], list[str]]) -> None:
+        self._deadline, self._stop, self._left = deadline, stop, left
+        self._told = False
+
+    def install(self) -> None:
+        """Handle the signals of this process; call it in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, *_: object) -> None:
+        if self._told:
+            os.write(2, TWICE)  # logging may be in the middle of a line
+            os._exit(1)
+        self._told = True
+        self._deadline.begin()
+        threading.Thread(target=self._watch, name="deadline", daemon=True).start()
+        self._stop()
+
+    def _watch(self) -> None:
+        time.sleep(self._deadline.left_s(GONE_AT))
+        left = self._left()
+        _within(SAY_LIMIT_S, lambda: self._say(left))
+        end_process(1 if left else 0)
+
+    def _say(self, left: list[str]) -> None:
+        for what in left:
+            log.error("not done in %.1f s: %s", self._deadline.limit_s, what)
+
+
+def end_process(code: int) -> NoReturn:
+    """End it now, once what was written and logged is out: no thread is waited for, and nothing is torn down."""
+    _within(SAY_LIMIT_S, _flush)
+    os._exit(code)
+
+
+def _flush() -> None:
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # closed, by us or by who reads it
+            stream.flush()
+
+
+def _within(limit_s: float, say: Callable[[], None]) -> None:
+    """Say it, on a thread of its own: whoever reads stderr may have stopped reading, and would be waited for."""
+    saying = threading.Thread(target=say, name="last words", daemon=True)
+    saying.start()
+    saying.join(limit_s)
+
+
+CARRY_OUT = "what is decided is not carried out"
+COMMIT = "not all that is resolved is committed: some results may come twice"
+LEAVE = "the group was not left: the others wait for the session's end"
+
+
+class Ending:
+    """The end of one worker. `closers` disconnect what has been started; they may hang."""
+
+    def __init__(self, deadline: Deadline, sources: Sources) -> None:
+        self._deadline, self._sources = deadline, sources
+        self._to_do: list[str] = []
+        self.closers: list[Callable[[], Awaitable[None]]] = []
+
+    def begins_to_work(self) -> None:
+        """From now on there is something to carry out, to commit and to leave."""
+        self._to_do = [CARRY_OUT, COMMIT, LEAVE]
+
+    def undone(self) -> list[str]:
+        """What should have been done before the end and is not, in words; may be asked from any thread."""
+        return [*self._sources.hub.left, *self._to_do]
+
+    async def stop_working(self, app: SynclineApp, joining: asyncio.Task[Any]) -> None:
+        """Read no more, carry out what is decided, commit, leave the group; `joining` is the application's start."""
+        self._deadline.begin()
+        self._sources.starting = "stopping"
+        if self._sources.broken is None:
+            log.info("stopping: carrying out what is decided")
+            await self._carry_out(app)
+        self._sources.hub.stop()
+        hanging = await self._deadline.wait([app.stop()], LEAVE_UNTIL)
+        if not hanging and self._has_left(app):
+            self._to_do.remove(LEAVE)
+        await self._deadline.wait([end_tasks([joining])], DISCONNECT_UNTIL)
+
+    async def _carry_out(self, app: SynclineApp) -> None:
+        await self._sources.hub.close(self._deadline.left_s(CARRY_OUT_UNTIL))
+        self._to_do.remove(CARRY_OUT)  # what of it was not possible, the hub says
+        if await app.batches.commit_all(self._deadline.left_s(LEAVE_UNTIL)):
+            self._to_do.remove(COMMIT)
+
+    def _has_left(self, app: SynclineApp) -> bool:
+        if not app.batches.is_member:
+            return True
+        if self._sources.hub.n_assignments:
+            return False
+        # It has asked to be let in and was not answered: a group can only be left under the name that the answer gives.
+        log.info("stopped while it joined the group: the others may wait for its session's end")
+        return True
+
+    async def disconnect(self, starting: asyncio.Task[Any], pool: ThreadPoolExecutor) -> None:
+        """Close everything at once; whoever does not come to an end is left to the end of the process."""
+        self._deadline.begin()
+        self._sources.hub.stop()
+        pool.shutdown(wait=False, cancel_futures=True)
+        works = [end_tasks([starting]), *(close() for close in self.closers)]
+        await self._deadline.wait(works, DISCONNECT_UNTIL)

@@ -1,0 +1,268 @@
+"""One worker: settings in, an exit code out. Opens its models and puts the parts together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from models import registry
+from models.interface import Model
+from models.registry import open_converter
+from streams.convert.conversions import Conversions
+from streams.convert.runner import ConverterRunner
+from streams.inference.runner import ModelRunner
+from streams.kafka.app import SynclineApp
+from streams.kafka.cluster_watch import AccessWatch, Counted, PartitionsChangedError, wait_for_topics, watch_partitions
+from streams.kafka.faust import driver as faust_driver
+from streams.kafka.log import LogTail
+from streams.kafka.producer import Producer
+from streams.observe.descriptors import ReadingTurns
+from streams.observe.health import Health
+from streams.observe.worker_state import Sources
+from streams.partition.context import Fuse, Parts
+from streams.partition.decode import Decoder
+from streams.partition.high_waters import HighWaters, LagWatch
+from streams.partition.manager import Hub
+from streams.settings import WorkerSettings
+from streams.worker.memory_budget import check_shares
+from streams.worker.shutdown import DISCONNECT_UNTIL, Deadline, Ending
+from syncline.errors import BrokerError, SettingsError
+from syncline.kafka.cluster import Cluster
+from syncline.wire.contract import DECISIONS
+from syncline.wire.results import ModelInfo
+
+log = logging.getLogger(__name__)
+
+RECOVERIES_AT_ONCE = 4
+CHECK_S = 0.5
+
+
+def now_ms() -> int:
+    """Monotonic milliseconds."""
+    return int(time.monotonic() * 1_000)
+
+
+class Worker:
+    """One worker process. `run` returns when it was told to stop; raises what ended it otherwise."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._cluster = Cluster.of(settings.brokers, settings.security)
+        self._hub = Hub(settings.topic_prefix, settings.handover.carry_out_s)
+        self._stop = asyncio.Event()
+        self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+        self._sources = Sources(settings=settings, hub=self._hub)
+        self._health = Health(self._sources)
+        self._changed: PartitionsChangedError | None = None
+        self.deadline = Deadline(settings.stop_limit_ms / 1_000)
+        self.ending = Ending(self.deadline, self._sources)
+
+    def stop(self) -> None:
+        """Tell it to stop."""
+        self.deadline.begin()
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        await self._start_health()
+        watching = asyncio.create_task(self._health.watch(self._on_broken), name="health")
+        watching.add_done_callback(self._on_task_done)
+        self.ending.closers.append(lambda: self._end([watching]))
+        starting = asyncio.create_task(self._start(), name="start")
+        try:
+            if await self._is_done_before_told(starting):
+                await self._work(starting.result())
+        finally:
+            await self.ending.disconnect(starting, self._pool)
+            await self.deadline.wait([self._health.close()], DISCONNECT_UNTIL)
+        if self._sources.broken is not None:
+            raise self._sources.broken
+        if self._changed is not None:
+            raise self._changed
+
+    async def _is_done_before_told(self, task: asyncio.Task[Any]) -> bool:
+        told = asyncio.create_task(self._stop.wait(), name="told to stop")
+        await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        return task.done()
+
+    async def _start_health(self) -> None:
+        settings, server = self._settings, self._health.server
+        try:
+            await server.start()
+        except OSError as error:
+            raise SettingsError(
+                "web_port", settings.web_port, f"a free port of {settings.web_host}: {error}"
+            ) from error
+        log.info("health: http://%s:%d/readyz", settings.web_host, server.port)
+
+    async def _start(self) -> SynclineApp:
+        """Everything up to the application, which is not started yet."""
+        settings, topic, closers = self._settings, self._settings.topic_prefix + DECISIONS, self.ending.closers
+        model, fuse = await load_model(self._sources, closers)
+        await load_converters(self._sources, closers)
+        n_partitions = await wait_for_topics(
+            self._cluster, settings.topic_prefix, settings.group, self._say_why_it_waits
+        )
+        check_shares(settings, n_partitions)
+        producer = Producer(self._cluster)
+        closers.append(producer.stop)  # it connects when there is something to send
+        tail = LogTail(self._cluster, topic)
+        closers.append(tail.stop)
+        await tail.start()
+        decoder = Decoder(settings.join, n_partitions, model.prepare, settings.max_event_bytes)
+        app = SynclineApp(settings, self._cluster, self._hub.hand_over, self._hub)
+        parts = self._parts(app, n_partitions, model, decoder, producer, tail, fuse)
+        self._hub.use(parts)
+        sources = self._sources
+        sources.decoder, sources.producer, sources.tail, sources.model = decoder, producer, tail, parts.model_info
+        sources.heartbeat, sources.consumer_ticks = lambda: app.batches.heartbeat, lambda: app.batches.n_ticks
+        background = self._start_background(app, parts, n_partitions, tail)
+        closers.append(lambda: self._end(background))
+        return app
+
+    def _say_why_it_waits(self, trouble: str) -> None:
+        if trouble != self._sources.starting:
+            log.warning("waiting: %s", trouble)
+        self._sources.starting = trouble
+
+    async def _work(self, app: SynclineApp) -> None:
+        """Faust from start to stop; its start ends with the first assignment, for which a stop does not wait."""
+        self._sources.starting = ""
+        self.ending.begins_to_work()
+        joining = asyncio.create_task(app.start(), name="join the group")
+        try:
+            if await self._is_done_before_told(joining):
+                joining.result()
+            await self._stop.wait()
+        finally:
+            await self.ending.stop_working(app, joining)
+
+    def _parts(
+        self,
+        app: SynclineApp,
+        n_partitions: int,
+        model: Model,
+        decoder: Decoder,
+        producer: Producer,
+        tail: LogTail,
+        fuse: Fuse | None,
+    ) -> Parts:
+        prefix = self._settings.topic_prefix
+
+        def heartbeat() -> tuple[int, int]:
+            generation, sent_s = app.batches.heartbeat
+            return generation, int(sent_s * 1_000)
+
+        return Parts(
+            settings=self._settings,
+            cluster=self._cluster,
+            n_partitions=n_partitions,
+            model_info=ModelInfo(model.name, model.version),
+            decoder=decoder,
+            pool=self._pool,
+            producer=producer,
+            tail=tail,
+            fuse=fuse,
+            recoveries=ReadingTurns(RECOVERIES_AT_ONCE, self._health.descriptors),
+            now_ms=now_ms,
+            heartbeat=heartbeat,
+            generation=lambda: app.batches.generation,
+            hold=lambda epoch, topic, p, held: app.batches.hold(epoch, faust_driver.TP(prefix + topic, p), held),
+            resolve=lambda epoch, topic, p, at: app.batches.resolve(epoch, faust_driver.TP(prefix + topic, p), at),
+            fetched_ends=lambda topic, p: app.batches.fetched_ends(faust_driver.TP(prefix + topic, p)),
+            on_broken=self._on_broken,
+            counted=Counted(now_ms),
+            conversions=self._sources.conversions,
+            meter=self._sources.meter,
+        )
+
+    def _start_background(
+        self, app: SynclineApp, parts: Parts, n_partitions: int, tail: LogTail
+    ) -> list[asyncio.Task[None]]:
+        settings = self._settings
+        high_waters = HighWaters(self._cluster, settings.topic_prefix, self._hub, parts)
+        lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
+        access = self._sources.access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
+        counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions, parts.counted)
+        works = {
+            "the clock of the partitions": self._hub.tick(),
+            "asking for high watermarks": high_waters.run(),
+            "asking for the lag": lag_watch.run(),
+            "looking why no answer comes": access.run(),
+            "counting partitions": counting,
+            "watching the application": self._watch_application(app),
+        }
+        tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+        for task in tasks:
+            task.add_done_callback(self._on_task_done)
+        if tail.task is not None:  # its own stop cancels it; whether it ended otherwise, /livez looks after
+            tail.task.add_done_callback(lambda task: None if task.cancelled() else self._on_task_done(task))
+        return tasks
+
+    # --- trouble -----------------------------------------------------------------------------------------------
+
+    def _on_broken(self, error: BaseException) -> None:
+        if self._sources.broken is None:
+            log.error("this worker ends: %r", error, exc_info=None if isinstance(error, SettingsError) else error)
+            self._sources.broken = error
+        self._stop.set()
+
+    async def _watch_application(self, app: SynclineApp) -> None:
+        while not app.crashed and app.refused is None:  # noqa: ASYNC110 (Faust has no event for it)
+            await asyncio.sleep(CHECK_S)
+        raise app.refused or app.crash_reason or BrokerError("the Faust application ended by itself")
+
+    def _on_task_done(self, task: asyncio.Task[Any]) -> None:
+        """None may end but by `_end`; one that somebody else cancelled is missing as much as one that failed."""
+        error = RuntimeError(f"{task.get_name()} was cancelled") if task.cancelled() else task.exception()
+        if isinstance(error, PartitionsChangedError):
+            log.error("%s", error)
+            self._changed = error
+            self.stop()
+        elif error is not None:
+            self._on_broken(error)
+
+    async def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            task.remove_done_callback(self._on_task_done)
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+NULL = "null"
+"""The model without an opinion: its sets need no turn on the model's thread."""
+Closers = list[Callable[[], Awaitable[None]]]
+
+
+async def load_model(sources: Sources, closers: Closers) -> tuple[Model, Fuse | None]:
+    """Load the model that fuses; raises what it raises."""
+    settings = sources.settings
+    sources.starting = f"loading model {settings.model}"
+    if settings.model == NULL:
+        return registry.load(NULL), None
+    sources.runner = runner = ModelRunner(lambda: registry.load(settings.model), settings.runner)
+    closers.append(runner.close)
+    await runner.start()
+    return runner.model, runner.fuse
+
+
+async def load_converters(sources: Sources, closers: Closers) -> None:
+    """Load the converters that the settings name; raises what they raise."""
+    settings = sources.settings
+    if not settings.converters:
+        return
+    pool = ThreadPoolExecutor(1, thread_name_prefix="prepare")
+    runners = [
+        ConverterRunner(spec.kind, partial(open_converter, spec), pool, settings.converter_runner)
+        for spec in settings.converters
+    ]
+    sources.starting = f"loading {', '.join(settings.convert)}"
+    sources.conversions = Conversions(runners, pool, settings.convert_streams)
+    closers.append(sources.conversions.close)
+    await sources.conversions.start()

@@ -1,0 +1,1 @@
+"""Dead letters read back, chosen and sent again."""

@@ -1,0 +1,234 @@
+"""What all clients of Kafka share: starting and stopping them, and errors that say what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    IncompatibleBrokerVersion,
+    KafkaError,
+    ProducerClosed,
+    TransactionalIdAuthorizationFailed,
+    UnknownError,
+    UnsupportedVersionError,
+)
+
+from syncline.errors import BrokerError, SettingsError
+from syncline.kafka.authorization import Need, missing_rights, needs_of, rights_error
+from syncline.kafka.cluster import Cluster, warn_once
+from syncline.kafka.diagnose import find_refusal
+from syncline.kafka.routines import steady
+from syncline.kafka.tolerant_fetch import read_any_batch
+
+FETCH_MAX_WAIT_MS = 15
+"""For so long a broker holds a fetch that finds nothing. The embedded broker wakes such a fetch late: 130 ms after a
+record came where it may wait the usual 500 ms, 14 ms at 100, less than 5 ms at 15."""
+
+TRANSACTIONS_LIMIT_S = 60.0
+"""For a coordinator of transactions to be found, and to end what an earlier producer of the name has left open."""
+
+CLOSE_LIMIT_S = 1.0
+"""Connections are closed at once; so long they are given to send what they hold."""
+
+log = logging.getLogger(__name__)
+_NOT_IDEMPOTENT = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion, ClusterAuthorizationFailedError)
+
+
+async def start_producer(cluster: Cluster, **options: Any) -> Any:
+    """Return a started AIOKafkaProducer with `acks=all`, idempotent where the broker can.
+
+    Tansu cannot (its InitProducerId answers UnknownError): there the producer goes on without, and one warning a
+    broker is logged. options: further arguments of AIOKafkaProducer. Raises `BrokerError`, and `SettingsError` where
+    the broker knows no transactions and they are asked for (`transactional_id`).
+    """
+    if options.get("transactional_id"):
+        return await _start_transactional(cluster, **options)
+    try:
+        return await _start(cluster, enable_idempotence=True, **options)
+    except _NOT_IDEMPOTENT as error:
+        warn_once(f"broker {cluster}: no idempotent producer ({error}); a send that is repeated may appear twice")
+    except KafkaError as error:
+        raise await start_error(cluster, error) from error
+    try:
+        return await _start(cluster, **options)
+    except KafkaError as error:
+        raise await start_error(cluster, error) from error
+
+
+async def _start_transactional(cluster: Cluster, **options: Any) -> Any:
+    name = options["transactional_id"]
+    try:
+        async with asyncio.timeout(TRANSACTIONS_LIMIT_S):
+            return await _start(cluster, **options)
+    except TransactionalIdAuthorizationFailed as error:
+        needs = [need for need in needs_of("producer") if need.resource == "transactional-id"]
+        raise rights_error(cluster, needs, "", transactional_id=name) from error
+    except _NOT_IDEMPOTENT as error:
+        takes = f"a broker that has transactions, such as Apache Kafka; {cluster} has none, like the embedded broker"
+        raise SettingsError("transactional_id", name, takes) from error
+    except KafkaError as error:
+        raise await start_error(cluster, error) from error
+    except TimeoutError as error:
+        why = f"no coordinator of transactions has answered for {TRANSACTIONS_LIMIT_S:.0f} s"
+        raise BrokerError(f"broker {cluster}: transactional_id {name!r}: {why}") from error
+
+
+def cannot_go_on(producer: Any) -> bool:
+    """Whether a transactional producer of aiokafka's has ended by an error, and takes no word any more."""
+    return producer._txn_manager.is_fatal_error()  # noqa: SLF001
+
+
+async def _start(cluster: Cluster, **options: Any) -> Any:
+    producer: Any = steady(AIOKafkaProducer(acks="all", **{**cluster.client_options(), **options}))
+    with quiet():
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+    return producer
+
+
+async def start_consumer(cluster: Cluster, *topics: str, **options: Any) -> Any:
+    """Return a started AIOKafkaConsumer, whose routines are to be looked after by `revive`; raises `KafkaError`.
+
+    It reads whatever records a broker has stored (`syncline.kafka.tolerant_fetch`). options: further arguments of
+    AIOKafkaConsumer,
+    which the cluster's go before.
+    """
+    consumer: Any = steady(AIOKafkaConsumer(*topics, **{**options, **cluster.client_options()}))
+    read_any_batch(consumer)
+    try:
+        await consumer.start()
+    except BaseException:
+        await stop_consumer(consumer)
+        raise
+    return consumer
+
+
+@contextmanager
+def quiet() -> Generator[None]:
+    """Meanwhile, leave out what aiokafka logs of failed connections: the error says it, once and with what to do."""
+    loggers = [logging.getLogger(name) for name in ("aiokafka", "aiokafka.producer.sender")]
+    for logger in loggers:
+        logger.addFilter(_not_ours)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_not_ours)
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return "InitProducerId" not in text and "Unable connect to" not in text
+
+
+async def start_error(cluster: Cluster, error: KafkaError) -> BrokerError:
+    """Why a client could not start: what the broker, or we, object to in the other, else what aiokafka says."""
+    return await find_refusal(cluster) or broker_error(cluster, error)
+
+
+def broker_error(cluster: Cluster, error: BaseException) -> BrokerError:
+    """A Kafka error as ours, with the broker's address."""
+    return BrokerError(f"broker {cluster}: {str(error) or type(error).__name__}")
+
+
+async def stop_producer(producer: Any) -> None:
+    """Stop one of aiokafka's producers, once the broker has all that was sent or refuses it.
+
+    Where that is cut short (a cancellation, a timeout), it ends all the same: what has no answer by then has failed.
+    """
+    try:
+        await producer.stop()  # flushes
+    except BaseException:
+        # It counts as stopped, and goes on: its sender tries again for ever, its connections stay open.
+        producer._message_accumulator.fail_all(ProducerClosed("stopped before the broker had answered"))  # noqa: SLF001
+        sending = producer._sender.sender_task  # noqa: SLF001
+        if sending is not None and not sending.done():
+            sending.cancel()
+            await asyncio.wait([sending], timeout=CLOSE_LIMIT_S)
+        async with asyncio.timeout(CLOSE_LIMIT_S):
+            await producer.client.close()
+        raise
+
+
+async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> bool:
+    """Stop one of aiokafka's consumers, come what may; whether it said good-bye to its group.
+
+    While its broker is away, its `stop` can wait for it.
+    """
+    stopping = asyncio.ensure_future(_stop(consumer))
+    await asyncio.wait([stopping], timeout=limit_s)
+    if not stopping.done():
+        stopping.cancel()
+        await asyncio.wait([stopping])
+    if stopping.cancelled():
+        return False
+    if stopping.exception() is not None:
+        log.info("a consumer did not end cleanly", exc_info=stopping.exception())
+    return stopping.exception() is None
+
+
+async def _stop(consumer: Any) -> None:
+    stopping = asyncio.current_task()
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        if stopping is None or stopping.cancelling():
+            raise
+        # Nobody asked for it: aiokafka has cancelled a fetch that was about to begin, and awaited it. The group is left
+        # by then.
+    except Exception as error:
+        # A connection that is just being made cannot be closed (aiokafka 0.14); by then, too, the group is left.
+        if not _has_left(consumer):
+            raise
+        log.info("a consumer's connections did not end cleanly: %r", error)
+    finally:
+        async with asyncio.timeout(CLOSE_LIMIT_S):  # nothing else closes what a `stop` that failed has left open
+            await consumer._client.close()  # noqa: SLF001
+
+
+def _has_left(consumer: Any) -> bool:
+    """Whether it has forgotten its generation in a group, as it does when it has left it (or never was in one)."""
+    return getattr(getattr(consumer, "_coordinator", None), "generation", None) == -1
+
+
+async def require_rights(cluster: Cluster, needs: Sequence[Need], prefix: str, group: str = "") -> None:
+    """Raise a `BrokerError` that names what of `needs` the broker forbids this client, and the line that allows it."""
+    try:
+        with quiet():
+            missing = await missing_rights(cluster, needs, prefix, group)
+    except KafkaError as error:
+        raise await start_error(cluster, error) from error
+    if missing:
+        raise rights_error(cluster, missing, prefix, group)
+
+
+async def require_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, int]:
+    """Number of partitions by topic (full names); raises `BrokerError` where one is missing. Creates none."""
+    client: Any = AIOKafkaClient(**cluster.client_options())
+    try:
+        with quiet():
+            await client.bootstrap()
+            # All topics: a broker that may create topics does so for any that is asked for by name.
+            metadata = await client.fetch_all_metadata()
+    except KafkaError as error:
+        raise await start_error(cluster, error) from error
+    finally:
+        await client.close()
+    counts = {name: len(metadata.partitions_for_topic(name) or ()) for name in names}
+    missing = [name for name, n_partitions in counts.items() if not n_partitions]
+    if missing:
+        raise BrokerError(
+            f"broker {cluster} has no topic {', '.join(missing)}; make them with: syncline topics create "
+            f"--brokers {cluster}, or give the topic prefix that they were made with"
+        )
+    return counts

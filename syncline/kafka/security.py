@@ -1,0 +1,160 @@
+"""How a client of ours proves to Kafka's brokers who it is, and that they are who they say: settings, checked once.
+
+    SecuritySettings(security_protocol="SASL_SSL", ssl_cafile="ca.pem", sasl_username="worker",
+                     sasl_password_file="/run/secrets/kafka")
+
+Passwords come from files or from the environment (`SYNCLINE_SASL_PASSWORD`): on a command line everybody on the
+machine could read them with `ps`, and a configuration file is copied and committed too easily.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from syncline.errors import SettingsError
+from syncline.settings.secret import MASK, Secret
+
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
+
+_HELP = """
+security_protocol       PLAINTEXT (no protection), SSL (TLS), SASL_SSL (TLS and a password), SASL_PLAINTEXT.
+ssl_cafile              PEM file of the authorities that brokers' certificates must be of; default the system's.
+ssl_certfile            PEM file of this client's certificate, for brokers that ask for one.
+ssl_keyfile             PEM file of its key, where that is not in the certificate's file.
+ssl_key_password        Password of an encrypted key. No flag: `ps` would show it to everybody.
+ssl_key_password_file   File whose only line is the key's password; or the variable SYNCLINE_SSL_KEY_PASSWORD.
+ssl_check_hostname      Whether a broker's certificate must be for the name that it is reached by.
+sasl_mechanism          How the password is proved; PLAIN sends it as it is.
+sasl_username           User at the brokers.
+sasl_password           The user's password. No flag: `ps` would show it to everybody.
+sasl_password_file      File whose only line is the user's password; or the variable SYNCLINE_SASL_PASSWORD.
+allow_sasl_without_tls  Let SASL_PLAINTEXT be: whoever is on the way reads along.
+"""
+SECURITY_HELP = {line.split()[0]: " ".join(line.split()[1:]) for line in _HELP.strip().splitlines()}
+"""A line for each setting; a test holds it against the fields."""
+
+
+class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How clients get into Kafka. Files are PEM, and are read once, when a client is made.
+
+    A password is given as a `Secret` or as the path of a file that holds nothing else. Settings of TLS or SASL beside
+    a protocol without it are refused: nobody shall think that a plain connection is a protected one.
+    Raises `SettingsError` with the setting, what it got (never a secret) and what it takes.
+    """
+
+    security_protocol: Protocol = "PLAINTEXT"
+    ssl_cafile: str = ""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+    ssl_key_password: Secret = Secret()
+    ssl_key_password_file: str = ""
+    ssl_check_hostname: bool = True
+    sasl_mechanism: Mechanism = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password: Secret = Secret()
+    sasl_password_file: str = ""
+    allow_sasl_without_tls: bool = False
+
+    def __post_init__(self) -> None:
+        for name, kind in (("security_protocol", Protocol), ("sasl_mechanism", Mechanism)):
+            if getattr(self, name) not in get_args(kind):
+                raise SettingsError(name, getattr(self, name), ", ".join(get_args(kind)))
+        for name in ("ssl_key_password", "sasl_password"):
+            if not isinstance(getattr(self, name), Secret):
+                raise SettingsError(name, Secret("***"), "a Secret: Secret(text)")
+        self._check_layer("ssl_", self.uses_tls, "SSL or SASL_SSL")
+        self._check_layer("sasl_", self.uses_sasl, "SASL_SSL")
+        self._check_tls()
+        if self.uses_sasl:
+            self._check_sasl()
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether connections are encrypted, and brokers have to show a certificate."""
+        return self.security_protocol in ("SSL", "SASL_SSL")
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether this client has a user and a password."""
+        return self.security_protocol in ("SASL_PLAINTEXT", "SASL_SSL")
+
+    def read_secret(self, name: str) -> Secret:
+        """The password `name`, from its file where one is named; empty where there is none."""
+        path = getattr(self, f"{name}_file")
+        return _read(f"{name}_file", path) if path else getattr(self, name)
+
+    def warnings(self) -> list[str]:
+        """What was asked for and weakens protection, for the log at start."""
+        told: list[str] = []
+        if self.security_protocol == "SASL_PLAINTEXT":
+            told.append("SASL without TLS, as allow_sasl_without_tls asks: whoever is on the way reads along")
+        if self.uses_tls and not self.ssl_check_hostname:
+            told.append("ssl_check_hostname is false: whoever has any certificate of the authority passes as a broker")
+        return told
+
+    def as_environment(self) -> dict[str, str]:
+        """Variables that give a child process the same settings; passwords among them, as `ps` shows no environment."""
+        return {f"SYNCLINE_{name.upper()}": _as_text(getattr(self, name)) for name in self.__struct_fields__}
+
+    def _check_layer(self, prefix: str, in_use: bool, takes: str) -> None:
+        if in_use:
+            return
+        for field in msgspec.structs.fields(self):
+            value = getattr(self, field.name)
+            if field.name.startswith(prefix) and value != field.default:
+                need = f"nothing while security_protocol is {self.security_protocol}; is {takes} meant?"
+                raise SettingsError(field.name, value, need)
+
+    def _check_tls(self) -> None:
+        if self.ssl_keyfile and not self.ssl_certfile:
+            raise SettingsError("ssl_certfile", "", "the file of the certificate that ssl_keyfile belongs to")
+        self._check_one_of("ssl_key_password")
+        for name in ("ssl_key_password", "ssl_key_password_file"):
+            if getattr(self, name) and not self.ssl_certfile:
+                raise SettingsError(name, getattr(self, name), "nothing without ssl_certfile")
+
+    def _check_sasl(self) -> None:
+        if not self.uses_tls and not self.allow_sasl_without_tls:
+            takes = "SASL_SSL; without TLS only together with allow_sasl_without_tls = true"
+            raise SettingsError("security_protocol", self.security_protocol, takes)
+        if not self.sasl_username.strip():
+            raise SettingsError("sasl_username", self.sasl_username, "the user's name at the brokers")
+        self._check_one_of("sasl_password")
+        if not self.sasl_password and not self.sasl_password_file:
+            raise SettingsError("sasl_password_file", "", "a file, or the variable SYNCLINE_SASL_PASSWORD")
+
+    def _check_one_of(self, name: str) -> None:
+        if getattr(self, name) and getattr(self, f"{name}_file"):
+            raise SettingsError(f"{name}_file", getattr(self, f"{name}_file"), f"nothing while {name} is given too")
+
+
+def check_addresses(brokers: str) -> None:
+    """Refuse addresses that are URLs or hold a user; raises `SettingsError`, which shows nothing before the @."""
+    if "@" in brokers or "://" in brokers:
+        shown = MASK + brokers[brokers.rindex("@") :] if "@" in brokers else brokers
+        takes = "host:port,host:port; user and password are sasl_username and sasl_password_file"
+        raise SettingsError("brokers", shown, takes)
+
+
+def _read(name: str, path: str) -> Secret:
+    takes = "a readable file whose only line is the password"
+    try:
+        text = Path(path).read_bytes().decode()
+    except OSError as error:
+        raise SettingsError(name, path, f"{takes} ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(name, path, f"{takes} (it is not UTF-8)") from None  # the error would quote it
+    line = text.removesuffix("\n").removesuffix("\r")
+    if not line or "\n" in line:
+        raise SettingsError(name, path, f"{takes} (it has {'more lines' if line else 'none'})")
+    return Secret(line)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    return str(value).lower() if isinstance(value, bool) else str(value)

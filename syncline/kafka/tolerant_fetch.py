@@ -1,0 +1,198 @@
+"""Let aiokafka go on where a record or a batch of a careless or malicious producer would stop it.
+
+Kafka's brokers store them, and aiokafka 0.14 raises for them at every fetch anew: one such stops its partition for
+good, and a worker that ends for it only leaves it to the next one.
+
+- A header name that is not UTF-8: the batch is read again by our own parser, in which what is not UTF-8 is U+FFFD.
+- A compressed batch: unpacked here, up to a limit (`syncline.kafka.decompression`), then read by aiokafka's parser.
+- A batch that cannot be unpacked or read: each of its offsets is a record that says why (`syncline.wire.events`).
+
+All else goes through aiokafka's parser as before.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.record import default_records
+from aiokafka.record.memory_records import MemoryRecords
+
+from syncline.kafka.decompression import UnpackError, unpack
+from syncline.wire.events import unreadable_headers
+
+MAX_UNPACKED_BYTES = 32 * 2**20
+"""A batch that holds more cannot be read. Honest producers' hold a megabyte; one is unpacked for each partition."""
+_LENGTH = struct.Struct(">i")
+_ATTRIBUTES = struct.Struct(">h")
+_LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT, _RECORDS_AT = 8, 16, 21, 61  # behind the batch's start
+_OVERHEAD_BYTES = 12  # base offset and length
+_CODEC_MASK = 0x07
+_MAX_RECORDS = 1_000_000
+"""Of a batch that cannot be read; more are believed of no broker."""
+
+
+def read_any_batch(consumer: Any, max_unpacked_bytes: int = MAX_UNPACKED_BYTES) -> None:
+    """Install it in one of aiokafka's consumers, Faust's too, which has not been started; no other one is changed."""
+    # Its fetcher is made by `start`, which may have fetched something before it returns.
+    consumer.__class__ = _AnyBatchConsumer
+    consumer.any_batch_reader = _Reader(MemoryRecords, max_unpacked_bytes)
+
+
+class _AnyBatchConsumer(AIOKafkaConsumer):
+    """A consumer whose fetcher, as soon as it is there, reads by `any_batch_reader`."""
+
+    any_batch_reader: _Reader
+
+    @property
+    def _fetcher(self) -> Any:
+        return self.__dict__["_fetcher"]
+
+    @_fetcher.setter
+    def _fetcher(self, fetcher: Any) -> None:
+        self.__dict__["_fetcher"] = fetcher
+        if fetcher is None:
+            return
+        # The function that makes records of what was fetched, again, with another `MemoryRecords` among its globals.
+        theirs = fetcher._proc_fetch_request.__func__  # noqa: SLF001
+        ours = FunctionType(theirs.__code__, theirs.__globals__ | {"MemoryRecords": self.any_batch_reader})
+        fetcher._proc_fetch_request = MethodType(ours, fetcher)  # noqa: SLF001
+
+
+class _Reader:
+    """Stands for the class MemoryRecords, which the fetcher calls with the bytes of a fetch."""
+
+    def __init__(self, read: Any, max_unpacked_bytes: int) -> None:
+        self._read, self._max_unpacked_bytes = read, max_unpacked_bytes
+
+    def __call__(self, data: bytes) -> _Records:
+        return _Records(self._read(data), data, self._max_unpacked_bytes)
+
+
+class _Records:
+    def __init__(self, records: Any, data: bytes, max_unpacked_bytes: int) -> None:
+        self._records, self._data, self._at = records, data, 0
+        self._max_unpacked_bytes = max_unpacked_bytes
+        self.has_next = records.has_next
+        self.size_in_bytes = records.size_in_bytes
+
+    def next_batch(self) -> Any:
+        batch = self._records.next_batch()
+        if batch is None:
+            return None
+        begin = self._at
+        self._at += _OVERHEAD_BYTES + _LENGTH.unpack_from(self._data, begin + _LENGTH_AT)[0]
+        return _Batch(batch, memoryview(self._data)[begin : self._at], self._max_unpacked_bytes)
+
+
+class _Batch:
+    def __init__(self, batch: Any, data: memoryview, max_unpacked_bytes: int) -> None:
+        self._batch, self._data, self._max_unpacked_bytes = batch, data, max_unpacked_bytes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __next__(self) -> Any:
+        return next(self._batch)  # the fetcher looks into control batches this way
+
+    def __iter__(self) -> Iterator[Any]:
+        # Each further attempt is from the batch's start: the fetcher skips the offsets that it has had.
+        if self._data[_MAGIC_AT] < 2:
+            yield from self._batch
+            return
+        try:
+            yield from self._read()
+        except UnpackError as error:
+            yield from self._unreadable(str(error))
+        except Exception as error:  # aiokafka's parser raises half a dozen kinds
+            yield from self._unreadable(f"broken records: {type(error).__name__}: {error}")
+
+    def _read(self) -> Iterator[Any]:
+        batch, data = self._batch, self._data
+        if codec := batch.attributes & _CODEC_MASK:
+            data = memoryview(_plain(data, unpack(codec, bytes(data[_RECORDS_AT:]), self._max_unpacked_bytes)))
+            batch = default_records.DefaultRecordBatch(data)
+        try:
+            yield from batch
+        except UnicodeDecodeError:
+            yield from _read_batch(data)
+
+    def _unreadable(self, why: str) -> Iterator[_Record]:
+        batch = self._batch
+        n_records = batch.next_offset - batch.base_offset
+        if not 0 < n_records <= _MAX_RECORDS:
+            n_records = 1
+        headers = unreadable_headers(why)
+        for offset in range(batch.base_offset, batch.base_offset + n_records):
+            yield _Record(offset, batch.max_timestamp, batch.timestamp_type, None, None, headers)
+
+
+def _plain(data: memoryview, records: bytes) -> bytes:
+    """A compressed batch as it would be without: its length and attributes say so, its checksum is left alone."""
+    head = bytearray(data[:_RECORDS_AT])
+    _LENGTH.pack_into(head, _LENGTH_AT, _RECORDS_AT - _OVERHEAD_BYTES + len(records))
+    attributes: int = _ATTRIBUTES.unpack_from(head, _ATTRIBUTES_AT)[0]
+    _ATTRIBUTES.pack_into(head, _ATTRIBUTES_AT, attributes & ~_CODEC_MASK)
+    return bytes(head) + records
+
+
+class _Record(NamedTuple):
+    """What the fetcher takes from a record."""
+
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+    checksum: None = None
+
+
+def _read_batch(data: memoryview) -> Iterator[_Record]:
+    """The records of an uncompressed batch; raises IndexError or ValueError where it is broken."""
+    # aiokafka's own class for the batch's header; only the records are read here.
+    batch: Any = default_records._DefaultRecordBatchPy(data)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    cursor = _Cursor(bytes(data), _RECORDS_AT)
+    is_append_time = batch.timestamp_type == batch.LOG_APPEND_TIME
+    for _ in range(batch._num_records):  # noqa: SLF001
+        cursor.varint()  # length
+        cursor.take(1)  # attributes
+        timestamp = batch.first_timestamp + cursor.varint()
+        offset = batch.base_offset + cursor.varint()
+        key, value = cursor.nullable(), cursor.nullable()
+        headers = [
+            ((cursor.nullable() or b"").decode(errors="replace"), cursor.nullable()) for _ in range(cursor.varint())
+        ]
+        yield _Record(
+            offset, batch.max_timestamp if is_append_time else timestamp, batch.timestamp_type, key, value, headers
+        )
+
+
+class _Cursor:
+    """Reads the variable-length fields of Kafka's record format 2."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data, self._at = data, at
+
+    def take(self, n_bytes: int) -> bytes:
+        self._at += n_bytes
+        if self._at > len(self._data):
+            raise ValueError(f"{n_bytes} bytes are claimed, fewer are left")
+        return self._data[self._at - n_bytes : self._at]
+
+    def varint(self) -> int:
+        shift = value = 0
+        while True:
+            byte = self._data[self._at]
+            self._at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return (value >> 1) ^ -(value & 1)  # zigzag
+
+    def nullable(self) -> bytes | None:
+        n_bytes = self.varint()
+        return None if n_bytes < 0 else self.take(n_bytes)

@@ -1,0 +1,168 @@
+"""Reads stretches of a deployment's topics, with a consumer that belongs to no group."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from syncline.errors import BrokerError
+from syncline.kafka.client import FETCH_MAX_WAIT_MS, broker_error, require_topics, start_consumer, stop_consumer
+from syncline.kafka.cluster import Cluster
+from syncline.kafka.routines import revive
+from syncline.wire.contract import ALL_TOPICS, MEDIA_TOPICS
+
+STALL_S = 60.0
+"""Without a record or an answer for so long, reading is given up."""
+_POLL_MS = 500
+_MAX_RECORDS = 2_000
+
+
+class Span(NamedTuple):
+    """What was read of one topic's partition: offsets [start, end). `first_append_ms`: of the first record read."""
+
+    start: int = 0
+    end: int = 0
+    first_append_ms: int = 0
+
+
+class TopicReader:
+    """Reads stretches of topics, which are named without prefix; an async context manager. Raises `BrokerError`.
+
+    topics: those that are to be read; all must be there, with the same number of partitions. fetch_bytes: fetched of
+    one topic partition at a time. committed: leave out what was aborted, and end where a transaction is open, as the
+    workers do.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        prefix: str,
+        topics: Sequence[str] = ALL_TOPICS,
+        fetch_bytes: int = 2**20,
+        *,
+        committed: bool = False,
+    ) -> None:
+        self._cluster, self._prefix, self._topics, self._fetch_bytes = cluster, prefix, topics, fetch_bytes
+        self._committed = committed
+        self._consumer: Any = None
+        self.n_partitions = 0
+
+    async def __aenter__(self) -> TopicReader:
+        counts = await require_topics(self._cluster, [self._prefix + topic for topic in self._topics])
+        if len(set(counts.values())) > 1:
+            numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise BrokerError(f"all topics must have the same number of partitions, and have: {numbers}")
+        self.n_partitions = next(iter(counts.values()))
+        self._consumer = await self._start(
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS, max_partition_fetch_bytes=self._fetch_bytes
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await stop_consumer(self._consumer)
+
+    async def _start(self, **options: Any) -> Any:
+        try:
+            return await start_consumer(
+                self._cluster,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed" if self._committed else "read_uncommitted",
+                **options,
+            )
+        except KafkaError as error:
+            raise broker_error(self._cluster, error) from error
+
+    async def spans(self, topics: Iterable[str]) -> dict[tuple[str, int], Span]:
+        """What each partition of some topics holds now, by (topic, partition)."""
+        ends = await self.ends(topics)
+        starts = await self._ask("beginning_offsets", [self._tp(*place) for place in ends])
+        return {place: Span(min(starts[self._tp(*place)], end), end) for place, end in ends.items()}
+
+    async def since(
+        self, spans: Mapping[tuple[str, int], Span], times_ms: Mapping[tuple[str, int], int]
+    ) -> dict[tuple[str, int], Span]:
+        """The part of some spans that was appended at or after a time, ms since 1970; each has its own."""
+        found = await self._ask("offsets_for_times", {self._tp(*place): times_ms[place] for place in spans})
+        parts: dict[tuple[str, int], Span] = {}
+        for place, span in spans.items():
+            at = found[self._tp(*place)]
+            if at is None or at.timestamp < times_ms[place]:  # where nothing is as young; Tansu answers 0
+                parts[place] = Span(span.end, span.end)
+            else:
+                parts[place] = Span(min(max(at.offset, span.start), span.end), span.end)
+        return parts
+
+    async def ends(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """The high watermark of each partition of some topics, as fetches tell it; what is read committed ends before
+        the first transaction that is open."""
+        places = [(topic, number) for topic in topics for number in range(self.n_partitions)]
+        listed = await self._ask("end_offsets", [self._tp(*place) for place in places])
+        # Tansu counts the last batch as one record here; what a fetch says is right everywhere.
+        self._consumer.assign(list(listed))
+        for tp, end in listed.items():
+            self._consumer.seek(tp, end)
+        deadline_s = asyncio.get_running_loop().time() + STALL_S
+        while any(self._reached(tp) is None for tp in listed):
+            await self._poll(10)
+            await asyncio.sleep(0.005)
+            if asyncio.get_running_loop().time() > deadline_s:
+                raise BrokerError(f"broker {self._cluster}: no high watermark for {STALL_S:.0f} s")
+        return {place: max(listed[self._tp(*place)], self._reached(self._tp(*place))) for place in places}
+
+    def _reached(self, tp: TopicPartition) -> Any:
+        stable = self._consumer.last_stable_offset(tp) if self._committed else None
+        return self._consumer.highwater(tp) if stable is None else stable
+
+    async def read(self, topic: str, spans: Mapping[int, Span]) -> AsyncIterator[tuple[int, list[Any]]]:
+        """aiokafka's records of one topic inside the spans, as (partition, some neighbours in offset order)."""
+        left = {self._tp(topic, number): span for number, span in spans.items() if span.end > span.start}
+        self._consumer.assign(list(left))
+        for tp, span in left.items():
+            self._consumer.seek(tp, span.start)
+        clock_s = asyncio.get_running_loop().time
+        last_s = clock_s()
+        while left:
+            for tp, raws in (await self._poll(_POLL_MS)).items():
+                inside = [raw for raw in raws if tp in left and raw.offset < left[tp].end]
+                if inside:
+                    last_s = clock_s()
+                    yield tp.partition, inside
+            for tp in [tp for tp, span in left.items() if await self._consumer.position(tp) >= span.end]:
+                del left[tp]
+                self._consumer.pause(tp)
+            if clock_s() - last_s > STALL_S:
+                raise BrokerError(f"broker {self._cluster}: nothing more of {topic} came for {STALL_S:.0f} s")
+
+    async def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """The committed offsets of a group on the media topics, where there are any."""
+        places = [(topic, number) for topic in MEDIA_TOPICS for number in range(self.n_partitions)]
+        consumer = await self._start(group_id=group)
+        try:
+            consumer.assign([self._tp(*place) for place in places])
+            found = {place: await consumer.committed(self._tp(*place)) for place in places}
+        except KafkaError as error:
+            raise broker_error(self._cluster, error) from error
+        finally:
+            await stop_consumer(consumer)
+        return {place: offset for place, offset in found.items() if offset is not None}
+
+    def _tp(self, topic: str, number: int) -> TopicPartition:
+        return TopicPartition(self._prefix + topic, number)
+
+    async def _ask(self, what: str, tps: Any) -> dict[TopicPartition, Any]:
+        try:
+            return await getattr(self._consumer, what)(tps)
+        except KafkaError as error:
+            raise broker_error(self._cluster, error) from error
+
+    async def _poll(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
+        revive(self._consumer)
+        try:
+            return await self._consumer.getmany(timeout_ms=timeout_ms, max_records=_MAX_RECORDS)
+        except KafkaError as error:
+            raise broker_error(self._cluster, error) from error

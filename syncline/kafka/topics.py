@@ -1,0 +1,321 @@
+"""Makes Syncline's topics, and compares what a broker has with what is needed: each difference by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
+
+from syncline.errors import BrokerError, SettingsError
+from syncline.kafka.client import quiet, start_error
+from syncline.kafka.cluster import Cluster, as_cluster
+from syncline.wire.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX, MEDIA_TOPICS, RESULT_TOPICS
+
+DAY_MS = 24 * 60 * 60 * 1000
+DECISIONS_EXTRA_MS = 7 * DAY_MS
+"""Decisions outlive the media they speak of by at least this: a worker may come back late."""
+DEADLETTER_EXTRA_BYTES = 64 * 1024
+"""Dead letters hold the original bytes and headers, and say why."""
+MAX_ENTRY_BYTES = 700_000
+"""No entry of the decision log is larger as a record, whatever the names in it (streams/decisions/proposer.py)."""
+DEFAULT_RETENTION_MS = 7 * DAY_MS
+DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024 + 12
+"""Kafka's own default, so that topics made by hand without it pass the check beside ours."""
+VISIBLE_TIMEOUT_S = 30.0
+_ALREADY_EXISTS = 36
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicPlan:
+    """What the topics shall be like; times in ms, sizes in bytes of a whole record."""
+
+    n_partitions: int = 4
+    replication: int = 1
+    prefix: str = DEFAULT_PREFIX
+    retention_ms: int = DEFAULT_RETENTION_MS
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_partitions", 1), ("replication", 1), ("retention_ms", 1), ("max_message_bytes", 1024)):
+            if getattr(self, name) < least:
+                raise SettingsError(name, getattr(self, name), f"a whole number from {least}")
+
+    def names(self) -> tuple[str, ...]:
+        """All topics with their prefix, in the contract's order."""
+        return tuple(self.prefix + topic for topic in ALL_TOPICS)
+
+    def config(self, topic: str) -> dict[str, str]:
+        """Settings of a topic (named without prefix) as Kafka spells them."""
+        wanted = {
+            "cleanup.policy": "delete",
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": str(min(2, self.replication)),
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_message_bytes),
+        }
+        if topic == DECISIONS:
+            wanted["retention.ms"] = str(self.retention_ms + DECISIONS_EXTRA_MS)
+            wanted["retention.bytes"] = "-1"
+            wanted["max.message.bytes"] = str(max(self.max_message_bytes, MAX_ENTRY_BYTES))
+        if topic == DEADLETTER:
+            wanted["max.message.bytes"] = str(self.max_message_bytes + DEADLETTER_EXTRA_BYTES)
+        return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """What the broker says of one topic. A setting that it does not tell is not in `config`."""
+
+    n_partitions: int
+    replication: int
+    config: dict[str, str]
+
+
+@asynccontextmanager
+async def admin_client(cluster: Cluster) -> AsyncGenerator[Any]:
+    """Connect an admin client; Kafka's errors inside become BrokerError."""
+    client: Any = AIOKafkaAdminClient(client_id="syncline-topics", **cluster.client_options())
+    try:
+        with quiet():
+            await client.start()
+            yield client
+    except KafkaError as error:
+        raise await start_error(cluster, error) from error
+    finally:
+        await client.close()
+
+
+async def create_topics(brokers: str | Cluster, plan: TopicPlan) -> list[str]:
+    """Create the topics that are missing, wait until all can be seen, and return the names of the new ones.
+
+    Those that exist are left as they are (`check_topics` compares them). Raises BrokerError.
+    """
+    async with admin_client(as_cluster(brokers)) as admin:
+        existing = {topic["topic"] for topic in await _list_topics(admin)}
+        missing = [topic for topic in ALL_TOPICS if plan.prefix + topic not in existing]
+        created = await _create(admin, plan, missing)
+        await until_visible(admin, plan.names())
+        return created
+
+
+async def _create(admin: Any, plan: TopicPlan, topics: list[str]) -> list[str]:
+    if not topics:
+        return []
+    new = [
+        NewTopic(plan.prefix + topic, plan.n_partitions, plan.replication, topic_configs=plan.config(topic))
+        for topic in topics
+    ]
+    response = await admin.create_topics(new)
+    created: list[str] = []
+    for name, code, message in response.topic_errors:
+        if code == 0:
+            created.append(name)
+        elif code != _ALREADY_EXISTS:  # somebody else may create them at the same moment
+            raise BrokerError(f"broker cannot create topic {name}: {message or f'Kafka error {code}'}")
+    return created
+
+
+async def until_visible(admin: Any, names: Iterable[str], n_partitions: int = 1) -> None:
+    """Return when each node knows these topics with at least so many partitions, and a leader of each.
+
+    Raises `BrokerError` after `VISIBLE_TIMEOUT_S`.
+    """
+    # Kafka answers before each of its nodes knows; a client that asks one of those would find no topic, or no leader.
+    deadline_s = asyncio.get_running_loop().time() + VISIBLE_TIMEOUT_S
+    while missing := await _not_everywhere(admin, names, n_partitions):
+        if asyncio.get_running_loop().time() > deadline_s:
+            raise BrokerError(f"topics have no leader after {VISIBLE_TIMEOUT_S:.0f} s: {', '.join(missing)}")
+        await asyncio.sleep(0.05)
+
+
+async def _not_everywhere(admin: Any, names: Iterable[str], n_partitions: int) -> list[str]:
+    """The topics that some node does not know yet, not with all partitions, or for which it knows no leader."""
+    nodes = [broker["node_id"] for broker in (await admin.describe_cluster())["brokers"]]
+    known = [
+        {topic["topic"] for topic in await _list_topics(admin, node) if _has_leaders(topic, n_partitions)}
+        for node in nodes
+    ]
+    return [name for name in names if not all(name in topics for topics in known)]
+
+
+def _has_leaders(topic: dict[str, Any], n_partitions: int) -> bool:
+    partitions = topic["partitions"]
+    return len(partitions) >= n_partitions and all(partition["leader"] >= 0 for partition in partitions)
+
+
+async def _list_topics(admin: Any, node: int | None = None) -> list[dict[str, Any]]:
+    """What one node knows; None: any of them."""
+    # Asking for names would make them: Tansu creates what it is asked about, Kafka too where it may.
+    answer = await admin._send_request(MetadataRequest(None), node)  # noqa: SLF001 (its own question goes to any node)
+    topics: list[dict[str, Any]] = answer.to_object()["topics"]
+    return [topic for topic in topics if topic["error_code"] == 0]
+
+
+async def read_topics(
+    brokers: str | Cluster, names: Iterable[str], *, with_config: bool = True
+) -> dict[str, TopicState]:
+    """Return what the broker says of the topics (full names); those that do not exist are left out.
+
+    with_config: their settings too, for which a client needs a right of its own, DescribeConfigs.
+    """
+    wanted = set(names)
+    async with admin_client(as_cluster(brokers)) as admin:
+        found = [topic for topic in await _list_topics(admin) if topic["topic"] in wanted]
+        configs = await _read_configs(admin, [topic["topic"] for topic in found]) if with_config else {}
+    return {
+        topic["topic"]: TopicState(
+            n_partitions=len(topic["partitions"]),
+            replication=min((len(partition["replicas"]) for partition in topic["partitions"]), default=0),
+            config=configs.get(topic["topic"], {}),
+        )
+        for topic in found
+    }
+
+
+async def read_limit(cluster: Cluster, name: str) -> int | None:
+    """The largest batch in bytes that a topic (full name) takes; None where the broker does not tell, or not us.
+
+    Raises `BrokerError` where nobody answers.
+    """
+    async with admin_client(cluster) as admin:
+        responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        found = [{entry[0]: entry[1] for entry in entries} for r in responses for *_, entries in r.resources]
+    limit = str(found[0].get("max.message.bytes")) if found else ""
+    return int(limit) if limit.isdigit() else None
+
+
+async def _read_configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    configs: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(resources):
+        for code, message, _, name, entries in response.resources:
+            if code != 0:
+                raise BrokerError(f"broker does not tell the settings of topic {name}: {message or f'error {code}'}")
+            configs[name] = {entry[0]: entry[1] for entry in entries}
+    return configs
+
+
+RETENTION_MS = "retention.ms"
+MAX_BYTES = "max.message.bytes"
+_FOREVER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One setting of one topic (full name) that is not as it must be."""
+
+    topic: str
+    setting: str
+    got: str
+    takes: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.setting} is {self.got}, takes {self.takes}"
+
+
+@dataclass(slots=True)
+class TopicReport:
+    """What a check found. `untold`: settings that the broker does not tell, so that nobody can check them."""
+
+    n_partitions: int | None = None
+    differences: list[Difference] = field(default_factory=list[Difference])
+    untold: list[str] = field(default_factory=list[str])
+
+
+async def check_topics(
+    brokers: str | Cluster,
+    prefix: str = DEFAULT_PREFIX,
+    *,
+    n_partitions: int | None = None,
+    replication: int | None = None,
+) -> TopicReport:
+    """Read all topics and compare them. Without `n_partitions` they need only be equal to each other.
+
+    Raises BrokerError when the broker cannot be asked.
+    """
+    states = await read_topics(brokers, [prefix + topic for topic in ALL_TOPICS])
+    found = {name.removeprefix(prefix): state for name, state in states.items()}
+    return compare(found, prefix, n_partitions=n_partitions, replication=replication)
+
+
+def compare(
+    found: dict[str, TopicState], prefix: str, *, n_partitions: int | None = None, replication: int | None = None
+) -> TopicReport:
+    """Compare topics (named without prefix) with what they must be like; pure."""
+    counts = [found[topic].n_partitions for topic in ALL_TOPICS if topic in found]
+    wanted = n_partitions if n_partitions is not None else next(iter(counts), None)
+    report = TopicReport(n_partitions=counts[0] if counts and len(set(counts)) == 1 else None)
+    untold: set[str] = set()
+    for topic in ALL_TOPICS:
+        state = found.get(topic)
+        if state is None:
+            report.differences.append(Difference(prefix + topic, "topic", "missing", "one with this name"))
+            continue
+        rows = [*_layout(state, wanted, replication), *_settings(topic, state, found, untold)]
+        report.differences += [Difference(prefix + topic, *row) for row in rows]
+    report.untold = sorted(untold)
+    return report
+
+
+_Row = tuple[str, str, str]
+
+
+def _layout(state: TopicState, n_partitions: int | None, replication: int | None) -> Iterator[_Row]:
+    if n_partitions is not None and state.n_partitions != n_partitions:
+        yield "partitions", str(state.n_partitions), f"{n_partitions}, as all other topics of the prefix"
+    if replication is not None and state.replication != replication:
+        yield "replication", str(state.replication), str(replication)
+
+
+def _settings(topic: str, state: TopicState, found: dict[str, TopicState], untold: set[str]) -> Iterator[_Row]:
+    exact = {"cleanup.policy": "delete"}
+    least = {"min.insync.replicas": min(2, state.replication)}
+    if topic in MEDIA_TOPICS:
+        exact["message.timestamp.type"] = "LogAppendTime"
+    if topic == DECISIONS:
+        exact["retention.bytes"] = str(_FOREVER)
+        least["min.insync.replicas"] = max(_numbers(found, RESULT_TOPICS, "min.insync.replicas"), default=1)
+        least[RETENTION_MS] = _longest(_numbers(found, MEDIA_TOPICS, RETENTION_MS))
+        least[MAX_BYTES] = MAX_ENTRY_BYTES
+    if topic == DEADLETTER:
+        least[MAX_BYTES] = max(_numbers(found, MEDIA_TOPICS, MAX_BYTES), default=0) + DEADLETTER_EXTRA_BYTES
+    for setting, takes in exact.items():
+        got = _told(state, setting, untold)
+        if got is not None and got != takes:
+            yield setting, got, takes
+    for setting, number in least.items():
+        got = _told(state, setting, untold)
+        if got is not None and not _reaches(setting, int(got), number):
+            yield setting, got, f"{number} or more" if number != _FOREVER else f"{_FOREVER}, as media.*"
+
+
+def _told(state: TopicState, setting: str, untold: set[str]) -> str | None:
+    if setting not in state.config:
+        untold.add(setting)
+    return state.config.get(setting)
+
+
+def _numbers(found: dict[str, TopicState], topics: tuple[str, ...], setting: str) -> list[int]:
+    states = [found[topic] for topic in topics if topic in found]
+    return [int(state.config[setting]) for state in states if setting in state.config]
+
+
+def _longest(media_ms: list[int]) -> int:
+    if _FOREVER in media_ms:
+        return _FOREVER
+    return max(media_ms, default=0) + DECISIONS_EXTRA_MS
+
+
+def _reaches(setting: str, got: int, least: int) -> bool:
+    if setting == RETENTION_MS and _FOREVER in (got, least):
+        return got == _FOREVER
+    return got >= least

@@ -1,0 +1,1 @@
+"""Settings: flags, variables and syncline.toml into frozen structs."""

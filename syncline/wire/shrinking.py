@@ -1,0 +1,77 @@
+"""Results that are too large for their topic, made smaller step by step by the rules of docs/contract.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from syncline.errors import ContractError
+from syncline.wire import contract as c
+from syncline.wire.converted import (
+    ConvertedAudio,
+    ConvertedText,
+    decode_converted,
+    decode_converted_audio,
+    encode_converted,
+)
+from syncline.wire.deadletters import shrink_dead_letter, without_original_headers
+from syncline.wire.results import Member, Record, decode_fused, encode_map
+
+
+def shrink(record: Record) -> Record | None:
+    """The same with one thing less, which it says; None where nothing may be left out any more.
+
+    A fused result loses the words of its members, then its embedding; a conversion its text or sound, with the reason
+    `conversion_too_large`; a dead letter its value, key and the original's headers; an unfused event those headers.
+    """
+    return _RULES[record.topic](record) if record.topic in _RULES else None
+
+
+def _fused(record: Record) -> Record | None:
+    result = decode_fused(record.value)
+    if any(member.words for member in result.members):
+        members: tuple[Member, ...] = tuple([msgspec.structs.replace(member, words=()) for member in result.members])
+        smaller = msgspec.structs.replace(result, members=members, cut=(*result.cut, "words"))
+    elif result.embedding is not None:
+        smaller = msgspec.structs.replace(result, embedding=None, cut=(*result.cut, "embedding"))
+    else:
+        return None
+    return record._replace(value=encode_map(smaller))
+
+
+def _text(record: Record) -> Record | None:
+    said = decode_converted(record.value)
+    return None if said.reason else _without(record, said, text="", score=0.0, words=())
+
+
+def _audio(record: Record) -> Record | None:
+    said = decode_converted_audio(record.value)
+    return None if said.reason else _without(record, said, data=b"", content_type="", sample_rate_hz=0, sound_ms=0)
+
+
+def _without(record: Record, said: ConvertedText | ConvertedAudio, **nothing: object) -> Record:
+    detail = f"the {said.kind} is more than its topic takes"
+    why = {"reason": "conversion_too_large", "detail": detail}
+    return record._replace(value=encode_converted(msgspec.structs.replace(said, **nothing, **why)).value)
+
+
+def _foreign(rule: Callable[[Record], Record | None]) -> Callable[[Record], Record | None]:
+    """A rule that leaves alone what is not one of our results."""
+
+    def careful(record: Record) -> Record | None:
+        try:
+            return rule(record)
+        except ContractError:
+            return None
+
+    return careful
+
+
+_RULES: dict[str, Callable[[Record], Record | None]] = {
+    c.FUSED: _foreign(_fused),
+    c.CONVERTED_TEXT: _foreign(_text),
+    c.CONVERTED_AUDIO: _foreign(_audio),
+    c.DEADLETTER: lambda record: shrink_dead_letter(record) or without_original_headers(record),
+    c.UNFUSED: without_original_headers,
+}

@@ -1,0 +1,31 @@
+"""The history checker: reads back what a deployment did, and judges whether it kept its promise.
+
+    history = await read_history("localhost:9092", topic_prefix="syncline.", group="syncline")
+    report = check(history, settings.join)
+    print(report.table())
+
+What is judged, and how: docs/guarantees.md. `syncline verify` is its command.
+"""
+
+from syncline.kafka.topic_reader import Span
+from verify.check import check
+from verify.history import CommitSample, History, PartitionHistory
+from verify.reading import read_history, watch_commits
+from verify.report import KINDS, Report, Violation
+from verify.shrink import smallest
+from verify.wording import show
+
+__all__ = [
+    "KINDS",
+    "CommitSample",
+    "History",
+    "PartitionHistory",
+    "Report",
+    "Span",
+    "Violation",
+    "check",
+    "read_history",
+    "show",
+    "smallest",
+    "watch_commits",
+]

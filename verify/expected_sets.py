@@ -1,0 +1,135 @@
+"""What the join picks next of a stream's open items, found anew and by another way than the join's own.
+
+The join sees what has come so far; the checker sees whole lanes. Both must pick the same, because a decision by
+`complete` or `watermark` waits until nothing that could come would change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from streams.join.model import SetDecision
+from streams.join.settings import item_bytes
+from streams.join.strategy import distance_ms
+from verify.open_items import OpenStream, item_of
+from verify.record_facts import Fact
+from verify.report import Place
+from verify.wording import say
+
+
+class Pick(NamedTuple):
+    """A set: its members in lane order, its start, the lanes without one; `waits_for` are those not far enough yet."""
+
+    members: list[Fact]
+    start_ms: int
+    missing: tuple[str, ...]
+    waits_for: tuple[str, ...]
+
+
+def pick(stream: OpenStream, extra: Sequence[Fact]) -> Pick | None:
+    """The set that comes next by the setting's strategy; None where nothing is open."""
+    return _PICKS[stream.settings.strategy](stream, extra)
+
+
+def _earliest(stream: OpenStream, extra: Sequence[Fact]) -> Pick | None:
+    first = {lane: next(stream.open_in(lane, extra), None) for lane in stream.lane_names}
+    found = [fact for fact in first.values() if fact is not None]
+    if not found:
+        return None
+    opener = item_of(min(found, key=lambda fact: item_of(fact).time_ms))  # of equals, the first in lane order
+    limit_ms = opener.end_ms + stream.settings.tolerance_ms
+    members, missing, waits = list[Fact](), list[str](), list[str]()
+    for lane, fact in first.items():
+        if fact is not None and item_of(fact).time_ms <= limit_ms:
+            members.append(fact)
+            need_ms = item_of(fact).time_ms
+        else:
+            missing.append(lane)
+            need_ms = limit_ms + 1
+        if stream.reached_ms(lane) < need_ms:
+            waits.append(lane)
+    return Pick(members, opener.time_ms, tuple(missing), tuple(waits))
+
+
+def _nearest(stream: OpenStream, extra: Sequence[Fact]) -> Pick | None:
+    settings = stream.settings
+    first = next(stream.open_in(settings.pivot, extra), None)
+    if first is None:
+        return None
+    pivot, tolerance_ms = item_of(first), settings.tolerance_ms
+    members, missing, waits = list[Fact](), list[str](), list[str]()
+    for lane in stream.lane_names:
+        if lane == settings.pivot:
+            members.append(first)
+            continue
+        best, gap_ms = None, tolerance_ms + 1
+        for fact in stream.open_in(lane, extra, pivot.end_ms + tolerance_ms):
+            if (now_ms := distance_ms(item_of(fact), pivot)) < gap_ms:
+                best, gap_ms = fact, now_ms
+        if best is None:
+            missing.append(lane)
+        else:
+            members.append(best)
+        if stream.reached_ms(lane) < pivot.end_ms + gap_ms:
+            waits.append(lane)
+    return Pick(members, pivot.time_ms, tuple(missing), tuple(waits))
+
+
+def _tumbling(stream: OpenStream, extra: Sequence[Fact]) -> Pick | None:
+    size_ms = stream.settings.size_ms
+    firsts = [fact for lane in stream.lane_names if (fact := next(stream.open_in(lane, extra), None)) is not None]
+    if not firsts:
+        return None
+    start_ms = min(item_of(fact).time_ms for fact in firsts) // size_ms * size_ms
+    end_ms = start_ms + size_ms
+    window = [
+        fact
+        for lane in stream.lane_names
+        for fact in stream.open_in(lane, extra, end_ms - 1)
+        if item_of(fact).time_ms < end_ms
+    ]
+    members = _first_that_fit(stream, window)
+    present = {item_of(fact).lane for fact in members}
+    waits = tuple(lane for lane in stream.lane_names if stream.reached_ms(lane) < end_ms)
+    missing = tuple(lane for lane in stream.lane_names if lane not in present)
+    return Pick(members, start_ms, missing, waits)
+
+
+def _first_that_fit(stream: OpenStream, window: list[Fact]) -> list[Fact]:
+    """The members, in their order, of the first set of a window; one that holds too much gives several."""
+    sized = ((fact, item_bytes(stream.name, item_of(fact).lane)) for fact in sorted(window, key=stream.by_time))
+    n_bytes, fit = 0, set[Place]()
+    for fact, size in sized:
+        n_bytes += size
+        if fit and n_bytes > stream.settings.max_set_bytes:
+            break
+        fit.add(fact.place)
+    return [fact for fact in window if fact.place in fit]
+
+
+def pivot_that_reaches(stream: OpenStream, fact: Fact) -> Fact | None:
+    """An open pivot that starts before `fact` can be given up (strategy `nearest`)."""
+    reach_ms = item_of(fact).end_ms + stream.settings.tolerance_ms
+    return next(stream.open_in(stream.settings.pivot, (), reach_ms), None)
+
+
+def say_pick(found: Pick | None) -> str:
+    """The members of a pick, for a sentence."""
+    return say(fact.place for fact in found.members) if found else "nothing"
+
+
+def wrong_of_pick(decision: SetDecision, found: Pick | None, facts: Sequence[Fact]) -> str:
+    """How a set by the watermarks differs from what the logs give; "" where it does not."""
+    if found is None or [fact.place for fact in found.members] != [fact.place for fact in facts]:
+        return f"the logs give {say_pick(found)}"
+    if decision.start_ms != found.start_ms:
+        return f"it starts at {found.start_ms}, and says {decision.start_ms}"
+    if found.waits_for:
+        return f"the watermark of {say(found.waits_for)} never came so far"
+    if decision.reason != ("watermark" if found.missing else "complete") or decision.bound_ms:
+        return f"it lacks {say(found.missing)}, and says {decision.reason} with bound {decision.bound_ms}"
+    return ""
+
+
+_PICKS = {"earliest": _earliest, "nearest": _nearest, "tumbling": _tumbling}

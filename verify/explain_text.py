@@ -1,0 +1,148 @@
+"""An explanation in words, for people who see Syncline for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from processors.limits import IN_WORDS
+from streams.join.model import (
+    ClosedDecision,
+    DeadLetterDecision,
+    Decision,
+    Item,
+    RunDecision,
+    SetDecision,
+    UnfusedDecision,
+)
+from syncline.wire.contract import REASONS, UNFUSED_REASONS
+from syncline.wire.timestamps import MAX_TIME_MS, MIN_TIME_MS, format_time
+from verify.explain import Explanation, Naming, Publishing
+from verify.history import Converted, Fused, Single
+from verify.record_facts import WITHHELD_IN_WORDS
+from verify.wording import printable
+
+_SET_REASONS = {
+    "complete": "every lane had given its member, and no earlier one could still come",
+    "watermark": "every lane's clock had gone past the moment, so nothing more could come for it",
+    "timeout": "a lane was silent for max_wait_ms, so the set stopped waiting for it",
+    "pressure": "more was held than the limits allow, so the oldest set was decided as it stood",
+}
+
+
+def in_words(explanation: Explanation) -> list[str]:
+    """The explanation, a line each."""
+    lines = [f"{explanation.topic}, partition {explanation.partition}, offset {explanation.offset}"]
+    lines += [f"  {line}" for line in _record(explanation)]
+    lines += ["decided", *(f"  {line}" for naming in explanation.namings for line in _naming(naming, explanation))]
+    if not explanation.namings:
+        lines.append(f"  {_undecided(explanation)}")
+    lines += ["published", *(f"  {line}" for one in explanation.published for line in _published(one))]
+    if not explanation.published:
+        lines.append("  nothing that names it, as far as the result topics reach back")
+    return [printable(line) for line in (*lines, "committed", f"  {_committed(explanation)}")]
+
+
+def _record(explanation: Explanation) -> Iterator[str]:
+    record, event = explanation.record, explanation.event
+    if record is None:
+        yield "the record itself has been deleted by retention; the decision log still names it"
+        return
+    size = "a null value" if record.n_bytes is None else f"{record.n_bytes} bytes"
+    key = "without a key" if record.key is None else f"key {record.key.decode(errors='replace')}"
+    yield f"came at {_time(record.append_ms)} with {size}, {key}"
+    if explanation.withheld:
+        yield f"no worker reads it: {WITHHELD_IN_WORDS[explanation.withheld]}"
+    if event is None:
+        yield f"its headers are no event's: {explanation.wrong_headers}"
+    else:
+        lasts = f", for {event.duration_ms} ms" if event.duration_ms else ""
+        yield f"stream {event.stream}, lane {event.lane}, event time {_time(event.time_ms)}{lasts}"
+        yield f"id {event.id} of {event.source}, {event.content_type}"
+    for name, value in record.headers:
+        yield f"  {name}: {'null' if value is None else value[:200].decode(errors='replace')}"
+
+
+def _naming(naming: Naming, explanation: Explanation) -> Iterator[str]:
+    by = f" by worker {naming.worker}, generation {naming.generation}" if naming.worker else ""
+    place = f"log offset {naming.log_offset}, written at {_time(naming.append_ms)}{by}"
+    if naming.counts == "void":
+        yield f"{place}: void, because another worker had claimed the log in between; it says"
+    elif naming.counts == "unknown":
+        yield f"{place}: whether it counts is not known any more, because the log was cut behind it; it says"
+    else:
+        yield f"{place}, valid"
+    yield from (f"  {line}" for line in _decision(naming.decision, explanation))
+
+
+def _decision(decision: Decision, explanation: Explanation) -> Iterator[str]:
+    if isinstance(decision, SetDecision):
+        missing = f", without {', '.join(decision.missing)}" if decision.missing else ""
+        yield f"a {decision.outcome} set by strategy {decision.strategy}, from {_time(decision.start_ms)}{missing}"
+        yield f"reason {decision.reason}: {_SET_REASONS[decision.reason]}"
+        for item in decision.members:
+            it = "  <- this record" if (item.topic, item.offset) == explanation.place else ""
+            yield f"  {_item(item)}{it}"
+    elif isinstance(decision, UnfusedDecision):
+        by = f", by {decision.late_by_ms} ms" if decision.late_by_ms else ""
+        yield f"in no set: {decision.reason}{by}: {reason_in_words(decision.reason)}"
+    elif isinstance(decision, ClosedDecision):
+        yield "in no further set: it was shared by the sets above"
+    elif isinstance(decision, DeadLetterDecision | RunDecision):
+        what = (
+            "dead letter"
+            if isinstance(decision, DeadLetterDecision) or decision.outcome == "deadletter"
+            else "in no set"
+        )
+        yield f"{what}: {decision.reason}: {reason_in_words(decision.reason)}"
+    else:
+        yield f"the set could not be carried out: {decision.reason}: {reason_in_words(decision.reason)}"
+        yield "its members go to the dead letters, unless its result was out before"
+
+
+def reason_in_words(reason: str) -> str:
+    """A dead letter's or an unfused event's reason, for people."""
+    words: dict[str, str] = {**IN_WORDS, **REASONS, **UNFUSED_REASONS}
+    return words.get(reason, "a reason that this version does not know").partition(" (late_by_ms")[0]
+
+
+def _undecided(explanation: Explanation) -> str:
+    if explanation.withheld == "aborted":
+        return "not, and never: what was aborted comes to no outcome"
+    if explanation.withheld == "open":
+        return "not yet: it is read, and decided, when that transaction is committed or aborted"
+    if explanation.log_start > 0:
+        return f"not by anything in the log, which begins at {explanation.log_start}: an older decision may be gone"
+    return "not yet: no decision in the log names it; it waits for its moment, or no worker has read it"
+
+
+def _published(one: Publishing) -> Iterator[str]:
+    record = one.record
+    again = f", again at {', '.join(map(str, one.again_at))} (a repeat with the same id)" if one.again_at else ""
+    where = f"{one.topic} offset {one.offset}{again}"
+    if isinstance(record, Fused):
+        yield f"{where}: result {record.id}, {record.outcome}, {len(record.members)} members"
+    elif isinstance(record, Converted):
+        yield f"{where}: {record.kind} {record.id}"
+    elif isinstance(record, Single):
+        of_set = f", of the set {record.set_id} that failed" if record.set_id else ""
+        yield f"{where}: {record.reason}{of_set}: {reason_in_words(record.reason)}"
+        if one.detail:
+            yield f"  {one.detail}"
+
+
+def _committed(explanation: Explanation) -> str:
+    if not explanation.group:
+        return "no group was given"
+    if explanation.committed is None:
+        return f"group {explanation.group} has committed nothing of this partition"
+    passed = "past" if explanation.committed > explanation.offset else "not past"
+    what = "will not be read again" if passed == "past" else "will be read again after a restart"
+    return f"group {explanation.group} stands at {explanation.committed}, {passed} this record: it {what}"
+
+
+def _item(item: Item) -> str:
+    return f"{item.lane:<12} {_time(item.time_ms)}  {item.topic}@{item.offset}"
+
+
+def _time(time_ms: int) -> str:
+    return format_time(time_ms) if MIN_TIME_MS <= time_ms <= MAX_TIME_MS else f"{time_ms} ms"

@@ -1,0 +1,146 @@
+"""One partition's decision log, folded as every worker folds it: which decisions count, and which are void."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from streams.decisions import entries as e
+from streams.decisions.entries import Batch, Claim, Entry, LogRecord, SnapshotPart, decode_entry, keys_of
+from streams.decisions.former_counts import merged, other_counts
+from streams.decisions.ownership import LogView
+from streams.join.model import DeadLetterDecision, Decision, RunDecision, SetDecision, UnfusedDecision
+from verify.history import LogEntry
+from verify.report import Place
+
+
+class Placed(NamedTuple):
+    """A decision and where it stands: log offset, place in its batch, when the broker appended that (ms, or 0).
+
+    `fingerprint`: of the settings by which it was made; "" where its claim does not say.
+    """
+
+    offset: int
+    place: int
+    append_ms: int
+    decision: Decision
+    fingerprint: str = ""
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Sorts decisions as the log does."""
+        return self.offset, self.place
+
+
+class FoldedLog:
+    """The decisions of a log by what they count for.
+
+    `unsure` are those of a log that retention has cut: they stand before the first claim that is surely current, so
+    nobody can say whether they count.
+    """
+
+    def __init__(self) -> None:
+        self.valid: list[Placed] = []
+        self.void: list[Placed] = []
+        self.unsure: list[Placed] = []
+        self.bounds: dict[str, int] = {}
+        """By stream, a bound of a decision by timeout or pressure that may stand in what retention has cut off."""
+        self.n_claims = self.n_snapshot_parts = self.n_void_batches = self.n_copies = self.n_foreign = 0
+        self.n_partitions = 0
+        """How many partitions the topics had for the last owner; 0 where no claim says it."""
+        self._placed: tuple[e.Placed, ...] = ()
+
+    def claimed(self, claim: Claim) -> None:
+        """Note what a claim says of partitions; topics never have fewer than before."""
+        self.n_partitions = max(self.n_partitions, claim.n_partitions)
+        if claim.placed:
+            self._placed = merged((*self._placed, *claim.placed))
+
+    def counts(self, topic: str, offset: int, n_partitions: int) -> list[int]:
+        """By how many partitions a record may have been placed; `n_partitions`, where no claim says it."""
+        return [self.n_partitions or n_partitions, *other_counts(self._placed, topic, offset)]
+
+    def misrouted(self) -> set[Place]:
+        """The records that a decision calls misrouted."""
+        found: set[Place] = set()
+        for placed in (*self.unsure, *self.valid):
+            decision = placed.decision
+            if isinstance(decision, DeadLetterDecision | RunDecision) and decision.reason == "misrouted":
+                found.update(keys_of(decision))
+        return found
+
+
+def fold(entries: Iterable[LogEntry], log_start: int) -> FoldedLog:
+    """Fold a log that was read from `log_start`, its first offset that is left.
+
+    Raises `NewerVersionError` at an entry that a newer version wrote.
+    """
+    decoded = [(entry, decode_entry(LogRecord(entry.offset, entry.data, entry.version))) for entry in entries]
+    folded, view = FoldedLog(), LogView()
+    sure_from = 0 if log_start == 0 else _first_sure_claim(decoded)
+    for entry, said in decoded:
+        if log_start > 0 and isinstance(said, SnapshotPart):
+            _take_bounds(folded, said.bounds.items())
+        if isinstance(said, Claim) and entry.offset < sure_from:
+            folded.claimed(said)
+        if entry.offset < sure_from:
+            if isinstance(said, Batch):
+                folded.unsure += _placed(entry, said)
+                _take_bounds(folded, _bounds_of(said))
+            continue
+        is_copy = _is_copy(view, said)
+        verdict = view.apply(entry.offset, said)
+        if said is None:
+            folded.n_foreign += 1
+        elif is_copy:
+            folded.n_copies += 1
+        elif isinstance(said, Claim):
+            folded.n_claims += 1
+            if verdict == "claim":
+                folded.claimed(said)
+        elif isinstance(said, SnapshotPart):
+            folded.n_snapshot_parts += 1
+        elif verdict == "valid":
+            folded.valid += _placed(entry, said, view.claim.fingerprint if view.claim else "")
+        else:
+            folded.n_void_batches += 1
+            folded.void += _placed(entry, said)
+    return folded
+
+
+def _placed(entry: LogEntry, batch: Batch, fingerprint: str = "") -> list[Placed]:
+    return [
+        Placed(entry.offset, place, entry.append_ms, decision, fingerprint)
+        for place, decision in enumerate(batch.decisions)
+    ]
+
+
+def _take_bounds(folded: FoldedLog, bounds: Iterable[tuple[str, int]]) -> None:
+    for stream, bound_ms in bounds:
+        folded.bounds[stream] = max(bound_ms, folded.bounds.get(stream, bound_ms))
+
+
+def _bounds_of(batch: Batch) -> Iterable[tuple[str, int]]:
+    for decision in batch.decisions:
+        if isinstance(decision, SetDecision) and decision.bound_ms:
+            yield decision.stream, decision.bound_ms
+        elif isinstance(decision, UnfusedDecision) and decision.bound_ms:
+            yield decision.item.stream, decision.bound_ms
+
+
+def _is_copy(view: LogView, said: Entry | None) -> bool:
+    """Whether this is a second copy of an entry under the claim that is current."""
+    if said is None:
+        return False
+    if isinstance(said, Claim):
+        current = view.claim
+        is_its_own = current is not None and (said.worker, said.rank) == (current.worker, current.rank)
+        return is_its_own and said.number <= view.number
+    return said.claim == view.claim_offset and said.number <= view.number
+
+
+def _first_sure_claim(decoded: list[tuple[LogEntry, Entry | None]]) -> int:
+    """The first claim that a batch or snapshot refers to: only an owner whose claim is current writes those."""
+    referred = {said.claim for _, said in decoded if isinstance(said, Batch | SnapshotPart)}
+    sure = (entry.offset for entry, said in decoded if isinstance(said, Claim) and entry.offset in referred)
+    return next(sure, decoded[-1][0].offset + 1 if decoded else 0)
