@@ -1,4 +1,6 @@
-"""Mel spectrograms as the synthesiser makes them (80 bands, one frame each 200 samples at 16 kHz), and back to sound."""
+"""Mel spectrograms as the synthesiser makes them (80 bands, one frame each 200 samples at 16 kHz), and back to
+sound.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a training resumes from: tensors, plain values and all chance, in one file that is written whole or not at all."""
+"""What a training resumes from: tensors, plain values and all chance, in one file that is written whole or not
+at all.
+"""
 
 from __future__ import annotations
 

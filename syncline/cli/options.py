@@ -1,4 +1,6 @@
-"""Settings as options of the command line: all of them text, which one loader converts (syncline/settings/config.py)."""
+"""Settings as options of the command line: all of them text, which one loader converts
+(syncline/settings/config.py).
+"""
 
 from __future__ import annotations
 

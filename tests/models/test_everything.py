@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.training import train_all as everything
+from models import train_all as everything
 
 
 def test_each_seed_has_a_model_a_zero_shot_sibling_and_specialists() -> None:

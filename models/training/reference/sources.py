@@ -92,7 +92,8 @@ ALIKE = 6
 
 
 class SpeechSource:
-    """Packed log-mel clips, as `models.training.corpus.arrays.pack_speech` writes them, drawn and changed by a generator.
+    """Packed log-mel clips, as `models.training.corpus.arrays.pack_speech` writes them, drawn and changed by a
+    generator.
 
     concept: what each clip says; clips with a negative one are never drawn.
     """

@@ -1,4 +1,6 @@
-"""streams/kafka/batch_consumer.py against real brokers: what it relies on of Faust and aiokafka, and what it promises."""
+"""streams/kafka/batch_consumer.py against real brokers: what it relies on of Faust and aiokafka, and what it
+promises.
+"""
 
 from __future__ import annotations
 
