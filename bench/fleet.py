@@ -52,7 +52,7 @@ class Life:
         self.last_mb, self.max_mb = rss_mb, max(self.max_mb, rss_mb)
 
 
-class Member:
+class FleetMember:
     """One place in the fleet: a process, and the next one after a kill."""
 
     def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
@@ -125,7 +125,7 @@ class Member:
 class Fleet:
     """Members that end with it; an async context manager."""
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[FleetMember]) -> None:
         self.members = list(members)
         self.n_kills = self.n_ended = 0
         """How often a member was killed, and how often one ended by itself and was started again (`supervise`)."""

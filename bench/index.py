@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from bench.join import machine
-from syncline.index.rows import Entry, Row, pack
+from syncline.index.rows import IndexEntry, IndexRow, pack
 from syncline.index.store import Index
-from syncline.wire.results import Member, ModelInfo
+from syncline.wire.results import ModelInfo, ResultMember
 
 MODEL = ModelInfo("bench", "1")
 N_STREAMS = 16
@@ -45,20 +45,20 @@ def main() -> None:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def _entries(generator: np.random.Generator, numbers: range, n_dimensions: int) -> Iterator[Entry]:
+def _entries(generator: np.random.Generator, numbers: range, n_dimensions: int) -> Iterator[IndexEntry]:
     vectors = generator.standard_normal((len(numbers), n_dimensions))
     for number, vector in zip(numbers, vectors, strict=True):
         stream, start_ms = f"stream-{number % N_STREAMS}", number * STEP_MS
         members = tuple(
-            Member(name, name, f"urn:bench:{name}", f"{number}", f"media.{name}", number % 4, number, start_ms)
+            ResultMember(name, name, f"urn:bench:{name}", f"{number}", f"media.{name}", number % 4, number, start_ms)
             for name in ("image", "text", "audio")
         )
-        row = Row(
+        row = IndexRow(
             id=f"media.image/{number % 4}/{number}", stream=stream, start_ms=start_ms, end_ms=start_ms + 40,
             outcome="complete", missing=(), labels=tuple((f"label {i}", 0.2) for i in range(5)), members=members,
             model=MODEL,
         )  # fmt: skip
-        yield Entry(row, pack(vector.tolist()))
+        yield IndexEntry(row, pack(vector.tolist()))
 
 
 def _insert(index: Index, generator: np.random.Generator, n_results: int, n_dimensions: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ import platform
 import time
 from pathlib import Path
 
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings, StrategyName
 

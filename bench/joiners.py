@@ -44,7 +44,7 @@ class Joiner(ABC):
         return tuple(int(value[at : at + ID_DIGITS]) for at in range(0, len(value), ID_DIGITS))
 
 
-class Syncline(Joiner):
+class SynclineJoiner(Joiner):
     """One worker with the null model."""
 
     name = "syncline"
@@ -107,4 +107,4 @@ class Quix(Joiner):
         return [str(self._python), "-W", "ignore", str(ROOT / "bench" / "quix_join.py"), *arguments]
 
 
-JOINERS: dict[str, type[Joiner]] = {joiner.name: joiner for joiner in (Syncline, KafkaStreams, Quix)}
+JOINERS: dict[str, type[Joiner]] = {joiner.name: joiner for joiner in (SynclineJoiner, KafkaStreams, Quix)}

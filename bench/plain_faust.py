@@ -22,7 +22,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bench.fleet import Fleet, Member, worker_command
+from bench.fleet import Fleet, FleetMember, worker_command
 from bench.join import machine, with_broker
 from bench.live import LiveProducer
 from bench.measure import create_topics_stamped
@@ -53,7 +53,7 @@ class Contender(ABC):
     name: str
 
     @abstractmethod
-    def members(self, brokers: str, prefix: str, folder: Path) -> list[Member]:
+    def members(self, brokers: str, prefix: str, folder: Path) -> list[FleetMember]:
         """The processes, not started."""
 
     @abstractmethod
@@ -61,15 +61,15 @@ class Contender(ABC):
         """Read results for ever."""
 
 
-class Syncline(Contender):
+class SynclineContender(Contender):
     """`syncline worker --model null`."""
 
     name = "syncline"
 
-    def members(self, brokers: str, prefix: str, folder: Path) -> list[Member]:  # noqa: ARG002  it keeps no state
+    def members(self, brokers: str, prefix: str, folder: Path) -> list[FleetMember]:  # noqa: ARG002  it keeps no state
         """Two workers."""
         command = worker_command(brokers, prefix, session_timeout_ms=SESSION_TIMEOUT_MS, heartbeat_ms=1_000)
-        return [Member(f"{self.name}-{number}", command) for number in range(2)]
+        return [FleetMember(f"{self.name}-{number}", command) for number in range(2)]
 
     def follow(self, brokers: str, prefix: str, outcomes: Outcomes) -> Coroutine[Any, Any, None]:
         """Fused, unfused, dead letters."""
@@ -81,10 +81,10 @@ class PlainFaust(Contender):
 
     name = "faust"
 
-    def members(self, brokers: str, prefix: str, folder: Path) -> list[Member]:
+    def members(self, brokers: str, prefix: str, folder: Path) -> list[FleetMember]:
         """Two workers of Faust's, each with a data folder of its own."""
         env = {**os.environ, "PLAIN_BROKERS": brokers, "PLAIN_PREFIX": prefix, "PLAIN_PARTITIONS": str(N_PARTITIONS)}
-        return [Member(f"{self.name}-{number}", self._command(folder / str(number)), env) for number in range(2)]
+        return [FleetMember(f"{self.name}-{number}", self._command(folder / str(number)), env) for number in range(2)]
 
     def _command(self, folder: Path) -> list[str]:
         faust = [sys.executable, "-m", "faust", "--app", "bench.plain_app", "--datadir", str(folder)]
@@ -119,10 +119,10 @@ class Compared:
         return {"name": self.name, "kills": self.n_kills, "ended": self.n_ended, **self.judged.export()}
 
 
-CONTENDERS: dict[str, type[Contender]] = {one.name: one for one in (PlainFaust, Syncline)}
+CONTENDERS: dict[str, type[Contender]] = {one.name: one for one in (PlainFaust, SynclineContender)}
 
 
-class Counted(Outcomes):
+class CountedOutcomes(Outcomes):
     """Only the moments that count; those of the warm-up and of the cool-down are passed over."""
 
     def __init__(self, counted: range) -> None:
@@ -150,7 +150,7 @@ async def compare(brokers: str, contender: Contender, backlog: Backlog, kill_eve
     await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
     await create_topics_stamped(brokers, [f"{prefix}plain"], "LogAppendTime")
     counted = range(round(WARM_UP_S * MOMENTS_PER_S), backlog.n_moments - round(COOL_DOWN_S * MOMENTS_PER_S))
-    outcomes = Counted(counted)
+    outcomes = CountedOutcomes(counted)
     producer = LiveProducer(brokers, prefix, backlog, outcomes.on_sent)
     with tempfile.TemporaryDirectory(prefix="syncline-bench-") as folder:
         members = contender.members(brokers, prefix, Path(folder))
@@ -169,7 +169,7 @@ async def compare(brokers: str, contender: Contender, backlog: Backlog, kill_eve
     return Compared(contender.name, fleet.n_kills, fleet.n_ended, outcomes.judge())
 
 
-async def _kill(fleet: Fleet, outcomes: Counted, every_s: float) -> None:
+async def _kill(fleet: Fleet, outcomes: CountedOutcomes, every_s: float) -> None:
     try:
         async with asyncio.timeout(START_LIMIT_S):
             await _until(lambda: outcomes.n_decided > 0)
@@ -200,7 +200,7 @@ def main() -> None:
     if options.json is not None:
         report = {"machine": machine(), "seconds": options.seconds, "results": [row.export() for row in rows]}
         options.json.write_text(json.dumps(report, indent=2) + "\n")
-    broken = [row for row in rows if row.name == Syncline.name and (row.judged.violations or row.judged.torn)]
+    broken = [row for row in rows if row.name == SynclineContender.name and (row.judged.violations or row.judged.torn)]
     if broken:
         raise SystemExit(f"syncline: {broken[0].judged}")
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bench.fleet import Fleet, Member, worker_command
+from bench.fleet import Fleet, FleetMember, worker_command
 from bench.join import machine, with_broker
 from bench.live import LiveProducer
 from bench.records import Backlog
@@ -53,7 +53,7 @@ class Recovery:
 
 
 @dataclass
-class Flow:
+class ResultFlow:
     """When each moment was sent, and when each stream's results came."""
 
     sent_s: dict[int, float] = field(default_factory=dict[int, float])
@@ -88,11 +88,14 @@ async def run(brokers: str, n_kills: int, settings: dict[str, object]) -> list[R
     """Kill `n_kills` times; what each took."""
     prefix = f"recovery{time.time_ns() // 1_000_000}."
     await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
-    flow, found = Flow(), list[Recovery]()
+    flow, found = ResultFlow(), list[Recovery]()
     backlog = Backlog(n_moments=10**9, n_streams=N_STREAMS, n_bytes=100)
     producer = LiveProducer(brokers, prefix, backlog, flow.on_sent)
     command = worker_command(brokers, prefix, **settings)
-    async with Fleet([Member(name, command) for name in ("first", "second")]) as fleet, asyncio.TaskGroup() as tasks:
+    async with (
+        Fleet([FleetMember(name, command) for name in ("first", "second")]) as fleet,
+        asyncio.TaskGroup() as tasks,
+    ):
         reading = tasks.create_task(flow.read(brokers, prefix))
         sending = tasks.create_task(producer.run())
         print(ROW.format("kill", "assigned", "first", "all", "streams"), flush=True)
@@ -107,7 +110,7 @@ async def run(brokers: str, n_kills: int, settings: dict[str, object]) -> list[R
     return found
 
 
-async def _kill(flow: Flow, victim: Member, other: Member) -> Recovery:
+async def _kill(flow: ResultFlow, victim: FleetMember, other: FleetMember) -> Recovery:
     for member in (victim, other):
         await member.until_ready()
     await _until(flow.is_steady)
@@ -130,13 +133,13 @@ async def _until(done: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def _until_assigned(member: Member) -> float:
+async def _until_assigned(member: FleetMember) -> float:
     while len(await _partitions(member)) < N_PARTITIONS:  # noqa: ASYNC110  a worker is asked, it tells nobody
         await asyncio.sleep(0.05)
     return time.monotonic()
 
 
-async def _partitions(member: Member) -> set[int]:
+async def _partitions(member: FleetMember) -> set[int]:
     """The partition numbers that a worker owns."""
     text = await member.get("/metrics") or ""
     return {int(number) for number in re.findall(r'^syncline_held_records\{partition="(\d+)"\}', text, re.MULTILINE)}

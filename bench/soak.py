@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.fleet import ROOT, Fleet, Life, Member, worker_command
+from bench.fleet import ROOT, Fleet, FleetMember, Life, worker_command
 from bench.join import machine, with_broker
 from bench.live import LiveProducer
 from bench.outcomes import Judged, Outcomes
@@ -77,7 +77,7 @@ class Soaked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class SoakTrouble:
     """What strikes the workers, and how often; connections are reset where `reset_every_s` is above 0."""
 
     kill_every_s: float
@@ -85,7 +85,7 @@ class Trouble:
     spare_first: bool = False
 
 
-async def soak(brokers: str, prefix: str, backlog: Backlog, trouble: Trouble) -> Soaked:
+async def soak(brokers: str, prefix: str, backlog: Backlog, trouble: SoakTrouble) -> Soaked:
     """One run over `backlog`, to its end."""
     await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
     outcomes = Outcomes(backlog.n_moments)
@@ -132,8 +132,8 @@ async def soak(brokers: str, prefix: str, backlog: Backlog, trouble: Trouble) ->
     return Soaked(judged=outcomes.judge(), seconds=seconds, lives=lives, **counts)
 
 
-def _member(name: str, brokers: str, prefix: str) -> Member:
-    return Member(name, worker_command(brokers, prefix, session_timeout_ms=SESSION_TIMEOUT_MS, heartbeat_ms=1_000))
+def _member(name: str, brokers: str, prefix: str) -> FleetMember:
+    return FleetMember(name, worker_command(brokers, prefix, session_timeout_ms=SESSION_TIMEOUT_MS, heartbeat_ms=1_000))
 
 
 async def _reset(proxies: Sequence[Proxy], every_s: float) -> None:
@@ -218,7 +218,7 @@ def main() -> None:
     backlog = Backlog(n_moments=n_moments, n_streams=n_streams, n_bytes=100, share_dropped=SHARE_DROPPED)
     prefix = f"soak{time.time_ns() // 1_000_000}."
     with with_broker(options.brokers) as brokers:
-        trouble = Trouble(
+        trouble = SoakTrouble(
             kill_every_s=options.kill_every_s, reset_every_s=options.reset_every_s, spare_first=options.spare_first
         )
         soaked = asyncio.run(soak(brokers, prefix, backlog, trouble))

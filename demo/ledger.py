@@ -6,7 +6,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median, quantiles
 
-from demo.scenario import Planned
+from demo.scenario import PlannedEvent
 from syncline.consumer import Received
 from syncline.wire.converted import MODALITY_OF, ConvertedAudio, ConvertedText
 from syncline.wire.results import FusedResult, Unfused
@@ -38,7 +38,7 @@ class Said:
             self._made[key] = result
             self.recent.append(result)
 
-    def missing(self, sent: Mapping[Origin, Planned]) -> Iterator[str]:
+    def missing(self, sent: Mapping[Origin, PlannedEvent]) -> Iterator[str]:
         """Records that should have been converted and were not, in words."""
         for origin, planned in sent.items():
             for kind in self.kinds:
@@ -46,11 +46,11 @@ class Said:
                 if wanted and (origin, kind) not in self._made:
                     yield f"{origin[0]}/{origin[1]}/{origin[2]} ({planned.id}): no {kind}"
 
-    def summary(self, sent: Mapping[Origin, Planned]) -> dict[str, dict[str, object]]:
+    def summary(self, sent: Mapping[Origin, PlannedEvent]) -> dict[str, dict[str, object]]:
         """By kind: how many there are, how many had to be refused, and how much they say."""
         return {kind: self._of(kind, sent) for kind in self.kinds}
 
-    def _of(self, kind: str, sent: Mapping[Origin, Planned]) -> dict[str, object]:
+    def _of(self, kind: str, sent: Mapping[Origin, PlannedEvent]) -> dict[str, object]:
         mine = [(origin, said) for (origin, of), said in self._made.items() if of == kind]
         found: dict[str, object] = {"n": len(mine), "n_refused": sum(bool(said.reason) for _, said in mine)}
         texts = [(origin, said) for origin, said in mine if isinstance(said, ConvertedText) and not said.reason]
@@ -64,7 +64,7 @@ class Said:
         return found
 
 
-def _is_converted(planned: Planned) -> bool:
+def _is_converted(planned: PlannedEvent) -> bool:
     return planned.expected == "fused" or (
         planned.expected.startswith("unfused:") and planned.expected != "unfused:duplicate"
     )
@@ -79,7 +79,7 @@ class Ledger:
 
     def __init__(self, said: Said | None = None) -> None:
         self.said = said or Said()
-        self.sent: dict[Origin, Planned] = {}
+        self.sent: dict[Origin, PlannedEvent] = {}
         self.outcomes: dict[Origin, list[str]] = defaultdict(list)
         self.latencies_ms: dict[str, list[float]] = defaultdict(list)
         """By stream: milliseconds from the last member on the broker to the result read back, of complete sets."""
@@ -93,7 +93,7 @@ class Ledger:
         self._right_alone: dict[Origin, bool] = {}
         self._complete: list[tuple[str, list[Origin]]] = []
 
-    def note_sent(self, origin: Origin, planned: Planned, now_s: float) -> None:
+    def note_sent(self, origin: Origin, planned: PlannedEvent, now_s: float) -> None:
         """The broker has a record."""
         self.sent[origin] = planned
         self._arrived_s[origin] = now_s

@@ -10,7 +10,7 @@ from pathlib import Path
 from aiokafka.structs import RecordMetadata
 
 from demo.ledger import Ledger
-from demo.scenario import Planned, Scenario
+from demo.scenario import PlannedEvent, Scenario
 from syncline.consumer import READABLE_TOPICS, ResultConsumer
 from syncline.kafka.client import start_producer
 from syncline.kafka.cluster import Cluster
@@ -51,12 +51,12 @@ class Replay:
             await asyncio.gather(*deliveries)
         self.all_sent.set()
 
-    async def _deliver(self, producer: MediaProducer, planned: Planned, n_partitions: int) -> None:
+    async def _deliver(self, producer: MediaProducer, planned: PlannedEvent, n_partitions: int) -> None:
         delivery = await (self._misroute(planned, n_partitions) if planned.misrouted else self._send(producer, planned))
         origin = (delivery.topic, delivery.partition, delivery.offset)
         self._ledger.note_sent(origin, planned, time.monotonic())
 
-    async def _send(self, producer: MediaProducer, planned: Planned) -> Delivery:
+    async def _send(self, producer: MediaProducer, planned: PlannedEvent) -> Delivery:
         fields: EventFields = {"time_ms": self._start_ms + planned.time_ms, "lane": planned.lane, "id": planned.id}
         if planned.language:
             fields["language"] = planned.language
@@ -67,7 +67,7 @@ class Replay:
             return await producer.send(planned.stream, planned.modality, **fields)
         return await producer.send(planned.stream, planned.modality, self._read(planned), **fields)
 
-    def _read(self, planned: Planned) -> bytes:
+    def _read(self, planned: PlannedEvent) -> bytes:
         path = planned.path
         if path is None:
             return (planned.text or "").encode()
@@ -75,7 +75,7 @@ class Replay:
             self._files[path] = path.read_bytes()
         return self._files[path]
 
-    async def _misroute(self, planned: Planned, n_partitions: int) -> Delivery:
+    async def _misroute(self, planned: PlannedEvent, n_partitions: int) -> Delivery:
         """What a client with another partitioner does: the right topic, the wrong partition."""
         key = planned.stream.encode()
         event = MediaEvent(

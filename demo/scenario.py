@@ -23,7 +23,7 @@ class Sample(msgspec.Struct, frozen=True):
     text_zh: str
 
 
-class Broken(msgspec.Struct, frozen=True):
+class BrokenFile(msgspec.Struct, frozen=True):
     """A file that cannot be used, and the dead-letter reason that it must get."""
 
     modality: str
@@ -36,7 +36,7 @@ class Samples(msgspec.Struct, frozen=True):
     """What `samples.json` holds; paths are relative to its folder."""
 
     samples: list[Sample]
-    broken: list[Broken]
+    broken: list[BrokenFile]
 
 
 def load_samples(folder: Path = SAMPLES_DIR) -> Samples:
@@ -63,7 +63,7 @@ SLOWER = {"hall": 6}
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedEvent:
     """One record to send: `at_ms` after the start, with event time `time_ms` after the start.
 
     `expected` is what must become of it: `fused`, or `topic:reason`. `moment` is (stream, number) where it belongs to
@@ -90,7 +90,7 @@ class Planned:
 class Scenario:
     """All records in the order of sending, and the settings that the workers need for them."""
 
-    records: list[Planned]
+    records: list[PlannedEvent]
     period_ms: int
     worker_toml: str
 
@@ -105,7 +105,7 @@ def plan_demo(
     random = Random(seed)
     period_ms = max(2 * (TOLERANCE_MS + JITTER_MS), round(1000 / rate))
     n_moments = max(8, seconds * 1000 // period_ms)
-    records: list[Planned] = []
+    records: list[PlannedEvent] = []
     for stream in STREAMS:
         slower = SLOWER.get(stream, 1)
         for number in range(-(-n_moments // slower)):
@@ -131,10 +131,10 @@ max_wait_ms = 1500
 
 def _moment(
     samples: Samples, folder: Path, random: Random, stream: str, number: int, n_moments: int, period_ms: int
-) -> list[Planned]:
+) -> list[PlannedEvent]:
     sample = samples.samples[random.randrange(len(samples.samples))]
     chinese = stream == "garage"
-    found: list[Planned] = []
+    found: list[PlannedEvent] = []
     for modality in ("image", "text", "audio"):
         jitter_ms = random.randint(0, JITTER_MS)
         if stream == "street" and random.random() < MISSING_SHARE:
@@ -145,7 +145,7 @@ def _moment(
         time_ms = number * period_ms + STREAMS.index(stream) * period_ms // len(STREAMS) + jitter_ms
         is_text = modality == "text"
         found.append(
-            Planned(
+            PlannedEvent(
                 at_ms=time_ms,
                 stream=stream,
                 modality=modality,
@@ -163,7 +163,7 @@ def _moment(
     return found
 
 
-def _swap_notes(records: list[Planned], period_ms: int) -> list[Planned]:
+def _swap_notes(records: list[PlannedEvent], period_ms: int) -> list[PlannedEvent]:
     """Hold every fourth note of `dock` back until after the next one."""
     late_ms = period_ms + JITTER_MS // 2
     return [
@@ -174,19 +174,19 @@ def _swap_notes(records: list[Planned], period_ms: int) -> list[Planned]:
     ]
 
 
-def _replace(record: Planned, **changes: object) -> Planned:
-    values = {name: getattr(record, name) for name in Planned.__dataclass_fields__}
-    return Planned(**(values | changes))  # pyright: ignore[reportArgumentType]  names and types are Planned's own
+def _replace(record: PlannedEvent, **changes: object) -> PlannedEvent:
+    values = {name: getattr(record, name) for name in PlannedEvent.__dataclass_fields__}
+    return PlannedEvent(**(values | changes))  # pyright: ignore[reportArgumentType]  names and types are Planned's own
 
 
 def _planted(
-    broken_files: list[Broken], folder: Path, records: list[Planned], period_ms: int, n_moments: int
-) -> list[Planned]:
+    broken_files: list[BrokenFile], folder: Path, records: list[PlannedEvent], period_ms: int, n_moments: int
+) -> list[PlannedEvent]:
     """The faults that the demo plants in `lobby`, each between two moments."""
     middle = n_moments // 2
     gap_ms = period_ms // 2 + JITTER_MS
     planted = [
-        Planned(
+        PlannedEvent(
             at_ms=(3 + number) * period_ms + gap_ms,
             stream="lobby",
             modality=broken.modality,

@@ -16,7 +16,7 @@ PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 MANIFEST, WEIGHTS = "model.json", "weights.safetensors"
 
 
-class Digests(Protocol):
+class FolderDigests(Protocol):
     """A manifest: `sha256` maps file name to digest."""
 
     @property
@@ -31,7 +31,7 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: digest(data) for name, data in files.items()}
 
 
-def checked_bytes(folder: Path, name: str, manifest: Digests) -> bytes:
+def checked_bytes(folder: Path, name: str, manifest: FolderDigests) -> bytes:
     """A file of the folder, if its digest is that in the manifest. Raises SettingsError."""
     try:
         data = (folder / name).read_bytes()

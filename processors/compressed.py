@@ -29,7 +29,7 @@ MAX_BLOCKS = 128
 """FLAC: metadata blocks."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class FileHeader(msgspec.Struct, frozen=True):
     """What a compressed file's header says, and the bytes that libsndfile is to see. `n_frames` 0: it does not say."""
 
     rate_hz: int
@@ -38,7 +38,7 @@ class Claim(msgspec.Struct, frozen=True):
     data: bytes
 
 
-def read_flac(data: bytes) -> Claim:
+def read_flac(data: bytes) -> FileHeader:
     """The STREAMINFO of a FLAC file, and the file without its other metadata. Raises `audio_header`."""
     if data[4] & 0x7F or data[5:8] != b"\0\0\x22" or len(data) < 42:
         raise refuse("audio_header", "audio/flac: the first block is no STREAMINFO of 34 bytes")
@@ -54,10 +54,10 @@ def read_flac(data: bytes) -> Claim:
     if not last or at >= len(data):
         raise refuse("audio_header", "audio/flac: no sound after the metadata")
     bare = b"fLaC\x80" + data[5:42] + data[at:]
-    return Claim(packed >> 44, (packed >> 41 & 7) + 1, packed & (2**36 - 1), bare)
+    return FileHeader(packed >> 44, (packed >> 41 & 7) + 1, packed & (2**36 - 1), bare)
 
 
-def read_ogg(data: bytes) -> Claim:
+def read_ogg(data: bytes) -> FileHeader:
     """The first packet and the last granule of an Ogg file that holds one Vorbis or Opus stream, whole.
 
     Raises `MediaError`: `audio_header` (a page is cut short, the last is missing), `audio_codec_unknown`.
@@ -78,10 +78,10 @@ def read_ogg(data: bytes) -> Claim:
         raise refuse("audio_header", "audio/ogg: the last page is missing")
     granule_rate_hz = _OPUS_RATE_HZ if data[28:36] == b"OpusHead" else rate_hz
     n_frames = max(0, last_granule - skipped) * rate_hz // max(1, granule_rate_hz)
-    return Claim(rate_hz, n_channels, n_frames, data)
+    return FileHeader(rate_hz, n_channels, n_frames, data)
 
 
-def decode_mono(claim: Claim, content_type: str, max_frames: int) -> tuple[npt.NDArray[np.float32], int]:
+def decode_mono(claim: FileHeader, content_type: str, max_frames: int) -> tuple[npt.NDArray[np.float32], int]:
     """The mean of all channels, float32 (n_frames,), and the rate in Hz. Raises `MediaError`, or what libsndfile does.
 
     Decoded block by block, so that channels and lies about the length cost no memory.

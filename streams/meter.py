@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from streams.decisions.counters import Tally
+from streams.decisions.counters import Counters
 from streams.decisions.records import Record, Task
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
-from streams.join.model import SetDecision
+from streams.join.items import SetDecision
 
 STALL_BOUNDS_MS = (1, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
 
@@ -17,7 +17,7 @@ class Meter:
     """Used by the worker's event loop alone."""
 
     def __init__(self) -> None:
-        self.tally = Tally()
+        self.tally = Counters()
         self.e2e_ms = Histogram(LATENCY_BOUNDS_MS)
         """Of each fused set: from its newest event's time to the broker's acknowledgement of the result."""
         self.pipeline_ms = Histogram(LATENCY_BOUNDS_MS)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from syncline.wire.converted import ConvertedAudio, ConvertedText
     from syncline.wire.deadletters import DeadLetter
     from syncline.wire.events import MediaEvent
-    from syncline.wire.results import FusedResult, Member, Unfused
+    from syncline.wire.results import FusedResult, ResultMember, Unfused
 
 __all__ = [
     "AbortedError",
@@ -44,11 +44,11 @@ __all__ = [
     "FusedResult",
     "MediaEvent",
     "MediaProducer",
-    "Member",
     "NewerVersionError",
     "ProducerProgress",
     "Received",
     "ResultConsumer",
+    "ResultMember",
     "Secret",
     "SecuritySettings",
     "SettingsError",
@@ -72,7 +72,7 @@ _HOME = {
     ),
     "wire.events": ("MediaEvent",),
     "producer": ("Delivery", "MediaProducer", "ProducerProgress"),
-    "wire.results": ("FusedResult", "Member", "Unfused"),
+    "wire.results": ("FusedResult", "ResultMember", "Unfused"),
     "settings.secret": ("Secret",),
     "kafka.security": ("SecuritySettings",),
 }

@@ -70,7 +70,7 @@ def read_record(topic: str, record: Any) -> Received:
     return Received(result, topic, record.partition, record.offset, record.timestamp)
 
 
-class Remembered:
+class DedupCache:
     """The last `n_ids` results; about 200 bytes each."""
 
     def __init__(self, n_ids: int) -> None:
@@ -137,7 +137,7 @@ class ResultConsumer:
         self._cluster = Cluster.of(brokers, security, kafka_options)
         self._prefix, self._group_id, self._start = topic_prefix, group_id, start
         self._names = [topic_prefix + topic for topic in dict.fromkeys(topics)]
-        self._remembered = Remembered(remember_ids)
+        self._remembered = DedupCache(remember_ids)
         self._on_progress = on_progress
         self._records: deque[Any] = deque()
         self._done: dict[Any, int] = {}

@@ -18,7 +18,7 @@ from syncline.wire.media import check_modality, sniff_content_type
 _MAGIC_BYTES = 16
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ManifestEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line: an event to send.
 
     time_ms: event time, ms since 1970. path or text: the payload. after_ms: when to send it, in ms after the start
@@ -57,7 +57,7 @@ class Step(msgspec.Struct, frozen=True):
     """An entry, when it is due (ms after the start at rate 1), and its file (None for a text)."""
 
     due_ms: int
-    entry: Entry
+    entry: ManifestEntry
     file: Path | None
 
 
@@ -70,7 +70,7 @@ def read_manifest(path: Path, max_event_bytes: int = MAX_EVENT_BYTES) -> list[St
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("manifest", str(path), f"a file of JSON lines in UTF-8 ({error})") from error
-    entries: list[tuple[Entry, Path | None]] = []
+    entries: list[tuple[ManifestEntry, Path | None]] = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
             entries.append(_read_line(line, f"{path}:{number}", path.parent, max_event_bytes))
@@ -81,15 +81,15 @@ def read_manifest(path: Path, max_event_bytes: int = MAX_EVENT_BYTES) -> list[St
     return sorted(steps, key=lambda step: step.due_ms)
 
 
-def _due_ms(entry: Entry, first_ms: int) -> int:
+def _due_ms(entry: ManifestEntry, first_ms: int) -> int:
     return entry.after_ms if entry.after_ms is not None else entry.time_ms - first_ms
 
 
-def _read_line(line: str, where: str, folder: Path, max_event_bytes: int) -> tuple[Entry, Path | None]:
+def _read_line(line: str, where: str, folder: Path, max_event_bytes: int) -> tuple[ManifestEntry, Path | None]:
     try:
-        entry = msgspec.json.decode(line, type=Entry)
+        entry = msgspec.json.decode(line, type=ManifestEntry)
     except msgspec.DecodeError as error:
-        takes = f"JSON with {', '.join(Entry.__struct_fields__)} ({error})"
+        takes = f"JSON with {', '.join(ManifestEntry.__struct_fields__)} ({error})"
         raise SettingsError(where, line[:200], takes) from error
     if (entry.path is None) == (entry.text is None):
         raise SettingsError(where, line[:200], "either path or text")
@@ -107,7 +107,7 @@ def _read_line(line: str, where: str, folder: Path, max_event_bytes: int) -> tup
     return entry, file
 
 
-def _check_event(entry: Entry, file: Path | None, max_event_bytes: int) -> None:
+def _check_event(entry: ManifestEntry, file: Path | None, max_event_bytes: int) -> None:
     check_modality(entry.modality)
     if file is None:
         head, n_bytes = b"", len((entry.text or "").encode())

@@ -7,7 +7,7 @@
 What is judged, and how: docs/guarantees.md. `syncline verify` is its command.
 """
 
-from syncline.kafka.topic_reader import Span
+from syncline.kafka.topic_reader import OffsetSpan
 from verify.check import check
 from verify.history import CommitSample, History, PartitionHistory
 from verify.reading import read_history, watch_commits
@@ -19,9 +19,9 @@ __all__ = [
     "KINDS",
     "CommitSample",
     "History",
+    "OffsetSpan",
     "PartitionHistory",
     "Report",
-    "Span",
     "Violation",
     "check",
     "read_history",

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from streams.decisions.entries import covered_ms
-from streams.join.model import DeadLetterDecision, FailedDecision, RunDecision, SetDecision, UnfusedDecision
+from streams.join.items import DeadLetterDecision, FailedDecision, RunDecision, SetDecision, UnfusedDecision
 from syncline.wire.contract import DEADLETTER, FUSED, UNFUSED
 from syncline.wire.ids import id_hash, record_id, result_id
 from verify.history import Fused, Single
-from verify.log import FoldedLog, Placed
+from verify.log import FoldedLog, LoggedDecision
 from verify.partition_facts import Facts
 from verify.record_facts import Fact, RecordJudge
 from verify.report import Place
@@ -22,7 +22,7 @@ Places = tuple[Place, ...]
 class SetOf(NamedTuple):
     """A set's decision where it stands."""
 
-    placed: Placed
+    placed: LoggedDecision
     decision: SetDecision
 
 
@@ -34,7 +34,7 @@ class Decided:
         self.failed: dict[Places, set[str]] = {}
         self.failed_of: dict[Place, list[Places]] = {}
         """By record, the sets that failed and had it as a member."""
-        self.void: dict[Places, Placed] = {}
+        self.void: dict[Places, LoggedDecision] = {}
         self.n_failed = 0
         for placed in folded.valid:
             if isinstance(placed.decision, SetDecision):
@@ -101,7 +101,7 @@ class Accounts:
                 return ""
         return "" if self._may_be_of_the_cut_log((fact.place,)) else "no valid decision says so"
 
-    def _says(self, placed: Placed, topic: str, single: Single) -> bool:
+    def _says(self, placed: LoggedDecision, topic: str, single: Single) -> bool:
         decision = placed.decision
         if isinstance(decision, UnfusedDecision):
             said = (UNFUSED, decision.reason, decision.late_by_ms)
@@ -133,7 +133,7 @@ class Carried:
         self.singles: dict[tuple[str, Place], int] = {}
         """By topic and record, the offset of the first unfused event or dead letter of it."""
 
-    def is_out(self, placed: Placed, place: Place, ends: Mapping[str, int] | None = None) -> bool:
+    def is_out(self, placed: LoggedDecision, place: Place, ends: Mapping[str, int] | None = None) -> bool:
         """Whether a decision's outcome for the record at `place` is out, below `ends` by topic where they are given."""
         decision = placed.decision
         if isinstance(decision, SetDecision):
@@ -146,7 +146,7 @@ class Carried:
         return topic == "" or _below(self.singles.get((topic, place)), topic, ends)
 
 
-def topic_of(placed: Placed) -> str:
+def topic_of(placed: LoggedDecision) -> str:
     """The result topic in which a single record's decision is carried out; "" where none is written for it."""
     decision = placed.decision
     if isinstance(decision, UnfusedDecision):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from streams.join.lane_clock import NEVER_MS
-from streams.join.model import (
+from streams.join.items import (
     ClosedDecision,
     DeadLetterDecision,
     FailedDecision,
@@ -14,13 +13,14 @@ from streams.join.model import (
     SetDecision,
     UnfusedDecision,
 )
+from streams.join.lane_clock import NEVER_MS
 from streams.join.settings import JoinSettings
 from syncline.send_log import Send
 from syncline.wire.contract import DECISIONS, H_ID, H_SOURCE, MAX_EVENT_BYTES
 from verify.attribution import Decided
-from verify.conversions import Conversions
+from verify.conversions import ConversionChecks
 from verify.history import CommitSample, History, MediaRecord, PartitionHistory
-from verify.log import FoldedLog, Placed, fold
+from verify.log import FoldedLog, LoggedDecision, fold
 from verify.open_items import Lanes, OpenStream
 from verify.outcomes import Endings
 from verify.partition_facts import Facts
@@ -60,7 +60,7 @@ def check(
         facts, results = _check_partition(
             partition, folded, history.commits, judge, report, finished=finished, by_others=by_others
         )
-        conversions = Conversions(partition, facts, settings, convert, convert_streams, report)
+        conversions = ConversionChecks(partition, facts, settings, convert, convert_streams, report)
         conversions.judge(results.converted, history.commits, finished=finished)
         judge_sends(partition, sends.get(partition.partition, ()), report)
     return report
@@ -108,7 +108,7 @@ def _judge_decisions(
 ) -> None:
     lanes = Lanes(facts, settings)
     alone = Alone(facts, {places: found.placed for places, found in decided.sets.items()}, report, partition)
-    by_stream: dict[str, list[Placed]] = defaultdict(list)
+    by_stream: dict[str, list[LoggedDecision]] = defaultdict(list)
     for placed in folded.valid:
         decision = placed.decision
         if isinstance(decision, SetDecision):

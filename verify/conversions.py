@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from streams.convert.conversions import matches
-from streams.join.model import SetDecision, UnfusedDecision
+from streams.join.items import SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import FUSED, UNFUSED, media_topic
 from syncline.wire.converted import MODALITY_OF, topic_of_kind
 from syncline.wire.ids import conversion_id
-from verify.history import CommitSample, Converted, PartitionHistory
-from verify.log import Placed
+from verify.history import CommitSample, PartitionHistory, PublishedConversion
+from verify.log import LoggedDecision
 from verify.outcomes import Commits
 from verify.partition_facts import Facts
 from verify.record_facts import Fact
@@ -19,7 +19,7 @@ from verify.report import Place, Report, Violation
 from verify.wording import say
 
 
-class Conversions:
+class ConversionChecks:
     """Judges `converted.*` of one partition number, when everything else has been judged.
 
     kinds: what the workers were told to make of every event of its modality, in streams that fit `streams`.
@@ -40,7 +40,7 @@ class Conversions:
         self._first: dict[tuple[str, int, str], int] = {}
 
     def judge(
-        self, published: Sequence[tuple[str, Converted]], samples: Sequence[CommitSample], *, finished: bool
+        self, published: Sequence[tuple[str, PublishedConversion]], samples: Sequence[CommitSample], *, finished: bool
     ) -> None:
         """Judge all that was published as (topic, record), and what was not."""
         seen: dict[str, Place] = {}
@@ -57,7 +57,7 @@ class Conversions:
             for kind in self._wanted(fact):
                 self._judge_wanted(fact, kind, commits[fact.place[0]], finished=finished)
 
-    def _judge_repeat(self, seen: dict[str, Place], topic: str, record: Converted, fact: Fact | None) -> None:
+    def _judge_repeat(self, seen: dict[str, Place], topic: str, record: PublishedConversion, fact: Fact | None) -> None:
         """An id names one event's conversion; `seen` has the place of the event that each was first said of."""
         place = record.topic, record.origin_offset
         if record.id not in seen:
@@ -68,7 +68,7 @@ class Conversions:
             of = f"{say([place])} has id {record.id}, and so has the {record.kind} of {say([seen[record.id]])}"
             self._add("differing repeat", fact, f"{topic}@{record.offset}: {of}", (topic, record.offset))
 
-    def _wrong(self, record: Converted, fact: Fact) -> str:
+    def _wrong(self, record: PublishedConversion, fact: Fact) -> str:
         """How a conversion differs from the event that it is of; "" where it does not."""
         item = fact.item
         if item is None or not any(_may_be_converted(placed) for placed in fact.decisions):
@@ -123,7 +123,7 @@ class Conversions:
 _MEDIA = tuple(media_topic(modality) for modality in MODALITY_OF.values())
 
 
-def _may_be_converted(placed: Placed) -> bool:
+def _may_be_converted(placed: LoggedDecision) -> bool:
     decision = placed.decision
     if isinstance(decision, UnfusedDecision):
         return decision.reason != "duplicate"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from streams.join.model import SetDecision
+from streams.join.items import SetDecision
 from streams.join.settings import item_bytes
 from streams.join.strategy import distance_ms
 from verify.open_items import OpenStream, item_of

@@ -11,10 +11,10 @@ from typing import Literal
 import msgspec
 
 from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
-from streams.join.model import Decision
+from streams.join.items import Decision
 from syncline.errors import BrokerError, ContractError, SettingsError
 from syncline.kafka.cluster import Cluster
-from syncline.kafka.topic_reader import Span, TopicReader
+from syncline.kafka.topic_reader import OffsetSpan, TopicReader
 from syncline.wire.contract import DEADLETTER, DECISIONS, H_DETAIL, MEDIA_TOPICS, RESULT_TOPICS
 from syncline.wire.events import MediaEvent, parse_headers
 from verify.history import LogEntry, MediaRecord, Published
@@ -108,7 +108,7 @@ async def explain(
     )  # fmt: skip
 
 
-def _not_there(topic: str, partition: int, offset: int, span: Span) -> str:
+def _not_there(topic: str, partition: int, offset: int, span: OffsetSpan) -> str:
     if offset < span.start:
         why = f"retention has deleted what was below {span.start}, and the decision log does not name it"
     elif offset >= span.end:
@@ -118,11 +118,11 @@ def _not_there(topic: str, partition: int, offset: int, span: Span) -> str:
     return f"{topic} partition {partition} has no record at offset {offset}: {why}"
 
 
-async def _record(reader: TopicReader, topic: str, partition: int, offset: int, span: Span) -> MediaRecord | None:
+async def _record(reader: TopicReader, topic: str, partition: int, offset: int, span: OffsetSpan) -> MediaRecord | None:
     if not span.start <= offset < span.end:
         return None
     # To the end, because a place without a record is passed only with the next one.
-    async for _, raws in reader.read(topic, {partition: Span(offset, span.end)}):
+    async for _, raws in reader.read(topic, {partition: OffsetSpan(offset, span.end)}):
         return MediaReader().read(raws[0]) if raws[0].offset == offset else None
     return None
 
@@ -133,7 +133,7 @@ async def _withheld(cluster: Cluster, prefix: str, topic: str, partition: int, o
         end = (await reader.ends([topic]))[topic, partition]
         if offset >= end:
             return "open"
-        return "" if await _record(reader, topic, partition, offset, Span(offset, end)) is not None else "aborted"
+        return "" if await _record(reader, topic, partition, offset, OffsetSpan(offset, end)) is not None else "aborted"
 
 
 def _event(topic: str, record: MediaRecord | None) -> tuple[MediaEvent | None, str]:
@@ -145,7 +145,7 @@ def _event(topic: str, record: MediaRecord | None) -> tuple[MediaEvent | None, s
         return None, str(error)
 
 
-async def _namings(reader: TopicReader, partition: int, span: Span, place: Place) -> list[Naming]:
+async def _namings(reader: TopicReader, partition: int, span: OffsetSpan, place: Place) -> list[Naming]:
     """Every decision that names the record, and failures of sets that it is in, in log order."""
     log = [read_entry(raw) async for _, raws in reader.read(DECISIONS, {partition: span}) for raw in raws]
     folded = fold(log, span.start)
@@ -177,7 +177,9 @@ def _naming(log: Sequence[LogEntry], offset: int, counts: Counts, decision: Deci
     )  # fmt: skip
 
 
-async def _published(reader: TopicReader, partition: int, spans: dict[str, Span], place: Place) -> list[Publishing]:
+async def _published(
+    reader: TopicReader, partition: int, spans: dict[str, OffsetSpan], place: Place
+) -> list[Publishing]:
     """What names the record, a repeat together with what it repeats."""
     found: dict[tuple[str, bytes], Publishing] = {}
     for topic in RESULT_TOPICS:

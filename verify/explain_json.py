@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from streams.join.model import (
+from streams.join.items import (
     ClosedDecision,
     DeadLetterDecision,
     Decision,
@@ -16,7 +16,7 @@ from streams.join.model import (
     UnfusedDecision,
 )
 from verify.explain import Explanation, Naming, Publishing
-from verify.history import Converted, Fused, MediaRecord, Single
+from verify.history import Fused, MediaRecord, PublishedConversion, Single
 
 
 def as_dict(explanation: Explanation) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _published(one: Publishing) -> dict[str, Any]:
     said: dict[str, Any] = {"topic": one.topic, "offset": one.offset, "again_at": one.again_at}
     if isinstance(record, Fused):
         return said | {"id": record.id, "outcome": record.outcome, "reason": record.reason}
-    if isinstance(record, Converted):
+    if isinstance(record, PublishedConversion):
         return said | {"id": record.id, "kind": record.kind}
     if isinstance(record, Single):
         return said | {"id": record.id, "reason": record.reason, "detail": one.detail, "set_id": record.set_id}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from processors.limits import IN_WORDS
-from streams.join.model import (
+from streams.join.items import (
     ClosedDecision,
     DeadLetterDecision,
     Decision,
@@ -17,7 +17,7 @@ from streams.join.model import (
 from syncline.wire.contract import REASONS, UNFUSED_REASONS
 from syncline.wire.timestamps import MAX_TIME_MS, MIN_TIME_MS, format_time
 from verify.explain import Explanation, Naming, Publishing
-from verify.history import Converted, Fused, Single
+from verify.history import Fused, PublishedConversion, Single
 from verify.record_facts import WITHHELD_IN_WORDS
 from verify.wording import printable
 
@@ -121,7 +121,7 @@ def _published(one: Publishing) -> Iterator[str]:
     where = f"{one.topic} offset {one.offset}{again}"
     if isinstance(record, Fused):
         yield f"{where}: result {record.id}, {record.outcome}, {len(record.members)} members"
-    elif isinstance(record, Converted):
+    elif isinstance(record, PublishedConversion):
         yield f"{where}: {record.kind} {record.id}"
     elif isinstance(record, Single):
         of_set = f", of the set {record.set_id} that failed" if record.set_id else ""

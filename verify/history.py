@@ -1,7 +1,7 @@
 """A history: everything that a deployment's topics say, as plain data for the checker.
 
 Topics are named without their prefix. Lists are in offset order. What the broker had deleted before it was read is
-below its topic's `Span.start`; any other offset that is missing never held a record.
+below its topic's `OffsetSpan.start`; any other offset that is missing never held a record.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from syncline.kafka.topic_reader import Span
+from syncline.kafka.topic_reader import OffsetSpan
 from syncline.send_log import Send
 from syncline.wire.results import Outcome, SetReason
 
@@ -76,7 +76,7 @@ class Single(msgspec.Struct, frozen=True, gc=False):
     set_id: str = ""
 
 
-class Converted(msgspec.Struct, frozen=True, gc=False):
+class PublishedConversion(msgspec.Struct, frozen=True, gc=False):
     """One record of `converted.*`: the event that it says in another form, and the set that the event is in, or ""."""
 
     offset: int
@@ -100,7 +100,7 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
     error: str
 
 
-Published = Fused | Single | Converted | Unreadable
+Published = Fused | Single | PublishedConversion | Unreadable
 
 
 class PartitionHistory(msgspec.Struct, kw_only=True):
@@ -114,12 +114,12 @@ class PartitionHistory(msgspec.Struct, kw_only=True):
     """By topic, records from the first open transaction on, others' too. No worker can read them yet."""
     log: list[LogEntry] = []
     published: dict[str, list[Published]] = {}
-    spans: dict[str, Span] = {}
+    spans: dict[str, OffsetSpan] = {}
     """By topic, `decisions` too."""
 
-    def span(self, topic: str) -> Span:
+    def span(self, topic: str) -> OffsetSpan:
         """What was read of a topic."""
-        return self.spans.get(topic, Span())
+        return self.spans.get(topic, OffsetSpan())
 
 
 class CommitSample(msgspec.Struct, kw_only=True):

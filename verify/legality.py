@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streams.join.items import Item, SetDecision, UnfusedDecision
 from streams.join.lane_clock import NEVER_MS
-from streams.join.model import Item, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings, item_bytes
 from streams.join.strategy import distance_ms
-from verify.log import Placed
+from verify.log import LoggedDecision
 from verify.open_items import OpenStream, item_of
 from verify.record_facts import Fact
 from verify.wording import places_of, say, say_lane
 
 
-def wrong_members(placed: Placed, items: Sequence[Item], facts: Sequence[Fact], *, in_join: bool) -> str:
+def wrong_members(placed: LoggedDecision, items: Sequence[Item], facts: Sequence[Fact], *, in_join: bool) -> str:
     """What forbids one of the items to be in this decision; "" where nothing does.
 
     `in_join`: the decision is one of the join over items that it held.

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from streams.decisions import entries as e
 from streams.decisions.entries import Batch, Claim, Entry, LogRecord, SnapshotPart, decode_entry, keys_of
 from streams.decisions.former_counts import merged, other_counts
-from streams.decisions.ownership import LogView
-from streams.join.model import DeadLetterDecision, Decision, RunDecision, SetDecision, UnfusedDecision
+from streams.decisions.ownership import LogValidator
+from streams.join.items import DeadLetterDecision, Decision, RunDecision, SetDecision, UnfusedDecision
 from verify.history import LogEntry
 from verify.report import Place
 
 
-class Placed(NamedTuple):
+class LoggedDecision(NamedTuple):
     """A decision and where it stands: log offset, place in its batch, when the broker appended that (ms, or 0).
 
     `fingerprint`: of the settings by which it was made; "" where its claim does not say.
@@ -40,15 +40,15 @@ class FoldedLog:
     """
 
     def __init__(self) -> None:
-        self.valid: list[Placed] = []
-        self.void: list[Placed] = []
-        self.unsure: list[Placed] = []
+        self.valid: list[LoggedDecision] = []
+        self.void: list[LoggedDecision] = []
+        self.unsure: list[LoggedDecision] = []
         self.bounds: dict[str, int] = {}
         """By stream, a bound of a decision by timeout or pressure that may stand in what retention has cut off."""
         self.n_claims = self.n_snapshot_parts = self.n_void_batches = self.n_copies = self.n_foreign = 0
         self.n_partitions = 0
         """How many partitions the topics had for the last owner; 0 where no claim says it."""
-        self._placed: tuple[e.Placed, ...] = ()
+        self._placed: tuple[e.FormerPlacement, ...] = ()
 
     def claimed(self, claim: Claim) -> None:
         """Note what a claim says of partitions; topics never have fewer than before."""
@@ -76,7 +76,7 @@ def fold(entries: Iterable[LogEntry], log_start: int) -> FoldedLog:
     Raises `NewerVersionError` at an entry that a newer version wrote.
     """
     decoded = [(entry, decode_entry(LogRecord(entry.offset, entry.data, entry.version))) for entry in entries]
-    folded, view = FoldedLog(), LogView()
+    folded, view = FoldedLog(), LogValidator()
     sure_from = 0 if log_start == 0 else _first_sure_claim(decoded)
     for entry, said in decoded:
         if log_start > 0 and isinstance(said, SnapshotPart):
@@ -108,9 +108,9 @@ def fold(entries: Iterable[LogEntry], log_start: int) -> FoldedLog:
     return folded
 
 
-def _placed(entry: LogEntry, batch: Batch, fingerprint: str = "") -> list[Placed]:
+def _placed(entry: LogEntry, batch: Batch, fingerprint: str = "") -> list[LoggedDecision]:
     return [
-        Placed(entry.offset, place, entry.append_ms, decision, fingerprint)
+        LoggedDecision(entry.offset, place, entry.append_ms, decision, fingerprint)
         for place, decision in enumerate(batch.decisions)
     ]
 
@@ -128,7 +128,7 @@ def _bounds_of(batch: Batch) -> Iterable[tuple[str, int]]:
             yield decision.item.stream, decision.bound_ms
 
 
-def _is_copy(view: LogView, said: Entry | None) -> bool:
+def _is_copy(view: LogValidator, said: Entry | None) -> bool:
     """Whether this is a second copy of an entry under the claim that is current."""
     if said is None:
         return False

@@ -6,8 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from streams.join.clocks import Clocks
+from streams.join.items import Item, RunDecision, UnfusedDecision
 from streams.join.lane_clock import NEVER_MS
-from streams.join.model import Item, RunDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from verify.partition_facts import Facts
 from verify.record_facts import Fact

@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from streams.join.model import SetDecision
+from streams.join.items import SetDecision
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import DEADLETTER, FUSED, RESULT_TOPICS
 from verify.attribution import Carried, topic_of
 from verify.history import CommitSample, PartitionHistory
-from verify.log import Placed
+from verify.log import LoggedDecision
 from verify.partition_facts import Facts
 from verify.record_facts import WITHHELD_IN_WORDS, Fact
 from verify.report import Report, Violation
@@ -89,7 +89,7 @@ class Endings:
         for why in self._facts.withheld.values():
             self._report.count("records", rows[why])
 
-    def _row(self, fact: Fact, outcomes: set[str], missing: list[Placed], gone: bool, finished: bool) -> str:
+    def _row(self, fact: Fact, outcomes: set[str], missing: list[LoggedDecision], gone: bool, finished: bool) -> str:
         if missing and gone:
             return "outcome deleted by retention"
         if outcomes and not missing:
@@ -105,7 +105,7 @@ class Endings:
             others = fact.n_ends <= 1
         return others and all(outcome.startswith(("fused ", "deadletter ")) for outcome in outcomes)
 
-    def _may_be_deleted(self, placed: Placed) -> bool:
+    def _may_be_deleted(self, placed: LoggedDecision) -> bool:
         """Whether retention may have deleted the outcome: the oldest one left is newer than the decision."""
         topics = (FUSED, DEADLETTER) if isinstance(placed.decision, SetDecision) else (topic_of(placed),)
         for topic in topics:
@@ -147,7 +147,7 @@ def _outcome(topic: str, ident: str) -> str:
     return f"fused {ident}" if topic == FUSED else f"{topic} {ident}"
 
 
-def _why_none(missing: Sequence[Placed]) -> str:
+def _why_none(missing: Sequence[LoggedDecision]) -> str:
     if not missing:
         return "no valid decision names it, and nothing was published of it"
     return f"{in_words(missing[0].decision)} (log offset {missing[0].offset}) was never published"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from streams.decisions.entries import keys_of, moving_items
-from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
+from streams.join.items import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import DECISIONS, MEDIA_TOPICS
 from verify.history import MediaRecord, PartitionHistory
-from verify.log import FoldedLog, Placed
+from verify.log import FoldedLog, LoggedDecision
 from verify.record_facts import Fact, RecordJudge, Withheld
 from verify.report import Place
 
@@ -134,7 +134,7 @@ def _named_alone(topic: str, stop: int, folded: FoldedLog) -> set[int]:
     return named
 
 
-def _items_of(placed: Placed) -> Iterable[Item]:
+def _items_of(placed: LoggedDecision) -> Iterable[Item]:
     decision = placed.decision
     if isinstance(decision, UnfusedDecision):
         return (decision.item,)

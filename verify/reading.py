@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from syncline.kafka.cluster import Cluster, as_cluster
-from syncline.kafka.topic_reader import Span, TopicReader
+from syncline.kafka.topic_reader import OffsetSpan, TopicReader
 from syncline.send_log import Send
 from syncline.wire.contract import DECISIONS, MEDIA_TOPICS, RESULT_TOPICS
 from verify.history import CommitSample, History, PartitionHistory, Published
@@ -111,7 +111,7 @@ async def _fill_media(
 def _note_first(history: PartitionHistory, topic: str, raws: Sequence[Any]) -> None:
     span = history.spans[topic]
     if raws[0].offset == span.start or not span.first_append_ms:
-        history.spans[topic] = Span(span.start, span.end, raws[0].timestamp)
+        history.spans[topic] = OffsetSpan(span.start, span.end, raws[0].timestamp)
 
 
 @asynccontextmanager

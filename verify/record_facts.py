@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
+from streams.join.items import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings, fingerprint
 from syncline.errors import ContractError
 from syncline.wire.events import parse_headers
 from syncline.wire.ids import id_hash
 from syncline.wire.placement import check_placement
 from verify.history import MediaRecord
-from verify.log import Placed
+from verify.log import LoggedDecision
 from verify.report import Place
 
 
@@ -109,7 +109,7 @@ class Fact:
         self.late_limit_ms = self.maybe_limit_ms = 0
         self.born_ms = 0
         """Append time of the first record that its lane remembers here: later than others' only after a silence."""
-        self.decisions: list[Placed] = []
+        self.decisions: list[LoggedDecision] = []
         """Every valid decision that names it, in log order."""
         self.may_be_decided = False
         """Retention has cut the log, and what is left does not name it: a decision may have stood in what is gone."""
@@ -132,7 +132,7 @@ class Fact:
         unsure = self.rewound or self.maybe_late or self.maybe_duplicate or self.may_be_decided
         return self.present and not unsure  # one that is deleted comes to no later worker
 
-    def ended_before(self, placed: Placed) -> Placed | None:
+    def ended_before(self, placed: LoggedDecision) -> LoggedDecision | None:
         """The decision that ended it before `placed` in the log."""
         for earlier in self.decisions:
             if earlier.order >= placed.order:
@@ -146,11 +146,11 @@ class Fact:
         """How many valid decisions end it, and do not leave it open for further sets."""
         return sum(map(self._ends, self.decisions))
 
-    def in_sets_before(self, placed: Placed) -> bool:
+    def in_sets_before(self, placed: LoggedDecision) -> bool:
         """Whether a set before `placed` in the log has it as a member."""
         return any(isinstance(one.decision, SetDecision) and one.order < placed.order for one in self.decisions)
 
-    def _ends(self, placed: Placed) -> bool:
+    def _ends(self, placed: LoggedDecision) -> bool:
         decision = placed.decision
         if not isinstance(decision, SetDecision) or not decision.open_members:
             return True
@@ -161,7 +161,7 @@ class Fact:
         )
 
 
-def _never_joined(placed: Placed) -> bool:
+def _never_joined(placed: LoggedDecision) -> bool:
     decision = placed.decision
     if isinstance(decision, UnfusedDecision):
         return decision.reason != "unmatched"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from streams.join.model import Item
+from streams.join.items import Item
 from verify.expected_sets import pick
 from verify.legality import n_with_room, wrong_of_forced
 from verify.open_items import OpenStream, item_of

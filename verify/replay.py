@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from streams.join.model import ClosedDecision, Item, SetDecision, UnfusedDecision
+from streams.join.items import ClosedDecision, Item, SetDecision, UnfusedDecision
 from verify.expected_sets import pick, pivot_that_reaches, say_pick, wrong_of_pick
 from verify.legality import wrong_alone, wrong_form, wrong_members, wrong_of_forced
-from verify.log import Placed
+from verify.log import LoggedDecision
 from verify.open_items import OpenStream, item_of
 from verify.partition_facts import Facts
 from verify.record_facts import Fact
@@ -30,7 +30,7 @@ class StreamReplay:
         if self._settings.require:
             self._longest_run = 10_000 if self._settings.strategy == "tumbling" else len(stream.lane_names)
 
-    def run(self, decisions: Sequence[Placed]) -> None:
+    def run(self, decisions: Sequence[LoggedDecision]) -> None:
         """Judge all of the stream's decisions, which come in log order."""
         at = 0
         while at < len(decisions):
@@ -51,7 +51,7 @@ class StreamReplay:
 
     # --- sets ------------------------------------------------------------------------------------------------------
 
-    def _set(self, placed: Placed, decision: SetDecision, facts: list[Fact]) -> None:
+    def _set(self, placed: LoggedDecision, decision: SetDecision, facts: list[Fact]) -> None:
         forced = decision.reason in FORCED
         wrong = wrong_members(placed, decision.members, facts, in_join=True)
         wrong = wrong or wrong_form(decision, self._stream.lane_names, self._settings)
@@ -67,7 +67,7 @@ class StreamReplay:
 
     # --- single items ----------------------------------------------------------------------------------------------
 
-    def _unmatched(self, decisions: Sequence[Placed], at: int) -> int:
+    def _unmatched(self, decisions: Sequence[LoggedDecision], at: int) -> int:
         """Judge the unmatched item at `at`, with the others where they are a set that was given up; how many."""
         run = self._run_of_unmatched(decisions, at)
         facts = [fact for _, fact in run]
@@ -92,9 +92,9 @@ class StreamReplay:
             self._raise_bound(bound_ms, members)
         return found.n_members
 
-    def _run_of_unmatched(self, decisions: Sequence[Placed], at: int) -> list[tuple[Placed, Fact]]:
+    def _run_of_unmatched(self, decisions: Sequence[LoggedDecision], at: int) -> list[tuple[LoggedDecision, Fact]]:
         """The unmatched items from `at` on that stand in one batch with one bound, and may be in the join."""
-        run: list[tuple[Placed, Fact]] = []
+        run: list[tuple[LoggedDecision, Fact]] = []
         for placed in islice(decisions, at, at + self._longest_run):
             decision = placed.decision
             if not isinstance(decision, UnfusedDecision) or decision.reason != "unmatched":
@@ -107,7 +107,7 @@ class StreamReplay:
                 run.append((placed, fact))
         return run
 
-    def _let_go(self, placed: Placed, fact: Fact) -> None:
+    def _let_go(self, placed: LoggedDecision, fact: Fact) -> None:
         """Judge an item that ends in no set: only other lanes' items beside a pivot do."""
         wrong = wrong_members(placed, _items(placed), [fact], in_join=True)
         if not wrong and fact.in_sets_before(placed):
@@ -126,7 +126,7 @@ class StreamReplay:
         by_logs = past and pivot_that_reaches(self._stream, fact) is None
         self._report.count("unmatched", "by the logs" if by_logs else "by timeout or pressure")
 
-    def _closed(self, placed: Placed, decision: ClosedDecision, facts: list[Fact]) -> None:
+    def _closed(self, placed: LoggedDecision, decision: ClosedDecision, facts: list[Fact]) -> None:
         wrong = wrong_members(placed, [decision.item], facts, in_join=True)
         if not wrong and not facts[0].in_sets_before(placed) and not self._facts.log_is_cut:
             wrong = "it is in no set"
@@ -134,7 +134,7 @@ class StreamReplay:
             self._add(placed, "wrong decision", wrong)
         self._close(facts)
 
-    def _alone(self, placed: Placed, decision: UnfusedDecision, fact: Fact) -> None:
+    def _alone(self, placed: LoggedDecision, decision: UnfusedDecision, fact: Fact) -> None:
         wrong = wrong_members(placed, [decision.item], [fact], in_join=False)
         unknown = not fact.present or fact.place[0] in self._facts.unknown
         if not wrong and not unknown:
@@ -144,7 +144,7 @@ class StreamReplay:
 
     # --- all of them -----------------------------------------------------------------------------------------------
 
-    def _known(self, placed: Placed) -> list[Fact] | None:
+    def _known(self, placed: LoggedDecision) -> list[Fact] | None:
         """The facts of a decision's items; None where one of them is not there."""
         places = places_of(_items(placed))
         facts = self._facts.of(places)
@@ -164,7 +164,7 @@ class StreamReplay:
             newest_ms = max((fact.item.append_ms for fact in facts if fact.item is not None), default=0)
             self._stream.raise_bound(bound_ms, newest_ms)
 
-    def _add(self, placed: Placed, kind: str, wrong: str) -> None:
+    def _add(self, placed: LoggedDecision, kind: str, wrong: str) -> None:
         self._report.add(
             Violation(
                 kind=kind,
@@ -177,12 +177,12 @@ class StreamReplay:
         )
 
 
-def _items(placed: Placed) -> Sequence[Item]:
+def _items(placed: LoggedDecision) -> Sequence[Item]:
     decision = placed.decision
     if isinstance(decision, SetDecision):
         return decision.members
     return [decision.item] if isinstance(decision, UnfusedDecision | ClosedDecision) else []
 
 
-def _bound_ms(placed: Placed) -> int:
+def _bound_ms(placed: LoggedDecision) -> int:
     return placed.decision.bound_ms if isinstance(placed.decision, UnfusedDecision) else 0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from syncline.wire.contract import DEADLETTER, FUSED
 from verify.attribution import Accounts, Carried, Decided, same_result
-from verify.history import Converted, Fused, PartitionHistory, Single, Unreadable
+from verify.history import Fused, PartitionHistory, PublishedConversion, Single, Unreadable
 from verify.partition_facts import Facts
 from verify.record_facts import WITHHELD_IN_WORDS, Fact, RecordJudge
 from verify.report import Place, Report, Violation
@@ -23,7 +23,7 @@ class Results:
         self._history, self._facts, self._decided, self._report = history, facts, decided, report
         self._accounts = Accounts(facts, decided, judge, history.partition)
         self.carried = Carried(decided)
-        self.converted: list[tuple[str, Converted]] = []
+        self.converted: list[tuple[str, PublishedConversion]] = []
         """Conversions of records that are there, by topic; they are judged in verify/conversions.py."""
 
     def judge(self) -> None:
@@ -48,7 +48,9 @@ class Results:
         for (topic, place), singles in by_place.items():
             self._singles(topic, self._facts.by_place.get(place), singles)
 
-    def _names_known(self, topic: str, record: Fused | Single | Converted, named: list[tuple[str, int, int]]) -> bool:
+    def _names_known(
+        self, topic: str, record: Fused | Single | PublishedConversion, named: list[tuple[str, int, int]]
+    ) -> bool:
         """Whether the records that a result names are there, or were before retention deleted them."""
         partition = self._history.partition
         gone = [

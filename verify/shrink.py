@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 import msgspec
 
 from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry, encode_entry, keys_of
-from streams.join.model import Decision, FailedDecision, RunDecision
+from streams.join.items import Decision, FailedDecision, RunDecision
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import MAX_EVENT_BYTES
 from verify.check import check

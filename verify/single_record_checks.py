@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from processors.limits import REASONS
-from streams.join.model import DeadLetterDecision, FailedDecision, RunDecision, UnfusedDecision
-from verify.log import Placed
+from streams.join.items import DeadLetterDecision, FailedDecision, RunDecision, UnfusedDecision
+from verify.log import LoggedDecision
 from verify.partition_facts import Facts
 from verify.record_facts import Fact
 from verify.report import Place, Report, Violation
@@ -19,10 +19,12 @@ SET_REASONS = PAYLOAD_REASONS | {"too_large"}
 class Alone:
     """Judges dead letters, runs and failed sets of one partition number."""
 
-    def __init__(self, facts: Facts, sets: dict[tuple[Place, ...], Placed], report: Report, partition: int) -> None:
+    def __init__(
+        self, facts: Facts, sets: dict[tuple[Place, ...], LoggedDecision], report: Report, partition: int
+    ) -> None:
         self._facts, self._sets, self._report, self._partition = facts, sets, report, partition
 
-    def dead_letter(self, placed: Placed, decision: DeadLetterDecision) -> None:
+    def dead_letter(self, placed: LoggedDecision, decision: DeadLetterDecision) -> None:
         """Judge one record's dead letter."""
         fact = self._facts.by_place.get((decision.topic, decision.offset))
         if fact is None:
@@ -35,9 +37,9 @@ class Alone:
         if wrong:
             self._add(placed, "wrong decision", wrong)
 
-    def run(self, placed: Placed, decision: RunDecision) -> list[tuple[Fact, Placed]]:
+    def run(self, placed: LoggedDecision, decision: RunDecision) -> list[tuple[Fact, LoggedDecision]]:
         """Judge a run of dead letters; of unfused ones give back each as a decision of its own, for its stream."""
-        singles: list[tuple[Fact, Placed]] = []
+        singles: list[tuple[Fact, LoggedDecision]] = []
         for offset in range(decision.first_offset, decision.last_offset + 1):
             fact = self._facts.by_place.get((decision.topic, offset))
             if fact is None:
@@ -54,7 +56,7 @@ class Alone:
                 singles.append((fact, placed._replace(decision=UnfusedDecision(fact.item, decision.reason))))
         return singles
 
-    def failed(self, placed: Placed, decision: FailedDecision) -> None:
+    def failed(self, placed: LoggedDecision, decision: FailedDecision) -> None:
         """Judge the failure of a set: there must be such a set, and what it calls lost must be gone."""
         known = self._sets.get(decision.members)
         lost = [place for place in decision.lost if (fact := self._facts.by_place.get(place)) and fact.present]
@@ -68,7 +70,7 @@ class Alone:
     def _deleted(self, topic: str, offset: int) -> bool:
         return offset < self._facts.start(topic)
 
-    def _add(self, placed: Placed, kind: str, wrong: str) -> None:
+    def _add(self, placed: LoggedDecision, kind: str, wrong: str) -> None:
         decision = placed.decision
         places: list[Place] = []
         if isinstance(decision, DeadLetterDecision):
@@ -89,7 +91,7 @@ class Alone:
         )
 
 
-def wrong_reason(placed: Placed, fact: Fact, reason: str) -> str:
+def wrong_reason(placed: LoggedDecision, fact: Fact, reason: str) -> str:
     """What forbids a record to be a dead letter for this reason; "" where nothing does."""
     earlier = fact.ended_before(placed)
     if earlier is not None:

@@ -11,7 +11,7 @@ from syncline.errors import ContractError
 from syncline.wire import contract as c
 from syncline.wire.deadletters import decode_dead_letter
 from syncline.wire.results import Outcome, SetReason, check_version, decode_unfused
-from verify.history import Converted, Fused, FusedMember, Headers, LogEntry, MediaRecord, Published, Single
+from verify.history import Fused, FusedMember, Headers, LogEntry, MediaRecord, Published, PublishedConversion, Single
 from verify.history import Unreadable as UnreadableRecord
 
 
@@ -108,9 +108,9 @@ def _unfused(raw: Any) -> Single:
     return Single(raw.offset, said.id, said.topic, said.partition, said.offset, said.reason, said.late_by_ms)
 
 
-def _converted(raw: Any) -> Converted:
+def _converted(raw: Any) -> PublishedConversion:
     value = _CONVERTED.decode(raw.value or b"")
-    return Converted(
+    return PublishedConversion(
         raw.offset, value.id, value.stream, value.lane, value.source, value.event_id, value.topic, value.partition,
         value.offset, value.time_ms, value.kind, value.set_id,
     )  # fmt: skip

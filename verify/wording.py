@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
-from streams.decisions.ownership import LogView
-from streams.join.model import (
+from streams.decisions.ownership import LogValidator
+from streams.join.items import (
     ClosedDecision,
     DeadLetterDecision,
     Decision,
@@ -17,7 +17,16 @@ from streams.join.model import (
 )
 from syncline.wire.contract import H_ID, H_LANE, H_TIME
 from syncline.wire.timestamps import MAX_TIME_MS, MIN_TIME_MS, format_time
-from verify.history import CommitSample, Converted, Fused, History, MediaRecord, PartitionHistory, Published, Unreadable
+from verify.history import (
+    CommitSample,
+    Fused,
+    History,
+    MediaRecord,
+    PartitionHistory,
+    Published,
+    PublishedConversion,
+    Unreadable,
+)
 from verify.record_facts import Fact
 from verify.report import Place
 
@@ -102,7 +111,7 @@ def _record(record: MediaRecord) -> str:
 
 
 def _log(partition: PartitionHistory) -> Iterator[str]:
-    view = LogView()
+    view = LogValidator()
     for entry in partition.log:
         said = decode_entry(LogRecord(entry.offset, entry.data, entry.version))
         verdict = view.apply(entry.offset, said)
@@ -122,7 +131,7 @@ def _result(record: Published) -> str:
         return f"{record.id}  {record.stream}  {named}{missing}  {record.outcome} by {record.reason}"
     if isinstance(record, Unreadable):
         return record.error
-    what = record.kind if isinstance(record, Converted) else record.reason
+    what = record.kind if isinstance(record, PublishedConversion) else record.reason
     return f"{record.id}  {record.topic}@{record.origin_offset}  {what}"
 
 

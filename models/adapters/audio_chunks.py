@@ -22,7 +22,7 @@ _SILENCE_RMS = 1e-4
 """-80 dB of full scale: nothing that anybody said."""
 
 
-class Span(NamedTuple):
+class SpeechSpan(NamedTuple):
     """A stretch of sound, in samples at 16 kHz; `end` is not part of it."""
 
     start: int
@@ -46,19 +46,19 @@ def speech_pieces(samples: npt.NDArray[np.float32], max_ms: int = MAX_PIECE_MS) 
     return [Piece(one.start * 1_000 // RATE_HZ, samples[one.start : one.end]) for one in join_spans(spans, max_ms)]
 
 
-def join_spans(spans: Sequence[Span], max_ms: int) -> list[Span]:
+def join_spans(spans: Sequence[SpeechSpan], max_ms: int) -> list[SpeechSpan]:
     """Neighbours together that only a short pause parts, as long as they fit into `max_ms`: fewer, longer pieces."""
     most, pause = max_ms * RATE_HZ // 1_000, MAX_PAUSE_MS * RATE_HZ // 1_000
-    joined: list[Span] = []
+    joined: list[SpeechSpan] = []
     for span in spans:
         if joined and span.start - joined[-1].end <= pause and span.end - joined[-1].start <= most:
-            joined[-1] = Span(joined[-1].start, span.end)
+            joined[-1] = SpeechSpan(joined[-1].start, span.end)
         else:
-            joined += (Span(at, min(at + most, span.end)) for at in range(span.start, span.end, most))
+            joined += (SpeechSpan(at, min(at + most, span.end)) for at in range(span.start, span.end, most))
     return joined
 
 
-def spans_by_energy(samples: npt.NDArray[np.float32], max_ms: int) -> list[Span]:
+def spans_by_energy(samples: npt.NDArray[np.float32], max_ms: int) -> list[SpeechSpan]:
     """Where the sound is within 35 dB of its loudest 20 ms; longer stretches are cut at their quietest frame."""
     n_frames = -(-len(samples) // _FRAME)
     padded = np.pad(samples, (0, n_frames * _FRAME - len(samples))).reshape(n_frames, _FRAME)
@@ -69,22 +69,22 @@ def spans_by_energy(samples: npt.NDArray[np.float32], max_ms: int) -> list[Span]
     pad, most = PAD_MS // 20, max_ms // 20
     starts = np.concatenate([[0], np.flatnonzero(np.diff(loud) > 2 * pad) + 1])
     ends = np.concatenate([starts[1:], [len(loud)]])
-    spans: list[Span] = []
+    spans: list[SpeechSpan] = []
     for first, last in zip(loud[starts].tolist(), loud[ends - 1].tolist(), strict=True):
         start, end = max(0, first - pad), min(n_frames, last + 1 + pad)
         while end - start > most:
             cut = start + most // 2 + int(rms[start + most // 2 : start + most].argmin())
-            spans.append(Span(start * _FRAME, cut * _FRAME))
+            spans.append(SpeechSpan(start * _FRAME, cut * _FRAME))
             start = cut
-        spans.append(Span(start * _FRAME, min(end * _FRAME, len(samples))))
+        spans.append(SpeechSpan(start * _FRAME, min(end * _FRAME, len(samples))))
     return spans
 
 
-def _find(samples: npt.NDArray[np.float32], max_ms: int) -> list[Span]:
+def _find(samples: npt.NDArray[np.float32], max_ms: int) -> list[SpeechSpan]:
     try:
         from faster_whisper.vad import VadOptions, get_speech_timestamps
     except ImportError:
         return spans_by_energy(samples, max_ms)
     options = VadOptions(max_speech_duration_s=max_ms / 1_000, min_silence_duration_ms=500, speech_pad_ms=PAD_MS)
     found = get_speech_timestamps(samples, options)
-    return [Span(int(one["start"]), int(one["end"])) for one in found]
+    return [SpeechSpan(int(one["start"]), int(one["end"])) for one in found]

@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).with_name("unpickle.py")
 MAX_RUN_S = 600
 
 
-class Converted(NamedTuple):
+class ConvertedWeights(NamedTuple):
     """What was written: how many tensors, its bytes, its sha256."""
 
     path: Path
@@ -29,7 +29,7 @@ class Converted(NamedTuple):
     sha256: str
 
 
-def convert(source: Path, target: Path) -> Converted:
+def convert(source: Path, target: Path) -> ConvertedWeights:
     """Write the tensors of a torch pickle to a safetensors file, which appears whole or not at all.
 
     Read by `torch.load(weights_only=True)` in a subprocess. Raises SettingsError for anything but a state dict, for a
@@ -49,7 +49,7 @@ def convert(source: Path, target: Path) -> Converted:
         part.rename(target)
     finally:
         part.unlink(missing_ok=True)
-    return Converted(target, n_tensors, target.stat().st_size, file_digest(target))
+    return ConvertedWeights(target, n_tensors, target.stat().st_size, file_digest(target))
 
 
 def _unpickle(source: Path, part: Path) -> None:

@@ -15,7 +15,7 @@ from models.adapters.audio_chunks import RATE_HZ, speech_pieces
 from models.adapters.huggingface import fetch, open_network
 from models.adapters.transcripts import (
     SILENT,
-    Heard,
+    HeardPiece,
     Token,
     is_silence,
     language_code,
@@ -34,7 +34,7 @@ AUDIO = AudioSettings(max_seconds=300)
 MAX_BATCH = 8
 
 
-class Sound(NamedTuple):
+class PreparedClip(NamedTuple):
     """A piece of a clip: float32 (n_mels, 3000), how much of it is sound, where it begins, its language."""
 
     start_ms: int
@@ -61,10 +61,10 @@ class HuggingFaceWhisper(Converter):
         self._languages = {token.strip("<|>"): i for token, i in (getattr(said, "lang_to_id", None) or {}).items()}
 
     def prepare(self, data: bytes, content_type: str, language: str | None) -> Prepared:
-        """Sound to the log-mel of its pieces: list of `Sound`; none where nobody speaks."""
+        """Sound to the log-mel of its pieces: list of `PreparedClip`; none where nobody speaks."""
         code = language_code(language, self._languages)
         sounds = [
-            Sound(piece.start_ms, len(piece.samples) // 16, self._features(piece.samples), code)
+            PreparedClip(piece.start_ms, len(piece.samples) // 16, self._features(piece.samples), code)
             for piece in speech_pieces(load_mono(data, content_type, AUDIO))
         ]
         return Prepared(sounds, max(1, 30_000 * len(sounds)), sum(sound.features.nbytes for sound in sounds))
@@ -72,7 +72,7 @@ class HuggingFaceWhisper(Converter):
     def run(self, items: Sequence[Prepared]) -> list[Text]:
         """A transcript for each clip; pieces of all clips share batches."""
         places = [(i, sound) for i, item in enumerate(items) for sound in item.value]
-        pieces: list[list[Heard]] = [[] for _ in items]
+        pieces: list[list[HeardPiece]] = [[] for _ in items]
         for at in range(0, len(places), MAX_BATCH):
             batch = places[at : at + MAX_BATCH]
             for (i, _), heard in zip(batch, self._hear([sound for _, sound in batch]), strict=True):
@@ -82,14 +82,14 @@ class HuggingFaceWhisper(Converter):
     def warm_up(self) -> None:
         """Hear a second of noise."""
         noise = np.random.default_rng(1).normal(0, 0.1, RATE_HZ).astype(np.float32)
-        self._hear([Sound(0, 1_000, self._features(noise), None)])
+        self._hear([PreparedClip(0, 1_000, self._features(noise), None)])
 
     def _features(self, samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         said = self._extract(samples, sampling_rate=RATE_HZ, return_tensors="np")
         return np.ascontiguousarray(said["input_features"][0], np.float32)
 
     @torch.inference_mode()
-    def _hear(self, sounds: Sequence[Sound]) -> list[Heard]:
+    def _hear(self, sounds: Sequence[PreparedClip]) -> list[HeardPiece]:
         features = torch.from_numpy(np.stack([sound.features for sound in sounds])).to(self._device)
         codes = self._codes(sounds, features)
         options: dict[str, Any] = {"language": codes, "task": "transcribe"} if self._languages else {}
@@ -106,7 +106,7 @@ class HuggingFaceWhisper(Converter):
         rows = zip(sounds, ids.tolist(), times, logprobs.tolist(), doubts.tolist(), codes, strict=True)
         return [self._heard(*row) for row in rows]
 
-    def _codes(self, sounds: Sequence[Sound], features: Tensor) -> list[str]:
+    def _codes(self, sounds: Sequence[PreparedClip], features: Tensor) -> list[str]:
         """The language of each piece: given, or detected."""
         if not self._languages:
             return ["en"] * len(sounds)
@@ -131,13 +131,13 @@ class HuggingFaceWhisper(Converter):
 
     def _heard(
         self,
-        sound: Sound,
+        sound: PreparedClip,
         ids: list[int],
         times: list[float],
         logprobs: list[float],
         doubt: float,
         code: str,
-    ) -> Heard:
+    ) -> HeardPiece:
         end, special = self._network.generation_config.eos_token_id, set(self._tokenizer.all_special_ids)
         n_tokens = ids.index(end) + 1 if end in ids else len(ids)
         n_tokens = min(n_tokens, max_tokens(sound.n_ms))  # a neighbour in the batch may have been given more
@@ -145,12 +145,12 @@ class HuggingFaceWhisper(Converter):
         kept = [i for i in range(n_tokens) if ids[i] not in special]
         text = self._tokenizer.decode([ids[i] for i in kept]).strip()
         if is_silence(doubt, logprob) or not text:
-            return Heard("", logprob, n_tokens, code)
+            return HeardPiece("", logprob, n_tokens, code)
         tokens = [
             Token(self._tokenizer.decode([ids[i]]), round(times[i] * 1_000) if times else 0, logprobs[i]) for i in kept
         ]
         words = timed_words(tokens, sound.start_ms, sound.n_ms) if times else ()
-        return Heard(text, logprob, n_tokens, code, words)
+        return HeardPiece(text, logprob, n_tokens, code, words)
 
 
 def open_whisper(where: str) -> HuggingFaceWhisper:

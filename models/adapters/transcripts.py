@@ -52,7 +52,7 @@ _OTHER_CODES = {"nb": "no", "jv": "jw", "iw": "he", "cmn": "zh"}
 _UNSPACED = {"zh", "ja", "th", "lo", "my", "yue"}
 
 
-class Heard(NamedTuple):
+class HeardPiece(NamedTuple):
     """What one piece says. logprob: mean log-probability of a token. words: times from the start of the clip."""
 
     text: str
@@ -85,7 +85,7 @@ def is_silence(no_speech: float, logprob: float) -> bool:
     return no_speech > NO_SPEECH and logprob < MIN_LOGPROB
 
 
-def one_transcript(pieces: Sequence[Heard]) -> Text:
+def one_transcript(pieces: Sequence[HeardPiece]) -> Text:
     """The pieces of a clip, in order, as one text; its score is exp of the mean log-probability of all tokens."""
     said = [piece for piece in pieces if piece.text.strip()]
     if not said:

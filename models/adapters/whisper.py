@@ -18,7 +18,7 @@ from models.adapters.audio_chunks import speech_pieces
 from models.adapters.resources import check_fits
 from models.adapters.transcripts import (
     SILENT,
-    Heard,
+    HeardPiece,
     is_silence,
     language_code,
     max_tokens,
@@ -48,7 +48,7 @@ _PREPEND, _APPEND = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 _PROMPT_TOKENS = 4
 
 
-class Sound(NamedTuple):
+class WhisperFeatures(NamedTuple):
     """A piece of a clip as features: float32 (n_mels, n_frames), 10 ms a frame; where it begins, its language."""
 
     start_ms: int
@@ -57,7 +57,7 @@ class Sound(NamedTuple):
     language: str | None = None
 
 
-class Decoder:
+class WhisperDecoder:
     """One Whisper model. languages: the codes it knows. n_mels: of its features."""
 
     def __init__(self, model: WhisperModel) -> None:
@@ -72,7 +72,9 @@ class Decoder:
         log_mel = self._model.feature_extractor(samples, padding=480)[:, :FULL_WINDOW]
         return np.ascontiguousarray(log_mel, np.float32)
 
-    def decode(self, sounds: Sequence[Sound], window: int, no_repeat: int = 0) -> list[tuple[Heard, bool]]:
+    def decode(
+        self, sounds: Sequence[WhisperFeatures], window: int, no_repeat: int = 0
+    ) -> list[tuple[HeardPiece, bool]]:
         """Hear sounds as one batch in a window of `window` frames; with each, whether its text ran in a circle."""
         encoded = self._encode(sounds, window)
         languages = self._languages(sounds, encoded)
@@ -98,7 +100,7 @@ class Decoder:
         rows = zip(heard, words, runaway, strict=True)
         return [(one._replace(words=mine if one.text else ()), ran) for one, mine, ran in rows]
 
-    def _encode(self, sounds: Sequence[Sound], window: int) -> Any:
+    def _encode(self, sounds: Sequence[WhisperFeatures], window: int) -> Any:
         """Sounds side by side, padded as silence looks: 80 dB below each one's loudest band."""
         batch = np.stack([
             np.pad(one.features, ((0, 0), (0, window - one.features.shape[1])), constant_values=one.features.min())
@@ -106,7 +108,7 @@ class Decoder:
         ])  # fmt: skip
         return self._network.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(batch)))
 
-    def _languages(self, sounds: Sequence[Sound], encoded: Any) -> list[str]:
+    def _languages(self, sounds: Sequence[WhisperFeatures], encoded: Any) -> list[str]:
         if not self.is_multilingual:
             return ["en"] * len(sounds)
         if all(one.language for one in sounds):
@@ -121,14 +123,14 @@ class Decoder:
             )
         return self._tokenizers[language]
 
-    def _heard(self, result: Any, ids: list[int], language: str) -> Heard:
+    def _heard(self, result: Any, ids: list[int], language: str) -> HeardPiece:
         n_said = len(result.sequences_ids[0])
         logprob = result.scores[0] * n_said / (n_said + 1)  # the end of the text is a token, too
         text = "" if is_silence(result.no_speech_prob, logprob) else self._tokenizer(language).decode(ids).strip()
-        return Heard(text, logprob, len(ids), language)
+        return HeardPiece(text, logprob, len(ids), language)
 
     def _words(
-        self, encoded: Any, sounds: Sequence[Sound], languages: list[str], ids: list[list[int]]
+        self, encoded: Any, sounds: Sequence[WhisperFeatures], languages: list[str], ids: list[list[int]]
     ) -> list[tuple[TimedWord, ...]]:
         """When each word is said, by the model's cross-attention; one pass for each language of the batch."""
         n_frames = [min(one.features.shape[1], one.n_ms // 10 + 1) for one in sounds]
@@ -150,7 +152,7 @@ def _untyped(function: Any) -> Any:
     return function
 
 
-def _timed(word: dict[str, Any], sound: Sound) -> TimedWord:
+def _timed(word: dict[str, Any], sound: WhisperFeatures) -> TimedWord:
     start, end = (sound.start_ms + min(sound.n_ms, round(float(word[key]) * 1_000)) for key in ("start", "end"))
     return TimedWord(word["word"].strip(), start, max(start, end), min(1.0, max(0.0, float(word["probability"]))))
 
@@ -167,7 +169,7 @@ _NO_REPEAT = 3
 class _Job(NamedTuple):
     item: int
     place: int
-    sound: Sound
+    sound: WhisperFeatures
 
 
 class WhisperConverter(Converter):
@@ -182,13 +184,13 @@ class WhisperConverter(Converter):
     def __init__(self, folder: Path, name: str, n_threads: int = 1, device: str = "auto") -> None:
         check_folder(folder)
         self.name, self.version = name, file_digest(folder / WEIGHTS)[:12]
-        self._decoder = Decoder(_open(folder, name, n_threads, device))
+        self._decoder = WhisperDecoder(_open(folder, name, n_threads, device))
 
     def prepare(self, data: bytes, content_type: str, language: str | None) -> Prepared:
-        """Sound to the log-mel of its pieces: list of `Sound`; none where nobody speaks."""
+        """Sound to the log-mel of its pieces: list of `WhisperFeatures`; none where nobody speaks."""
         code = language_code(language, self._decoder.languages)
         sounds = [
-            Sound(piece.start_ms, len(piece.samples) // 16, self._decoder.features(piece.samples), code)
+            WhisperFeatures(piece.start_ms, len(piece.samples) // 16, self._decoder.features(piece.samples), code)
             for piece in speech_pieces(load_mono(data, content_type, AUDIO))
         ]
         cost = sum(self._window([sound]) * 10 for sound in sounds)
@@ -196,10 +198,10 @@ class WhisperConverter(Converter):
 
     def run(self, items: Sequence[Prepared]) -> list[Text]:
         """A transcript for each clip. The longest piece of a clip goes first: it says the language of the others."""
-        clips: list[list[Sound]] = [item.value for item in items]
+        clips: list[list[WhisperFeatures]] = [item.value for item in items]
         longest = [max(range(len(clip)), key=lambda i, clip=clip: clip[i].n_ms) for clip in clips if clip]
         spoken = [i for i, clip in enumerate(clips) if clip]
-        heard: dict[tuple[int, int], Heard] = {}
+        heard: dict[tuple[int, int], HeardPiece] = {}
         first = [_Job(item, place, clips[item][place]) for item, place in zip(spoken, longest, strict=True)]
         self._hear(first, heard)
         rest = [
@@ -217,9 +219,9 @@ class WhisperConverter(Converter):
     def warm_up(self) -> None:
         """Hear a second of noise."""
         noise = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
-        self._hear([_Job(0, 0, Sound(0, 1_000, self._decoder.features(noise)))], {})
+        self._hear([_Job(0, 0, WhisperFeatures(0, 1_000, self._decoder.features(noise)))], {})
 
-    def _hear(self, jobs: Sequence[_Job], heard: dict[tuple[int, int], Heard]) -> None:
+    def _hear(self, jobs: Sequence[_Job], heard: dict[tuple[int, int], HeardPiece]) -> None:
         """Batches of pieces of like length; what ran in a circle once more in the window that Whisper knows."""
         again: list[_Job] = []
         for batch in _batches(jobs):
@@ -232,7 +234,7 @@ class WhisperConverter(Converter):
             decoded = self._decoder.decode([job.sound for job in batch], FULL_WINDOW, _NO_REPEAT)
             heard.update({(job.item, job.place): one for job, (one, _) in zip(batch, decoded, strict=True)})
 
-    def _window(self, sounds: Sequence[Sound]) -> int:
+    def _window(self, sounds: Sequence[WhisperFeatures]) -> int:
         """Frames: the full window where a language is to be detected, which short ones make too sure of itself."""
         if self._decoder.is_multilingual and not all(sound.language for sound in sounds):
             return FULL_WINDOW

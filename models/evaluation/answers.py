@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models.evaluation.manifest import LANES, Broken, Row, batches, broken_of, prepare_rows
+from models.evaluation.manifest import LANES, BrokenMedia, EvaluationRow, batches, broken_of, prepare_rows
 from models.interface import Fusion, Member, Model, Prepared
 from syncline.errors import MediaError
 
@@ -24,9 +24,9 @@ Vector = np.ndarray[Any, Any]
 class Answers(msgspec.Struct):
     """For each kind of set (`image`, `image+text`, ...) and row: the answer, None where a lane is missing or broken."""
 
-    rows: list[Row]
+    rows: list[EvaluationRow]
     by_kind: dict[str, list[Fusion | None]]
-    broken: list[Broken]
+    broken: list[BrokenMedia]
 
     def of(self, rows: Sequence[int]) -> Answers:
         """The answers of some rows alone."""
@@ -34,7 +34,7 @@ class Answers(msgspec.Struct):
         return Answers([self.rows[i] for i in rows], some, self.broken)
 
 
-def ask(model: Model, rows: Sequence[Row], folder: Path, advance: Callable[[int], None]) -> Answers:
+def ask(model: Model, rows: Sequence[EvaluationRow], folder: Path, advance: Callable[[int], None]) -> Answers:
     """Prepare every row's media and ask the model about every kind of set that its lanes make."""
     kinds = kinds_of(rows)
     out = Answers(list(rows), {kind: [] for kind in kinds}, [])
@@ -50,7 +50,7 @@ def ask(model: Model, rows: Sequence[Row], folder: Path, advance: Callable[[int]
     return out
 
 
-def kinds_of(rows: Sequence[Row]) -> list[str]:
+def kinds_of(rows: Sequence[EvaluationRow]) -> list[str]:
     """The kinds of sets that some row can make, smallest first; `GIVEN` last, where rows differ in their lanes."""
     has = [set(row.entry.lanes()) for row in rows]
     every = ["+".join(lanes) for n in (1, 2, 3) for lanes in combinations(LANES, n)]
@@ -58,7 +58,7 @@ def kinds_of(rows: Sequence[Row]) -> list[str]:
     return kinds if len({frozenset(lanes) for lanes in has}) == 1 else [*kinds, GIVEN]
 
 
-def _members(kind: str, row: Row, media: dict[str, Prepared | Broken]) -> list[Member]:
+def _members(kind: str, row: EvaluationRow, media: dict[str, Prepared | BrokenMedia]) -> list[Member]:
     """The set's members; none where one that the kind asks for is missing or broken."""
     lanes = row.entry.lanes() if kind == GIVEN else kind.split("+")
     found = [(lane, media.get(lane)) for lane in lanes]

@@ -21,7 +21,7 @@ N_SHOWN = 5
 """How many wrong lines an error names."""
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EvaluationEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line. image, audio: paths. text: what is written about it. label: what it is. transcript: what is said.
 
     language: BCP 47, of text, label and transcript. id: named where a file is broken; no two lines share one.
@@ -40,20 +40,20 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [lane for lane in LANES if getattr(self, lane) is not None]
 
 
-class Row(NamedTuple):
+class EvaluationRow(NamedTuple):
     """An entry and the number of its line."""
 
     line: int
-    entry: Entry
+    entry: EvaluationEntry
 
 
-def read_manifest(path: Path) -> list[Row]:
+def read_manifest(path: Path) -> list[EvaluationRow]:
     """Read and check all lines. Raises SettingsError that names the wrong ones by number, or where there is none."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("manifest", str(path), f"a file of JSON lines in UTF-8 ({error})") from error
-    rows: list[Row] = []
+    rows: list[EvaluationRow] = []
     wrong: list[str] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
@@ -64,7 +64,7 @@ def read_manifest(path: Path) -> list[Row]:
             if entry.id in seen:
                 raise ValueError(f"id {entry.id!r} stands in line {seen[entry.id]} too")
             seen[entry.id] = number
-            rows.append(Row(number, entry))
+            rows.append(EvaluationRow(number, entry))
         except ValueError as error:
             wrong.append(f"line {number}: {error}")
     if wrong:
@@ -76,12 +76,12 @@ def read_manifest(path: Path) -> list[Row]:
     return rows
 
 
-def _read_line(line: str, folder: Path) -> Entry:
+def _read_line(line: str, folder: Path) -> EvaluationEntry:
     """Raises ValueError that says what is wrong (msgspec's errors are such)."""
     try:
-        entry = msgspec.json.decode(line, type=Entry)
+        entry = msgspec.json.decode(line, type=EvaluationEntry)
     except msgspec.DecodeError as error:
-        raise ValueError(f"{error}; fields are {', '.join(Entry.__struct_fields__)}") from error
+        raise ValueError(f"{error}; fields are {', '.join(EvaluationEntry.__struct_fields__)}") from error
     if not entry.lanes():
         raise ValueError(f"has none of {', '.join(LANES)}")
     for name in ("id", "image", "audio", "text", "label", "transcript"):
@@ -101,7 +101,7 @@ N_THREADS = 2
 Item = TypeVar("Item")
 
 
-class Broken(msgspec.Struct, frozen=True):
+class BrokenMedia(msgspec.Struct, frozen=True):
     """A file or text that could not be used: of which line, which field, why."""
 
     line: int
@@ -115,7 +115,7 @@ Prepare = Callable[[str, bytes, str, str | None], Prepared]
 """Lane, bytes, content type and language to what a model takes; raises MediaError."""
 
 
-def prepare_lane(row: Row, lane: str, folder: Path, prepare: Prepare) -> Prepared | Broken:
+def prepare_lane(row: EvaluationRow, lane: str, folder: Path, prepare: Prepare) -> Prepared | BrokenMedia:
     """Read and prepare one lane of a row. The content type is told by the first bytes, as a producer does."""
     entry = row.entry
     try:
@@ -123,17 +123,17 @@ def prepare_lane(row: Row, lane: str, folder: Path, prepare: Prepare) -> Prepare
         data = value.encode() if lane == "text" else (folder / value).read_bytes()
         return prepare(lane, data, sniff_content_type(lane, data), entry.language or None)
     except (MediaError, ContractError) as error:
-        return Broken(row.line, entry.id, lane, error.reason, error.detail)
+        return BrokenMedia(row.line, entry.id, lane, error.reason, error.detail)
     except OSError as error:
-        return Broken(row.line, entry.id, lane, "unreadable", error.strerror or str(error))
+        return BrokenMedia(row.line, entry.id, lane, "unreadable", error.strerror or str(error))
 
 
 def prepare_rows(
-    rows: Sequence[Row], lanes: Sequence[str], folder: Path, prepare: Prepare
-) -> list[dict[str, Prepared | Broken]]:
+    rows: Sequence[EvaluationRow], lanes: Sequence[str], folder: Path, prepare: Prepare
+) -> list[dict[str, Prepared | BrokenMedia]]:
     """All of `lanes` that each row has, decoded on a few threads."""
 
-    def one(row: Row) -> dict[str, Prepared | Broken]:
+    def one(row: EvaluationRow) -> dict[str, Prepared | BrokenMedia]:
         return {lane: prepare_lane(row, lane, folder, prepare) for lane in lanes if lane in row.entry.lanes()}
 
     with ThreadPoolExecutor(N_THREADS) as pool:
@@ -145,6 +145,6 @@ def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     return (items[at : at + size] for at in range(0, len(items), size))
 
 
-def broken_of(prepared: Iterable[dict[str, Prepared | Broken]]) -> list[Broken]:
+def broken_of(prepared: Iterable[dict[str, Prepared | BrokenMedia]]) -> list[BrokenMedia]:
     """All that could not be used."""
-    return [item for lanes in prepared for item in lanes.values() if isinstance(item, Broken)]
+    return [item for lanes in prepared for item in lanes.values() if isinstance(item, BrokenMedia)]

@@ -9,7 +9,7 @@ import msgspec
 
 from models.evaluation.figures import Figure
 from models.evaluation.labels import Labels
-from models.evaluation.manifest import Broken
+from models.evaluation.manifest import BrokenMedia
 from models.evaluation.retrieval import Direction
 from models.evaluation.transcripts import Transcripts
 
@@ -27,7 +27,7 @@ class Section(msgspec.Struct, frozen=True):
     transcript: Transcripts | None = None
 
 
-class Report(msgspec.Struct, frozen=True):
+class EvaluationReport(msgspec.Struct, frozen=True):
     """What `syncline model evaluate MANIFEST.jsonl` prints and writes. notes: what was not scored, and why."""
 
     manifest: str
@@ -37,7 +37,7 @@ class Report(msgspec.Struct, frozen=True):
     version: str
     converter: str
     sections: list[Section]
-    broken: list[Broken]
+    broken: list[BrokenMedia]
     notes: list[str]
 
     def has_figures(self) -> bool:
@@ -48,7 +48,7 @@ class Report(msgspec.Struct, frozen=True):
         )
 
 
-def as_text(report: Report) -> str:
+def as_text(report: EvaluationReport) -> str:
     """The report for a reader."""
     by = [f"model {report.model} {report.version}"] if report.model else []
     by += [f"converter {report.converter}"] if report.converter else []
@@ -59,7 +59,7 @@ def as_text(report: Report) -> str:
     return "\n".join(parts)
 
 
-def _broken(broken: Sequence[Broken]) -> list[str]:
+def _broken(broken: Sequence[BrokenMedia]) -> list[str]:
     if not broken:
         return []
     counts = ", ".join(f"{n} {reason}" for reason, n in Counter(b.reason for b in broken).most_common())

@@ -11,7 +11,7 @@ import numpy as np
 from models.evaluation.answers import Answers, Vector, unit
 from models.evaluation.error_rates import normalise
 from models.evaluation.figures import Figure, rate
-from models.evaluation.manifest import LANES, Entry
+from models.evaluation.manifest import LANES, EvaluationEntry
 
 CUTS = (1, 5, 10)
 CHUNK = 512
@@ -60,7 +60,7 @@ def _embedding(answers: Answers, lane: str, row: int) -> Vector:
     return answer.embedding
 
 
-def _thing(entry: Entry, row: int) -> Hashable:
+def _thing(entry: EvaluationEntry, row: int) -> Hashable:
     """What rows share that are right for each other."""
     if entry.label is not None:
         return "label", normalise(entry.label)

@@ -9,10 +9,10 @@ from pathlib import Path
 from models import registry
 from models.evaluation.answers import Answers, ask
 from models.evaluation.labels import score_labels
-from models.evaluation.manifest import Broken, Row, read_manifest
-from models.evaluation.report import Report, Section
+from models.evaluation.manifest import BrokenMedia, EvaluationRow, read_manifest
+from models.evaluation.report import EvaluationReport, Section
 from models.evaluation.retrieval import score_retrieval
-from models.evaluation.transcripts import Heard, score_transcripts, transcribe
+from models.evaluation.transcripts import HeardClip, score_transcripts, transcribe
 from models.interface import Converter, Model
 from models.registry import open_converter, parse_spec
 from syncline.errors import MissingExtraError, SettingsError
@@ -30,7 +30,7 @@ ShowProgress = Callable[[str, int], AbstractContextManager[Callable[[int], None]
 
 def evaluate_manifest(
     path: Path, model_name: str, wanted: Sequence[str], convert: str, show_progress: ShowProgress
-) -> Report:
+) -> EvaluationReport:
     """Score a manifest. wanted: tasks; none: all that its fields allow, and of these what is installed.
 
     Raises SettingsError for a wrong manifest, task, model or converter, MissingExtraError for a wanted task that needs
@@ -50,13 +50,13 @@ def evaluate_manifest(
     ]
     if "retrieval" in tasks and not sections[0].retrieval and model is not None:
         notes.append("retrieval was not scored: the model gave embeddings for fewer than two lines")
-    return Report(
+    return EvaluationReport(
         str(path), len(rows), tasks, model.name if model else "", model.version if model else "",
         f"{converter.name} {converter.version}" if converter else "", sections, broken, notes,
     )  # fmt: skip
 
 
-def tasks_of(rows: Sequence[Row], wanted: Sequence[str]) -> list[str]:
+def tasks_of(rows: Sequence[EvaluationRow], wanted: Sequence[str]) -> list[str]:
     """The tasks to do. Raises SettingsError for one that there is not, or that the manifest's fields do not allow."""
     entries = [row.entry for row in rows]
     pairs = [lanes for e in entries if len(lanes := e.lanes()) > 1]
@@ -97,9 +97,9 @@ def _converter(tasks: list[str], convert: str, notes: list[str], *, insist: bool
 
 
 def _answer(
-    path: Path, rows: list[Row], model: Model | None, converter: Converter | None, show_progress: ShowProgress
-) -> tuple[Answers | None, list[Heard], list[Broken]]:
-    answers, heard, broken = None, list[Heard](), list[Broken]()
+    path: Path, rows: list[EvaluationRow], model: Model | None, converter: Converter | None, show_progress: ShowProgress
+) -> tuple[Answers | None, list[HeardClip], list[BrokenMedia]]:
+    answers, heard, broken = None, list[HeardClip](), list[BrokenMedia]()
     if model is not None:
         with show_progress(f"asking {model.name}", len(rows)) as advance:
             answers = ask(model, rows, path.parent, advance)
@@ -113,7 +113,7 @@ def _answer(
     return answers, heard, sorted(broken, key=lambda b: b.line)
 
 
-def _languages(rows: Sequence[Row]) -> list[str]:
+def _languages(rows: Sequence[EvaluationRow]) -> list[str]:
     """All together (""), and each language where the lines name more than one."""
     named = sorted({row.entry.language for row in rows} - {""})
     return ["", *named] if len(named) > 1 else [""]
@@ -125,7 +125,7 @@ def _section(
     tasks: Sequence[str],
     model: Model | None,
     answers: Answers | None,
-    heard: Sequence[Heard],
+    heard: Sequence[HeardClip],
 ) -> Section:
     mine = set(lines)
     some = None if answers is None else answers.of([i for i, row in enumerate(answers.rows) if row.line in mine])

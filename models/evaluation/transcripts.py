@@ -9,17 +9,17 @@ import msgspec
 
 from models.evaluation.error_rates import characters_of, edit_distance, words_of
 from models.evaluation.figures import Figure, rate
-from models.evaluation.manifest import Broken, Row, batches, broken_of, prepare_rows
+from models.evaluation.manifest import BrokenMedia, EvaluationRow, batches, broken_of, prepare_rows
 from models.interface import Converter, Prepared, Text
 from syncline.errors import MediaError, SettingsError
 
 BATCH = 8
 
 
-class Heard(msgspec.Struct, frozen=True):
+class HeardClip(msgspec.Struct, frozen=True):
     """One clip: what was said and heard, and the counts."""
 
-    row: Row
+    row: EvaluationRow
     heard: str
     word_errors: int
     n_words: int
@@ -39,13 +39,13 @@ class Transcripts(msgspec.Struct, frozen=True):
 
 
 def transcribe(
-    converter: Converter, rows: Sequence[Row], folder: Path, advance: Callable[[int], None]
-) -> tuple[list[Heard], list[Broken]]:
+    converter: Converter, rows: Sequence[EvaluationRow], folder: Path, advance: Callable[[int], None]
+) -> tuple[list[HeardClip], list[BrokenMedia]]:
     """Transcribe each row's audio; what the converter cannot read or answer is named, not fatal."""
     if converter.kind != "transcript" or converter.modality != "audio":
         raise SettingsError("--convert", converter.name, "a converter of audio to transcripts")
-    heard: list[Heard] = []
-    broken: list[Broken] = []
+    heard: list[HeardClip] = []
+    broken: list[BrokenMedia] = []
     for done, batch in enumerate(batches(rows, BATCH), start=1):
         prepared = prepare_rows(batch, ("audio",), folder, lambda _, *arguments: converter.prepare(*arguments))
         broken += broken_of(prepared)
@@ -58,12 +58,12 @@ def transcribe(
             if isinstance(answer, Text):
                 heard.append(_compare(row, answer.text))
             else:
-                broken.append(Broken(row.line, row.entry.id, "audio", answer.reason, answer.detail))
+                broken.append(BrokenMedia(row.line, row.entry.id, "audio", answer.reason, answer.detail))
         advance(min(done * BATCH, len(rows)))
     return heard, broken
 
 
-def score_transcripts(heard: Sequence[Heard]) -> Transcripts:
+def score_transcripts(heard: Sequence[HeardClip]) -> Transcripts:
     """Error rates over all clips together, so that a long clip counts more than a short one."""
     worst = sorted((h for h in heard if h.word_errors), key=lambda h: -h.word_errors)[:5]
     return Transcripts(
@@ -76,10 +76,10 @@ def score_transcripts(heard: Sequence[Heard]) -> Transcripts:
     )
 
 
-def _compare(row: Row, heard: str) -> Heard:
+def _compare(row: EvaluationRow, heard: str) -> HeardClip:
     said = row.entry.transcript or ""
     words, characters = words_of(said), characters_of(said)
-    return Heard(
+    return HeardClip(
         row, heard, edit_distance(words, words_of(heard)), len(words),
         edit_distance(characters, characters_of(heard)), len(characters),
     )  # fmt: skip

@@ -76,7 +76,7 @@ LANES = ("image", "text", "audio")
 """The order of modalities in `Evidence` and in `trust`."""
 
 
-class Dimensions(msgspec.Struct, frozen=True):
+class NetworkDimensions(msgspec.Struct, frozen=True):
     """All sizes of the network."""
 
     n_concepts: int
@@ -128,7 +128,7 @@ class Branch(nn.Module):
     Speech has a speller too: how a text would sound, learned together with how speech does.
     """
 
-    def __init__(self, lane: str, dimensions: Dimensions, dropout: float) -> None:
+    def __init__(self, lane: str, dimensions: NetworkDimensions, dropout: float) -> None:
         super().__init__()
         d = dimensions
         self.table = ConceptTable(d.n_concepts, d.n_state)
@@ -177,7 +177,7 @@ class ReferenceNetwork(nn.Module):
     trust_alone: Tensor
     """(3,): how far to trust each modality where nothing but their sum answers: what the fusion is compared with."""
 
-    def __init__(self, dimensions: Dimensions, dropout: float = 0.2) -> None:
+    def __init__(self, dimensions: NetworkDimensions, dropout: float = 0.2) -> None:
         super().__init__()
         self.dimensions = d = dimensions
         self.branches = nn.ModuleDict({lane: Branch(lane, d, dropout) for lane in LANES})

@@ -9,7 +9,7 @@ import msgspec
 from torch import nn
 
 from models.folder import MANIFEST, WEIGHTS, checked_bytes, load_weights, pack_weights, write_files
-from models.synthesis.network import Dimensions, SpeechNetwork
+from models.synthesis.network import SpeechNetwork, VoiceDimensions
 from models.synthesis.pronunciation import Lexicon, SpellingNetwork
 from syncline.errors import SettingsError
 
@@ -17,13 +17,13 @@ LEXICON = "lexicon.xz"
 KIND = "speech"
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class VoiceManifest(msgspec.Struct, frozen=True):
     """`model.json`: what the folder holds. sha256: file name -> digest. training: the settings of the run."""
 
     name: str
     version: str
     kind: str
-    dimensions: Dimensions
+    dimensions: VoiceDimensions
     sha256: dict[str, str] = {}
     training: dict[str, Any] = {}
 
@@ -36,12 +36,12 @@ class Voice(NamedTuple):
     speech: SpeechNetwork
 
 
-def new_networks(sizes: Dimensions, dropout: float = 0.0) -> nn.ModuleDict:
+def new_networks(sizes: VoiceDimensions, dropout: float = 0.0) -> nn.ModuleDict:
     """Both networks with weights drawn by chance, under the names that they have in the file."""
     return nn.ModuleDict({"spelling": SpellingNetwork(sizes.n_spelling), "speech": SpeechNetwork(sizes, dropout)})
 
 
-def save_voice(folder: Path, networks: nn.ModuleDict, packed_lexicon: bytes, manifest: Manifest) -> Manifest:
+def save_voice(folder: Path, networks: nn.ModuleDict, packed_lexicon: bytes, manifest: VoiceManifest) -> VoiceManifest:
     """Write the three files; returns the manifest with their digests."""
     digests = write_files(folder, {WEIGHTS: pack_weights(networks), LEXICON: packed_lexicon})
     manifest = msgspec.structs.replace(manifest, sha256=digests)
@@ -49,11 +49,11 @@ def save_voice(folder: Path, networks: nn.ModuleDict, packed_lexicon: bytes, man
     return manifest
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> VoiceManifest:
     """Read `model.json`. Raises SettingsError where it is missing, broken, or of another kind of model."""
     path = folder / MANIFEST
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(path.read_bytes(), type=VoiceManifest)
     except (OSError, msgspec.MsgspecError) as error:
         takes = f"a folder with a whole {MANIFEST}, as `syncline model train synthesis` writes ({error})"
         raise SettingsError("speech", str(folder), takes) from error
@@ -62,7 +62,7 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def open_voice(folder: Path, manifest: Manifest) -> Voice:
+def open_voice(folder: Path, manifest: VoiceManifest) -> Voice:
     """The voice, ready to speak. Raises SettingsError where a file is not what was saved."""
     weights, packed = (checked_bytes(folder, name, manifest) for name in (WEIGHTS, LEXICON))
     networks = new_networks(manifest.dimensions)

@@ -83,7 +83,7 @@ MAX_PHONE_FRAMES = 80
 """No phone lasts longer than a second, whatever the duration head says."""
 
 
-class Dimensions(msgspec.Struct, frozen=True):
+class VoiceDimensions(msgspec.Struct, frozen=True):
     """The sizes of the network. n_state: channels of text and decoder; n_latent: of the autoencoder's middle."""
 
     n_state: int = 192
@@ -98,7 +98,7 @@ class Spoken(NamedTuple):
     n_frames: Tensor
 
 
-class TextEncoder(nn.Module):
+class PhoneEncoder(nn.Module):
     """Phones to states, one each, that know their neighbours: convolutions, then a BiGRU."""
 
     def __init__(self, n_state: int, dropout: float) -> None:
@@ -133,12 +133,12 @@ class SpeechNetwork(nn.Module):
     mel_mean: Tensor
     mel_scale: Tensor
 
-    def __init__(self, sizes: Dimensions, dropout: float = 0.0) -> None:
+    def __init__(self, sizes: VoiceDimensions, dropout: float = 0.0) -> None:
         super().__init__()
         n_state, n_latent = sizes.n_state, sizes.n_latent
         self.register_buffer("mel_mean", torch.zeros(N_MELS))
         self.register_buffer("mel_scale", torch.ones(N_MELS))
-        self.text = TextEncoder(n_state, dropout)
+        self.text = PhoneEncoder(n_state, dropout)
         self.duration = DurationHead(n_state, dropout)
         self.place = nn.Linear(3, n_state)
         self.prior = ConvStack(n_state, n_state, (1, 2, 4, 1), kernel=3)

@@ -13,7 +13,7 @@ from models.training import parallel
 from models.training.budget import Budget, EarlyStopping
 from models.training.display import log_to
 from models.training.parallel import share_layers
-from models.training.run import Run
+from models.training.run_folder import Run
 from models.training.settings import TrainSettings
 from models.training.training_state import Draws, State
 from models.training.watch import Said, Watch

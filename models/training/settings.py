@@ -7,7 +7,7 @@ import msgspec
 from syncline.errors import SettingsError
 
 
-class Steps(msgspec.Struct, frozen=True):
+class PhaseSteps(msgspec.Struct, frozen=True):
     """How many steps each part of a run takes: with them a run repeats to the bit, whatever else the machine does."""
 
     image: int
@@ -16,10 +16,10 @@ class Steps(msgspec.Struct, frozen=True):
     fusion: int
 
 
-def parse_steps(text: str) -> Steps:
+def parse_steps(text: str) -> PhaseSteps:
     """`100,50,200,30` to steps of image, text, audio and fusion. Raises SettingsError."""
     try:
-        return Steps(*map(int, text.split(",")))
+        return PhaseSteps(*map(int, text.split(",")))
     except (TypeError, ValueError):
         raise SettingsError("--steps", text, "four integers: IMAGE,TEXT,AUDIO,FUSION") from None
 
@@ -35,7 +35,7 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int = 1
     minutes: float = 32.0
-    steps: Steps | None = None
+    steps: PhaseSteps | None = None
     fusion_share: float = 0.235
     text_share: float = 0.08
     image_batch: int = 32

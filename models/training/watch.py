@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from models.training.budget import Budget, EarlyStopping, Rhythm
 from models.training.display import Progress, log, report
-from models.training.run import Run
+from models.training.run_folder import Run
 from models.training.training_state import State
 
 TENSORBOARD_FOLDER = "tensorboard"

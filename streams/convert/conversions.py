@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 from models.interface import Text
 from streams.convert.conversion_check import Answer, Refused, Sound
 from streams.convert.runner import ConverterRunner
-from streams.decisions.records import Held, Task
+from streams.decisions.records import InFlightRecord, Task
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
-from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
+from streams.join.items import Item, RunDecision, SetDecision, UnfusedDecision
 from streams.payload import Payload
 from syncline.wire.contract import MAX_DETAIL
 from syncline.wire.converted import Converted, ConvertedAudio, ConvertedText, encode_converted
 from syncline.wire.events import MediaEvent
 from syncline.wire.ids import conversion_id
-from syncline.wire.results import ModelInfo, Record
+from syncline.wire.results import ModelInfo, OutgoingRecord
 
 
 class Wanted(NamedTuple):
@@ -81,7 +81,7 @@ class Conversions:
             wanted += [Wanted(item, payload, runner, name) for runner in takes]
         return wanted
 
-    async def make(self, wanted: Wanted, partition: int) -> Record:
+    async def make(self, wanted: Wanted, partition: int) -> OutgoingRecord:
         """The record to publish, of what was made or of why there is nothing; raises `NoAnswerError`."""
         event, value = _event(wanted.payload), wanted.payload.raw.value
         kind, started_s = wanted.runner.kind, time.monotonic()
@@ -112,7 +112,7 @@ def _converted_of(task: Task) -> Iterator[tuple[Item, Payload]]:
             yield one.item, _payload(one)
 
 
-def _payload(held: Held) -> Payload:
+def _payload(held: InFlightRecord) -> Payload:
     if held.record is None:
         raise ValueError(f"{held.topic} offset {held.offset} was resolved before it was converted")
     return held.record.payload
@@ -126,7 +126,7 @@ def _event(payload: Payload) -> MediaEvent:
 
 def converted_record(
     event: MediaEvent, item: Item, partition: int, kind: str, answer: Answer, model: ModelInfo, set_id: str
-) -> Record:
+) -> OutgoingRecord:
     """The record of one conversion of `event`, or of why there is none."""
     alone = None if set_id else (item.topic, partition, item.offset)
     about = Converted(

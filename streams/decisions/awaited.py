@@ -8,7 +8,7 @@ from collections import deque
 from streams.decisions.entries import Key, is_dead_letter
 from streams.decisions.records import Task
 from streams.decisions.resolved import NOT_NAMED
-from streams.join.model import ClosedDecision
+from streams.join.items import ClosedDecision
 
 Waiter = tuple[Task | ClosedDecision, int]
 """What waits, and the index of the record among those that it names."""
@@ -45,7 +45,7 @@ class _Awaited:
         return [offset for offset in order[low:high] if offset in self.waiters]
 
 
-class Waiting:
+class AwaitedRecords:
     """Who waits for which record, by topic and offset."""
 
     def __init__(self) -> None:

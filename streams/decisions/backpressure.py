@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import NamedTuple
 
-from streams.decisions.in_flight import Holds, Load
+from streams.decisions.in_flight import Amount, InFlight
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 
 
-class TopicState(NamedTuple):
+class TopicReadState(NamedTuple):
     """What the rule needs to know of one topic."""
 
     held_bytes: int
@@ -33,7 +33,7 @@ class TopicState(NamedTuple):
     """An undecided set waits for one of its lanes."""
 
 
-class Flow:
+class Backpressure:
     """The rules of back-pressure over one partition number; until `share_limits` it has all of its worker's limits."""
 
     def __init__(self, settings: JoinSettings, rules: Rules = ALL_RULES) -> None:
@@ -44,27 +44,27 @@ class Flow:
         """Have one of `n_shares` equal shares of the worker's limits from now on."""
         settings = self._settings
         self._soft = soft = limits_of_share(settings, n_shares)
-        self._hard = Load(soft.events * settings.hard_limit_factor, soft.n_bytes * settings.hard_limit_factor)
+        self._hard = Amount(soft.events * settings.hard_limit_factor, soft.n_bytes * settings.hard_limit_factor)
 
     @property
-    def share(self) -> Load:
+    def share(self) -> Amount:
         """The soft limits of this partition number."""
         return self._soft
 
-    def over_soft(self, held: Load) -> bool:
+    def over_soft(self, held: Amount) -> bool:
         """Whether reading must be rationed."""
         return held.events > self._soft.events or held.n_bytes > self._soft.n_bytes
 
-    def over_hard(self, held: Load) -> bool:
+    def over_hard(self, held: Amount) -> bool:
         """Whether reading must stop."""
         return held.events > self._hard.events or held.n_bytes > self._hard.n_bytes
 
-    def must_press(self, held: Load, on_its_way: Load) -> bool:
+    def must_press(self, held: Amount, on_its_way: Amount) -> bool:
         """Whether the oldest undecided set must be decided as it stands, because nothing else frees room."""
         return self.over_hard(held) and not self._frees_itself(on_its_way)
 
     def readable(
-        self, held: Load, on_its_way: Load, topics: Mapping[str, TopicState], *, alive: bool = False
+        self, held: Amount, on_its_way: Amount, topics: Mapping[str, TopicReadState], *, alive: bool = False
     ) -> frozenset[str]:
         """The topics that may be read now; `alive`: a lane that an undecided set waits for was heard of lately."""
         if not self.over_soft(held):
@@ -77,7 +77,7 @@ class Flow:
             return awaited
         return self._one_behind(topics, alive=alive)
 
-    def _one_behind(self, topics: Mapping[str, TopicState], *, alive: bool) -> frozenset[str]:
+    def _one_behind(self, topics: Mapping[str, TopicReadState], *, alive: bool) -> frozenset[str]:
         # Only what undecided sets wait for helps them. Where all of that is caught up and still comes in, there is
         # nothing to do but wait: reading on in a backlog beside it would fill the room up to the hard limit, and
         # pressure would tear sets whose members are just coming.
@@ -92,21 +92,21 @@ class Flow:
         ranked = sorted((state.held_bytes, name) for name, state in behind)
         return frozenset(name for _, name in ranked[:1])
 
-    def _frees_itself(self, on_its_way: Load) -> bool:
+    def _frees_itself(self, on_its_way: Amount) -> bool:
         if not self._rules.spare_what_frees_itself:
             return False
         return 2 * on_its_way.events >= self._soft.events or 2 * on_its_way.n_bytes >= self._soft.n_bytes
 
 
-def limits_of_share(settings: JoinSettings, n_shares: int) -> Load:
+def limits_of_share(settings: JoinSettings, n_shares: int) -> Amount:
     """The soft limits of one of `n_shares` partition numbers of one worker."""
-    return Load(max(1, settings.max_held_events // n_shares), max(1, settings.max_held_bytes // n_shares))
+    return Amount(max(1, settings.max_held_events // n_shares), max(1, settings.max_held_bytes // n_shares))
 
 
-class Reading:
+class ReadingState:
     """Which topics one partition number reads now, and of which the high watermark must be asked for."""
 
-    def __init__(self, flow: Flow, holds: Holds) -> None:
+    def __init__(self, flow: Backpressure, holds: InFlight) -> None:
         self._flow, self._holds = flow, holds
         self._high_water: dict[str, int] = {}
         self._now: frozenset[str] = frozenset(holds.topics)
@@ -116,7 +116,7 @@ class Reading:
         self._flow.share_limits(n_shares)
 
     @property
-    def share(self) -> Load:
+    def share(self) -> Amount:
         """The soft limits of this partition number."""
         return self._flow.share
 
@@ -154,10 +154,10 @@ class Reading:
         self._now = now
         return now
 
-    def _topics(self, awaited: Set[str], wanted: Set[str]) -> dict[str, TopicState]:
-        states: dict[str, TopicState] = {}
+    def _topics(self, awaited: Set[str], wanted: Set[str]) -> dict[str, TopicReadState]:
+        states: dict[str, TopicReadState] = {}
         for topic, hold in self._holds.topics.items():
             high_water = self._high_water.get(topic)
             caught_up = high_water is not None and hold.position >= high_water
-            states[topic] = TopicState(hold.n_bytes, caught_up, topic in awaited, topic in wanted)
+            states[topic] = TopicReadState(hold.n_bytes, caught_up, topic in awaited, topic in wanted)
         return states

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from streams.decisions.records import RecordOutcome, Task
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
 from streams.join.clocks import Forgotten
-from streams.join.model import (
+from streams.join.items import (
     ClosedDecision,
     DeadLetterDecision,
     Decision,
@@ -32,7 +32,7 @@ _KINDS: dict[type, str] = {
 }
 
 
-class Tally:
+class Counters:
     """Counters of one worker since its start."""
 
     def __init__(self) -> None:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.join.lane_clock import LaneState
-from streams.join.model import (
+from streams.join.items import (
     MOVES_NO_WATERMARK,
     ClosedDecision,
     DeadLetterDecision,
@@ -20,6 +19,7 @@ from streams.join.model import (
     SetDecision,
     UnfusedDecision,
 )
+from streams.join.lane_clock import LaneState
 from syncline.errors import NewerVersionError
 
 HEADER = "syncline_log_version"
@@ -66,7 +66,7 @@ def encoded_bytes(thing: object) -> int:
     return len(_encoder.encode(thing))
 
 
-class Placed(msgspec.Struct, frozen=True, array_like=True):
+class FormerPlacement(msgspec.Struct, frozen=True, array_like=True):
     """Of each topic, the records below an offset may have been placed by another number of partitions than the claim's.
 
     A producer learns of new partitions when it asks, so that below the offset there are records by both numbers: those
@@ -96,7 +96,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
     take_over: str = ""
     fingerprint: str = ""
     n_partitions: int = 0
-    placed: tuple[Placed, ...] = ()
+    placed: tuple[FormerPlacement, ...] = ()
 
     @property
     def rank(self) -> tuple[int, int]:

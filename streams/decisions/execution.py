@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from streams.decisions.awaited import Waiting
+from streams.decisions.awaited import AwaitedRecords
 from streams.decisions.entries import Key, ResolvedRun, keys_of, moves_nothing, named_item
-from streams.decisions.in_flight import Holds
-from streams.decisions.records import Commands, Held, Task
+from streams.decisions.in_flight import InFlight
+from streams.decisions.records import Commands, InFlightRecord, Task
 from streams.decisions.recovery import MadeAnewError
 from streams.decisions.resolved import NOT_NAMED, OffsetRuns
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.join.model import (
+from streams.join.items import (
     ClosedDecision,
     Decision,
     FailedDecision,
@@ -26,7 +26,7 @@ from streams.join.model import (
 )
 
 
-class Turns:
+class PublishOrder:
     """The sets that are decided and not published; `in_order` off is for tests that show what the order is for."""
 
     def __init__(self, *, in_order: bool) -> None:
@@ -74,14 +74,14 @@ def _finished(task: Task) -> bool:
     return task.ready and (task.fused or task.failed is not None)
 
 
-class CarryOut:
+class DecisionExecutor:
     """Carries out confirmed decisions over the held records of one partition number."""
 
-    def __init__(self, holds: Holds, rules: Rules = ALL_RULES) -> None:
+    def __init__(self, holds: InFlight, rules: Rules = ALL_RULES) -> None:
         self._holds, self._rules = holds, rules
-        self._waiting = Waiting()
+        self._waiting = AwaitedRecords()
         self._unknown: dict[str, range] = {}
-        self._turns = Turns(in_order=rules.publish_in_log_order)
+        self._turns = PublishOrder(in_order=rules.publish_in_log_order)
         self._fuse: list[Task] = []
         self._publish: list[Task] = []
         self._proposals: list[Decision] = []
@@ -167,19 +167,19 @@ class CarryOut:
 
     # --- records ----------------------------------------------------------------------------------------------
 
-    def arrived(self, held: Held) -> None:
+    def arrived(self, held: InFlightRecord) -> None:
         """A record is here; decisions in the log may name it."""
         for task, index in self._waiting.pop(held.topic, held.offset):
             self._check_identity(task, held, index)
             self._attach(task, held, index)
 
-    def _check_identity(self, task: Task | ClosedDecision, held: Held, index: int) -> None:
+    def _check_identity(self, task: Task | ClosedDecision, held: InFlightRecord, index: int) -> None:
         named = named_item(task.decision if isinstance(task, Task) else task, index)
         if named is not None and held.item is not None and named.id_hash != held.item.id_hash:
             finding = f"the log names another record at offset {held.offset} than the one that is there"
             raise MadeAnewError(held.topic, finding)
 
-    def _attach(self, task: Task | ClosedDecision, held: Held, index: int) -> None:
+    def _attach(self, task: Task | ClosedDecision, held: InFlightRecord, index: int) -> None:
         if isinstance(task, ClosedDecision):
             held.final = True
             self._resolve_if_ended(held)
@@ -201,12 +201,12 @@ class CarryOut:
             self.fail(task, rejected.reason)
         self._when_ready(task)
 
-    def passed(self, topic: str, next_offset: int) -> list[Held]:
+    def passed(self, topic: str, next_offset: int) -> list[InFlightRecord]:
         """Every offset of `topic` below `next_offset` has been passed; a named one that never came is lost.
 
         The places that are held for lost members of sets, in offset order.
         """
-        places: list[Held] = []
+        places: list[InFlightRecord] = []
         for offset in self._waiting.below(topic, next_offset):
             for task, index in self._waiting.pop(topic, offset):
                 if isinstance(task, Task):
@@ -309,7 +309,7 @@ class CarryOut:
                     held.n_open -= 1
                     self._resolve_if_ended(held)
 
-    def _resolve_if_ended(self, held: Held) -> None:
+    def _resolve_if_ended(self, held: InFlightRecord) -> None:
         if held.final and held.n_open <= 0:
             self._holds.resolve(held)
 

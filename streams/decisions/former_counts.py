@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from streams.decisions.entries import Claim, Placed
+from streams.decisions.entries import Claim, FormerPlacement
 from streams.decisions.recovery import NotRecoverableError
 
 
@@ -41,22 +41,22 @@ def former_counts(claims: Iterable[Claim], n_partitions: int) -> set[int]:
     return {claim.n_partitions for claim in claims if 0 < claim.n_partitions < n_partitions}
 
 
-def still_placed(claims: Iterable[Claim], committed: Mapping[str, int]) -> tuple[Placed, ...]:
+def still_placed(claims: Iterable[Claim], committed: Mapping[str, int]) -> tuple[FormerPlacement, ...]:
     """What these claims say of records that are not committed."""
     said = merged(placed for claim in claims for placed in claim.placed)
     return tuple(one for one in said if any(offset > committed.get(topic, 0) for topic, offset in one.below.items()))
 
 
-def merged(placed: Iterable[Placed]) -> tuple[Placed, ...]:
+def merged(placed: Iterable[FormerPlacement]) -> tuple[FormerPlacement, ...]:
     """All of it, each number of partitions once, up to its highest offsets."""
     below: dict[int, dict[str, int]] = {}
     for one in placed:
         known = below.setdefault(one.n_partitions, {})
         for topic, offset in one.below.items():
             known[topic] = max(offset, known.get(topic, 0))
-    return tuple(Placed(n_partitions, known) for n_partitions, known in sorted(below.items()))
+    return tuple(FormerPlacement(n_partitions, known) for n_partitions, known in sorted(below.items()))
 
 
-def other_counts(placed: Iterable[Placed], topic: str, offset: int) -> list[int]:
+def other_counts(placed: Iterable[FormerPlacement], topic: str, offset: int) -> list[int]:
     """The numbers of partitions, beside the present one, by which this record may have been placed."""
     return [one.n_partitions for one in placed if offset < one.below.get(topic, 0)]

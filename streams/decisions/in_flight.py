@@ -7,14 +7,14 @@ from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
-from streams.decisions.counters import Tally
+from streams.decisions.counters import Counters
 from streams.decisions.entries import ResolvedRun
-from streams.decisions.records import Held, Record
+from streams.decisions.records import InFlightRecord, Record
 from streams.decisions.resolved import Kept, OffsetRuns, first_named
-from streams.join.model import Item
+from streams.join.items import Item
 
 
-class Load(NamedTuple):
+class Amount(NamedTuple):
     """An amount of records: how many, and their bytes."""
 
     events: int
@@ -29,7 +29,7 @@ KEPT_BYTES = 1_024
 """What keeping one item of a resolved record takes, with a long name of its stream."""
 
 
-class TopicHold:
+class OffsetTracker:
     """The open records of one topic of one partition, in offset order, and what is kept of those resolved behind them.
 
         offset      7        8     9        10
@@ -63,13 +63,13 @@ class TopicHold:
         self,
         topic: str,
         committed: int,
-        tally: Tally,
+        tally: Counters,
         *,
         in_order: bool = True,
         disorder_ms: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.topic, self.position, self.acknowledged = topic, committed, committed
-        self._held: dict[int, Held] = {}
+        self._held: dict[int, InFlightRecord] = {}
         self._first = self._last = NONE
         self._resolved = OffsetRuns()
         self._front_last = self._front_log_offset = NONE
@@ -95,19 +95,19 @@ class TopicHold:
         """Whether no decision ends the first open record yet."""
         return self._first != NONE and not self._held[self._first].final
 
-    def add(self, record: Record) -> Held:
+    def add(self, record: Record) -> InFlightRecord:
         """Hold a record that has just arrived."""
-        held = Held(self.topic, record)
+        held = InFlightRecord(self.topic, record)
         self._insert(held, self._last)
         self.position = record.offset + 1
         self.n_bytes += record.n_bytes
         return held
 
-    def add_lost(self, offset: int) -> Held:
+    def add_lost(self, offset: int) -> InFlightRecord:
         """Hold the place of a record that is gone, so that the prefix waits for the outcome of its set."""
         held = self._held.get(offset)
         if held is None:
-            held = Held(self.topic, Record(offset, None, None, 0, None), is_lost=True)
+            held = InFlightRecord(self.topic, Record(offset, None, None, 0, None), is_lost=True)
             before = self._last
             while before > offset:
                 before = self._held[before].before
@@ -117,7 +117,7 @@ class TopicHold:
                 held.kept = earlier.kept.split(offset)
         return held
 
-    def _insert(self, held: Held, before: int) -> None:
+    def _insert(self, held: InFlightRecord, before: int) -> None:
         """Put a record behind the open one at offset `before`."""
         earlier = self._held.get(before)
         held.before, held.after = before, self._first if earlier is None else earlier.after
@@ -137,7 +137,7 @@ class TopicHold:
         else:
             self._held[after].before = precedes
 
-    def get(self, offset: int) -> Held | None:
+    def get(self, offset: int) -> InFlightRecord | None:
         """The open record at `offset`, or the place of a lost one."""
         return self._held.get(offset)
 
@@ -145,7 +145,7 @@ class TopicHold:
         """Whether the record at `offset` was resolved here, behind an older one that is open."""
         return offset not in self._held and offset in self._resolved
 
-    def release(self, held: Held, n_bytes: int) -> None:
+    def release(self, held: InFlightRecord, n_bytes: int) -> None:
         """The outcome of `held` is on the broker: give up all but what its lane's clock needs."""
         self.n_held -= 1
         self.n_bytes -= n_bytes
@@ -160,7 +160,7 @@ class TopicHold:
         else:
             self._keep(earlier, held)
 
-    def _keep(self, earlier: Held, held: Held) -> None:
+    def _keep(self, earlier: InFlightRecord, held: InFlightRecord) -> None:
         if earlier.kept is None:
             earlier.kept = Kept(self._disorder_ms)
         self.n_kept_items -= earlier.kept.n_items
@@ -171,7 +171,7 @@ class TopicHold:
             held.kept = None
         self.n_kept_items += earlier.kept.n_items
 
-    def _to_front(self, held: Held) -> None:
+    def _to_front(self, held: InFlightRecord) -> None:
         self._front_last = max(self._front_last, held.offset)
         self._front_log_offset = first_named(self._front_log_offset, held.log_offset)
         if held.moves and held.item is not None:
@@ -207,7 +207,7 @@ class TopicHold:
             if held.kept is not None:
                 yield held.kept.log_offset
 
-    def in_order(self) -> Iterator[Held | Item]:
+    def in_order(self) -> Iterator[InFlightRecord | Item]:
         """All that is not acknowledged, in offset order: open records, and what the clocks need of the others."""
         yield from self._front_items
         for held in self:
@@ -215,7 +215,7 @@ class TopicHold:
             if held.kept is not None:
                 yield from held.kept
 
-    def __iter__(self) -> Iterator[Held]:
+    def __iter__(self) -> Iterator[InFlightRecord]:
         """The open records in offset order."""
         offset = self._first
         while offset != NONE:
@@ -227,7 +227,7 @@ class TopicHold:
         return bool(self._held)
 
 
-class Holds:
+class InFlight:
     """The held records of all topics of one partition number, and how many of them are on their way.
 
     `disorder_ms`: `out_of_order_ms` by lane, as the clocks have it.
@@ -236,38 +236,38 @@ class Holds:
     def __init__(
         self,
         committed: Mapping[str, int],
-        tally: Tally | None = None,
+        tally: Counters | None = None,
         *,
         in_order: bool = True,
         disorder_ms: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self.tally = Tally() if tally is None else tally
+        self.tally = Counters() if tally is None else tally
         self.topics = {
-            topic: TopicHold(topic, offset, self.tally, in_order=in_order, disorder_ms=disorder_ms)
+            topic: OffsetTracker(topic, offset, self.tally, in_order=in_order, disorder_ms=disorder_ms)
             for topic, offset in committed.items()
         }
         self._way_events = 0
         self._way_bytes = 0
 
-    def get(self, topic: str, offset: int) -> Held | None:
+    def get(self, topic: str, offset: int) -> InFlightRecord | None:
         """A record that has arrived and is not resolved."""
         return self.topics[topic].get(offset)
 
-    def mark(self, held: Held) -> None:
+    def mark(self, held: InFlightRecord) -> None:
         """`held` is on its way: it will be resolved without further input."""
         if not held.on_its_way and held.record is not None:
             held.on_its_way = True
             self._way_events += 1
             self._way_bytes += held.record.n_bytes
 
-    def unmark(self, held: Held) -> None:
+    def unmark(self, held: InFlightRecord) -> None:
         """`held` is undecided again, or resolved."""
         if held.on_its_way and held.record is not None:
             held.on_its_way = False
             self._way_events -= 1
             self._way_bytes -= held.record.n_bytes
 
-    def resolve(self, held: Held) -> None:
+    def resolve(self, held: InFlightRecord) -> None:
         """The outcome of `held` is on the broker."""
         if held.record is not None:
             self.unmark(held)
@@ -281,32 +281,32 @@ class Holds:
         self._way_events = self._way_bytes = 0
 
     @property
-    def held(self) -> Load:
+    def held(self) -> Amount:
         """Everything not resolved."""
         n_events = n_bytes = 0
         for hold in self.topics.values():
             n_events += hold.n_held
             n_bytes += hold.n_bytes
-        return Load(n_events, n_bytes)
+        return Amount(n_events, n_bytes)
 
     @property
-    def load(self) -> Load:
+    def load(self) -> Amount:
         """What counts against the limits: all that is held, and what is kept of resolved records behind it."""
         return self._with_kept(sum(hold.n_kept for hold in self.topics.values()))
 
     @property
-    def load_for_pressure(self) -> Load:
+    def load_for_pressure(self) -> Amount:
         """The same, without what is kept behind a record that is decided: deciding others does not free that."""
         return self._with_kept(sum(hold.n_kept for hold in self.topics.values() if hold.waits_for_a_decision))
 
-    def _with_kept(self, n_kept: int) -> Load:
+    def _with_kept(self, n_kept: int) -> Amount:
         held = self.held
-        return Load(held.events + n_kept // KEPT_PER_EVENT, held.n_bytes + n_kept * KEPT_BYTES)
+        return Amount(held.events + n_kept // KEPT_PER_EVENT, held.n_bytes + n_kept * KEPT_BYTES)
 
     @property
-    def on_its_way(self) -> Load:
+    def on_its_way(self) -> Amount:
         """What is proposed or decided with all members here, and not yet resolved."""
-        return Load(self._way_events, self._way_bytes)
+        return Amount(self._way_events, self._way_bytes)
 
     def log_offsets(self) -> Iterator[int]:
         """Where the first decisions stand in the log on records that are not acknowledged; `NOT_NAMED` for others."""

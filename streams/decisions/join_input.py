@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streams.decisions.backpressure import Reading
-from streams.decisions.checkpoint import SettledState
-from streams.decisions.execution import CarryOut
-from streams.decisions.in_flight import Holds
-from streams.decisions.proposer import Outbox
-from streams.decisions.records import Held, Record
+from streams.decisions.backpressure import ReadingState
+from streams.decisions.checkpoint_state import CheckpointState
+from streams.decisions.execution import DecisionExecutor
+from streams.decisions.in_flight import InFlight
+from streams.decisions.proposer import BatchBuilder
+from streams.decisions.records import InFlightRecord, Record
 from streams.decisions.resolved import NOT_NAMED
 from streams.decisions.rules import Rules
-from streams.join.model import DeadLetterDecision, Item
+from streams.join.items import DeadLetterDecision, Item
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 
 
-class Intake:
+class JoinInput:
     """Takes the records of one partition number; `join` is there while this owner's claim is current."""
 
-    def __init__(self, settings: JoinSettings, holds: Holds, carry_out: CarryOut, outbox: Outbox, rules: Rules) -> None:
+    def __init__(
+        self, settings: JoinSettings, holds: InFlight, carry_out: DecisionExecutor, outbox: BatchBuilder, rules: Rules
+    ) -> None:
         self._settings, self._holds, self._carry_out, self._outbox = settings, holds, carry_out, outbox
         self._rules = rules
         self.join: PartitionJoin | None = None
 
-    def start(self, settled: SettledState, now_ms: int) -> None:
+    def start(self, settled: CheckpointState, now_ms: int) -> None:
         """Join everything held that no decision ends, from the state at the acknowledged offsets on."""
         self.stop()
         clocks, bounds = settled.copy_clocks(), dict(settled.bounds)
@@ -78,7 +80,7 @@ class Intake:
             if self.join is not None:
                 self._take_in(self.join, place, now_ms)
 
-    def fill_outbox(self, join: PartitionJoin, reading: Reading, now_ms: int, *, deciding: bool = True) -> bool:
+    def fill_outbox(self, join: PartitionJoin, reading: ReadingState, now_ms: int, *, deciding: bool = True) -> bool:
         """Decide more, unless the next batch is full already; pressure decides only where nothing else does.
 
         Not `deciding`: add only what carrying out needs. Whether there is anything to propose.
@@ -99,7 +101,7 @@ class Intake:
         known = {(lane.name, f"media.{lane.modality}") for lane in self._settings.lanes_of(item.stream)}
         return record if (item.lane, topic) in known else record._replace(item=None)
 
-    def _take_in(self, join: PartitionJoin, held: Held, now_ms: int) -> None:
+    def _take_in(self, join: PartitionJoin, held: InFlightRecord, now_ms: int) -> None:
         rejected = held.record.rejected if held.record is not None else None
         if held.final:
             if held.moves and held.item is not None:

@@ -14,22 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
 
-from streams.decisions.backpressure import Flow, Reading
-from streams.decisions.checkpoint import SettledState
-from streams.decisions.counters import Tally
-from streams.decisions.entries import THIS_VERSION, Batch, Claim, LogRecord, Placed, decode_entry, keys_of
-from streams.decisions.execution import CarryOut
+from streams.decisions.backpressure import Backpressure, ReadingState
+from streams.decisions.checkpoint_state import CheckpointState
+from streams.decisions.counters import Counters
+from streams.decisions.entries import THIS_VERSION, Batch, Claim, FormerPlacement, LogRecord, decode_entry, keys_of
+from streams.decisions.execution import DecisionExecutor
 from streams.decisions.former_counts import former_counts, merged, require_no_more, still_placed
-from streams.decisions.in_flight import Holds, Load
-from streams.decisions.join_input import Intake
-from streams.decisions.owner_status import Standing
-from streams.decisions.ownership import Deployment, LogView, State, Tenure
-from streams.decisions.proposer import Outbox, Proposer
+from streams.decisions.in_flight import Amount, InFlight
+from streams.decisions.join_input import JoinInput
+from streams.decisions.owner_status import OwnerStatus
+from streams.decisions.ownership import Deployment, LogValidator, Ownership, State
+from streams.decisions.proposer import BatchBuilder, Proposer
 from streams.decisions.records import Commands, Record, Task
 from streams.decisions.recovery import US_A_KEY, AnotherGroupError, ReadLog, TopicEnds, in_steps, recover
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.snapshots import SnapshotSource, SnapshotWriter
-from streams.join.model import Decision
+from streams.join.items import Decision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 
@@ -53,26 +53,28 @@ class PartitionOwner:
         *,
         session_timeout_ms: int = 10_000,
         rules: Rules = ALL_RULES,
-        tally: Tally | None = None,
+        tally: Counters | None = None,
         fresh: Collection[str] = (),
         deployment: Deployment | None = None,
         log_version: str = THIS_VERSION,
     ) -> None:
         self._rules, self._fresh = rules, fresh
-        self._tenure = Tenure(worker, generation, now_ms, session_timeout_ms, rules, deployment)
-        self._view = LogView(rules=rules)
-        self._holds = Holds(committed, tally, in_order=rules.acknowledge_in_order, disorder_ms=settings.out_of_order_ms)
+        self._tenure = Ownership(worker, generation, now_ms, session_timeout_ms, rules, deployment)
+        self._view = LogValidator(rules=rules)
+        self._holds = InFlight(
+            committed, tally, in_order=rules.acknowledge_in_order, disorder_ms=settings.out_of_order_ms
+        )
         self._tally = self._holds.tally
-        self._carry_out = CarryOut(self._holds, rules)
-        self._settled = SettledState(settings)
+        self._carry_out = DecisionExecutor(self._holds, rules)
+        self._settled = CheckpointState(settings)
         self._proposer = Proposer(rules, log_version)
-        self._outbox = Outbox(self._holds, rules)
-        self._intake = Intake(settings, self._holds, self._carry_out, self._outbox, rules)
+        self._outbox = BatchBuilder(self._holds, rules)
+        self._intake = JoinInput(settings, self._holds, self._carry_out, self._outbox, rules)
         self._snapshots = SnapshotWriter(now_ms)
         self._source = SnapshotSource(self._settled, self._holds, self._carry_out, rules)
-        self._reading = Reading(Flow(settings, rules), self._holds)
+        self._reading = ReadingState(Backpressure(settings, rules), self._holds)
         self._ends = TopicEnds(self._holds)
-        self.standing = Standing(self._holds, self._carry_out, self._intake)
+        self.standing = OwnerStatus(self._holds, self._carry_out, self._intake)
         # Until then nothing is acknowledged: beside committed offsets a log without decisions looks emptied.
         self._log_speaks = False
         self._resting = False
@@ -110,7 +112,7 @@ class PartitionOwner:
         return self._tenure.deployment.n_partitions
 
     @property
-    def placed(self) -> tuple[Placed, ...]:
+    def placed(self) -> tuple[FormerPlacement, ...]:
         """Which records may have been placed by another number of partitions than the present one."""
         return self._tenure.deployment.placed
 
@@ -125,7 +127,9 @@ class PartitionOwner:
         `ends` are the media topics' high watermarks, asked for after this owner's first claim was on the broker: what
         the owners before it have decided lies below.
         """
-        self._tenure.say_placed(merged([*self.placed, *(Placed(count, dict(ends)) for count in self._former_counts)]))
+        self._tenure.say_placed(
+            merged([*self.placed, *(FormerPlacement(count, dict(ends)) for count in self._former_counts)])
+        )
         if self.state == "owning":
             self._renew_for_snapshot(now_ms)
 
@@ -328,7 +332,7 @@ class PartitionOwner:
         self._reading.share_limits(n_shares)
 
     @property
-    def share(self) -> Load:
+    def share(self) -> Amount:
         """What this partition number may hold before reading is rationed."""
         return self._reading.share
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streams.decisions.execution import CarryOut
-from streams.decisions.in_flight import Holds, Load
-from streams.decisions.join_input import Intake
+from streams.decisions.execution import DecisionExecutor
+from streams.decisions.in_flight import Amount, InFlight
+from streams.decisions.join_input import JoinInput
 from streams.join.partition import PartitionJoin
 
 
-class Standing:
+class OwnerStatus:
     """A look at what one owner holds and waits for, at the moment at which it is asked."""
 
-    def __init__(self, holds: Holds, carry_out: CarryOut, intake: Intake) -> None:
+    def __init__(self, holds: InFlight, carry_out: DecisionExecutor, intake: JoinInput) -> None:
         self._holds, self._carry_out, self._intake = holds, carry_out, intake
 
     @property
-    def held(self) -> Load:
+    def held(self) -> Amount:
         """Everything that is not resolved."""
         return self._holds.held
 
@@ -27,7 +27,7 @@ class Standing:
         return sum(hold.n_kept for hold in self._holds.topics.values())
 
     @property
-    def on_its_way(self) -> Load:
+    def on_its_way(self) -> Amount:
         """What of it is proposed or decided, with all members here."""
         return self._holds.on_its_way
 

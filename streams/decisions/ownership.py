@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from streams.decisions.entries import Batch, Claim, Placed, SnapshotPart
+from streams.decisions.entries import Batch, Claim, FormerPlacement, SnapshotPart
 from streams.decisions.rules import ALL_RULES, Rules
 
 
-class LogView:
+class LogValidator:
     """The claim that is current at one place in the log, and what is valid under it.
 
         offset   0        1         2          3         4          5
@@ -70,10 +70,10 @@ class Deployment(NamedTuple):
     take_over: str = ""
     fingerprint: str = ""
     n_partitions: int = 0
-    placed: tuple[Placed, ...] = ()
+    placed: tuple[FormerPlacement, ...] = ()
 
 
-class Tenure:
+class Ownership:
     """The state of one owner's claim. Times come from the same monotonic clock as everywhere.
 
     claiming --- own claim read back ---> owning --- another's claim read ---> lost
@@ -100,7 +100,7 @@ class Tenure:
         """The claim to append now, at first, again, or to renew it."""
         return Claim(self._worker, self._generation, self._era, number, *self.deployment)
 
-    def say_placed(self, placed: tuple[Placed, ...]) -> None:
+    def say_placed(self, placed: tuple[FormerPlacement, ...]) -> None:
         """From now on have claims say this of how records were placed."""
         self.deployment = self.deployment._replace(placed=placed)
 

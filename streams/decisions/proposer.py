@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Literal
 
 from streams.decisions.entries import THIS_VERSION, Entry, Key, encode_entry, encoded_bytes, keys_of
-from streams.decisions.in_flight import Holds
+from streams.decisions.in_flight import InFlight
 from streams.decisions.records import Append
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.join.model import (
+from streams.join.items import (
     MOVES_NO_WATERMARK,
     DeadLetterDecision,
     Decision,
@@ -59,10 +59,10 @@ BATCH_BYTES = 400_000
 """For large sets and long names of streams, as encoded. A set that was given up goes alone where it takes more."""
 
 
-class Outbox:
+class BatchBuilder:
     """Decisions in the order in which they go into the log."""
 
-    def __init__(self, holds: Holds, rules: Rules = ALL_RULES) -> None:
+    def __init__(self, holds: InFlight, rules: Rules = ALL_RULES) -> None:
         self._holds, self._rules = holds, rules
         self._decisions: deque[Decision] = deque()
         self._tied: set[Key] = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 from streams.decisions.resolved import NOT_NAMED, Kept
-from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
+from streams.join.items import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 
 RecordOutcome = Literal["fused", "unfused", "deadletter", "lost", "settled", "handed_back"]
 """What became of a record in the hands of one owner. fused, unfused, deadletter: what was published of it. lost: gone
@@ -34,7 +34,7 @@ class Record(NamedTuple):
     payload: Any
 
 
-class Held:
+class InFlightRecord:
     """One record between its arrival and its outcome on the broker."""
 
     __slots__ = (
@@ -111,14 +111,14 @@ class Task:
 
     def __init__(self, decision: TaskDecision, keys: list[tuple[str, int]], log_offset: int) -> None:
         self.decision, self.keys, self.log_offset = decision, keys, log_offset
-        self.records: list[Held | None] = [None] * len(keys)
+        self.records: list[InFlightRecord | None] = [None] * len(keys)
         self.n_missing = len(keys)
         self.failing: str | None = None
         """Its failure has been proposed: the reason."""
         self.failed: str | None = None
         """Its failure has been read back: the reason."""
         self.lost: tuple[tuple[str, int], ...] = ()
-        self.places: list[Held] = []
+        self.places: list[InFlightRecord] = []
         """The places of lost members."""
         self.fused = False
         self.handed_over = False

@@ -26,10 +26,10 @@ from streams.decisions.entries import (
     decode_entry,
     moving_items,
 )
-from streams.decisions.in_flight import Holds
-from streams.decisions.ownership import LogView
+from streams.decisions.in_flight import InFlight
+from streams.decisions.ownership import LogValidator
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.join.model import Decision, Item
+from streams.join.items import Decision, Item
 from syncline.errors import SynclineError
 
 CHUNK_ENTRIES = 500
@@ -80,7 +80,7 @@ class ReadLog(NamedTuple):
 class Recovered(NamedTuple):
     """What the log says: the view at its end, the snapshot (None: from nothing), and the valid decisions since."""
 
-    view: LogView
+    view: LogValidator
     snapshot: list[SnapshotPart] | None
     decisions: list[tuple[int, Decision]]
     """(log offset, decision), in log order."""
@@ -180,7 +180,7 @@ class _Snapshots:
 
     def __init__(self) -> None:
         self.whole: list[list[SnapshotPart]] = []
-        self._view = LogView()
+        self._view = LogValidator()
         self._parts: list[SnapshotPart] = []
 
     def take(self, numbered: Numbered) -> int:
@@ -223,10 +223,10 @@ def recover(
         newest = next((parts for parts in wanted if parts[0].replay_from >= read.low), None)
         if newest is not None:
             first = newest[0]
-            view = LogView(first.replay_from, first.replay_claim_offset, first.replay_claim, rules)
+            view = LogValidator(first.replay_from, first.replay_claim_offset, first.replay_claim, rules)
             return (yield from _fold(view, newest, read, committed, log_end))
     _check_the_start(committed, log_start, fresh)
-    recovered = yield from _fold(LogView(rules=rules), None, read, committed, log_end)
+    recovered = yield from _fold(LogValidator(rules=rules), None, read, committed, log_end)
     if not recovered.decisions and any(offset for topic, offset in committed.items() if topic not in fresh):
         raise NotRecoverableError(
             f"decisions: the log holds no decision, but offsets are committed up to {dict(committed)}: "
@@ -249,7 +249,7 @@ def _is_at_or_below(offsets: Mapping[str, int], committed: Mapping[str, int]) ->
 
 
 def _fold(
-    view: LogView, snapshot: list[SnapshotPart] | None, read: _ReadBack, committed: Mapping[str, int], log_end: int
+    view: LogValidator, snapshot: list[SnapshotPart] | None, read: _ReadBack, committed: Mapping[str, int], log_end: int
 ) -> Generator[ReadLog, list[LogRecord], Recovered]:
     decisions: list[tuple[int, Decision]] = []
     settled: dict[Key, Item] = {}
@@ -287,7 +287,7 @@ SURE_AFTER_MS = 2_000
 class TopicEnds:
     """Looks at the high watermarks of one partition number's topics. Times are the owner's monotonic clock."""
 
-    def __init__(self, holds: Holds) -> None:
+    def __init__(self, holds: InFlight) -> None:
         self._holds = holds
         self._owning_since_ms = 0
         self._short_since_ms: dict[str, int] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 
-from streams.join.model import Item
+from streams.join.items import Item
 
 
 class OffsetRuns:

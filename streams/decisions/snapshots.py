@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.decisions.checkpoint import SettledState
+from streams.decisions.checkpoint_state import CheckpointState
 from streams.decisions.entries import Claim, ResolvedRun, SnapshotPart, encoded_bytes
-from streams.decisions.execution import CarryOut
-from streams.decisions.in_flight import Holds
+from streams.decisions.execution import DecisionExecutor
+from streams.decisions.in_flight import InFlight
 from streams.decisions.rules import Rules
 from streams.join.clocks import Clocks
 from streams.join.lane_clock import LaneClock, LaneState
@@ -126,7 +126,7 @@ def _pieces(rows: Iterable[LaneClock | LaneState]) -> Iterator[LaneClock | LaneS
 class SnapshotSource:
     """Takes snapshots of the state of one owner."""
 
-    def __init__(self, settled: SettledState, holds: Holds, carry_out: CarryOut, rules: Rules) -> None:
+    def __init__(self, settled: CheckpointState, holds: InFlight, carry_out: DecisionExecutor, rules: Rules) -> None:
         self._settled, self._holds, self._carry_out, self._rules = settled, holds, carry_out, rules
 
     def take(self, newest: Clocks, log_end: int, claim_offset: int, things_a_step: int | None = None) -> Snapshot:

@@ -18,7 +18,7 @@ from typing import Generic
 import msgspec
 
 from streams.inference.batch_stats import BatchStats, FlushReason
-from streams.inference.bisecting import Bisector, Entry, Probe, R, Run, T
+from streams.inference.bisecting import BatchItem, Bisector, Probe, R, Run, T
 from streams.timing import Clock, SystemClock, wait_at_most
 from syncline.errors import NoAnswerError, SettingsError
 
@@ -34,8 +34,8 @@ class Batcher(Generic[T, R]):
         self.stats = BatchStats(self._settings.max_items)
         retry_ms = (self._settings.retry_min_ms, self._settings.retry_max_ms)
         self._bisector: Bisector[T, R] = Bisector(run, probe, retry_ms, self._clock, self.stats)
-        self._queue: deque[Entry[T, R]] = deque()
-        self._running: list[Entry[T, R]] = []
+        self._queue: deque[BatchItem[T, R]] = deque()
+        self._running: list[BatchItem[T, R]] = []
         self._room = asyncio.Semaphore(self._settings.max_queued)
         self._changed = asyncio.Event()
         self._nobody_left = asyncio.Event()
@@ -109,7 +109,7 @@ class Batcher(Generic[T, R]):
 
     async def _answer_to(self, item: T, cost: int) -> R:
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        entry = Entry(item=item, cost=cost, arrived_s=self._clock.now_s(), answer=answer)
+        entry = BatchItem(item=item, cost=cost, arrived_s=self._clock.now_s(), answer=answer)
         self._queue.append(entry)
         self._changed.set()
         try:

@@ -36,7 +36,7 @@ Probe = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True, eq=False)
-class Entry(Generic[T, R]):
+class BatchItem(Generic[T, R]):
     """One caller's item, and the future on which it waits."""
 
     item: T
@@ -60,7 +60,7 @@ class Bisector(Generic[T, R]):
         self.down_since_s: float | None = None
         self.down_reason = ""
 
-    async def answer(self, entries: list[Entry[T, R]]) -> None:
+    async def answer(self, entries: list[BatchItem[T, R]]) -> None:
         """Give each entry its result or its error; returns when all have one.
 
         Raises `NoAnswerError` where the model is down and `stopping` is set.
@@ -79,7 +79,7 @@ class Bisector(Generic[T, R]):
             elif not await self._is_to_blame(part[0], error):
                 parts.append(part)
 
-    async def _try(self, part: list[Entry[T, R]], parts: list[list[Entry[T, R]]]) -> Exception | None:
+    async def _try(self, part: list[BatchItem[T, R]], parts: list[list[BatchItem[T, R]]]) -> Exception | None:
         """Run `part`: answer its entries, or return the error; entries with errors of their own join `parts`."""
         started_s = self._clock.now_s()
         try:
@@ -101,7 +101,7 @@ class Bisector(Generic[T, R]):
                 entry.answer.set_result(result)
         return None
 
-    async def _is_to_blame(self, entry: Entry[T, R], error: Exception) -> bool:
+    async def _is_to_blame(self, entry: BatchItem[T, R], error: Exception) -> bool:
         """Decide after a failure alone; False: the item is to be run again."""
         if await self._went_down():
             entry.n_downs += 1

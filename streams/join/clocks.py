@@ -13,8 +13,8 @@ from typing import Literal
 
 from msgspec import structs
 
+from streams.join.items import Item
 from streams.join.lane_clock import NEVER_MS, Ids, LaneClock, LaneKey, LaneState
-from streams.join.model import Item
 from streams.join.settings import JoinSettings
 
 SWEEP_AT_MOST = 1_000

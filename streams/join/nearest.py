@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.state import Entry, Head, LaneQueue, StreamState
 from streams.join.strategy import Strategy, distance_ms
 

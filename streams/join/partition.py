@@ -13,8 +13,7 @@ from collections.abc import Collection, Sequence
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
 from streams.join.clocks import Clocks
 from streams.join.earliest import Earliest
-from streams.join.lane_clock import NEVER_MS
-from streams.join.model import (
+from streams.join.items import (
     ClosedDecision,
     Item,
     JoinDecision,
@@ -23,16 +22,17 @@ from streams.join.model import (
     UnfusedDecision,
     UnfusedReason,
 )
+from streams.join.lane_clock import NEVER_MS
 from streams.join.nearest import Nearest
 from streams.join.settings import JoinSettings
-from streams.join.shift_detector import Suspects
+from streams.join.shift_detector import ShiftDetector
 from streams.join.state import Head, LanePlan, LaneQueue, StreamState
 from streams.join.strategy import Strategy
-from streams.join.timers import Awaits, Stalled, Timers
+from streams.join.timers import AwaitedTopics, Stalled, Timers
 from streams.join.tumbling import Tumbling
 
 
-class Outbox:
+class DecisionBuffer:
     """Turns what was decided into decisions, in order.
 
     `counters` counts sets by outcome (`complete`, `partial`) and reason (`by_complete`, `by_watermark`,
@@ -110,7 +110,7 @@ class PartitionJoin:
     the same in all calls. `clocks` and `bounds` (stream -> time below which a forced decision made it late)
     are taken over from a snapshot; `bounds` is read-only for the caller. `waits_ms` counts how long each set waited,
     from the arrival of its first record to its decision.
-    `counters` counts decisions by outcome and reason: see `Outbox`.
+    `counters` counts decisions by outcome and reason: see `DecisionBuffer`.
     """
 
     def __init__(
@@ -126,12 +126,12 @@ class PartitionJoin:
         self._silent_since_ms: dict[str, int] = {}
         self.n_undecided = self._now_ms = 0
         self.waits_ms = Histogram(LATENCY_BOUNDS_MS) if waits_ms is None else waits_ms
-        self._outbox = Outbox(settings)
+        self._outbox = DecisionBuffer(settings)
         self.counters = self._outbox.counters
-        self._suspects = Suspects(self.counters) if settings.strategy == "earliest" else None
+        self._suspects = ShiftDetector(self.counters) if settings.strategy == "earliest" else None
         self._strategy = STRATEGIES[settings.strategy](settings)
         self._timers = Timers(settings.max_wait_ms)
-        self.awaits = Awaits(settings.max_wait_ms)
+        self.awaits = AwaitedTopics(settings.max_wait_ms)
         self.stalled = Stalled(settings.max_wait_ms)
         self._streams: dict[str, StreamState] = {}
         self._dirty: dict[str, None] = {}
@@ -245,7 +245,7 @@ class PartitionJoin:
 
     @property
     def tied(self) -> set[tuple[str, int]]:
-        """Unmatched records (topic, offset) whose set was given up with what is decided next: see `Outbox.give_up`."""
+        """Unmatched records (topic, offset) whose set was given up with what is decided next: see `give_up`."""
         return self._outbox.tied
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 
 from streams.join.earliest import opener_of
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.state import Head
 
 WARN_ABOVE = 0.01
@@ -22,7 +22,7 @@ Probe = tuple[int, int, tuple[tuple[int, int], ...]]
 """(opener's time, opener's end, other members' (time, end)): a set that may turn out to be a suspect pair."""
 
 
-class Suspects:
+class ShiftDetector:
     """How many sets have a member that lies nearer to the opener lane's next item than to the opener.
 
     Counted as `suspect_pairs` in the join's counters. Only a count: it may depend on arrival order, decisions never do.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterable
 
+from streams.join.items import Item
 from streams.join.lane_clock import NEVER_MS, LaneClock
-from streams.join.model import Item
 from streams.join.settings import Lane
 
 SLOWEST = 0.1

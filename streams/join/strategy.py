@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import JoinSettings
 from streams.join.state import Entry, Head, StreamState
 

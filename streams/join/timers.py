@@ -198,7 +198,7 @@ def _renewed_ms(head: Head) -> int:
     return max(head.renewed_ms, max((lane.moved_ms for lane in head.unsettled), default=NEVER_MS))
 
 
-class Awaits:
+class AwaitedTopics:
     """The topics of the lanes that undecided sets wait for, stream by stream."""
 
     def __init__(self, max_wait_ms: int) -> None:

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from heapq import merge
 
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import item_bytes
 from streams.join.state import Entry, Head, LaneQueue, StreamState
 from streams.join.strategy import Strategy

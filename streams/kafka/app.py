@@ -13,7 +13,13 @@ from typing import Any
 
 from streams.decisions.backpressure import limits_of_share
 from streams.kafka.assignor import BalancedAssignor
-from streams.kafka.batch_consumer import RECORDS_PER_POLL, AssignmentListener, Batch, BatchConsumer, BatchTransport
+from streams.kafka.batch_consumer import (
+    RECORDS_PER_POLL,
+    AssignmentListener,
+    BatchConsumer,
+    BatchTransport,
+    FetchedBatch,
+)
 from streams.kafka.faust import faust
 from streams.settings import WorkerSettings
 from syncline.errors import SettingsError
@@ -24,7 +30,7 @@ from syncline.wire.contract import MEDIA_TOPICS
 REQUEST_TIMEOUT_S = 30.0
 """Kafka's default. Faust waits 90 s: so long a worker stood still whose request to join was never answered."""
 
-HandOver = Callable[[Batch], None]
+HandOver = Callable[[FetchedBatch], None]
 
 
 class _BatchSchema(faust.Schema):

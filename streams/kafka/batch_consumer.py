@@ -15,7 +15,7 @@ What each part avoids (docs/design.md, section 6, has the whole table):
 - a poll that began before a rebalance may drain records of the new assignment and hand them over late, or lose them:
   seeking waits for the poll under way, and a poll of an older epoch is dropped before the seek puts it right.
 - partitions without a committed offset are never sought: they are here, to their start.
-- an offset that a topic does not have is reset by a policy and hardly told: here it is handed on (`Batch.missing`).
+- an offset that a topic does not have is reset by a policy and hardly told: here it is handed on (`missing`).
 - `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: 50 here.
 """
 
@@ -58,7 +58,7 @@ class Ends(NamedTuple):
     high: int
 
 
-class Batch(NamedTuple):
+class FetchedBatch(NamedTuple):
     """What one poll brought of one topic partition: aiokafka's records in offset order."""
 
     epoch: int
@@ -133,7 +133,7 @@ class BatchConsumer(driver.Consumer):
             self._resolved[tp] = next_offset
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
-        """Yield each topic partition's share of one poll as one message whose value is a `Batch`."""
+        """Yield each topic partition's share of one poll as one message whose value is a `FetchedBatch`."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         async with self._polling:
@@ -147,7 +147,7 @@ class BatchConsumer(driver.Consumer):
             if epoch != self.epoch or not self.flow_active:
                 return
             name = driver.TP(*tp)
-            yield name, self._to_message(name, Batch(epoch, name.topic, name.partition, *polled))
+            yield name, self._to_message(name, FetchedBatch(epoch, name.topic, name.partition, *polled))
 
     def _to_message(self, tp: Any, record: Any) -> Any:
         """One message for a batch; its offset is that of the batch's end, and nothing acknowledges it."""

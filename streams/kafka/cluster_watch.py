@@ -93,7 +93,7 @@ SILENT_MS = 4_000
 """Answers come every second or two; without one for so long the reason is looked for."""
 
 
-class AccessWatch:
+class AuthWatch:
     """Looks for the reason while `silent_ms`, the age of the last answer, is high."""
 
     def __init__(self, cluster: Cluster, silent_ms: Callable[[], int]) -> None:

@@ -27,7 +27,7 @@ from syncline.kafka.client import start_producer
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.routines import RoutineEndedError, unless_ended
 from syncline.kafka.topics import read_limit
-from syncline.wire.results import Record
+from syncline.wire.results import OutgoingRecord
 
 LEAST_LIMIT_BYTES = 1_024
 """A topic that takes less takes no result at all, as during an outage: `topics create` makes none such."""
@@ -37,7 +37,7 @@ BATCH_BYTES = 61
 """Of a batch without its records; a topic's limit is that of whole batches."""
 
 
-async def takes(cluster: Cluster, topic: str, record: Record) -> bool:
+async def takes(cluster: Cluster, topic: str, record: OutgoingRecord) -> bool:
     """Whether a record that was refused for its size will be taken by its topic (full name) in the end.
 
     True: the limit is above it again, or so low that nothing goes. Raises `BrokerError` where nobody answers.
@@ -48,7 +48,7 @@ async def takes(cluster: Cluster, topic: str, record: Record) -> bool:
     return limit < LEAST_LIMIT_BYTES or BATCH_BYTES + _size(record) <= limit
 
 
-def _size(record: Record) -> int:
+def _size(record: OutgoingRecord) -> int:
     """At least what the record alone adds to a batch: numbers, which take a byte or more each, are left out."""
     headers = sum(len(name.encode()) + len(data or b"") for name, data in record.headers)
     return len(record.key or b"") + len(record.value) + headers
@@ -227,7 +227,7 @@ class Producer:
         if self._leaving:
             await asyncio.wait(self._leaving)
 
-    async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+    async def send(self, topic: str, partition: int, records: Sequence[OutgoingRecord]) -> int:
         """Send as many of `records` as fit into one batch, return how many when the broker has them.
 
         topic: full name; what the records say of it is not read. Raises `KafkaError` or `BrokerError`: nothing is
@@ -243,7 +243,7 @@ class Producer:
         self._answered(topic, partition)
         return n_sent
 
-    async def takes(self, topic: str, record: Record) -> bool:
+    async def takes(self, topic: str, record: OutgoingRecord) -> bool:
         """Whether a topic (full name) that has refused `record` for its size will take it; raises `BrokerError`."""
         return await takes(self._cluster, topic, record)
 
@@ -252,7 +252,7 @@ class Producer:
             self._silent.clear()
             self._n_doublings = 0
 
-    async def _send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+    async def _send(self, topic: str, partition: int, records: Sequence[OutgoingRecord]) -> int:
         producer = await self._connected()
         builder, n_taken = producer.create_batch(), 0
         for record in records:

@@ -16,7 +16,7 @@ from streams.kafka.producer import Producer
 from streams.kafka.retry import Backoff, Trouble
 from syncline.errors import BrokerError
 from syncline.wire.contract import FUSED
-from syncline.wire.results import Record
+from syncline.wire.results import OutgoingRecord
 from syncline.wire.shrinking import shrink
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Pending:
 
 
 class _Waiting(NamedTuple):
-    record: Record
+    record: OutgoingRecord
     pending: Pending
     is_later: bool
 
@@ -55,7 +55,7 @@ class _Topic:
         self.n_cut = 0
 
 
-class Outbox:
+class TopicSender:
     """Sends what one partition number publishes, each topic in the order in which it was put in.
 
     A failed send is repeated before anything later of its topic goes. `on_sent` is told of tasks whose own records are
@@ -91,7 +91,7 @@ class Outbox:
     def __bool__(self) -> bool:
         return any(topic.queue for topic in self._topics.values())
 
-    def put(self, task: Task, records: Sequence[Record], n_later: int = 0) -> Pending:
+    def put(self, task: Task, records: Sequence[OutgoingRecord], n_later: int = 0) -> Pending:
         """Queue what `task` publishes; `n_later` further records of it come by `add`."""
         pending = Pending(task, len(records), n_later)
         for record in records:
@@ -100,11 +100,11 @@ class Outbox:
             self._tell([pending], [pending])
         return pending
 
-    def add(self, pending: Pending, record: Record) -> None:
+    def add(self, pending: Pending, record: OutgoingRecord) -> None:
         """Queue a record that was announced."""
         self._queue(_Waiting(record, pending, is_later=True))
 
-    def replace(self, task: Task, records: Sequence[Record]) -> bool:
+    def replace(self, task: Task, records: Sequence[OutgoingRecord]) -> bool:
         """Queue `records` in place of a result that was too large; False where `task` has none such."""
         gone = self._too_large.pop(task, None)
         if gone is None:
@@ -210,7 +210,7 @@ class Outbox:
         tell(task)
         await gone.wait()
 
-    def _say_cut(self, topic: _Topic, record: Record) -> None:
+    def _say_cut(self, topic: _Topic, record: OutgoingRecord) -> None:
         topic.n_cut += 1
         log.log(
             logging.WARNING if topic.n_cut == 1 else logging.DEBUG,

@@ -11,13 +11,13 @@ from streams.observe.exposition import WorkerMetrics
 from streams.observe.liveness import LOOK_EVERY_MS, Liveness, NotLiveError, Watchdog, beat
 from streams.observe.readiness import lag_reasons, total_lag
 from streams.observe.server import HealthServer
-from streams.observe.worker_state import Sources
+from streams.observe.worker_state import WorkerState
 
 
 class Health:
     """The health of the worker whose parts `sources` names, and the server that tells it."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: WorkerState) -> None:
         self._sources = sources
         self._liveness = Liveness(sources)
         self.descriptors = Descriptors()

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from streams.histogram import Histogram
 from streams.inference.runner import Runner
 from streams.observe.readiness import STALE_AFTER_MS
-from streams.observe.worker_state import Sources
+from streams.observe.worker_state import WorkerState
 from syncline.errors import SynclineError
 from syncline.wire.contract import DECISIONS
 
@@ -62,7 +62,7 @@ class Sign(NamedTuple):
 class Liveness:
     """Looked at by the event loop every `LOOK_EVERY_MS`; `reasons` may be read by any thread."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: WorkerState) -> None:
         self._sources = sources
         self._stuck: dict[str, Stuck] = {}
         self._suspected: set[str] = set()
@@ -85,7 +85,7 @@ class Liveness:
         self.reasons = tuple(told)
 
 
-def ended(sources: Sources) -> Iterator[tuple[str, str]]:
+def ended(sources: WorkerState) -> Iterator[tuple[str, str]]:
     """What has ended, or hangs in its thread, as (name, reason)."""
     if sources.runner is not None and (why := sources.runner.health().not_live):
         yield "model", why
@@ -101,7 +101,7 @@ def ended(sources: Sources) -> Iterator[tuple[str, str]]:
             yield f"driver {partition}", f"partition {partition}: its driver has ended while {driver.state}"
 
 
-def signs_of_life(sources: Sources) -> Iterator[Sign]:
+def signs_of_life(sources: WorkerState) -> Iterator[Sign]:
     """What must go on."""
     if sources.runner is not None:
         yield _batcher("batcher", "sets wait for the model", sources.runner, sources.settings.batch_max_wait_ms)
@@ -120,7 +120,7 @@ def _batcher(name: str, what_waits: str, runner: Runner[Any, Any, Any], patience
     return Sign(name, waits, progress, f"{what_waits}, and the batcher has sent it none", patience_ms)
 
 
-def _decoding(sources: Sources) -> Iterator[Sign]:
+def _decoding(sources: WorkerState) -> Iterator[Sign]:
     decoder = sources.decoder
     if decoder is None:
         return
@@ -131,7 +131,7 @@ def _decoding(sources: Sources) -> Iterator[Sign]:
     yield Sign("decode pool", waits, decoder.n_decoded, why)
 
 
-def _reading(sources: Sources) -> Iterator[Sign]:
+def _reading(sources: WorkerState) -> Iterator[Sign]:
     n_ticks = sources.consumer_ticks() if sources.consumer_ticks else 0
     yield Sign("consumer", n_ticks > 0, n_ticks, "the consumer's thread has stood still")
     watch = sources.lag_watch

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from streams.convert.conversions import Conversions
 from streams.inference.runner import ModelRunner
-from streams.kafka.cluster_watch import AccessWatch
+from streams.kafka.cluster_watch import AuthWatch
 from streams.kafka.log import LogTail
 from streams.kafka.producer import Producer
 from streams.meter import Meter
 from streams.partition.decode import Decoder
 from streams.partition.high_waters import LagWatch
-from streams.partition.manager import Hub
+from streams.partition.manager import PartitionManager
 from streams.settings import WorkerSettings
 from syncline.wire.results import ModelInfo
 
@@ -43,7 +43,7 @@ class BusyShare:
 
 
 @dataclass(slots=True, kw_only=True)
-class Sources:
+class WorkerState:
     """A worker as others see it. What is None has not started yet, or there is none: `runner`, for the null model.
 
     `starting`: why it does not work yet, or no longer. `broken`: what ends it. `heartbeat`: (generation, seconds of the
@@ -52,7 +52,7 @@ class Sources:
     """
 
     settings: WorkerSettings
-    hub: Hub
+    hub: PartitionManager
     meter: Meter = field(default_factory=Meter)
     busy: BusyShare = field(default_factory=BusyShare)
     starting: str = "starting"
@@ -66,7 +66,7 @@ class Sources:
     model: ModelInfo | None = None
     tail: LogTail | None = None
     lag_watch: LagWatch | None = None
-    access: AccessWatch | None = None
+    access: AuthWatch | None = None
 
     def heartbeat_age_s(self, now_s: float) -> float | None:
         """Since the last heartbeat that succeeded; None before the first."""

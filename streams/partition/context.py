@@ -25,7 +25,7 @@ Fuse = Callable[[Sequence[Member]], Coroutine[Any, Any, Fusion]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class WorkerContext:
     """The shared parts of a worker. Topics are named without their prefix.
 
     `n_partitions`: of each topic. `fuse`: None for the null model, which has nothing to say.

@@ -14,11 +14,11 @@ from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append
 from streams.kafka.log import Entries, LogReader
 from streams.kafka.retry import Backoff, Trouble
-from streams.partition.context import Parts
+from streams.partition.context import WorkerContext
 from syncline.errors import BrokerError
 from syncline.kafka.topics import MAX_ENTRY_BYTES
 from syncline.wire.contract import DECISIONS, MEDIA_TOPICS
-from syncline.wire.results import Record
+from syncline.wire.results import OutgoingRecord
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,7 +29,7 @@ RETRY_S, MOST_RETRY_S = 0.2, 3.0
 class DecisionLog:
     """Does what one owner asks of the log; the owner hears what came of it."""
 
-    def __init__(self, parts: Parts, partition: int, owner: PartitionOwner) -> None:
+    def __init__(self, parts: WorkerContext, partition: int, owner: PartitionOwner) -> None:
         self._parts, self._partition, self._owner = parts, partition, owner
         self._topic = parts.settings.topic_prefix + DECISIONS
         self._appending = Trouble(log, f"partition {partition}: appending decisions")
@@ -45,7 +45,7 @@ class DecisionLog:
         """Try once; where it fails, the owner asks for it again."""
         try:
             headers = version_headers(self._parts.settings.decision_log_version)
-            record = Record(DECISIONS, None, append.data, headers)
+            record = OutgoingRecord(DECISIONS, None, append.data, headers)
             await self._parts.producer.send(self._topic, self._partition, [record])
         except (KafkaError, BrokerError) as error:
             hint = f"; {self._topic} must take records of {MAX_ENTRY_BYTES} bytes (max.message.bytes)"

@@ -13,11 +13,11 @@ from threading import Lock, get_ident
 from typing import Any
 
 from models.interface import Prepared
-from streams.decisions.entries import Placed
+from streams.decisions.entries import FormerPlacement
 from streams.decisions.former_counts import other_counts
 from streams.decisions.records import Record, Rejected
 from streams.histogram import Histogram
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import JoinSettings
 from streams.payload import HELD_BYTES, Payload, event_bytes, prepared_bytes, raw_bytes
 from syncline.errors import ContractError, MediaError
@@ -30,7 +30,7 @@ MAX_LANES = 100_000
 """So many lanes are remembered; beyond, the oldest is forgotten, and a second source on it goes unnoticed."""
 
 
-class Sources:
+class SourceTracker:
     """The source (`ce_source`) that each lane of each stream was last seen with; used by several decode threads."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Decoder:
         """How long each record took, by topic."""
         self._counting = Lock()
         self._started_s: dict[int, float] = {}
-        self.sources = Sources()
+        self.sources = SourceTracker()
 
     def decode(
         self,
@@ -83,7 +83,7 @@ class Decoder:
         partition: int,
         raws: Sequence[Any],
         accepted: Set[int] = frozenset(),
-        placed: Sequence[Placed] = (),
+        placed: Sequence[FormerPlacement] = (),
     ) -> list[Record]:
         """aiokafka's records of one topic (unprefixed) and partition, in the same order.
 

@@ -18,13 +18,13 @@ from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Commands, Record
 from streams.decisions.recovery import MadeAnewError, NotRecoverableError
 from streams.join.timers import StalledLane
-from streams.kafka.batch_consumer import Batch
+from streams.kafka.batch_consumer import FetchedBatch
 from streams.kafka.consumer_thread import Beyond
 from streams.kafka.log import Entries
-from streams.partition.context import Assigned, Parts
+from streams.partition.context import Assigned, WorkerContext
 from streams.partition.decision_log import DecisionLog
 from streams.partition.decode_queue import MAX_DECODING_BYTES, Decoding
-from streams.partition.executor import Carrier
+from streams.partition.executor import Executor
 from streams.partition.handover import Handover
 from streams.partition.lag import HeldBack, Lag, TopicLag
 from streams.partition.operator_log import tell_deleted, tell_forgotten, tell_fresh, tell_grown
@@ -39,7 +39,7 @@ LOOK_AGAIN_S = 0.02
 class PartitionDriver:
     """One partition number during one assignment."""
 
-    def __init__(self, parts: Parts, assigned: Assigned) -> None:
+    def __init__(self, parts: WorkerContext, assigned: Assigned) -> None:
         self._parts, self._assigned = parts, assigned
         self._partition = assigned.partition
         self._loop = asyncio.get_running_loop()
@@ -56,7 +56,7 @@ class PartitionDriver:
             log_version=parts.settings.decision_log_version,
         )
         self.log = DecisionLog(parts, self._partition, self.owner)
-        self._carrier = Carrier(parts, self._partition, self.owner, self.schedule, self._spawn)
+        self._carrier = Executor(parts, self._partition, self.owner, self.schedule, self._spawn)
         settle_s = parts.settings.handover.settle_s
         self._handover = Handover(self.owner, self._carrier, self.schedule, lambda: self._stopped, settle_s)
         self._decoding = {
@@ -165,7 +165,7 @@ class PartitionDriver:
 
     # --- what happens --------------------------------------------------------------------------------------------
 
-    def deliver(self, topic: str, batch: Batch) -> int:
+    def deliver(self, topic: str, batch: FetchedBatch) -> int:
         """Records of one topic (unprefixed) came; decode them, in order.
 
         How many records before them were deleted before anybody judged them.

@@ -16,8 +16,8 @@ from models.interface import Fusion, Member
 from streams.convert.conversions import Wanted
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Task
-from streams.kafka.topic_sender import Outbox, Pending
-from streams.partition.context import Fuse, Parts
+from streams.kafka.topic_sender import Pending, TopicSender
+from streams.partition.context import Fuse, WorkerContext
 from streams.partition.outputs import Outputs
 from syncline.errors import NoAnswerError, SetFailedError
 
@@ -33,16 +33,18 @@ Spawn = Callable[[Coroutine[Any, Any, None]], None]
 """Run in the background, as long as the driver does."""
 
 
-class Carrier:
+class Executor:
     """Fuses and publishes for one driver. Answers wait here until the owner says that it is their stream's turn."""
 
-    def __init__(self, parts: Parts, partition: int, owner: PartitionOwner, schedule: Schedule, spawn: Spawn) -> None:
+    def __init__(
+        self, parts: WorkerContext, partition: int, owner: PartitionOwner, schedule: Schedule, spawn: Spawn
+    ) -> None:
         self._partition, self._owner, self._schedule, self._spawn = partition, owner, schedule, spawn
         self._model, self._meter = parts.fuse, parts.meter
         self._conversions = parts.conversions
         size_ms, prefix = parts.settings.join.size_ms, parts.settings.topic_prefix
         self._outputs = Outputs(partition, size_ms, parts.model_info, self._conversions.kinds)
-        self._outbox = Outbox(
+        self._outbox = TopicSender(
             parts.producer, prefix, partition, self._meter.published, self._on_published, parts.on_broken,
             self._on_too_large,
         )  # fmt: skip

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 
 from streams.decisions.owner import PartitionOwner
-from streams.partition.executor import Carrier
+from streams.partition.executor import Executor
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Handover:
     def __init__(
         self,
         owner: PartitionOwner,
-        carrier: Carrier,
+        carrier: Executor,
         schedule: Callable[[], None],
         over: Callable[[], bool],
         settle_s: float = SETTLE_S,

@@ -13,9 +13,9 @@ from aiokafka.errors import KafkaError
 
 from streams.kafka.retry import Backoff
 from streams.kafka.transaction_holder import find_holder
-from streams.partition.context import Parts
+from streams.partition.context import WorkerContext
 from streams.partition.driver import PartitionDriver
-from streams.partition.manager import Hub
+from streams.partition.manager import PartitionManager
 from syncline.kafka.client import start_consumer, stop_consumer
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.routines import revive, unless_ended
@@ -45,7 +45,7 @@ class HighWaters:
 
     every_s = ASK_EVERY_S
 
-    def __init__(self, cluster: Cluster, prefix: str, hub: Hub, parts: Parts) -> None:
+    def __init__(self, cluster: Cluster, prefix: str, hub: PartitionManager, parts: WorkerContext) -> None:
         self._cluster, self._prefix, self._hub, self._parts = cluster, prefix, hub, parts
         self._answered_ms = parts.now_ms()
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
-from streams.kafka.batch_consumer import Batch
+from streams.kafka.batch_consumer import FetchedBatch
 from streams.kafka.consumer_thread import Start
-from streams.partition.context import Assigned, Parts
+from streams.partition.context import Assigned, WorkerContext
 from streams.partition.driver import PartitionDriver
 from streams.partition.lag import Behind
 from syncline.wire.contract import MEDIA_TOPICS
@@ -28,13 +28,13 @@ HANDOVER_S = 2.0
 is left then is left to whoever comes next."""
 
 
-class Hub:
+class PartitionManager:
     """Owns the drivers; hears of assignments (kafka/batch_consumer.py) and hands batches to the right driver."""
 
     def __init__(self, prefix: str, handover_s: float = HANDOVER_S) -> None:
         self._prefix, self._handover_s = prefix, min(handover_s, HANDOVER_S)
         self._process = uuid.uuid4().hex[:12]
-        self._parts: Parts | None = None
+        self._parts: WorkerContext | None = None
         self._epoch = -1
         self.n_assignments = 0
         self.drivers: dict[int, PartitionDriver] = {}
@@ -45,7 +45,7 @@ class Hub:
         """What was decided here and could not be carried out, once it was told to close."""
         self._trouble: dict[str, str] = {"joining": "waiting for an assignment of the consumer group"}
 
-    def use(self, parts: Parts) -> None:
+    def use(self, parts: WorkerContext) -> None:
         """Give it what drivers need; before the application starts."""
         self._parts = parts
 
@@ -83,7 +83,14 @@ class Hub:
         return ""
 
     def _start_driver(
-        self, parts: Parts, epoch: int, generation: int, partition: int, starts: dict[str, Start], *, n_shares: int
+        self,
+        parts: WorkerContext,
+        epoch: int,
+        generation: int,
+        partition: int,
+        starts: dict[str, Start],
+        *,
+        n_shares: int,
     ) -> None:
         worker = f"{self._process}/{epoch}/{partition}"
         assigned = Assigned(
@@ -132,7 +139,7 @@ class Hub:
 
     # --- records and time --------------------------------------------------------------------------------------
 
-    def hand_over(self, batch: Batch) -> None:
+    def hand_over(self, batch: FetchedBatch) -> None:
         """Records from an agent; those of another assignment are dropped, they come again."""
         if batch.epoch != self._epoch or batch.partition not in self.drivers or self._parts is None:
             return

@@ -9,14 +9,22 @@ from typing import Any
 from models.interface import Fusion, Text
 from streams.convert.conversions import converted_record
 from streams.decisions.entries import covered_ms
-from streams.decisions.records import Held, Task
-from streams.join.model import Item, RunDecision, SetDecision, UnfusedDecision
+from streams.decisions.records import InFlightRecord, Task
+from streams.join.items import Item, RunDecision, SetDecision, UnfusedDecision
 from streams.payload import Payload
 from syncline.wire.arrays import from_numpy
 from syncline.wire.deadletters import encode_dead_letter, encode_unfused
 from syncline.wire.events import MediaEvent
 from syncline.wire.ids import record_id, result_id
-from syncline.wire.results import FusedResult, Member, ModelInfo, Record, Unfused, UnfusedReason, encode_fused
+from syncline.wire.results import (
+    FusedResult,
+    ModelInfo,
+    OutgoingRecord,
+    ResultMember,
+    Unfused,
+    UnfusedReason,
+    encode_fused,
+)
 
 
 class Outputs:
@@ -31,7 +39,7 @@ class Outputs:
         self._partition, self._size_ms, self._model = partition, size_ms, model
         self._converted_elsewhere = converted_elsewhere
 
-    def of(self, task: Task, fusion: Fusion | None) -> list[Record]:
+    def of(self, task: Task, fusion: Fusion | None) -> list[OutgoingRecord]:
         """Every record that `task` publishes; `fusion` is there for a set that was fused."""
         decision = task.decision
         if isinstance(decision, SetDecision):
@@ -47,13 +55,13 @@ class Outputs:
             return [self._unfused(held, held.item, decision.reason, 0)]
         return [self._dead_letter(held, decision.reason)]
 
-    def _fused(self, decision: SetDecision, task: Task, fusion: Fusion) -> list[Record]:
+    def _fused(self, decision: SetDecision, task: Task, fusion: Fusion) -> list[OutgoingRecord]:
         newest_ms, traceparent, tracestate = 0, "", ""
-        members: list[Member] = []
+        members: list[ResultMember] = []
         for item, payload in _members(decision, task):
             event = payload.event
             members.append(
-                Member(
+                ResultMember(
                     event.modality, item.lane, event.source, event.id, item.topic, self._partition, item.offset,
                     item.time_ms, event.duration_ms, payload.prepared.words, event.retries,
                 )
@@ -90,7 +98,7 @@ class Outputs:
         parts = [(lane, event.time_ms, event.source, event.id) for lane, event in events]
         return result_id(decision.stream, decision.strategy, parts)
 
-    def _conversions(self, decision: SetDecision, task: Task, fusion: Fusion, set_id: str) -> Iterator[Record]:
+    def _conversions(self, decision: SetDecision, task: Task, fusion: Fusion, set_id: str) -> Iterator[OutgoingRecord]:
         """What the model said of single members; a converter that makes the same kind knows better."""
         members = list(_members(decision, task)) if fusion.conversions else []
         for said in fusion.conversions:
@@ -99,13 +107,15 @@ class Outputs:
                 text = Text(said.text, said.score)
                 yield converted_record(payload.event, item, self._partition, said.kind, text, self._model, set_id)
 
-    def _failed(self, task: Task) -> list[Record]:
+    def _failed(self, task: Task) -> list[OutgoingRecord]:
         set_id = self.set_id(task)
         return [
             self._dead_letter(held, task.failed or "model_failed", set_id) for held in task.records if held is not None
         ]
 
-    def _unfused(self, held: Held, item: Item | None, reason: UnfusedReason | str, late_by_ms: int) -> Record:
+    def _unfused(
+        self, held: InFlightRecord, item: Item | None, reason: UnfusedReason | str, late_by_ms: int
+    ) -> OutgoingRecord:
         payload: Payload = _payload(held)
         event, raw = payload.event, payload.raw
         # The settings of today may refuse what others took: then the record's own headers say where it belongs.
@@ -128,7 +138,7 @@ class Outputs:
         trace = (event.traceparent, event.tracestate) if event else ("", "")
         return encode_unfused(unfused, raw.headers, *trace)
 
-    def _dead_letter(self, held: Held, reason: str, set_id: str = "") -> Record:
+    def _dead_letter(self, held: InFlightRecord, reason: str, set_id: str = "") -> OutgoingRecord:
         payload = _payload(held)
         rejected = held.record.rejected if held.record else None
         if rejected is not None:
@@ -157,7 +167,7 @@ def _place(item: Item | None, event: MediaEvent | None) -> tuple[str, str, int]:
     return (event.stream, event.lane, event.time_ms) if event is not None else ("", "", 0)
 
 
-def _payload(held: Held) -> Payload:
+def _payload(held: InFlightRecord) -> Payload:
     if held.record is None:
         raise ValueError(f"{held.topic} offset {held.offset} was resolved before its outcome was published")
     return held.record.payload

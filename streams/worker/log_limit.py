@@ -49,7 +49,7 @@ def kind_of(record: logging.LogRecord) -> Kind:
     return Kind(record.name, record.levelno, *said)
 
 
-class HeldBack(NamedTuple):
+class WithheldLines(NamedTuple):
     """So many of a kind in so many seconds, with the different texts among them, in the order in which they came."""
 
     kind: Kind
@@ -69,8 +69,8 @@ class _Window:
     n: int = 0
     texts: dict[str, None] = field(default_factory=dict[str, None])
 
-    def tell(self, kind: Kind, now_s: float) -> HeldBack:
-        return HeldBack(kind, self.n, now_s - self.began_s, tuple(self.texts or self.shown[:MAX_TEXTS]))
+    def tell(self, kind: Kind, now_s: float) -> WithheldLines:
+        return WithheldLines(kind, self.n, now_s - self.began_s, tuple(self.texts or self.shown[:MAX_TEXTS]))
 
 
 class RepeatLimit:
@@ -94,9 +94,9 @@ class RepeatLimit:
             window.texts[text] = None
         return False
 
-    def due(self, now_s: float) -> list[HeldBack]:
+    def due(self, now_s: float) -> list[WithheldLines]:
         """What is to be told by now: that line takes the place of the first, and the next window begins with it."""
-        told: list[HeldBack] = []
+        told: list[WithheldLines] = []
         for kind, window in list(self._windows.items()):
             is_over = now_s - window.began_s >= self._window_s
             if not is_over and len(self._windows) <= self._max_kinds:
@@ -108,7 +108,7 @@ class RepeatLimit:
                 self._windows[kind] = _Window(now_s, window.shown)
         return told
 
-    def rest(self, now_s: float) -> list[HeldBack]:
+    def rest(self, now_s: float) -> list[WithheldLines]:
         """All that is held back, at the end."""
         windows, self._windows = self._windows, {}
         return [window.tell(kind, now_s) for kind, window in windows.items() if window.n]
@@ -143,7 +143,7 @@ class LimitedStderr(logging.StreamHandler[TextIO]):
         n_texts = MAX_OURS if record.name.partition(".")[0] in OURS else 1
         return self._limit.admits(kind_of(record), text, now_s, n_texts)
 
-    def _tell(self, held_back: Iterable[HeldBack]) -> None:
+    def _tell(self, held_back: Iterable[WithheldLines]) -> None:
         for held in held_back:
             super().emit(logging.LogRecord(held.kind.logger, held.kind.level, __file__, 0, str(held), None, None))
 

@@ -23,7 +23,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from streams.kafka.app import SynclineApp
-from streams.observe.worker_state import Sources
+from streams.observe.worker_state import WorkerState
 from streams.timing import end_tasks
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ SAY_LIMIT_S = 1.0
 TWICE = b"told to stop twice: ending at once\n"
 
 
-class Deadline:
+class ShutdownDeadline:
     """Runs from `begin` on, for `limit_s` seconds; may be asked from any thread."""
 
     def __init__(self, limit_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -82,7 +82,7 @@ class Signals:
     done, and the process ends, even if its event loop, its model or the interpreter's own end hangs.
     """
 
-    def __init__(self, deadline: Deadline, stop: Callable[[], None], left: Callable[[], list[str]]) -> None:
+    def __init__(self, deadline: ShutdownDeadline, stop: Callable[[], None], left: Callable[[], list[str]]) -> None:
         self._deadline, self._stop, self._left = deadline, stop, left
         self._told = False
 
@@ -136,10 +136,10 @@ COMMIT = "not all that is resolved is committed: some results may come twice"
 LEAVE = "the group was not left: the others wait for the session's end"
 
 
-class Ending:
+class Shutdown:
     """The end of one worker. `closers` disconnect what has been started; they may hang."""
 
-    def __init__(self, deadline: Deadline, sources: Sources) -> None:
+    def __init__(self, deadline: ShutdownDeadline, sources: WorkerState) -> None:
         self._deadline, self._sources = deadline, sources
         self._to_do: list[str] = []
         self.closers: list[Callable[[], Awaitable[None]]] = []

@@ -17,20 +17,20 @@ from streams.convert.conversions import Conversions
 from streams.convert.runner import ConverterRunner
 from streams.inference.runner import ModelRunner
 from streams.kafka.app import SynclineApp
-from streams.kafka.cluster_watch import AccessWatch, Counted, PartitionsChangedError, wait_for_topics, watch_partitions
+from streams.kafka.cluster_watch import AuthWatch, Counted, PartitionsChangedError, wait_for_topics, watch_partitions
 from streams.kafka.faust import driver as faust_driver
 from streams.kafka.log import LogTail
 from streams.kafka.producer import Producer
 from streams.observe.descriptors import ReadingTurns
 from streams.observe.health import Health
-from streams.observe.worker_state import Sources
-from streams.partition.context import Fuse, Parts
+from streams.observe.worker_state import WorkerState
+from streams.partition.context import Fuse, WorkerContext
 from streams.partition.decode import Decoder
 from streams.partition.high_waters import HighWaters, LagWatch
-from streams.partition.manager import Hub
+from streams.partition.manager import PartitionManager
 from streams.settings import WorkerSettings
 from streams.worker.memory_budget import check_shares
-from streams.worker.shutdown import DISCONNECT_UNTIL, Deadline, Ending
+from streams.worker.shutdown import DISCONNECT_UNTIL, Shutdown, ShutdownDeadline
 from syncline.errors import BrokerError, SettingsError
 from syncline.kafka.cluster import Cluster
 from syncline.wire.contract import DECISIONS
@@ -53,14 +53,14 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._cluster = Cluster.of(settings.brokers, settings.security)
-        self._hub = Hub(settings.topic_prefix, settings.handover.carry_out_s)
+        self._hub = PartitionManager(settings.topic_prefix, settings.handover.carry_out_s)
         self._stop = asyncio.Event()
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
-        self._sources = Sources(settings=settings, hub=self._hub)
+        self._sources = WorkerState(settings=settings, hub=self._hub)
         self._health = Health(self._sources)
         self._changed: PartitionsChangedError | None = None
-        self.deadline = Deadline(settings.stop_limit_ms / 1_000)
-        self.ending = Ending(self.deadline, self._sources)
+        self.deadline = ShutdownDeadline(settings.stop_limit_ms / 1_000)
+        self.ending = Shutdown(self.deadline, self._sources)
 
     def stop(self) -> None:
         """Tell it to stop."""
@@ -152,14 +152,14 @@ class Worker:
         producer: Producer,
         tail: LogTail,
         fuse: Fuse | None,
-    ) -> Parts:
+    ) -> WorkerContext:
         prefix = self._settings.topic_prefix
 
         def heartbeat() -> tuple[int, int]:
             generation, sent_s = app.batches.heartbeat
             return generation, int(sent_s * 1_000)
 
-        return Parts(
+        return WorkerContext(
             settings=self._settings,
             cluster=self._cluster,
             n_partitions=n_partitions,
@@ -183,12 +183,12 @@ class Worker:
         )
 
     def _start_background(
-        self, app: SynclineApp, parts: Parts, n_partitions: int, tail: LogTail
+        self, app: SynclineApp, parts: WorkerContext, n_partitions: int, tail: LogTail
     ) -> list[asyncio.Task[None]]:
         settings = self._settings
         high_waters = HighWaters(self._cluster, settings.topic_prefix, self._hub, parts)
         lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
-        access = self._sources.access = AccessWatch(self._cluster, lambda: lag_watch.silent_ms)
+        access = self._sources.access = AuthWatch(self._cluster, lambda: lag_watch.silent_ms)
         counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions, parts.counted)
         works = {
             "the clock of the partitions": self._hub.tick(),
@@ -240,7 +240,7 @@ NULL = "null"
 Closers = list[Callable[[], Awaitable[None]]]
 
 
-async def load_model(sources: Sources, closers: Closers) -> tuple[Model, Fuse | None]:
+async def load_model(sources: WorkerState, closers: Closers) -> tuple[Model, Fuse | None]:
     """Load the model that fuses; raises what it raises."""
     settings = sources.settings
     sources.starting = f"loading model {settings.model}"
@@ -252,7 +252,7 @@ async def load_model(sources: Sources, closers: Closers) -> tuple[Model, Fuse | 
     return runner.model, runner.fuse
 
 
-async def load_converters(sources: Sources, closers: Closers) -> None:
+async def load_converters(sources: WorkerState, closers: Closers) -> None:
     """Load the converters that the settings name; raises what they raise."""
     settings = sources.settings
     if not settings.converters:

@@ -15,9 +15,9 @@ import typer
 from syncline.cli import deadletter_text as text
 from syncline.cli.options import Brokers, TopicPrefix, with_security
 from syncline.cli.progress import show_progress
-from syncline.deadletter.filter import Letter, Selection, Tally, parse_when
-from syncline.deadletter.reader import LetterBox
-from syncline.deadletter.retry import Plan, Sent, make_plan, send_retries
+from syncline.deadletter.filter import DeadLetterFilter, Letter, LetterCounts, parse_when
+from syncline.deadletter.reader import DeadLetterReader
+from syncline.deadletter.retry import Plan, SentRetries, make_plan, send_retries
 from syncline.errors import BrokerError, SettingsError
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.security import SecuritySettings
@@ -131,7 +131,7 @@ def retry(
     if not as_json:
         for line in text.plan_lines(plan):
             typer.echo(line)
-    sent = Sent()
+    sent = SentRetries()
     if not dry_run and plan.to_send:
         if len(plan.to_send) > 1 and not yes and sys.stdin.isatty():
             typer.confirm(f"Send {len(plan.to_send)} records?", abort=True)
@@ -141,7 +141,7 @@ def retry(
         raise typer.Exit(1)
 
 
-def _report(plan: Plan, sent: Sent, dry_run: bool, as_json: bool) -> None:
+def _report(plan: Plan, sent: SentRetries, dry_run: bool, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(text.plan_dict(plan, sent, dry_run=dry_run)))
         return
@@ -150,7 +150,7 @@ def _report(plan: Plan, sent: Sent, dry_run: bool, as_json: bool) -> None:
         typer.echo(f"{planned.partition} {planned.offset}: {text.plain(error)}", err=True)
 
 
-def _selection(reason: str, stream: str, since: str, until: str, place: list[int] | None = None) -> Selection:
+def _selection(reason: str, stream: str, since: str, until: str, place: list[int] | None = None) -> DeadLetterFilter:
     now_ms = int(time.time() * 1_000)
     since_ms, until_ms = parse_when("--since", since, now_ms), parse_when("--until", until, now_ms)
     if since_ms is not None and until_ms is not None and since_ms >= until_ms:
@@ -161,29 +161,29 @@ def _selection(reason: str, stream: str, since: str, until: str, place: list[int
         if reason or stream or since or until:
             raise SettingsError("PARTITION OFFSET", " ".join(map(str, place)), "no filter beside it: it is one letter")
     one = (place[0], place[1]) if place else None
-    return Selection(reason=reason, stream=stream, since_ms=since_ms, until_ms=until_ms, place=one)
+    return DeadLetterFilter(reason=reason, stream=stream, since_ms=since_ms, until_ms=until_ms, place=one)
 
 
-async def _tally(cluster: Cluster, prefix: str, selection: Selection, n_newest: int) -> tuple[Tally, int]:
-    tally = Tally(n_newest)
-    async with LetterBox(cluster, prefix) as box:
+async def _tally(cluster: Cluster, prefix: str, selection: DeadLetterFilter, n_newest: int) -> tuple[LetterCounts, int]:
+    tally = LetterCounts(n_newest)
+    async with DeadLetterReader(cluster, prefix) as box:
         async for letters in box.select(selection):
             tally.take(letters)
     return tally, box.n_unreadable
 
 
 async def _one(cluster: Cluster, prefix: str, place: tuple[int, int]) -> Letter:
-    async with LetterBox(cluster, prefix) as box:
-        found = [one async for letters in box.select(Selection(place=place)) for one in letters]
+    async with DeadLetterReader(cluster, prefix) as box:
+        found = [one async for letters in box.select(DeadLetterFilter(place=place)) for one in letters]
     return found[0]
 
 
-async def _plan(cluster: Cluster, prefix: str, selection: Selection, again: bool) -> Plan:
-    async with LetterBox(cluster, prefix) as box:
+async def _plan(cluster: Cluster, prefix: str, selection: DeadLetterFilter, again: bool) -> Plan:
+    async with DeadLetterReader(cluster, prefix) as box:
         return await make_plan(box, selection, again=again)
 
 
-async def _send(cluster: Cluster, prefix: str, plan: Plan) -> Sent:
+async def _send(cluster: Cluster, prefix: str, plan: Plan) -> SentRetries:
     with show_progress("sending", len(plan.to_send)) as advance:
-        async with LetterBox(cluster, prefix) as box:
+        async with DeadLetterReader(cluster, prefix) as box:
             return await send_retries(box, cluster, prefix, plan, advance)

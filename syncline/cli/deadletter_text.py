@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from syncline.deadletter.filter import Letter, Tally, stream_of
+from syncline.deadletter.filter import Letter, LetterCounts, stream_of
 from syncline.deadletter.reader import n_retries, why_not
-from syncline.deadletter.retry import Plan, Sent
+from syncline.deadletter.retry import Plan, SentRetries
 from syncline.wire import contract as c
 from syncline.wire.timestamps import MAX_TIME_MS, format_time
 
@@ -43,7 +43,7 @@ def when(time_ms: int) -> str:
     return format_time(time_ms) if 0 <= time_ms <= MAX_TIME_MS else f"{time_ms} ms"
 
 
-def count_lines(tally: Tally) -> Iterator[str]:
+def count_lines(tally: LetterCounts) -> Iterator[str]:
     """The counts as a table, the largest first, and their sum."""
     rows = tally.counts.most_common(MAX_ROWS)
     if rows:
@@ -150,7 +150,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"{plan.n_repeats} repeats of these letters are left out"
 
 
-def plan_dict(plan: Plan, sent: Sent, *, dry_run: bool) -> dict[str, Any]:
+def plan_dict(plan: Plan, sent: SentRetries, *, dry_run: bool) -> dict[str, Any]:
     """What became of a plan, for a program."""
     return {
         "sent": sent.n_sent,
@@ -162,7 +162,7 @@ def plan_dict(plan: Plan, sent: Sent, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def tally_dict(tally: Tally, n_unreadable: int) -> dict[str, Any]:
+def tally_dict(tally: LetterCounts, n_unreadable: int) -> dict[str, Any]:
     """The counts and the newest letters, for a program."""
     return {
         "n_letters": tally.counts.total(),

@@ -11,7 +11,7 @@ import typer
 
 from syncline.cli.options import Brokers, TopicPrefix, with_security
 from syncline.consumer import ResultConsumer
-from syncline.index.indexing import Indexed, Report, in_words, index_results
+from syncline.index.indexing import Indexed, IndexingReport, in_words, index_results
 from syncline.index.store import Index
 from syncline.kafka.security import SecuritySettings
 from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, FUSED
@@ -58,4 +58,4 @@ async def _index(results: ResultConsumer, opened: Index, counts: Indexed, once: 
 
     async with results:
         say(f"indexing {what}")
-        await index_results(results, opened, counts, once=once, on_progress=Report(say))
+        await index_results(results, opened, counts, once=once, on_progress=IndexingReport(say))

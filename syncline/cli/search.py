@@ -14,7 +14,7 @@ from syncline.cli.result_lines import MAX_LABELS, clock, printable
 from syncline.deadletter.filter import parse_when
 from syncline.errors import ContractError, SettingsError
 from syncline.index.rows import pack
-from syncline.index.store import MAX_LIMIT, Held, Hit, Index
+from syncline.index.store import MAX_LIMIT, Hit, Index, IndexedModel
 from syncline.wire.contract import H_LANGUAGE
 from syncline.wire.events import read_language
 from syncline.wire.results import ModelInfo
@@ -106,7 +106,7 @@ def _language(language: str) -> str | None:
         raise SettingsError("--lang", language, "BCP 47 such as en or zh-Hans") from error
 
 
-def _load_model(name: str, held: list[Held], folder: Path) -> Model:
+def _load_model(name: str, held: list[IndexedModel], folder: Path) -> Model:
     """The model that was named, else that of most results which there is."""
     from models import registry
 

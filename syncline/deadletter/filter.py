@@ -29,7 +29,7 @@ class Letter(NamedTuple):
     n_bytes: int
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which dead letters are meant; what is "" or None does not matter.
 
     `since_ms`, `until_ms`: appended at or after, and before, ms since 1970. `place`: (partition, offset) of the one
@@ -72,7 +72,7 @@ def stream_of(letter: DeadLetter) -> str:
 
 
 @dataclass(slots=True)
-class Tally:
+class LetterCounts:
     """Counts letters by reason and stream, and keeps the newest, without their bytes; a repeat counts once."""
 
     n_newest: int

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
-from syncline.deadletter.filter import Letter, Selection
+from syncline.deadletter.filter import DeadLetterFilter, Letter
 from syncline.errors import BrokerError, ContractError
 from syncline.kafka.cluster import Cluster
-from syncline.kafka.topic_reader import Span, TopicReader
+from syncline.kafka.topic_reader import OffsetSpan, TopicReader
 from syncline.wire import contract as c
 from syncline.wire.deadletters import DeadLetter, decode_dead_letter
 from syncline.wire.placement import partition_for
@@ -83,7 +83,7 @@ class Sought(NamedTuple):
     append_ms: int
 
 
-class LetterBox:
+class DeadLetterReader:
     """Reads dead letters; an async context manager. Raises `BrokerError` where the broker or a topic is not there."""
 
     def __init__(self, cluster: Cluster, prefix: str) -> None:
@@ -104,7 +104,7 @@ class LetterBox:
         """Of each topic."""
         return self._reader.n_partitions
 
-    async def select(self, selection: Selection) -> AsyncIterator[list[Letter]]:
+    async def select(self, selection: DeadLetterFilter) -> AsyncIterator[list[Letter]]:
         """The letters that are there now and in the selection, some at a time; neighbours of a partition in order.
 
         Raises `BrokerError` where a single one is asked for that is not there.
@@ -134,14 +134,14 @@ class LetterBox:
                 found |= retried_ids((raw.headers for raw in raws), wanted)
         return found
 
-    async def _spans(self, selection: Selection) -> Mapping[int, Span]:
+    async def _spans(self, selection: DeadLetterFilter) -> Mapping[int, OffsetSpan]:
         spans = await self._reader.spans([c.DEADLETTER])
         if selection.place is not None:
             partition, offset = selection.place
-            span = spans.get((c.DEADLETTER, partition), Span())
+            span = spans.get((c.DEADLETTER, partition), OffsetSpan())
             if not span.start <= offset < span.end:
                 raise self._not_there(selection.place)
-            return {partition: Span(offset, offset + 1)}
+            return {partition: OffsetSpan(offset, offset + 1)}
         if selection.since_ms is not None:
             spans = await self._reader.since(spans, dict.fromkeys(spans, selection.since_ms))
         return _of_topic(spans, c.DEADLETTER)
@@ -162,5 +162,5 @@ class LetterBox:
         return BrokerError(f"broker {self._cluster}: no dead letter in partition {partition} at offset {offset}")
 
 
-def _of_topic(spans: Mapping[tuple[str, int], Span], topic: str) -> dict[int, Span]:
+def _of_topic(spans: Mapping[tuple[str, int], OffsetSpan], topic: str) -> dict[int, OffsetSpan]:
     return {number: span for (name, number), span in spans.items() if name == topic}

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber
 
-from syncline.deadletter.filter import Letter, Selection
-from syncline.deadletter.reader import LetterBox, Sought, n_retries, place_of_retries, retry, why_not
+from syncline.deadletter.filter import DeadLetterFilter, Letter
+from syncline.deadletter.reader import DeadLetterReader, Sought, n_retries, place_of_retries, retry, why_not
 from syncline.kafka.client import broker_error, start_producer
 from syncline.kafka.cluster import Cluster
 from syncline.wire.placement import partition_for
@@ -26,7 +26,7 @@ MAX_WAITING_RECORDS, MAX_WAITING_BYTES = 500, 32 * 2**20
 """On their way to the broker at once."""
 
 
-class Planned(NamedTuple):
+class PlannedRetry(NamedTuple):
     """A letter of a plan: where it stands, its id, its reason, and how many times it was sent again before."""
 
     partition: int
@@ -40,14 +40,14 @@ class Planned(NamedTuple):
 class Plan:
     """What is to become of a selection. `before`: were sent again already; `cannot`: letters by why they cannot be."""
 
-    selection: Selection
-    to_send: list[Planned] = field(default_factory=list[Planned])
-    before: list[Planned] = field(default_factory=list[Planned])
+    selection: DeadLetterFilter
+    to_send: list[PlannedRetry] = field(default_factory=list[PlannedRetry])
+    before: list[PlannedRetry] = field(default_factory=list[PlannedRetry])
     cannot: Counter[str] = field(default_factory=Counter[str])
     n_repeats: int = 0
 
 
-async def make_plan(box: LetterBox, selection: Selection, *, again: bool) -> Plan:
+async def make_plan(box: DeadLetterReader, selection: DeadLetterFilter, *, again: bool) -> Plan:
     """Look a selection over. again: send those too that were sent again before. Raises `BrokerError`."""
     plan, seen, sought = Plan(selection), set[str](), list[Sought]()
     async for letters in box.select(selection):
@@ -68,23 +68,27 @@ async def make_plan(box: LetterBox, selection: Selection, *, again: bool) -> Pla
     return plan
 
 
-def _planned(one: Letter) -> Planned:
-    return Planned(one.partition, one.offset, one.letter.id, one.letter.reason, n_retries(one.letter))
+def _planned(one: Letter) -> PlannedRetry:
+    return PlannedRetry(one.partition, one.offset, one.letter.id, one.letter.reason, n_retries(one.letter))
 
 
 @dataclass(slots=True)
-class Sent:
+class SentRetries:
     """How many retries the broker has, and which it did not take, with its answer."""
 
     n_sent: int = 0
-    failed: list[tuple[Planned, str]] = field(default_factory=list[tuple[Planned, str]])
+    failed: list[tuple[PlannedRetry, str]] = field(default_factory=list[tuple[PlannedRetry, str]])
 
 
 async def send_retries(
-    box: LetterBox, cluster: Cluster, prefix: str, plan: Plan, on_progress: Callable[[int], None] = lambda _: None
-) -> Sent:
+    box: DeadLetterReader,
+    cluster: Cluster,
+    prefix: str,
+    plan: Plan,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> SentRetries:
     """Send what the plan says, each to the partition that its key belongs in; on_progress: how many are done."""
-    sent, left = Sent(), plan.to_send
+    sent, left = SentRetries(), plan.to_send
     while left:
         outgoing = _Outgoing(cluster, prefix, box.n_partitions, sent, on_progress)
         missing = await _send_some(box, plan.selection, left, outgoing)
@@ -97,8 +101,8 @@ async def send_retries(
 
 
 async def _send_some(
-    box: LetterBox, selection: Selection, left: list[Planned], outgoing: _Outgoing
-) -> Iterable[Planned]:
+    box: DeadLetterReader, selection: DeadLetterFilter, left: list[PlannedRetry], outgoing: _Outgoing
+) -> Iterable[PlannedRetry]:
     """Send these with a producer of their own; those that are no longer there."""
     wanted = {(planned.partition, planned.offset): planned for planned in left}
     await outgoing.start()
@@ -121,13 +125,13 @@ class _Outgoing:
     """
 
     def __init__(
-        self, cluster: Cluster, prefix: str, n_partitions: int, sent: Sent, on_progress: Callable[[int], None]
+        self, cluster: Cluster, prefix: str, n_partitions: int, sent: SentRetries, on_progress: Callable[[int], None]
     ) -> None:
         self._cluster, self._prefix, self._n_partitions = cluster, prefix, n_partitions
         self._sent, self._on_progress = sent, on_progress
         self._producer: Any = None
-        self.behind: list[Planned] = []
-        self._waiting: deque[tuple[Any, Planned, int]] = deque()
+        self.behind: list[PlannedRetry] = []
+        self._waiting: deque[tuple[Any, PlannedRetry, int]] = deque()
         self._n_bytes = 0
 
     async def start(self) -> None:
@@ -138,7 +142,7 @@ class _Outgoing:
         """Disconnect."""
         await self._producer.stop()
 
-    async def put(self, planned: Planned, one: Letter) -> None:
+    async def put(self, planned: PlannedRetry, one: Letter) -> None:
         """Send one; waits while too many are on their way."""
         record = retry(one.letter)
         partition = partition_for(record.key, self._n_partitions)
@@ -167,7 +171,7 @@ class _Outgoing:
                 self._sent.n_sent += 1
                 self._on_progress(self._sent.n_sent + len(self._sent.failed))
 
-    def _fail(self, planned: Planned, error: KafkaError) -> None:
+    def _fail(self, planned: PlannedRetry, error: KafkaError) -> None:
         if isinstance(error, OutOfOrderSequenceNumber):
             self.behind.append(planned)
             return

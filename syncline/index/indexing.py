@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from syncline.consumer import Received, ResultConsumer
 from syncline.errors import ContractError
-from syncline.index.rows import Entry, make_entry
+from syncline.index.rows import IndexEntry, make_entry
 from syncline.index.store import Index
 from syncline.wire.results import FusedResult
 
@@ -71,7 +71,7 @@ async def index_results(
 
 def write_batch(index: Index, batch: Iterable[Received], counts: Indexed) -> None:
     """Write what can be indexed of a batch in one transaction, and count."""
-    entries: list[Entry] = []
+    entries: list[IndexEntry] = []
     n_without = n_unusable = 0
     for received in batch:
         if not isinstance(received.result, FusedResult):
@@ -93,7 +93,7 @@ def write_batch(index: Index, batch: Iterable[Received], counts: Indexed) -> Non
     counts.n_unusable += n_unusable
 
 
-class Report:
+class IndexingReport:
     """Calls `say` with a line of counts, at most once every `interval_s`."""
 
     def __init__(self, say: Callable[[str], None], interval_s: float = 10.0) -> None:

@@ -9,13 +9,13 @@ import msgspec
 
 from syncline.errors import ContractError
 from syncline.wire.arrays import Array
-from syncline.wire.results import FusedResult, Member, ModelInfo, Outcome
+from syncline.wire.results import FusedResult, ModelInfo, Outcome, ResultMember
 
 MAX_DIMENSIONS = 8_192
 """What sqlite-vec takes of one vector."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
     """A fused result as the index holds it: all but its embedding, reason, words and timings.
 
     `start_ms`, `end_ms`: ms since 1970. `labels`: (label, score in [0, 1]), best first.
@@ -28,14 +28,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     missing: tuple[str, ...]
     labels: tuple[tuple[str, float], ...]
-    members: tuple[Member, ...]
+    members: tuple[ResultMember, ...]
     model: ModelInfo
 
 
-class Entry(msgspec.Struct, frozen=True):
+class IndexEntry(msgspec.Struct, frozen=True):
     """A row and its embedding: little-endian float32, as sqlite-vec takes it."""
 
-    row: Row
+    row: IndexRow
     embedding: bytes
 
     @property
@@ -44,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True):
         return len(self.embedding) // 4
 
 
-def make_entry(result: FusedResult) -> Entry | None:
+def make_entry(result: FusedResult) -> IndexEntry | None:
     """What to index of a result; None where it has no embedding, or no model that could be compared by it.
 
     Raises `ContractError("bad_result")` for an embedding that no angle can be measured to: not one row of numbers, not
@@ -52,7 +52,7 @@ def make_entry(result: FusedResult) -> Entry | None:
     """
     if result.embedding is None or result.model is None:
         return None
-    row = Row(
+    row = IndexRow(
         id=result.id,
         stream=result.stream,
         start_ms=result.start_ms,
@@ -63,7 +63,7 @@ def make_entry(result: FusedResult) -> Entry | None:
         members=tuple(msgspec.structs.replace(member, words=()) for member in result.members),
         model=result.model,
     )
-    return Entry(row, pack(_numbers(result.embedding)))
+    return IndexEntry(row, pack(_numbers(result.embedding)))
 
 
 def pack(numbers: list[float]) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from syncline.errors import MissingExtraError, SettingsError, SynclineError
-from syncline.index.rows import Entry, Row
+from syncline.index.rows import IndexEntry, IndexRow
 from syncline.wire.results import ModelInfo
 
 FILE = "results.sqlite"
@@ -104,17 +104,17 @@ def make(db: Any, topic_prefix: str) -> None:
 
 MAX_LIMIT = 1_000
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Row)
+_DECODER = msgspec.msgpack.Decoder(IndexRow)
 
 
 class Hit(NamedTuple):
     """A result that was found: `score` is the cosine of the angle between its embedding and the query's, -1 to 1."""
 
     score: float
-    row: Row
+    row: IndexRow
 
 
-class Held(NamedTuple):
+class IndexedModel(NamedTuple):
     """A model of which the index holds results, and how many."""
 
     model: ModelInfo
@@ -179,15 +179,15 @@ class Index:
         """The prefix of the topics whose results it holds."""
         return self._about("topic_prefix")
 
-    def models(self) -> list[Held]:
+    def models(self) -> list[IndexedModel]:
         """The models of which it holds results, the one with most first."""
         rows = self._db.execute(
             "select name, version, n_dimensions, count(*) as n_results from result join model on model.n = result.model"
             " group by model.n order by n_results desc, name, version"
         )
-        return [Held(ModelInfo(name, version), size, count) for name, version, size, count in rows]
+        return [IndexedModel(ModelInfo(name, version), size, count) for name, version, size, count in rows]
 
-    def add(self, entries: Iterable[Entry]) -> int:
+    def add(self, entries: Iterable[IndexEntry]) -> int:
         """Write all or nothing, to the disk; how many were new. One with the id of another takes its place.
 
         Raises `SynclineError` for an embedding of another size than its model's others.
@@ -248,7 +248,7 @@ class Index:
             )
         return found[0]
 
-    def _model(self, entry: Entry) -> int:
+    def _model(self, entry: IndexEntry) -> int:
         """The number of an entry's model, with a table for its vectors."""
         model, size = entry.row.model, entry.n_dimensions
         found = self._find(model)
@@ -269,7 +269,7 @@ class Index:
             )
         return found[0]
 
-    def _put(self, entry: Entry, model: int) -> bool:
+    def _put(self, entry: IndexEntry, model: int) -> bool:
         row, body = entry.row, _ENCODER.encode(entry.row)
         held = self._db.execute("select n, row from result where model = ? and id = ?", (model, row.id)).fetchall()
         if held and held[0][1] == body:

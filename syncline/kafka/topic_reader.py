@@ -21,7 +21,7 @@ _POLL_MS = 500
 _MAX_RECORDS = 2_000
 
 
-class Span(NamedTuple):
+class OffsetSpan(NamedTuple):
     """What was read of one topic's partition: offsets [start, end). `first_append_ms`: of the first record read."""
 
     start: int = 0
@@ -77,24 +77,24 @@ class TopicReader:
         except KafkaError as error:
             raise broker_error(self._cluster, error) from error
 
-    async def spans(self, topics: Iterable[str]) -> dict[tuple[str, int], Span]:
+    async def spans(self, topics: Iterable[str]) -> dict[tuple[str, int], OffsetSpan]:
         """What each partition of some topics holds now, by (topic, partition)."""
         ends = await self.ends(topics)
         starts = await self._ask("beginning_offsets", [self._tp(*place) for place in ends])
-        return {place: Span(min(starts[self._tp(*place)], end), end) for place, end in ends.items()}
+        return {place: OffsetSpan(min(starts[self._tp(*place)], end), end) for place, end in ends.items()}
 
     async def since(
-        self, spans: Mapping[tuple[str, int], Span], times_ms: Mapping[tuple[str, int], int]
-    ) -> dict[tuple[str, int], Span]:
+        self, spans: Mapping[tuple[str, int], OffsetSpan], times_ms: Mapping[tuple[str, int], int]
+    ) -> dict[tuple[str, int], OffsetSpan]:
         """The part of some spans that was appended at or after a time, ms since 1970; each has its own."""
         found = await self._ask("offsets_for_times", {self._tp(*place): times_ms[place] for place in spans})
-        parts: dict[tuple[str, int], Span] = {}
+        parts: dict[tuple[str, int], OffsetSpan] = {}
         for place, span in spans.items():
             at = found[self._tp(*place)]
             if at is None or at.timestamp < times_ms[place]:  # where nothing is as young; Tansu answers 0
-                parts[place] = Span(span.end, span.end)
+                parts[place] = OffsetSpan(span.end, span.end)
             else:
-                parts[place] = Span(min(max(at.offset, span.start), span.end), span.end)
+                parts[place] = OffsetSpan(min(max(at.offset, span.start), span.end), span.end)
         return parts
 
     async def ends(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
@@ -118,7 +118,7 @@ class TopicReader:
         stable = self._consumer.last_stable_offset(tp) if self._committed else None
         return self._consumer.highwater(tp) if stable is None else stable
 
-    async def read(self, topic: str, spans: Mapping[int, Span]) -> AsyncIterator[tuple[int, list[Any]]]:
+    async def read(self, topic: str, spans: Mapping[int, OffsetSpan]) -> AsyncIterator[tuple[int, list[Any]]]:
         """aiokafka's records of one topic inside the spans, as (partition, some neighbours in offset order)."""
         left = {self._tp(topic, number): span for number, span in spans.items() if span.end > span.start}
         self._consumer.assign(list(left))

@@ -12,7 +12,7 @@ import msgspec
 
 from syncline.errors import ContractError
 from syncline.wire import contract as c
-from syncline.wire.results import ModelInfo, Record, decode_value, encode_map, result_headers
+from syncline.wire.results import ModelInfo, OutgoingRecord, decode_value, encode_map, result_headers
 
 TextKind = Literal["caption", "transcript"]
 AudioKind = Literal["speech"]
@@ -75,7 +75,9 @@ _TEXT = msgspec.msgpack.Decoder(ConvertedText)
 _AUDIO = msgspec.msgpack.Decoder(ConvertedAudio)
 
 
-def encode_converted(said: ConvertedText | ConvertedAudio, traceparent: str = "", tracestate: str = "") -> Record:
+def encode_converted(
+    said: ConvertedText | ConvertedAudio, traceparent: str = "", tracestate: str = ""
+) -> OutgoingRecord:
     """A conversion as the record to send to `converted.text` or `converted.audio`."""
     topic, event_type = (
         (c.CONVERTED_TEXT, c.CONVERTED_TEXT_TYPE)
@@ -85,7 +87,7 @@ def encode_converted(said: ConvertedText | ConvertedAudio, traceparent: str = ""
     headers = result_headers(said.id, event_type, said.stream, said.time_ms, traceparent, tracestate)
     if said.set_id:
         headers.append((c.H_SET_ID, said.set_id.encode()))
-    return Record(topic, said.stream.encode(), encode_map(said), headers)
+    return OutgoingRecord(topic, said.stream.encode(), encode_map(said), headers)
 
 
 def decode_converted(value: bytes) -> ConvertedText:

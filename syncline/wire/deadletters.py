@@ -14,7 +14,7 @@ from syncline.errors import ContractError
 from syncline.wire import contract as c
 from syncline.wire.events import Headers, why_unreadable
 from syncline.wire.ids import record_id
-from syncline.wire.results import Record, Unfused, encode_map, result_headers
+from syncline.wire.results import OutgoingRecord, Unfused, encode_map, result_headers
 from syncline.wire.timestamps import MAX_TIME_MS, MIN_TIME_MS, parse_time_ms
 
 
@@ -43,7 +43,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 def encode_dead_letter(
     *, reason: str, detail: str, topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None,
     headers: Headers | None, timestamp_ms: int, set_id: str = "",
-) -> Record:  # fmt: skip
+) -> OutgoingRecord:  # fmt: skip
     """A record as its dead letter; `timestamp_ms` is the record's own (ms since 1970, or -1).
 
     Send it to the partition that the original was in. A null value becomes no bytes and a `ce_originnull`; what is
@@ -58,25 +58,25 @@ def encode_dead_letter(
     if set_id:
         own.append((c.H_SET_ID, set_id.encode()))
     if why_unreadable(headers) is not None:
-        return Record(c.DEADLETTER, None, b"", [*own, _cut("key", "value", "headers")])
+        return OutgoingRecord(c.DEADLETTER, None, b"", [*own, _cut("key", "value", "headers")])
     if value is None:
         own.append((c.H_ORIGIN_NULL, b"true"))
-    return Record(c.DEADLETTER, key, value or b"", own + original_headers(headers))
+    return OutgoingRecord(c.DEADLETTER, key, value or b"", own + original_headers(headers))
 
 
-def shrink_dead_letter(record: Record) -> Record | None:
+def shrink_dead_letter(record: OutgoingRecord) -> OutgoingRecord | None:
     """A dead letter without its value, or without its key where that is gone already; None where both are.
 
     For one that its topic does not take: a producer that compresses may write records larger than the topic's limit.
     """
     if record.value:
-        return Record(record.topic, record.key, b"", _also_cut(record.headers, "value"))
+        return OutgoingRecord(record.topic, record.key, b"", _also_cut(record.headers, "value"))
     if record.key:
-        return Record(record.topic, None, b"", _also_cut(record.headers, "key"))
+        return OutgoingRecord(record.topic, None, b"", _also_cut(record.headers, "key"))
     return None
 
 
-def without_original_headers(record: Record) -> Record | None:
+def without_original_headers(record: OutgoingRecord) -> OutgoingRecord | None:
     """A dead letter or unfused event without the original's headers; None where it has none."""
     own = [(name, data) for name, data in record.headers if not name.startswith(c.ORIGINAL)]
     return record._replace(headers=_also_cut(own, "headers")) if len(own) < len(record.headers) else None
@@ -88,13 +88,15 @@ def _also_cut(headers: Sequence[tuple[str, bytes]], what: str) -> list[tuple[str
     return [*((name, data) for name, data in headers if name != c.H_ORIGIN_CUT), _cut(*gone)]
 
 
-def encode_unfused(unfused: Unfused, headers: Headers | None, traceparent: str = "", tracestate: str = "") -> Record:
+def encode_unfused(
+    unfused: Unfused, headers: Headers | None, traceparent: str = "", tracestate: str = ""
+) -> OutgoingRecord:
     """An event that is in no set as the record to send to `unfused`; `headers` are the original record's."""
     own = result_headers(unfused.id, c.UNFUSED_TYPE, unfused.stream, unfused.time_ms, traceparent, tracestate)
     own += origin_headers(unfused.reason, unfused.topic, unfused.partition, unfused.offset)
     if unfused.late_by_ms:
         own.append((c.H_LATE_BY_MS, str(unfused.late_by_ms).encode()))
-    return Record(c.UNFUSED, unfused.stream.encode(), encode_map(unfused), own + original_headers(headers))
+    return OutgoingRecord(c.UNFUSED, unfused.stream.encode(), encode_map(unfused), own + original_headers(headers))
 
 
 def origin_headers(reason: str, topic: str, partition: int, offset: int) -> list[tuple[str, bytes]]:

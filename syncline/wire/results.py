@@ -23,7 +23,7 @@ SetReason = Literal["complete", "watermark", "timeout", "pressure"]
 UnfusedReason = Literal["late", "unmatched", "duplicate", "unexpected"]
 
 
-class Record(NamedTuple):
+class OutgoingRecord(NamedTuple):
     """A record ready to send: unprefixed topic, key, value and headers."""
 
     topic: str
@@ -32,7 +32,7 @@ class Record(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-class Member(msgspec.Struct, frozen=True):
+class ResultMember(msgspec.Struct, frozen=True):
     """One event of a fused set and where its record is. `words`: of a text, each with its part of speech or "".
 
     `retries`: how many times the event was sent again after it had been a dead letter.
@@ -74,7 +74,7 @@ class FusedResult(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     reason: SetReason
     missing: tuple[str, ...]
-    members: tuple[Member, ...]
+    members: tuple[ResultMember, ...]
     labels: tuple[tuple[str, float], ...] = ()
     embedding: Array | None = None
     model: ModelInfo | None = None
@@ -133,10 +133,10 @@ def result_headers(
     return headers
 
 
-def encode_fused(result: FusedResult, traceparent: str = "", tracestate: str = "") -> Record:
+def encode_fused(result: FusedResult, traceparent: str = "", tracestate: str = "") -> OutgoingRecord:
     """A fused result as the record to send to `results.fused`; the trace of the member it is to continue."""
     headers = result_headers(result.id, c.FUSED_TYPE, result.stream, result.start_ms, traceparent, tracestate)
-    return Record(c.FUSED, result.stream.encode(), _ENCODER.encode(result), headers)
+    return OutgoingRecord(c.FUSED, result.stream.encode(), _ENCODER.encode(result), headers)
 
 
 def check_version(headers: Iterable[tuple[str, bytes | None]]) -> None:

@@ -16,10 +16,10 @@ from syncline.wire.converted import (
     encode_converted,
 )
 from syncline.wire.deadletters import shrink_dead_letter, without_original_headers
-from syncline.wire.results import Member, Record, decode_fused, encode_map
+from syncline.wire.results import OutgoingRecord, ResultMember, decode_fused, encode_map
 
 
-def shrink(record: Record) -> Record | None:
+def shrink(record: OutgoingRecord) -> OutgoingRecord | None:
     """The same with one thing less, which it says; None where nothing may be left out any more.
 
     A fused result loses the words of its members, then its embedding; a conversion its text or sound, with the reason
@@ -28,10 +28,12 @@ def shrink(record: Record) -> Record | None:
     return _RULES[record.topic](record) if record.topic in _RULES else None
 
 
-def _fused(record: Record) -> Record | None:
+def _fused(record: OutgoingRecord) -> OutgoingRecord | None:
     result = decode_fused(record.value)
     if any(member.words for member in result.members):
-        members: tuple[Member, ...] = tuple([msgspec.structs.replace(member, words=()) for member in result.members])
+        members: tuple[ResultMember, ...] = tuple(
+            [msgspec.structs.replace(member, words=()) for member in result.members]
+        )
         smaller = msgspec.structs.replace(result, members=members, cut=(*result.cut, "words"))
     elif result.embedding is not None:
         smaller = msgspec.structs.replace(result, embedding=None, cut=(*result.cut, "embedding"))
@@ -40,26 +42,28 @@ def _fused(record: Record) -> Record | None:
     return record._replace(value=encode_map(smaller))
 
 
-def _text(record: Record) -> Record | None:
+def _text(record: OutgoingRecord) -> OutgoingRecord | None:
     said = decode_converted(record.value)
     return None if said.reason else _without(record, said, text="", score=0.0, words=())
 
 
-def _audio(record: Record) -> Record | None:
+def _audio(record: OutgoingRecord) -> OutgoingRecord | None:
     said = decode_converted_audio(record.value)
     return None if said.reason else _without(record, said, data=b"", content_type="", sample_rate_hz=0, sound_ms=0)
 
 
-def _without(record: Record, said: ConvertedText | ConvertedAudio, **nothing: object) -> Record:
+def _without(record: OutgoingRecord, said: ConvertedText | ConvertedAudio, **nothing: object) -> OutgoingRecord:
     detail = f"the {said.kind} is more than its topic takes"
     why = {"reason": "conversion_too_large", "detail": detail}
     return record._replace(value=encode_converted(msgspec.structs.replace(said, **nothing, **why)).value)
 
 
-def _foreign(rule: Callable[[Record], Record | None]) -> Callable[[Record], Record | None]:
+def _foreign(
+    rule: Callable[[OutgoingRecord], OutgoingRecord | None],
+) -> Callable[[OutgoingRecord], OutgoingRecord | None]:
     """A rule that leaves alone what is not one of our results."""
 
-    def careful(record: Record) -> Record | None:
+    def careful(record: OutgoingRecord) -> OutgoingRecord | None:
         try:
             return rule(record)
         except ContractError:
@@ -68,7 +72,7 @@ def _foreign(rule: Callable[[Record], Record | None]) -> Callable[[Record], Reco
     return careful
 
 
-_RULES: dict[str, Callable[[Record], Record | None]] = {
+_RULES: dict[str, Callable[[OutgoingRecord], OutgoingRecord | None]] = {
     c.FUSED: _foreign(_fused),
     c.CONVERTED_TEXT: _foreign(_text),
     c.CONVERTED_AUDIO: _foreign(_audio),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bench.fleet import Fleet, Member
+from bench.fleet import Fleet, FleetMember
 
 CHATTER = "import time; print('one'); print('two', flush=True); time.sleep(600)"
 
 
-async def until_it_said(member: Member, what: str) -> None:
+async def until_it_said(member: FleetMember, what: str) -> None:
     """Wait for its output."""
     async with asyncio.timeout(60):
         while what not in member.output():  # noqa: ASYNC110  a process sets no event
@@ -19,7 +19,7 @@ async def until_it_said(member: Member, what: str) -> None:
 
 async def test_the_lines_of_a_life_are_counted_at_its_end() -> None:
     """Of one that is killed, and of one that is told to stop."""
-    member = Member("first", [sys.executable, "-c", CHATTER])
+    member = FleetMember("first", [sys.executable, "-c", CHATTER])
     for end in (member.kill, member.stop):
         member.start()
         await until_it_said(member, "two")
@@ -30,7 +30,7 @@ async def test_the_lines_of_a_life_are_counted_at_its_end() -> None:
 
 async def test_those_that_are_spared_live_on() -> None:
     """Only the others are killed, and started again."""
-    members = [Member(name, [sys.executable, "-c", CHATTER]) for name in ("first", "second")]
+    members = [FleetMember(name, [sys.executable, "-c", CHATTER]) for name in ("first", "second")]
     async with Fleet(members) as fleet:
         killing = asyncio.create_task(fleet.kill_in_turn(0.01, n_spared=1))
         async with asyncio.timeout(60):

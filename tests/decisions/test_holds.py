@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from streams.decisions.checkpoint import SettledState
-from streams.decisions.in_flight import KEPT_PER_EVENT, Holds
-from streams.decisions.records import Held, Record
+from streams.decisions.checkpoint_state import CheckpointState
+from streams.decisions.in_flight import KEPT_PER_EVENT, InFlight
+from streams.decisions.records import InFlightRecord, Record
 from streams.decisions.resolved import Kept
 from streams.join.clocks import Clocks, LaneState
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import JoinSettings
 
 IMAGE = "media.image"
@@ -23,13 +23,13 @@ def _item(offset: int, time_ms: int, stream: str = "s", append_ms: int | None = 
     return Item(stream, "image", IMAGE, offset, time_ms, time_ms, id_hash or offset, appended_ms)
 
 
-def _resolve(holds: Holds, held: Held, log_offset: int = 0) -> None:
+def _resolve(holds: InFlight, held: InFlightRecord, log_offset: int = 0) -> None:
     held.log_offset = log_offset
     holds.resolve(held)
 
 
-def _behind_an_open_one(items: list[Item]) -> Holds:
-    holds = Holds({IMAGE: 0})
+def _behind_an_open_one(items: list[Item]) -> InFlight:
+    holds = InFlight({IMAGE: 0})
     holds.topics[IMAGE].add(Record(0, None, None, 10, None))
     for item in items:
         _resolve(holds, holds.topics[IMAGE].add(Record(item.offset, item, None, 10, None)), item.offset)
@@ -105,10 +105,10 @@ def test_the_clocks_at_the_acknowledged_offsets_are_those_of_every_single_record
     """In whatever order they are resolved, whether or not they move their lane: exactly what one by one gives."""
     random = Random(seed)
     settings = JoinSettings(out_of_order_ms={"image": disorder_ms}, stream_ttl_ms=random.choice((30, 600_000)))
-    settled, expected = SettledState(settings), Clocks(settings)
-    holds, items = Holds({IMAGE: 0}, disorder_ms=settings.out_of_order_ms), _random_items(random)
+    settled, expected = CheckpointState(settings), Clocks(settings)
+    holds, items = InFlight({IMAGE: 0}, disorder_ms=settings.out_of_order_ms), _random_items(random)
     hold, n_passed = holds.topics[IMAGE], 0
-    open_now: list[Held] = []
+    open_now: list[InFlightRecord] = []
     moving = {item.offset for item in items if random.random() < 0.9}
     pending = iter(items)
     for _ in itertools.count():

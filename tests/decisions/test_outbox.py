@@ -8,10 +8,10 @@ import pytest
 
 from streams.decisions import proposer as runs
 from streams.decisions.entries import Batch, Key, encode_entry
-from streams.decisions.in_flight import Holds
-from streams.decisions.proposer import BATCH_BYTES, Outbox
+from streams.decisions.in_flight import InFlight
+from streams.decisions.proposer import BATCH_BYTES, BatchBuilder
 from streams.decisions.records import Record
-from streams.join.model import DeadLetterDecision, Decision, FailedDecision, Item, SetDecision, UnfusedDecision
+from streams.join.items import DeadLetterDecision, Decision, FailedDecision, Item, SetDecision, UnfusedDecision
 from streams.join.settings import MAX_LANES, MAX_SET_BYTES, item_bytes
 from syncline.kafka.topics import MAX_ENTRY_BYTES
 from tests.support.joining import item
@@ -19,8 +19,8 @@ from tests.support.joining import item
 ENTRY_OVERHEAD = 40
 
 
-def _outbox(*decisions: Decision, tied: Collection[Key] = ()) -> Outbox:
-    outbox = Outbox(Holds({"media.image": 0, "media.text": 0, "media.audio": 0}))
+def _outbox(*decisions: Decision, tied: Collection[Key] = ()) -> BatchBuilder:
+    outbox = BatchBuilder(InFlight({"media.image": 0, "media.text": 0, "media.audio": 0}))
     outbox.start(set(tied))
     outbox.extend(decisions)
     return outbox
@@ -123,11 +123,11 @@ def test_a_backlog_is_cut_into_batches_in_time_that_grows_with_it_alone(monkeypa
 
 def test_records_of_a_batch_are_on_their_way_but_not_an_open_shared_member() -> None:
     """A shared item frees no room until it is closed: counted as on its way it would stop all reading for good."""
-    holds = Holds({"media.image": 0, "media.text": 0})
+    holds = InFlight({"media.image": 0, "media.text": 0})
     pivot, shared = item("text", 0, 0), item("image", 0, 0)
     for one in (pivot, shared):
         holds.topics[one.topic].add(Record(0, one, None, 7, None))
-    outbox = Outbox(holds)
+    outbox = BatchBuilder(holds)
     outbox.add(SetDecision("s", "nearest", "complete", "complete", 0, (shared, pivot), open_members=(0,)))
     outbox.take_batch()
     assert holds.on_its_way == (1, 7)

@@ -15,7 +15,7 @@ import pytest
 
 from streams.decisions.records import Record
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import JoinSettings
 from tests.support.paced import Paced
 from tests.support.worlds import MODALITIES, Media, stable_hash

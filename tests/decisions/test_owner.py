@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.decisions.records import Record, Rejected
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import JoinSettings
 from tests.support.driven import TOPICS, Driven, records_of
 from tests.support.worlds import media_of

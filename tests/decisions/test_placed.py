@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.decisions.entries import Batch, Claim, Placed
+from streams.decisions.entries import Batch, Claim, FormerPlacement
 from streams.decisions.former_counts import MorePartitionsError, merged, other_counts, still_placed
 from streams.join.settings import JoinSettings
 from tests.support.driven import TOPICS, Driven
@@ -23,7 +23,7 @@ def moments(n_moments: int) -> Media:
     return media_of(image=times, text=times, audio=times)
 
 
-def claims_of(driven: Driven) -> list[tuple[str, int, tuple[Placed, ...]]]:
+def claims_of(driven: Driven) -> list[tuple[str, int, tuple[FormerPlacement, ...]]]:
     """Who claimed, how many partitions it counted, and what it says of those before."""
     claims = [entry for entry in driven.entries if isinstance(entry, Claim)]
     return [(claim.worker, claim.n_partitions, claim.placed) for claim in claims]
@@ -31,7 +31,7 @@ def claims_of(driven: Driven) -> list[tuple[str, int, tuple[Placed, ...]]]:
 
 def test_a_record_below_a_boundary_may_have_been_placed_by_the_number_of_before() -> None:
     """In its own topic; at the boundary and above, by the present one alone."""
-    placed = [Placed(2, {"media.image": 10, "media.text": 5}), Placed(3, {"media.image": 20})]
+    placed = [FormerPlacement(2, {"media.image": 10, "media.text": 5}), FormerPlacement(3, {"media.image": 20})]
     assert other_counts(placed, "media.image", 9) == [2, 3]
     assert other_counts(placed, "media.image", 10) == [3]
     assert other_counts(placed, "media.text", 5) == []
@@ -40,13 +40,15 @@ def test_a_record_below_a_boundary_may_have_been_placed_by_the_number_of_before(
 
 def test_what_several_claims_say_of_one_number_goes_up_to_the_highest_offset() -> None:
     """Each of their owners asked at another time."""
-    said = merged([Placed(3, {"a": 1}), Placed(2, {"a": 5, "b": 1}), Placed(2, {"a": 4, "b": 2})])
-    assert said == (Placed(2, {"a": 5, "b": 2}), Placed(3, {"a": 1}))
+    said = merged(
+        [FormerPlacement(3, {"a": 1}), FormerPlacement(2, {"a": 5, "b": 1}), FormerPlacement(2, {"a": 4, "b": 2})]
+    )
+    assert said == (FormerPlacement(2, {"a": 5, "b": 2}), FormerPlacement(3, {"a": 1}))
 
 
 def test_what_is_committed_in_all_topics_need_not_be_said_any_more() -> None:
     """As long as one topic is behind its boundary, all of it is."""
-    claim = Claim("a", 1, 0, 0, placed=(Placed(2, {"a": 5, "b": 2}), Placed(3, {"a": 9})))
+    claim = Claim("a", 1, 0, 0, placed=(FormerPlacement(2, {"a": 5, "b": 2}), FormerPlacement(3, {"a": 9})))
     assert still_placed([claim], {"a": 5, "b": 1}) == claim.placed
     assert still_placed([claim], {"a": 5, "b": 2}) == claim.placed[1:]
 
@@ -57,7 +59,7 @@ def test_an_owner_that_counts_more_says_where_before_it_proposes_anything() -> N
     first.feed(alone(5)).settle()
     n_before = len(first.log)
     second = first.successor(n_partitions=3).feed(moments(5)).settle()
-    below = Placed(2, {"media.image": 5, "media.text": 3, "media.audio": 3})
+    below = FormerPlacement(2, {"media.image": 5, "media.text": 3, "media.audio": 3})
     assert claims_of(second)[-1] == ("b", 3, (below,))
     assert second.owner.placed == (below,)
     say_so = {n for n, entry in enumerate(second.entries) if isinstance(entry, Claim) and entry.placed}
@@ -71,7 +73,7 @@ def test_every_owner_that_begins_below_the_boundary_says_it_on() -> None:
     first = Driven(SETTINGS, n_partitions=2).feed(moments(1)).settle().feed(alone(4)).settle()
     second = first.successor(n_partitions=3).settle().snapshot()
     third = second.successor(worker="c", generation=3).settle().snapshot()
-    below = (Placed(2, {"media.image": 4, "media.text": 1, "media.audio": 1}),)
+    below = (FormerPlacement(2, {"media.image": 4, "media.text": 1, "media.audio": 1}),)
     assert [placed for worker, _, placed in claims_of(third) if worker == "c"][1:] == [below, below]
     third.feed(moments(4)).settle()
     last = third.successor(worker="d", generation=4).settle().snapshot()

@@ -7,7 +7,7 @@ import pytest
 from streams.decisions.in_flight import KEPT_PER_EVENT
 from streams.decisions.records import Record, Rejected
 from streams.decisions.rules import Rules
-from streams.join.model import DeadLetterDecision
+from streams.join.items import DeadLetterDecision
 from streams.join.settings import JoinSettings
 from tests.support.driven import TOPICS, Driven
 from tests.support.outputs import outputs_of

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from streams.decisions.entries import Batch, Claim, LogRecord, SnapshotPart, encode_entry
-from streams.decisions.ownership import LogView
+from streams.decisions.ownership import LogValidator
 from streams.decisions.recovery import NotRecoverableError, ReadLog, Recovered, recover
-from streams.join.model import RunDecision
+from streams.join.items import RunDecision
 from streams.join.settings import JoinSettings
 from tests.support.driven import TOPICS, Driven, records_of
 from tests.support.worlds import Media, media_of
@@ -106,15 +106,15 @@ def test_recovery_looks_at_each_entry_twice_at_most(monkeypatch: pytest.MonkeyPa
     run = RunDecision("media.image", 0, 0, "unfused", "late")
     entries = [Batch(n - n % 20, n, [run]) if n % 20 else Claim("w", 1, 0, n) for n in range(500)]
     log = [LogRecord(offset, encode_entry(entry)) for offset, entry in enumerate(entries)]
-    n_applied, apply = 0, LogView.apply
+    n_applied, apply = 0, LogValidator.apply
 
-    def counting(view: LogView, offset: int, entry: Claim | Batch | SnapshotPart | None) -> object:
+    def counting(view: LogValidator, offset: int, entry: Claim | Batch | SnapshotPart | None) -> object:
         nonlocal n_applied
         n_applied += 1
         return apply(view, offset, entry)
 
     monkeypatch.setattr("streams.decisions.recovery.CHUNK_ENTRIES", 5)
-    monkeypatch.setattr(LogView, "apply", counting)
+    monkeypatch.setattr(LogValidator, "apply", counting)
     _recovered(log, {TOPICS[0]: 0})
     assert n_applied <= 2 * len(log)
 

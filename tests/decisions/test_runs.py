@@ -7,7 +7,7 @@ from collections import deque
 import pytest
 
 from streams.decisions.proposer import SHORTEST_RUN, take_run
-from streams.join.model import DeadLetterDecision, Decision, RunDecision, UnfusedDecision
+from streams.join.items import DeadLetterDecision, Decision, RunDecision, UnfusedDecision
 from tests.support.joining import item
 
 LATE: list[Decision] = [UnfusedDecision(item("image", 0, n), "late", 5) for n in range(100)]

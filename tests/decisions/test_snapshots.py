@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from streams.decisions.checkpoint import SettledState
+from streams.decisions.checkpoint_state import CheckpointState
 from streams.decisions.entries import ResolvedRun, SnapshotPart
-from streams.decisions.ownership import LogView
+from streams.decisions.ownership import LogValidator
 from streams.decisions.recovery import Recovered
 from streams.decisions.snapshots import REFRESH_MS, STEP_BYTES, THINGS_A_STEP, Snapshot, SnapshotWriter, State
 from streams.join.lane_clock import LaneState
@@ -57,8 +57,8 @@ def test_a_lane_with_many_ids_comes_back_whole() -> None:
     lane = LaneState("s", "image", "media.image", 60_000, 1, tuple((n, n) for n in range(60_000)))
     parts = _parts([lane], {"s": 7})
     assert max(len(msgspec.msgpack.encode(part)) for part in parts) < TOO_LARGE
-    settled = SettledState(settings)
-    settled.restore(Recovered(LogView(), parts, [], {}))
+    settled = CheckpointState(settings)
+    settled.restore(Recovered(LogValidator(), parts, [], {}))
     assert settled.clocks.export() == [lane]
     assert settled.bounds == {"s": 7}
 
@@ -158,7 +158,7 @@ def test_a_snapshot_that_is_asked_for_takes_the_place_of_one_that_is_being_cut()
 
 def test_decisions_go_on_while_a_snapshot_is_cut_and_it_says_what_was_true_at_its_claim() -> None:
     """Clocks and bounds that change afterwards are not in it."""
-    settled = SettledState(JoinSettings())
+    settled = CheckpointState(JoinSettings())
     settled.bounds["s0"], settled._bound_at["s0"] = 5, 7
     for n in range(10):
         settled.clocks.move(item("image", 1_000, n, stream=f"s{n}"))
@@ -175,7 +175,7 @@ def test_decisions_go_on_while_a_snapshot_is_cut_and_it_says_what_was_true_at_it
 
 def test_bounds_of_streams_that_no_clock_remembers_are_dropped() -> None:
     """Unless a reader of the log may ask for them."""
-    settled = SettledState(JoinSettings())
+    settled = CheckpointState(JoinSettings())
     for stream, log_offset in (("gone", 1), ("new", 5), ("live", 1)):
         settled.bounds[stream], settled._bound_at[stream] = 1, log_offset
     settled.clocks.move(item("image", 1_000, 0, stream="live"))

@@ -5,7 +5,7 @@ That they add up at every moment, through every fault, is an invariant of the si
 
 from __future__ import annotations
 
-from streams.decisions.counters import Tally
+from streams.decisions.counters import Counters
 from streams.join.settings import JoinSettings
 from tests.decisions.test_reasons import HUNDRED, NO_TIMERS
 from tests.support.driven import Driven, records_of
@@ -15,7 +15,7 @@ IMAGE, TEXT, AUDIO = "media.image", "media.text", "media.audio"
 ONE = media_of(image=[("s", 1_000)], text=[("s", 1_000)], audio=[("s", 1_000)])
 
 
-def tally_of(driven: Driven) -> Tally:
+def tally_of(driven: Driven) -> Counters:
     """The owner's counts."""
     return driven.owner._tally
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.decisions.records import Task
-from streams.join.model import FailedDecision, SetDecision
+from streams.join.items import FailedDecision, SetDecision
 from streams.join.settings import JoinSettings
 from tests.support.driven import TOPICS, Driven
 from tests.support.worlds import media_of

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from streams.decisions.entries import Batch, Claim
-from streams.decisions.ownership import LogView
+from streams.decisions.ownership import LogValidator
 
 A = Claim("a", 1, 0, 0)
 B = Claim("b", 2, 0, 0)
 
 
 def _verdicts(*entries: Claim | Batch | None) -> list[str]:
-    view = LogView()
+    view = LogValidator()
     return [view.apply(offset, entry) for offset, entry in enumerate(entries)]
 
 

@@ -7,10 +7,10 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from streams.decisions.awaited import Waiting
+from streams.decisions.awaited import AwaitedRecords
 from streams.decisions.records import Task
 from streams.decisions.resolved import NOT_NAMED
-from streams.join.model import ClosedDecision, SetDecision
+from streams.join.items import ClosedDecision, SetDecision
 from tests.support.joining import item
 
 WAITER = (ClosedDecision(item("image", 0, 0)), 0)
@@ -19,7 +19,7 @@ WAITER = (ClosedDecision(item("image", 0, 0)), 0)
 @pytest.mark.parametrize("seed", range(20))
 def test_ranges_say_what_a_look_at_every_offset_says(seed: int) -> None:
     """Whatever is added and taken in whatever order."""
-    random, waiting, expected = Random(seed), Waiting(), set[int]()
+    random, waiting, expected = Random(seed), AwaitedRecords(), set[int]()
     for _ in range(200):
         offset, start = random.randrange(60), random.randrange(60)
         if random.random() < 0.5:
@@ -35,7 +35,7 @@ def test_ranges_say_what_a_look_at_every_offset_says(seed: int) -> None:
 
 def test_many_gaps_before_many_that_wait_cost_no_look_at_all_of_them() -> None:
     """After a crash 50,000 decided records come again: a gap costs what it costs with 50."""
-    waiting, n_looks = Waiting(), 0
+    waiting, n_looks = AwaitedRecords(), 0
     for offset in range(50_000):
         waiting.add(("t", 2 * offset), WAITER)
 
@@ -59,7 +59,7 @@ def test_many_gaps_before_many_that_wait_cost_no_look_at_all_of_them() -> None:
 
 def test_the_log_is_needed_from_the_first_decision_on_that_waits() -> None:
     """Whatever order its records come in; nothing is asked of it once all are here."""
-    waiting = Waiting()
+    waiting = AwaitedRecords()
     tasks = [Task(SetDecision("s", "earliest", "complete", "complete", 0, ()), [("t", n)], 10 + n) for n in range(3)]
     for n, task in enumerate(tasks):
         waiting.add(("t", n), (task, 0))

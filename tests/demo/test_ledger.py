@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from demo.ledger import Ledger
-from demo.scenario import Planned
+from demo.scenario import PlannedEvent
 from syncline.consumer import Received
 from syncline.wire.converted import ConvertedText
-from syncline.wire.results import FusedResult, Member, Unfused
+from syncline.wire.results import FusedResult, ResultMember, Unfused
 
 PLACES = {"image": 0, "text": 1, "audio": 2}
 
 
-def planned(modality: str, expected: str = "fused", label: str = "peach") -> Planned:
-    return Planned(0, "lobby", modality, modality, 0, f"lobby-{modality}", expected, ("lobby", 0), label)
+def planned(modality: str, expected: str = "fused", label: str = "peach") -> PlannedEvent:
+    return PlannedEvent(0, "lobby", modality, modality, 0, f"lobby-{modality}", expected, ("lobby", 0), label)
 
 
-def member(modality: str) -> Member:
-    return Member(modality, modality, "urn:x", f"lobby-{modality}", f"media.{modality}", 0, PLACES[modality], 0)
+def member(modality: str) -> ResultMember:
+    return ResultMember(modality, modality, "urn:x", f"lobby-{modality}", f"media.{modality}", 0, PLACES[modality], 0)
 
 
 def fused(*modalities: str, label: str = "peach", outcome: str = "complete") -> Received:
@@ -52,7 +52,7 @@ def unfused(modality: str, reason: str) -> Received:
     return Received(result, "unfused", 0, 0, 0)
 
 
-def ledger_of(*records: Planned) -> Ledger:
+def ledger_of(*records: PlannedEvent) -> Ledger:
     ledger = Ledger()
     for record in records:
         ledger.note_sent((f"media.{record.modality}", 0, PLACES[record.modality]), record, 1.0)

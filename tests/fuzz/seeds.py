@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from streams.decisions.entries import Batch, Claim, SnapshotPart, encode_entry
-from streams.join.model import DeadLetterDecision, FailedDecision, Item, RunDecision, SetDecision, UnfusedDecision
+from streams.join.items import DeadLetterDecision, FailedDecision, Item, RunDecision, SetDecision, UnfusedDecision
 from syncline.wire import contract as c
 from syncline.wire.arrays import from_numpy
 from syncline.wire.events import build_headers

@@ -12,15 +12,15 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from streams.decisions.entries import Batch as DecisionBatch
+from streams.decisions.entries import FetchedBatch as DecisionBatch
 from streams.decisions.entries import LogRecord, decode_entry
 from streams.decisions.records import Task
 from streams.decisions.rules import ALL_RULES
-from streams.kafka.batch_consumer import Batch, BatchConsumer
+from streams.kafka.batch_consumer import BatchConsumer, FetchedBatch
 from streams.kafka.consumer_thread import BatchConsumerThread
 from streams.kafka.producer import Producer
 from streams.partition import driver
-from streams.partition.executor import Carrier
+from streams.partition.executor import Executor
 from syncline.wire.contract import DECISIONS
 
 
@@ -33,7 +33,7 @@ def acknowledge_at_arrival() -> None:
     """Records are acknowledged as they come, as Kafka's own automatic commit does."""
     deliver = driver.PartitionDriver.deliver
 
-    def deliver_and_acknowledge(self: driver.PartitionDriver, topic: str, batch: Batch) -> int:
+    def deliver_and_acknowledge(self: driver.PartitionDriver, topic: str, batch: FetchedBatch) -> int:
         self._parts.resolve(batch.epoch, topic, self._partition, batch.next_offset)
         return deliver(self, topic, batch)
 
@@ -69,12 +69,12 @@ def ignore_claims() -> None:
 
 def publish_in_any_order() -> None:
     """Results are published as they come to hand, not in the order of the log."""
-    publish = Carrier.publish
+    publish = Executor.publish
 
-    def publish_backwards(self: Carrier, tasks: Iterable[Task]) -> None:
+    def publish_backwards(self: Executor, tasks: Iterable[Task]) -> None:
         publish(self, reversed(list(tasks)))
 
-    Carrier.publish = publish_backwards
+    Executor.publish = publish_backwards
 
 
 def publish_undecided() -> None:
@@ -94,9 +94,9 @@ def publish_undecided() -> None:
 
 def resolve_member_by_member() -> None:
     """A member of a set is resolved before the others are, and before the result is on the broker."""
-    publish = Carrier.publish
+    publish = Executor.publish
 
-    def publish_and_resolve(self: Carrier, tasks: Iterable[Task]) -> None:
+    def publish_and_resolve(self: Executor, tasks: Iterable[Task]) -> None:
         tasks = list(tasks)
         publish(self, tasks)
         for task in tasks:
@@ -104,7 +104,7 @@ def resolve_member_by_member() -> None:
                 self._owner._holds.resolve(task.records[0])
         self._schedule()
 
-    Carrier.publish = publish_and_resolve
+    Executor.publish = publish_and_resolve
 
 
 def read_uncommitted() -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.join.model import Item, SetDecision, UnfusedDecision
+from streams.join.items import Item, SetDecision, UnfusedDecision
 from tests.support.drafts import Draft
 
 

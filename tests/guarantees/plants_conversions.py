@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.join.model import Item, SetDecision, UnfusedDecision
+from streams.join.items import Item, SetDecision, UnfusedDecision
 from syncline.wire.contract import CONVERTED_TEXT, H_ID, H_TIME
 from syncline.wire.ids import conversion_id
 from syncline.wire.timestamps import parse_time_ms
@@ -12,19 +12,19 @@ from tests.guarantees.plants import plant
 from tests.support.drafts import Draft
 from tests.support.histories import SOURCE
 from verify import CommitSample
-from verify.history import Converted
+from verify.history import PublishedConversion
 
 replace = msgspec.structs.replace
 
 
-def converted(draft: Draft, item: Item, kind: str = "transcript", set_id: str = "") -> Converted:
+def converted(draft: Draft, item: Item, kind: str = "transcript", set_id: str = "") -> PublishedConversion:
     """What a model says of one event as text."""
     record = next(record for record in draft.partition.media[item.topic] if record.offset == item.offset)
     event_id = (dict(record.headers)[H_ID] or b"").decode()
     place = item.topic, 0, item.offset
     alone = None if set_id else place
     name = conversion_id(item.stream, item.lane, item.time_ms, SOURCE, event_id, kind, alone)
-    return Converted(0, name, item.stream, item.lane, SOURCE, event_id, *place, item.time_ms, kind, set_id)  # type: ignore[arg-type]
+    return PublishedConversion(0, name, item.stream, item.lane, SOURCE, event_id, *place, item.time_ms, kind, set_id)  # type: ignore[arg-type]
 
 
 def audio_of(draft: Draft, nth: int = 2) -> tuple[Item, str]:
@@ -109,7 +109,7 @@ def a_member_is_not_converted(draft: Draft) -> None:
 def an_unfused_event_is_not_converted(draft: Draft) -> None:
     """Nothing was wrong with it: it came too late for its set."""
     transcribe(draft)
-    record = next(r for r in draft.results(CONVERTED_TEXT, Converted) if not r.set_id)
+    record = next(r for r in draft.results(CONVERTED_TEXT, PublishedConversion) if not r.set_id)
     draft.change_results(CONVERTED_TEXT, lambda one: None if one == record else one)
     draft.history.commits.clear()
 
@@ -125,5 +125,5 @@ def a_commit_passes_an_event_that_is_not_converted_yet(draft: Draft) -> None:
 def _leave_out(draft: Draft, item: Item) -> None:
     draft.change_results(
         CONVERTED_TEXT,
-        lambda one: None if isinstance(one, Converted) and one.origin_offset == item.offset else one,
+        lambda one: None if isinstance(one, PublishedConversion) and one.origin_offset == item.offset else one,
     )

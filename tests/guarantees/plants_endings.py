@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from streams.join.model import (
+from streams.join.items import (
     FailedDecision,
     UnfusedDecision,
 )

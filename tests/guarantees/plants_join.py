@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.join.model import (
+from streams.join.items import (
     ClosedDecision,
     DeadLetterDecision,
     RunDecision,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from streams.decisions.entries import Claim, Placed, encode_entry
-from streams.join.model import DeadLetterDecision
+from streams.decisions.entries import Claim, FormerPlacement, encode_entry
+from streams.join.items import DeadLetterDecision
 from syncline.wire.contract import DECISIONS, MEDIA_TOPICS
 from syncline.wire.placement import partition_for
 from tests.support.drafts import Draft
-from verify import Span
+from verify import OffsetSpan
 from verify.history import LogEntry
 from verify.report import Place
 
@@ -29,11 +29,11 @@ def larger(draft: Draft) -> int:
 def claim(draft: Draft, n_partitions: int, *, says: bool) -> None:
     """A worker that counts more claims the log; it says what lies below the ends, or it does not."""
     ends = {topic: draft.partition.spans[topic].end for topic in MEDIA_TOPICS}
-    placed = (Placed(1, ends),) if says else ()
+    placed = (FormerPlacement(1, ends),) if says else ()
     offset = len(draft.partition.log)
     data = encode_entry(Claim("new", 99, 0, 0, n_partitions=n_partitions, placed=placed))
     draft.partition.log.append(LogEntry(offset, 0, data))
-    draft.partition.spans[DECISIONS] = Span(0, offset + 1)
+    draft.partition.spans[DECISIONS] = OffsetSpan(0, offset + 1)
 
 
 def test_as_long_as_no_worker_has_counted_more_the_old_number_holds(draft: Draft) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.join.model import SetDecision, UnfusedDecision
+from streams.join.items import SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from tests.support.joining import item, run
 from tests.support.logs import LogRecord, interleave, join_settings, logs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from streams.join.model import FailedDecision
+from streams.join.items import FailedDecision
 from syncline.wire.contract import CONVERTED_TEXT, DEADLETTER, FUSED
 from syncline.wire.ids import conversion_id
 from tests.guarantees import (
@@ -20,7 +20,7 @@ from tests.guarantees.plants import PLANTS
 from tests.guarantees.plants_conversions import audio_of, converted, sent_again, transcribe
 from tests.support.drafts import SETTINGS, Draft, places_of
 from verify import KINDS
-from verify.history import Converted, Published, Single
+from verify.history import Published, PublishedConversion, Single
 
 MODULES = (plants_conversions, plants_endings, plants_forced, plants_join, plants_results, plants_transactions)
 """Importing them fills `PLANTS`."""
@@ -118,7 +118,7 @@ def test_an_event_that_is_sent_again_too_late_is_converted_again() -> None:
 
 
 def _as_before(one: Published) -> Published:
-    if not isinstance(one, Converted):
+    if not isinstance(one, PublishedConversion):
         return one
     name = conversion_id(one.stream, one.lane, one.time_ms, one.source, one.event_id, one.kind)
     return msgspec.structs.replace(one, id=name)

@@ -18,7 +18,7 @@ from tests.support.contract import example_converted, example_fused, example_unf
 from tests.support.moments import moments, send
 from tests.support.topics import N_PARTITIONS, make_topics, write_records
 from verify import CommitSample, read_history, watch_commits
-from verify.history import Converted, Fused, Single, Unreadable
+from verify.history import Fused, PublishedConversion, Single, Unreadable
 
 
 async def test_all_records_of_all_partitions_come_in_order(broker: TestBroker, topic_prefix: str) -> None:
@@ -62,7 +62,7 @@ async def test_every_kind_of_result_is_read(broker: TestBroker, topic_prefix: st
     }
     assert read[FUSED, Fused].id == fused.id
     assert [member.offset for member in read[FUSED, Fused].members] == [member.offset for member in fused.members]
-    assert read[CONVERTED_TEXT, Converted].origin_offset == text.offset
+    assert read[CONVERTED_TEXT, PublishedConversion].origin_offset == text.offset
     assert (read[UNFUSED, Single].reason, read[UNFUSED, Single].origin_offset) == (unfused.reason, unfused.offset)
     assert (read[DEADLETTER, Single].partition, read[DEADLETTER, Single].set_id) == (3, "abc")
     assert (FUSED, Unreadable) in read

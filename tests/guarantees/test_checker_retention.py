@@ -7,7 +7,7 @@ import pytest
 
 from syncline.wire.contract import DECISIONS, FUSED, MEDIA_TOPICS
 from tests.support.long_history import long_history, settings_of_long
-from verify import History, Report, Span, check
+from verify import History, OffsetSpan, Report, check
 from verify.history import PartitionHistory
 
 N_MOMENTS, N_STREAMS = 2_000, 4
@@ -35,7 +35,7 @@ def delete(partition: PartitionHistory, topic: str, start: int) -> None:
     else:
         partition.published[topic] = [record for record in partition.published[topic] if record.offset >= start]
         first_ms = next(entry.append_ms for entry in partition.log if entry.offset > start // 200)
-    partition.spans[topic] = Span(start, partition.spans[topic].end, first_ms)
+    partition.spans[topic] = OffsetSpan(start, partition.spans[topic].end, first_ms)
 
 
 def test_deleted_media_are_known_from_the_log(history: History) -> None:

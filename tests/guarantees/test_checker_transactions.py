@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from streams.join.model import FailedDecision
+from streams.join.items import FailedDecision
 from streams.join.settings import JoinSettings
 from syncline.errors import BrokerError
 from syncline.kafka.cluster import Cluster

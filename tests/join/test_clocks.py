@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.join.clocks import Clocks
+from streams.join.items import Item
 from streams.join.lane_clock import NEVER_MS, LaneState
-from streams.join.model import Item
 from streams.join.settings import JoinSettings
 from tests.support.joining import item
 from tests.support.logs import LogRecord

@@ -11,7 +11,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.join.model import ClosedDecision, Item, JoinDecision, SetDecision, UnfusedDecision
+from streams.join.items import ClosedDecision, Item, JoinDecision, SetDecision, UnfusedDecision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 from tests.support.joining import feed, high_waters, pass_time, run, run_out, sets_of, singles_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.join.model import ClosedDecision, SetDecision
+from streams.join.items import ClosedDecision, SetDecision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 from tests.support.joining import item, run, run_timeline, shapes_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.join.model import Item, JoinDecision, SetDecision, UnfusedDecision
+from streams.join.items import Item, JoinDecision, SetDecision, UnfusedDecision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 from tests.support.joining import item, pass_time, run, run_out, shapes_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from streams.join.model import SetDecision
+from streams.join.items import SetDecision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 from tests.support.joining import item, pass_time, run, run_out, shapes_of

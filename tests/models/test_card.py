@@ -6,8 +6,8 @@ import pytest
 
 from models.evaluation.protocol import concepts
 from models.evaluation.scores.__main__ import read_report
+from models.evaluation.scores.answers_found import ScoresReport
 from models.evaluation.scores.ask import KINDS
-from models.evaluation.scores.outcomes import Report
 from models.evaluation.scores.tables import (
     BARS,
     ERROR_RATIO_BAR,
@@ -26,7 +26,7 @@ from models.registry import SHIPPED_DIR
 FOLDER = SHIPPED_DIR / "reference"
 
 
-def reports(kind: str = "fusion") -> list[Report]:
+def reports(kind: str = "fusion") -> list[ScoresReport]:
     """What `make evaluate` wrote, a report a seed."""
     return [read_report(path) for path in sorted((FOLDER / "scores").glob(f"{kind}-test-*.json"))]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.reference.encoders import AudioEncoder, TextEncoder, masked_mean, n_steps
-from models.reference.network import Dimensions, Evidence, ReferenceNetwork
+from models.reference.network import Evidence, NetworkDimensions, ReferenceNetwork
 
 
 def test_padding_of_speech_changes_nothing() -> None:
@@ -46,7 +46,7 @@ def test_mean_of_nothing_is_zero() -> None:
 def test_members_that_are_not_there_are_not_heard() -> None:
     """What stands in an empty place has no influence, be it huge."""
     torch.manual_seed(0)
-    network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
+    network = ReferenceNetwork(NetworkDimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
     features = torch.randn(2, 3, 2, 32)
     there = torch.tensor([[True, False, True], [False, False, False]])
     modality = torch.tensor([[0, 1, 2], [0, 0, 0]])
@@ -59,7 +59,7 @@ def test_members_that_are_not_there_are_not_heard() -> None:
 def test_the_base_is_the_sum_of_calibrated_witnesses() -> None:
     """With no trust in the Transformer, a set says what its members say independently of each other."""
     torch.manual_seed(0)
-    network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
+    network = ReferenceNetwork(NetworkDimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
     network.trust_alone.copy_(torch.tensor([0.5, 1.0, 2.0]))
     network.trust.copy_(torch.tensor([0.5, 1.0, 2.0, 0.0]))
     features = torch.randn(1, 2, 2, 32)
@@ -71,7 +71,7 @@ def test_the_base_is_the_sum_of_calibrated_witnesses() -> None:
 def test_each_kind_of_set_has_its_own_trust() -> None:
     """What a set of one kind says does not change with the trust of other kinds, and does with its own."""
     torch.manual_seed(0)
-    network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
+    network = ReferenceNetwork(NetworkDimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
     there = torch.tensor([[True, True, True], [True, False, True], [False, True, False]])
     evidence = Evidence(torch.randn(3, 3, 2, 32), torch.tensor([[0, 2, 0], [1, 0, 2], [0, 2, 1]]), there)
     before = network.fuse(evidence)[0]
@@ -83,7 +83,7 @@ def test_each_kind_of_set_has_its_own_trust() -> None:
 def test_media_of_known_things_lie_together_before_anything_is_fused() -> None:
     """A picture and a clip whose branches name one concept are nearest to each other, by way of that concept."""
     torch.manual_seed(0)
-    network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
+    network = ReferenceNetwork(NetworkDimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval()
     made: dict[int, torch.Tensor] = {}
     for lane, name in ((0, "image"), (2, "audio")):
         meanings = network.branches[name].table.directions.detach()  # pyright: ignore
@@ -95,7 +95,7 @@ def test_media_of_known_things_lie_together_before_anything_is_fused() -> None:
 
 def test_no_tensor_is_made_on_another_device() -> None:
     """Everything happens on the device that the media are on: torch refuses to mix `meta` with the CPU."""
-    network = ReferenceNetwork(Dimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval().to("meta")
+    network = ReferenceNetwork(NetworkDimensions(12, 50, 5, n_state=32, n_audio_channels=32)).eval().to("meta")
     image = network.encode("image", torch.zeros(4, 3, 40, 40, device="meta"))
     lengths = torch.full((4,), 60, device="meta")
     audio = network.encode("audio", torch.zeros(4, 64, 70, device="meta"), lengths)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.interface import Fusion, Member, Model, Prepared
-from models.training.reference.evaluate import KINDS, Report, Row, as_text, evaluate, hits, read_media
+from models.training.reference.evaluate import KINDS, AccuracyRow, ReferenceReport, as_text, evaluate, hits, read_media
 from syncline.errors import SettingsError
 from tests.support.tiny_corpus import N_CONCEPTS, tiny_concepts
 
@@ -38,19 +38,19 @@ class Listed(Model):
 
 
 @pytest.fixture
-def report() -> Report:
+def report() -> ReferenceReport:
     """The evaluation of the made-up model; the last concept has no text."""
     media: dict[str, list[Prepared | None]] = {lane: [Prepared(i) for i in range(N_CONCEPTS)] for lane in KNOWS}
     media["text"][-1] = None
     return evaluate(Listed(), media, tiny_concepts(), ABOUT)
 
 
-def row(rows: list[Row], kind: str) -> Row:
+def row(rows: list[AccuracyRow], kind: str) -> AccuracyRow:
     """The line of one kind."""
     return next(row for row in rows if row.kind == kind)
 
 
-def test_every_kind_has_its_line(report: Report) -> None:
+def test_every_kind_has_its_line(report: ReferenceReport) -> None:
     """All seven kinds over the concepts with a text, the three without text over all."""
     assert [r.kind for r in report.with_text] == list(KINDS)
     assert {r.n_concepts for r in report.with_text} == {N_CONCEPTS - 1}
@@ -58,7 +58,7 @@ def test_every_kind_has_its_line(report: Report) -> None:
     assert {r.n_concepts for r in report.all_concepts} == {N_CONCEPTS}
 
 
-def test_accuracy_is_the_share_of_hits(report: Report) -> None:
+def test_accuracy_is_the_share_of_hits(report: ReferenceReport) -> None:
     """4 of 12 by picture, 7 of 12 by picture and speech; the interval holds the share."""
     assert row(report.all_concepts, "image").top1 == pytest.approx(4 / 12)
     both = row(report.all_concepts, "image+audio")
@@ -66,7 +66,7 @@ def test_accuracy_is_the_share_of_hits(report: Report) -> None:
     assert both.low < both.top1 < both.high
 
 
-def test_a_pair_is_compared_with_its_best_part(report: Report) -> None:
+def test_a_pair_is_compared_with_its_best_part(report: ReferenceReport) -> None:
     """Picture and speech together find 2 more than speech, the better one."""
     both = row(report.all_concepts, "image+audio")
     assert both.best_part == "audio"
@@ -74,7 +74,7 @@ def test_a_pair_is_compared_with_its_best_part(report: Report) -> None:
     assert both.gap_low <= both.gap <= both.gap_high
 
 
-def test_all_three_are_compared_with_pairs_too(report: Report) -> None:
+def test_all_three_are_compared_with_pairs_too(report: ReferenceReport) -> None:
     """The best part of all three is a pair where a pair is best."""
     assert row(report.with_text, "image+text+audio").best_part == "image+audio"
     assert row(report.with_text, "image+text+audio").gap == 0
@@ -88,7 +88,7 @@ def test_right_label_further_down_counts_apart() -> None:
     assert among == 1.0
 
 
-def test_report_reads_as_tables(report: Report) -> None:
+def test_report_reads_as_tables(report: ReferenceReport) -> None:
     """The text names model, style and voice, and has a line for each kind."""
     text = as_text(report)
     assert "listed 0 on test: style s, voice v" in text

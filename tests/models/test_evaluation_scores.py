@@ -10,7 +10,7 @@ import pytest
 
 from models.evaluation.answers import GIVEN, Answers, kinds_of
 from models.evaluation.labels import Accuracy, score_labels
-from models.evaluation.manifest import Entry, Row
+from models.evaluation.manifest import EvaluationEntry, EvaluationRow
 from models.evaluation.retrieval import Direction, score_retrieval
 from models.interface import Fusion, Member, Model, Prepared
 
@@ -37,16 +37,19 @@ def fused(labels: list[str], embedding: Any) -> Fusion:
     return Fusion([(label, 0.5) for label in labels], np.array(embedding, np.float32))
 
 
-def rows(*entries: Entry) -> list[Row]:
+def rows(*entries: EvaluationEntry) -> list[EvaluationRow]:
     """Numbered from 1."""
-    return [Row(i, entry) for i, entry in enumerate(entries, start=1)]
+    return [EvaluationRow(i, entry) for i, entry in enumerate(entries, start=1)]
 
 
 @pytest.fixture
 def answers() -> Answers:
     """Four things: pictures know cat and dog, speech also the zebra; the last one's speech is broken."""
     entries = rows(
-        *(Entry(str(i), image="i", audio="a", label=label) for i, label in enumerate(["cat", "dog", "zebra", "dog"]))
+        *(
+            EvaluationEntry(str(i), image="i", audio="a", label=label)
+            for i, label in enumerate(["cat", "dog", "zebra", "dog"])
+        )
     )
     image = [
         fused(["cat"], (1, 0, 0)), fused(["dog"], (0, 1, 0)),
@@ -111,7 +114,7 @@ def test_retrieval_finds_the_row_itself_or_its_label(answers: Answers) -> None:
 
 def test_rows_of_one_text_are_right_for_each_other() -> None:
     """Without labels, a text that two rows share is found by either picture."""
-    entries = rows(*(Entry(str(i), image="i", text=t) for i, t in enumerate(["fruit", "Fruit!", "animal"])))
+    entries = rows(*(EvaluationEntry(str(i), image="i", text=t) for i, t in enumerate(["fruit", "Fruit!", "animal"])))
     image = [fused([], (1, 0, 0)), fused([], (1, 0, 0.1)), fused([], (0, 1, 0))]
     text = [fused([], (1, 0, 0)), fused([], (1, 0, 0)), fused([], (0, 1, 0))]
     found = direction(Answers(entries, {"image": list(image), "text": list(text)}, []), "image", "text")
@@ -137,6 +140,6 @@ def test_a_model_that_embeds_nothing_is_scored_by_its_labels_alone(answers: Answ
 
 def test_kinds_are_those_that_rows_can_make() -> None:
     """Rows of one kind make its parts; where rows differ, all that each has is a kind too."""
-    both = rows(Entry("1", image="i", text="t"), Entry("2", image="i", text="t"))
+    both = rows(EvaluationEntry("1", image="i", text="t"), EvaluationEntry("2", image="i", text="t"))
     assert kinds_of(both) == ["image", "text", "image+text"]
-    assert kinds_of([*both, *rows(Entry("3", audio="a"))]) == ["image", "text", "audio", "image+text", GIVEN]
+    assert kinds_of([*both, *rows(EvaluationEntry("3", audio="a"))]) == ["image", "text", "audio", "image+text", GIVEN]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models.training.budget import Budget
 from models.training.loop import Phase
-from models.training.run import CHECKPOINTS, Identity, Run, begin, finish, occupy
+from models.training.run_folder import CHECKPOINTS, Identity, Run, begin, finish, occupy
 from models.training.settings import TrainSettings
 from syncline.errors import SettingsError
 
@@ -158,7 +158,7 @@ def test_a_run_says_that_it_begins_or_goes_on_and_what_is_missing(
 
 def test_two_runs_in_one_folder_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one is at work in the folder another is told so."""
-    monkeypatch.setattr("models.training.run.ORPHANS_LIMIT_S", 0.0)
+    monkeypatch.setattr("models.training.run_folder.ORPHANS_LIMIT_S", 0.0)
     with occupy(tmp_path, alone=True), pytest.raises(SettingsError, match="no other run is at work"):
         occupy(tmp_path, alone=True)
     occupy(tmp_path, alone=True).__exit__(None, None, None)

@@ -14,7 +14,7 @@ import pytest
 from models.reference.checkpoint import WEIGHTS
 from models.reference.model import ReferenceModel
 from models.training.reference.trainer import train
-from models.training.settings import Steps, TrainSettings, parse_steps
+from models.training.settings import PhaseSteps, TrainSettings, parse_steps
 from syncline.errors import SettingsError
 from tests.support.tiny_corpus import LABELS, WORDS, tiny_concepts, tiny_texts
 from tests.support.train_tiny import SETTINGS
@@ -94,6 +94,6 @@ def test_wrong_steps_are_refused(text: str) -> None:
 
 def test_wrong_settings_are_refused() -> None:
     """A run of no minutes, no steps or a negative seed is refused."""
-    for wrong in ({"minutes": 0}, {"steps": Steps(0, 1, 1, 1)}, {"seed": -1}):
+    for wrong in ({"minutes": 0}, {"steps": PhaseSteps(0, 1, 1, 1)}, {"seed": -1}):
         with pytest.raises(SettingsError):
             TrainSettings(**wrong)

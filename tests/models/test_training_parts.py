@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.reference.network import Dimensions, ReferenceNetwork
+from models.reference.network import NetworkDimensions, ReferenceNetwork
 from models.training.budget import Budget
 from models.training.loop import Phase
 from models.training.reference.calibrate import SUBSETS, calibrate, calibrate_alone, fusion_accuracy, subset_evidence
@@ -81,7 +81,9 @@ EVERYONE = torch.ones(N_CONCEPTS, dtype=torch.bool)
 def showing(right_by_image: float) -> tuple[ReferenceNetwork, torch.Tensor]:
     """A network, and validation's features: pictures right for a share of the concepts, words and speech for all."""
     torch.manual_seed(0)
-    network = ReferenceNetwork(Dimensions(N_CONCEPTS, 50, 5, n_state=32, n_audio_channels=32)).requires_grad_(False)
+    network = ReferenceNetwork(NetworkDimensions(N_CONCEPTS, 50, 5, n_state=32, n_audio_channels=32)).requires_grad_(
+        False
+    )
     directions = [network.branches[lane].table.directions for lane in ("image", "text", "audio")]  # pyright: ignore
     meanings = torch.stack([d.detach().clone() for d in directions])  # pyright: ignore
     features = torch.stack([meanings, torch.zeros_like(meanings)], 2)
@@ -151,7 +153,7 @@ def test_sets_with_text_leave_out_who_has_none() -> None:
 def test_accuracy_names_every_kind() -> None:
     """Seven kinds, named by their lanes."""
     torch.manual_seed(0)
-    network = ReferenceNetwork(Dimensions(N_CONCEPTS, 50, 5, n_state=32, n_audio_channels=32))
+    network = ReferenceNetwork(NetworkDimensions(N_CONCEPTS, 50, 5, n_state=32, n_audio_channels=32))
     accuracy = fusion_accuracy(network, torch.randn(3, N_CONCEPTS, 2, 32), torch.ones(N_CONCEPTS, dtype=torch.bool))
     assert list(accuracy)[::3] == ["image", "audio", "image+text+audio"]
     assert len(accuracy) == 7

@@ -16,7 +16,7 @@ from models.training.budget import Budget, EarlyStopping, Rhythm
 from models.training.curve import PICTURE, Curve, Point, draw, read_curves
 from models.training.display import Display, Progress, report
 from models.training.loop import Phase
-from models.training.run import Run
+from models.training.run_folder import Run
 from models.training.settings import TrainSettings
 from models.training.training_state import pack, unpack, write_whole
 

@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.decisions.entries import Batch, LogRecord, decode_entry, keys_of
-from streams.decisions.ownership import LogView
-from streams.join.model import Decision, Item, RunDecision, SetDecision
+from streams.decisions.ownership import LogValidator
+from streams.join.items import Decision, Item, RunDecision, SetDecision
 from syncline.wire.contract import CONTENT_TYPES, DEADLETTER, DECISIONS, FUSED, H_DETAIL, H_TIME, MODALITIES, UNFUSED
 from syncline.wire.events import MediaEvent, build_headers
 from syncline.wire.results import decode_fused
@@ -106,7 +106,7 @@ async def _send(brokers: str, prefix: str, media: Sequence[Media]) -> None:
 
 async def _read(brokers: str, prefix: str) -> Said:
     said = Said(set(), {FUSED: set(), UNFUSED: set(), DEADLETTER: set()}, {}, set())
-    views = {number: LogView() for number in range(N_PARTITIONS)}
+    views = {number: LogValidator() for number in range(N_PARTITIONS)}
     for record in await _all_records(brokers, [prefix + topic for topic in (DECISIONS, *said.records)]):
         topic = record.topic.removeprefix(prefix)
         if topic == DECISIONS:
@@ -136,7 +136,7 @@ async def _all_records(brokers: str, topics: Iterable[str]) -> list[Any]:
     return records
 
 
-def _decided(view: LogView, record: Any) -> Iterator[tuple[object, ...]]:
+def _decided(view: LogValidator, record: Any) -> Iterator[tuple[object, ...]]:
     entry = decode_entry(LogRecord(record.offset, record.value))
     if view.apply(record.offset, entry) == "valid" and isinstance(entry, Batch):
         for decision in entry.decisions:

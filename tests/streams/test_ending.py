@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streams.worker.shutdown import LEAVE, Deadline, Ending
+from streams.worker.shutdown import LEAVE, Shutdown, ShutdownDeadline
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ async def test_only_a_worker_that_was_let_in_has_a_group_to_leave(
     batches = SimpleNamespace(is_member=is_member, commit_all=at_once)
     sources: Any = SimpleNamespace(hub=hub, broken=None, starting="")
     app: Any = SimpleNamespace(batches=batches, stop=at_once)
-    ending = Ending(Deadline(5.0), sources)
+    ending = Shutdown(ShutdownDeadline(5.0), sources)
     ending.begins_to_work()
     await ending.stop_working(app, asyncio.create_task(asyncio.Event().wait()))
     assert ending.undone() == undone

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.worker.log_limit import MAX_TEXTS, HeldBack, Kind, RepeatLimit, kind_of
+from streams.worker.log_limit import MAX_TEXTS, Kind, RepeatLimit, WithheldLines, kind_of
 
 KIND, OTHER = Kind("aiokafka", logging.ERROR, "cannot connect to #"), Kind("asyncio", logging.ERROR, "never retrieved")
 WINDOW_S = 60.0
@@ -26,7 +26,7 @@ def test_the_first_is_logged_and_its_likes_are_counted() -> None:
     assert limit.admits(OTHER, "never retrieved", 0.5)
     assert [limit.admits(KIND, "cannot connect to 1", float(now_s)) for now_s in range(1, 50)] == [False] * 49
     assert limit.due(59.9) == []
-    assert limit.due(61.0) == [HeldBack(KIND, 49, 61.0, ("cannot connect to 1",))]
+    assert limit.due(61.0) == [WithheldLines(KIND, 49, 61.0, ("cannot connect to 1",))]
     assert limit.due(200.0) == []
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from streams.worker.shutdown import Deadline
+from streams.worker.shutdown import ShutdownDeadline
 from tests.support.worker_process import ROOT
 
 
@@ -26,7 +26,7 @@ class Hand:
 def test_a_deadline_runs_from_its_first_beginning_on() -> None:
     """Before that all of it is left, after it is over nothing is."""
     clock = Hand()
-    deadline = Deadline(10.0, clock)
+    deadline = ShutdownDeadline(10.0, clock)
     clock.now_s += 50
     assert (deadline.begun, deadline.spent_s, deadline.left_s()) == (False, 0.0, 10.0)
     deadline.begin()
@@ -43,7 +43,7 @@ async def test_whoever_does_not_end_in_time_is_given_back(caplog: pytest.LogCapt
     async def fails() -> None:
         raise OSError("gone")
 
-    deadline = Deadline(0.1)
+    deadline = ShutdownDeadline(0.1)
     deadline.begin()
     (hanging,) = await deadline.wait([asyncio.Event().wait(), fails(), asyncio.sleep(0)], 0.5)
     assert not hanging.done()

@@ -18,7 +18,7 @@ from tests.support.moments import Sent, moments, send
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 from verify import History, check, read_history, watch_commits
-from verify.history import Converted
+from verify.history import PublishedConversion
 
 N_PARTITIONS = 2
 N_MOMENTS = 30
@@ -62,10 +62,10 @@ async def history_of(broker: TestBroker, prefix: str) -> History:
     return await read_history(broker.address, topic_prefix=prefix, group=prefix + "workers")
 
 
-def converted(history: History, topic: str) -> list[Converted]:
+def converted(history: History, topic: str) -> list[PublishedConversion]:
     """All conversions in a topic."""
     found: list[Any] = [record for one in history.partitions for record in one.published.get(topic, [])]
-    return [record for record in found if isinstance(record, Converted)]
+    return [record for record in found if isinstance(record, PublishedConversion)]
 
 
 def judged(history: History, *, finished: bool = True) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from syncline.deadletter.filter import Selection
-from syncline.deadletter.reader import LetterBox
+from syncline.deadletter.filter import DeadLetterFilter
+from syncline.deadletter.reader import DeadLetterReader
 from syncline.deadletter.retry import make_plan, send_retries
 from syncline.kafka.cluster import Cluster
 from tests.support.brokers import TestBroker
@@ -22,8 +22,8 @@ LIMIT_S = 60.0
 async def retry_all(broker: TestBroker, prefix: str) -> int:
     """Send again what is too large, and return how many that were."""
     cluster = Cluster.of(broker.address)
-    async with LetterBox(cluster, prefix) as box:
-        plan = await make_plan(box, Selection(reason="too_large"), again=False)
+    async with DeadLetterReader(cluster, prefix) as box:
+        plan = await make_plan(box, DeadLetterFilter(reason="too_large"), again=False)
         return (await send_retries(box, cluster, prefix, plan)).n_sent
 
 

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from streams.decisions.entries import Batch, Claim, encode_entry, version_headers
-from streams.join.model import Item, SetDecision
+from streams.join.items import Item, SetDecision
 from syncline.wire.contract import DEADLETTER, DECISIONS
 from syncline.wire.deadletters import decode_dead_letter
 from syncline.wire.ids import id_hash

@@ -11,7 +11,7 @@ from syncline.wire.arrays import from_numpy
 from syncline.wire.contract import CONTENT_TYPES, MAX_DURATION_MS, MAX_RETRIES, MODALITIES
 from syncline.wire.converted import ConvertedAudio, ConvertedText
 from syncline.wire.events import MediaEvent
-from syncline.wire.results import FusedResult, Member, ModelInfo, Unfused
+from syncline.wire.results import FusedResult, ModelInfo, ResultMember, Unfused
 from syncline.wire.timestamps import MAX_TIME_MS
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -55,7 +55,7 @@ def example_event(**changes: object) -> MediaEvent:
 def example_fused(id: str = "f1", **changes: object) -> FusedResult:  # noqa: A002
     """A partial set of two members with labels and an embedding."""
     members = tuple(
-        Member(
+        ResultMember(
             modality=modality, lane=modality, source=f"urn:{modality}", event_id="e1", topic=f"media.{modality}",
             partition=1, offset=7, time_ms=1_000, words=(("hello", ""),) if modality == "text" else (),
         )

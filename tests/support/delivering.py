@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.kafka.app import SynclineApp
-from streams.kafka.batch_consumer import COMMIT_LIMIT_S, Batch
+from streams.kafka.batch_consumer import COMMIT_LIMIT_S, FetchedBatch
 from streams.kafka.consumer_thread import Start
 from streams.settings import WorkerSettings
 from syncline.kafka.client import stop_consumer
@@ -35,7 +35,7 @@ class Noting:
         self._hold_all = hold_all
         self.assignments: list[tuple[int, int, dict[tuple[str, int], Start]]] = []
         self.n_revoked = 0
-        self.batches: list[Batch] = []
+        self.batches: list[FetchedBatch] = []
         self.offsets: dict[int, dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(list))
         self.next_offsets: dict[tuple[str, int], int] = {}
         self._changed = asyncio.Event()
@@ -50,7 +50,7 @@ class Noting:
     async def on_revoked(self) -> None:
         self.n_revoked += 1
 
-    def _take(self, batch: Batch) -> None:
+    def _take(self, batch: FetchedBatch) -> None:
         self.batches.append(batch)
         self.offsets[batch.epoch][batch.topic, batch.partition] += [record.offset for record in batch.records]
         self.next_offsets[batch.topic, batch.partition] = batch.next_offset

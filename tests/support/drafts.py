@@ -9,14 +9,14 @@ from typing import TypeVar
 import msgspec
 
 from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry, encode_entry, keys_of
-from streams.join.model import DeadLetterDecision, Decision, Item, RunDecision, SetDecision, UnfusedDecision
+from streams.join.items import DeadLetterDecision, Decision, Item, RunDecision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import DEADLETTER, DECISIONS, FUSED, H_ID, RESULT_TOPICS, UNFUSED
 from syncline.wire.ids import record_id, result_id
 from tests.support.histories import SOURCE, recorded_run
-from verify import History, Report, Span, check
+from verify import History, OffsetSpan, Report, check
 from verify.history import Fused, FusedMember, LogEntry, MediaRecord, Published, Single
-from verify.log import Placed, fold
+from verify.log import LoggedDecision, fold
 from verify.report import Place
 
 T = TypeVar("T")
@@ -49,11 +49,11 @@ class Draft:
 
     # --- the log ---------------------------------------------------------------------------------------------------
 
-    def valid(self) -> list[Placed]:
+    def valid(self) -> list[LoggedDecision]:
         """The valid decisions in log order."""
         return fold(self.partition.log, 0).valid
 
-    def find(self, wanted: Callable[[Decision], bool], nth: int = 0) -> Placed:
+    def find(self, wanted: Callable[[Decision], bool], nth: int = 0) -> LoggedDecision:
         """The nth decision that a test looks for."""
         return [placed for placed in self.valid() if wanted(placed.decision)][nth]
 
@@ -93,7 +93,7 @@ class Draft:
     def _append(self, data: bytes) -> int:
         offset = len(self.partition.log)
         self.partition.log.append(LogEntry(offset, 0, data))
-        self.partition.spans[DECISIONS] = Span(0, offset + 1)
+        self.partition.spans[DECISIONS] = OffsetSpan(0, offset + 1)
         return offset
 
     def decide_instead(self, old: Decision, *new: Decision) -> None:
@@ -120,7 +120,7 @@ class Draft:
         """Add a record to a result topic."""
         records = self.partition.published[topic]
         records.append(msgspec.structs.replace(record, offset=len(records)))
-        self.partition.spans[topic] = Span(0, len(records))
+        self.partition.spans[topic] = OffsetSpan(0, len(records))
 
     def outputs_of(self, decision: Decision) -> list[tuple[str, Published]]:
         """What a worker publishes for a decision, with its topic."""
@@ -169,7 +169,7 @@ class Draft:
         """Put a record at the end of a topic; where it is."""
         offset = self.partition.spans[topic].end
         self.partition.media[topic].append(msgspec.structs.replace(record, offset=offset))
-        self.partition.spans[topic] = Span(0, offset + 1)
+        self.partition.spans[topic] = OffsetSpan(0, offset + 1)
         return topic, offset
 
     def abort(self, topic: str, offset: int, *, still_open: bool = False) -> MediaRecord:

@@ -13,7 +13,7 @@ from streams.decisions.owner import PartitionOwner
 from streams.decisions.ownership import Deployment
 from streams.decisions.records import Append, Record, Task
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.join.model import Decision
+from streams.join.items import Decision
 from streams.join.settings import JoinSettings, fingerprint
 from syncline.wire.contract import MAX_EVENT_BYTES
 from tests.support.outputs import Key, Output, outputs_of

@@ -9,7 +9,7 @@ import msgspec
 
 from streams.decisions.records import Record, Rejected
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.join.model import Item, UnfusedDecision
+from streams.join.items import Item, UnfusedDecision
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import CONTENT_TYPES, DEADLETTER, DECISIONS, FUSED, RESULT_TOPICS, UNFUSED
 from syncline.wire.events import MediaEvent, build_headers

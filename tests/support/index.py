@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from syncline.index.rows import Entry, make_entry
+from syncline.index.rows import IndexEntry, make_entry
 from syncline.wire.arrays import from_numpy
 from syncline.wire.results import FusedResult, ModelInfo
 from tests.support.contract import example_fused
@@ -18,7 +18,7 @@ def result_at(
     return example_fused(result_id, embedding=embedding, model=ModelInfo(model, version), **changes)
 
 
-def entry_at(result_id: str, *direction: float, **changes: object) -> Entry:
+def entry_at(result_id: str, *direction: float, **changes: object) -> IndexEntry:
     """The same as an entry of the index."""
     entry = make_entry(result_at(result_id, *direction, **changes))  # type: ignore[arg-type]
     assert entry is not None

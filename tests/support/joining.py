@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from streams.join.model import ClosedDecision, Item, JoinDecision, SetDecision, UnfusedDecision
+from streams.join.items import ClosedDecision, Item, JoinDecision, SetDecision, UnfusedDecision
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 from tests.support.logs import LogRecord

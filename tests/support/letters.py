@@ -9,11 +9,11 @@ from aiokafka import AIOKafkaProducer
 from syncline.deadletter.filter import Letter
 from syncline.wire.deadletters import decode_dead_letter, encode_dead_letter
 from syncline.wire.events import build_headers
-from syncline.wire.results import Record
+from syncline.wire.results import OutgoingRecord
 from tests.support.contract import example_event
 
 
-def dead_record(**changes: Any) -> Record:
+def dead_record(**changes: Any) -> OutgoingRecord:
     """The dead letter of a picture of stream `lobby`, as the record that a worker writes."""
     fields: dict[str, Any] = {
         "reason": "image_header", "detail": "image/jpeg: the header is cut short", "topic": "media.image",
@@ -30,7 +30,7 @@ def letter(place: tuple[int, int] = (0, 0), append_ms: int = 1_000, **changes: A
     return Letter(*place, append_ms, decoded, len(record.value))
 
 
-async def write_letters(brokers: str, prefix: str, *letters: tuple[int, Record]) -> None:
+async def write_letters(brokers: str, prefix: str, *letters: tuple[int, OutgoingRecord]) -> None:
     """Write (partition, record) to `deadletter`, one after the other."""
     async with AIOKafkaProducer(bootstrap_servers=brokers, max_request_size=4_000_000) as producer:
         for partition, record in letters:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import JoinSettings
 
 LANE_CHOICES = (

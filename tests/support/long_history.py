@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from streams.decisions.entries import Batch, Claim, encode_entry
-from streams.join.model import Item, SetDecision
+from streams.join.items import Item, SetDecision
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import CONTENT_TYPES, DECISIONS, FUSED, MEDIA_TOPICS, MODALITIES, RESULT_TOPICS
 from syncline.wire.events import MediaEvent, build_headers
 from syncline.wire.ids import id_hash, result_id
 from syncline.wire.placement import partition_for
-from verify import History, PartitionHistory, Span
+from verify import History, OffsetSpan, PartitionHistory
 from verify.history import Fused, FusedMember, LogEntry, MediaRecord
 
 START_MS = 1_700_000_000_000
@@ -87,7 +87,7 @@ def _decide(partition: PartitionHistory, decisions: list[SetDecision]) -> None:
     for decision in decisions:
         partition.published[FUSED].append(_fused(partition, decision, len(partition.published[FUSED])))
     ends = {topic: len(records) for topic, records in (partition.media | partition.published).items()}
-    partition.spans = {topic: Span(0, end) for topic, end in (ends | {DECISIONS: len(partition.log)}).items()}
+    partition.spans = {topic: OffsetSpan(0, end) for topic, end in (ends | {DECISIONS: len(partition.log)}).items()}
 
 
 def _fused(partition: PartitionHistory, decision: SetDecision, offset: int) -> Fused:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import JoinSettings
 from tests.support.logs import Logs
 

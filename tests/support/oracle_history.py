@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from streams.decisions.entries import Batch, Claim, encode_entry
-from streams.join.model import ClosedDecision, DeadLetterDecision, Decision, Item, SetDecision, UnfusedDecision
+from streams.join.items import ClosedDecision, DeadLetterDecision, Decision, Item, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import CONTENT_TYPES, DECISIONS
 from syncline.wire.events import MediaEvent, build_headers
@@ -16,7 +16,7 @@ from syncline.wire.ids import id_hash
 from tests.support.histories import SOURCE, UNDECODABLE
 from tests.support.logs import LogRecord, Logs
 from tests.support.oracle import Oracle, OracleSet, Verdicts, key
-from verify import History, PartitionHistory, Span
+from verify import History, OffsetSpan, PartitionHistory
 from verify.history import LogEntry, MediaRecord
 
 
@@ -45,7 +45,8 @@ def history_with(logs: Logs, decisions: Sequence[Decision]) -> History:
     log = [LogEntry(0, 0, encode_entry(Claim("oracle", 1, 0, 0)))]
     log += [LogEntry(n + 1, 0, encode_entry(Batch(0, n + 1, [one]))) for n, one in enumerate(decisions)]
     media = {topic: [_record(topic, record) for record in records] for topic, records in logs.items()}
-    spans = {topic: Span(0, len(records)) for topic, records in media.items()} | {DECISIONS: Span(0, len(log))}
+    spans = {topic: OffsetSpan(0, len(records)) for topic, records in media.items()}
+    spans[DECISIONS] = OffsetSpan(0, len(log))
     return History(n_partitions=1, partitions=[PartitionHistory(partition=0, media=media, log=log, spans=spans)])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streams.decisions.records import Task
-from streams.join.model import DeadLetterDecision, RunDecision, SetDecision, UnfusedDecision
+from streams.join.items import DeadLetterDecision, RunDecision, SetDecision, UnfusedDecision
 
 Key = tuple[str, int]
 """(topic, offset) of a media record."""

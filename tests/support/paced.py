@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Record, Task
 from streams.decisions.rules import ALL_RULES, Rules
-from streams.join.model import SetDecision
+from streams.join.items import SetDecision
 from streams.join.settings import JoinSettings
 from tests.support.driven import records_of
 from tests.support.outputs import Key, outputs_of

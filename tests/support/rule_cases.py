@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streams.decisions.proposer import Outbox
+from streams.decisions.proposer import BatchBuilder
 from streams.decisions.records import Append, Record, Rejected
 from streams.decisions.recovery import AnotherGroupError
 from streams.decisions.rules import Rules
-from streams.join.model import UnfusedDecision
+from streams.join.items import UnfusedDecision
 from streams.join.settings import JoinSettings
 from tests.support.driven import Driven, records_of
 from tests.support.paced import Paced
@@ -166,7 +166,7 @@ def keep_the_place_of_a_lost_member(rules: Rules) -> bool:
 @case
 def given_up_sets_stay_whole(rules: Rules) -> bool:
     """The set of an image and of the one behind it, at the edge of a batch, lacks a required lane: both go together."""
-    outbox = Outbox(make_holds(), rules)
+    outbox = BatchBuilder(make_holds(), rules)
     items = [record.item for record in media_of(image=[("s", n) for n in range(501)])[IMAGE] if record is not None]
     outbox.start({(IMAGE, 499)})
     outbox.extend(UnfusedDecision(item, "unmatched") for item in items if item is not None)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from streams.decisions.entries import Placed
+from streams.decisions.entries import FormerPlacement
 from streams.decisions.records import Commands, Record, Rejected
 from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.settings import JoinSettings
@@ -46,7 +46,7 @@ class World:
         self.committed = dict.fromkeys(self.media, 0)
         self.fresh = set(self.media)
         self.n_partitions = 1
-        self.grown: list[Placed] = []
+        self.grown: list[FormerPlacement] = []
         self.media_start = dict.fromkeys(self.media, 0)
         self.ever_read = dict.fromkeys(self.media, 0)
         self.spoilt: set[tuple[str, int]] = set()
@@ -172,7 +172,7 @@ class World:
             and self.current.recovered
             and self.current.n_partitions == self.n_partitions
         ):
-            self.grown.append(Placed(self.n_partitions, dict(self.produced)))
+            self.grown.append(FormerPlacement(self.n_partitions, dict(self.produced)))
             self.n_partitions += 1
         if self.chance(faults.retention):
             topic = self.random.choice(list(self.media))

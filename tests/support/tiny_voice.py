@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from models.synthesis.checkpoint import KIND, Manifest, new_networks, save_voice
-from models.synthesis.network import Dimensions
+from models.synthesis.checkpoint import KIND, VoiceManifest, new_networks, save_voice
+from models.synthesis.network import VoiceDimensions
 from models.synthesis.pronunciation import pack_lexicon
 
 WORDS = {
@@ -19,11 +19,11 @@ WORDS = {
     "dog": ["d", "ao", "g"],
     "fox": ["f", "aa", "k", "s"],
 }
-SIZES = Dimensions(n_state=16, n_latent=8, n_spelling=16)
+SIZES = VoiceDimensions(n_state=16, n_latent=8, n_spelling=16)
 
 
 def write_tiny_voice(folder: Path) -> Path:
     """Write the folder of an untrained voice."""
     torch.manual_seed(3)
-    save_voice(folder, new_networks(SIZES), pack_lexicon(WORDS), Manifest("tiny", "1", KIND, SIZES))
+    save_voice(folder, new_networks(SIZES), pack_lexicon(WORDS), VoiceManifest("tiny", "1", KIND, SIZES))
     return folder

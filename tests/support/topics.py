@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from syncline.kafka.topics import TopicPlan, create_topics
 from syncline.wire.contract import ALL_TOPICS
 from syncline.wire.placement import partition_for
-from syncline.wire.results import Record
+from syncline.wire.results import OutgoingRecord
 
 N_PARTITIONS = 4
 
@@ -21,7 +21,7 @@ async def make_topics(brokers: str, prefix: str, n_partitions: int = N_PARTITION
     assert len(created) == len(ALL_TOPICS)
 
 
-async def write_records(brokers: str, prefix: str, records: Iterable[Record]) -> None:
+async def write_records(brokers: str, prefix: str, records: Iterable[OutgoingRecord]) -> None:
     """Write records as the service does, one after the other."""
     async with AIOKafkaProducer(bootstrap_servers=brokers) as producer:
         for record in records:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from models.reference.network import LANES, Branch, Dimensions, ReferenceNetwork
+from models.reference.network import LANES, Branch, NetworkDimensions, ReferenceNetwork
 from models.training import parallel
 from models.training.budget import Budget
 from models.training.loop import Phase
@@ -65,7 +65,9 @@ class Pairs(nn.Module):
 def run_phases(corpus: Path) -> dict[str, Tensor]:
     """The weights that each phase ends with: `phase/parameter`."""
     tokenizer = train_tokenizer(tiny_concepts())
-    dimensions = Dimensions(len(tiny_concepts()), tokenizer.get_vocab_size(), N_PHONES, n_state=32, n_audio_channels=32)
+    dimensions = NetworkDimensions(
+        len(tiny_concepts()), tokenizer.get_vocab_size(), N_PHONES, n_state=32, n_audio_channels=32
+    )
     data = open_corpus(corpus, tiny_concepts(), tiny_texts(), WORDS, tokenizer, 1)
     out: dict[str, Tensor] = {}
     data.pictures.draw = in_double(data.pictures.draw)
@@ -96,7 +98,7 @@ def in_double(draw: Callable[..., Any]) -> Callable[..., Any]:
     return drawn
 
 
-def _train_fusion(out: dict[str, Tensor], dimensions: Dimensions, data: TrainingData) -> None:
+def _train_fusion(out: dict[str, Tensor], dimensions: NetworkDimensions, data: TrainingData) -> None:
     torch.manual_seed(1)
     network = ReferenceNetwork(dimensions, SETTINGS.dropout).requires_grad_(False)
     network.fusion.requires_grad_(True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from models.training import parallel, watch
 from models.training.reference.trainer import train
-from models.training.settings import Steps, TrainSettings
+from models.training.settings import PhaseSteps, TrainSettings
 from tests.support.tiny_corpus import WORDS, tiny_concepts, tiny_texts
 
 SETTINGS = TrainSettings(
-    steps=Steps(7, 7, 7, 7), image_batch=4, audio_batch=4, text_batch=4, fusion_batch=8, learning_rate=1e-3
+    steps=PhaseSteps(7, 7, 7, 7), image_batch=4, audio_batch=4, text_batch=4, fusion_batch=8, learning_rate=1e-3
 )
 
 if __name__ in ("__main__", "__mp_main__"):  # the program, and the processes that it starts: a line at every step

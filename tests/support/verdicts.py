@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from streams.decisions.entries import Batch, decode_entry, keys_of
-from streams.decisions.ownership import LogView
-from streams.join.model import DeadLetterDecision, Decision, SetDecision, UnfusedDecision
+from streams.decisions.ownership import LogValidator
+from streams.join.items import DeadLetterDecision, Decision, SetDecision, UnfusedDecision
 from streams.join.partition import PartitionJoin
 from tests.support.driven import records_of
 from tests.support.outputs import Key, Output
@@ -49,7 +49,7 @@ def violations_of_changed_settings(world: World) -> list[str]:
 
 def _ended_by(world: World) -> dict[Key, list[Decision]]:
     """The valid decisions that end each record; one that a set leaves open (`share`) is not ended by it."""
-    view, ended = LogView(), defaultdict[Key, list[Decision]](list)
+    view, ended = LogValidator(), defaultdict[Key, list[Decision]](list)
     for record in records_of(world.log):
         entry = decode_entry(record)
         if view.apply(record.offset, entry) == "valid" and isinstance(entry, Batch):

@@ -9,9 +9,9 @@ from random import Random
 
 import msgspec
 
-from streams.decisions.in_flight import Holds
+from streams.decisions.in_flight import InFlight
 from streams.decisions.records import Record, Rejected
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import JoinSettings, Lane
 
 MODALITIES = ("image", "text", "audio")
@@ -141,6 +141,6 @@ def stable_hash(*parts: object) -> int:
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=7).digest())
 
 
-def make_holds() -> Holds:
+def make_holds() -> InFlight:
     """Nothing held of the three media topics."""
-    return Holds({f"media.{name}": 0 for name in MODALITIES})
+    return InFlight({f"media.{name}": 0 for name in MODALITIES})

@@ -11,7 +11,7 @@ from syncline import BrokerError, NewerVersionError, ResultConsumer, SettingsErr
 from syncline.consumer import ConsumerProgress, Received
 from syncline.wire.converted import encode_converted
 from syncline.wire.deadletters import DeadLetter, encode_dead_letter, encode_unfused
-from syncline.wire.results import FusedResult, Record, encode_fused
+from syncline.wire.results import FusedResult, OutgoingRecord, encode_fused
 from tests.support.brokers import TestBroker
 from tests.support.contract import example_converted, example_fused, example_unfused
 from tests.support.topics import make_topics, write_records
@@ -30,7 +30,7 @@ async def committed(broker: TestBroker, group: str, prefix: str, number: int) ->
         return await plain.committed(partition)
 
 
-def fused(*ids: str) -> list[Record]:
+def fused(*ids: str) -> list[OutgoingRecord]:
     return [encode_fused(example_fused(id)) for id in ids]  # noqa: A001
 
 
@@ -126,7 +126,9 @@ async def test_memory_of_ids_is_bounded(broker: TestBroker, topic_prefix: str) -
 async def test_what_cannot_be_read_is_skipped_and_counted(broker: TestBroker, topic_prefix: str) -> None:
     """Somebody else's record in a result topic does not end the reading."""
     await make_topics(broker.address, topic_prefix)
-    await write_records(broker.address, topic_prefix, [Record("results.fused", b"lobby", b"rubbish", []), *fused("a")])
+    await write_records(
+        broker.address, topic_prefix, [OutgoingRecord("results.fused", b"lobby", b"rubbish", []), *fused("a")]
+    )
     async with ResultConsumer(broker.address, topic_prefix=topic_prefix) as results:
         assert ids(await take(results, 1)) == ["a"]
     assert results.progress.n_unreadable == 1

@@ -10,7 +10,7 @@ import pytest
 from syncline.wire import contract
 from syncline.wire.arrays import DTYPES
 from syncline.wire.converted import ConvertedAudio, ConvertedText
-from syncline.wire.results import FusedResult, Member, Unfused
+from syncline.wire.results import FusedResult, ResultMember, Unfused
 
 TEXT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
 HEADERS = {value for name, value in vars(contract).items() if name.startswith("H_")}
@@ -30,7 +30,7 @@ def test_every_name_is_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [FusedResult, ConvertedText, ConvertedAudio, Unfused, Member], ids=lambda kind: kind.__name__
+    "kind", [FusedResult, ConvertedText, ConvertedAudio, Unfused, ResultMember], ids=lambda kind: kind.__name__
 )
 def test_every_field_is_documented(kind: type) -> None:
     """Each field of each value stands in the page."""

@@ -18,7 +18,7 @@ from syncline.wire.deadletters import (
     shrink_dead_letter,
 )
 from syncline.wire.events import build_headers, unreadable_headers
-from syncline.wire.results import Record, decode_unfused
+from syncline.wire.results import OutgoingRecord, decode_unfused
 from syncline.wire.timestamps import MAX_TIME_MS
 from tests.support.contract import example_event, example_unfused
 
@@ -31,7 +31,7 @@ def n_bytes_of(headers: list[tuple[str, bytes]]) -> int:
 headers = st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.none() | st.binary()), max_size=5)
 
 
-def dead_letter(**changes: Any) -> Record:
+def dead_letter(**changes: Any) -> OutgoingRecord:
     fields: dict[str, Any] = {
         "reason": "bad_time", "detail": "got 'x'", "topic": "media.image", "partition": 2, "offset": 7, "key": b"lobby",
         "value": b"\xff\xd8", "headers": build_headers(example_event()), "timestamp_ms": 5,

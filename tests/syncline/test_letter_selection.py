@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncline.deadletter.filter import Selection, Tally, parse_when, stream_of
+from syncline.deadletter.filter import DeadLetterFilter, LetterCounts, parse_when, stream_of
 from syncline.errors import SettingsError
 from tests.support.letters import letter
 
@@ -14,17 +14,17 @@ NOW_MS = 1_772_366_400_000  # 2026-03-01T12:00:00Z
 @pytest.mark.parametrize(
     ("selection", "takes"),
     [
-        (Selection(), True),
-        (Selection(reason="image_header", stream="lobby", since_ms=1_000, until_ms=1_001, place=(2, 5)), True),
-        (Selection(reason="image"), False),
-        (Selection(stream="hall"), False),
-        (Selection(since_ms=1_001), False),
-        (Selection(until_ms=1_000), False),
-        (Selection(place=(2, 6)), False),
-        (Selection(place=(1, 5)), False),
+        (DeadLetterFilter(), True),
+        (DeadLetterFilter(reason="image_header", stream="lobby", since_ms=1_000, until_ms=1_001, place=(2, 5)), True),
+        (DeadLetterFilter(reason="image"), False),
+        (DeadLetterFilter(stream="hall"), False),
+        (DeadLetterFilter(since_ms=1_001), False),
+        (DeadLetterFilter(until_ms=1_000), False),
+        (DeadLetterFilter(place=(2, 6)), False),
+        (DeadLetterFilter(place=(1, 5)), False),
     ],
 )
-def test_every_filter_must_hold(selection: Selection, takes: bool) -> None:
+def test_every_filter_must_hold(selection: DeadLetterFilter, takes: bool) -> None:
     """What is not given does not matter; `since` is taken itself, `until` is not."""
     assert selection.takes(letter((2, 5), append_ms=1_000)) == takes
 
@@ -65,7 +65,7 @@ def test_the_stream_is_the_key_or_what_the_headers_say() -> None:
 def test_repeats_count_once_and_the_newest_are_kept_without_bytes() -> None:
     """A crash may write a letter twice; a million letters with a megabyte each must not stay in memory."""
     letters = [letter((0, n), append_ms=n, offset=n % 4) for n in range(6)]
-    tally = Tally(2)
+    tally = LetterCounts(2)
     tally.take(letters[:4])
     tally.take(letters[4:])
     assert (tally.counts, tally.n_repeats) == ({("image_header", "lobby"): 4}, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from syncline.consumer import READABLE_TOPICS, Received, Remembered
+from syncline.consumer import READABLE_TOPICS, DedupCache, Received
 from syncline.wire.contract import CONVERTED_AUDIO, CONVERTED_TEXT, DEADLETTER, FUSED, UNFUSED
 from tests.support.contract import example_unfused
 
@@ -21,13 +21,13 @@ def test_every_topic_of_results_can_be_read() -> None:
 
 def test_a_result_is_a_repeat_while_it_is_remembered() -> None:
     """The oldest goes first; being seen again makes it no younger."""
-    remembered = Remembered(2)
+    remembered = DedupCache(2)
     assert [remembered.is_repeat(received(name)) for name in "abaab"] == [False, False, True, True, True]
     assert [remembered.is_repeat(received(name)) for name in "cab"] == [False, False, False]
 
 
 def test_the_same_id_in_another_topic_is_another_result() -> None:
     """A record's transcript and its being unfused have nothing to do with each other."""
-    remembered = Remembered(2)
+    remembered = DedupCache(2)
     assert not remembered.is_repeat(received("a", UNFUSED))
     assert not remembered.is_repeat(received("a", DEADLETTER))

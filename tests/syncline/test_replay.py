@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from syncline.errors import AbortedError, BrokerError
-from syncline.manifest import Entry, Step, replay
+from syncline.manifest import ManifestEntry, Step, replay
 from syncline.producer import Delivery
 
 
@@ -36,7 +36,9 @@ class FakeProducer:
 
 
 def steps(*due_ms: int, file: Path | None = None) -> list[Step]:
-    entries = [Entry(stream="s", modality="text", time_ms=0, text=None if file else "x", id=str(ms)) for ms in due_ms]
+    entries = [
+        ManifestEntry(stream="s", modality="text", time_ms=0, text=None if file else "x", id=str(ms)) for ms in due_ms
+    ]
     return [Step(ms, entry, file) for ms, entry in zip(due_ms, entries, strict=True)]
 
 

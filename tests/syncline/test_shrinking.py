@@ -15,16 +15,24 @@ from syncline.wire.converted import (
     encode_converted,
 )
 from syncline.wire.deadletters import decode_dead_letter, encode_dead_letter, encode_unfused
-from syncline.wire.results import FusedResult, Member, Record, Unfused, decode_fused, decode_unfused, encode_fused
+from syncline.wire.results import (
+    FusedResult,
+    OutgoingRecord,
+    ResultMember,
+    Unfused,
+    decode_fused,
+    decode_unfused,
+    encode_fused,
+)
 from syncline.wire.shrinking import shrink
 
 WORDS = (("门", "n"), ("开", "v"))
 HEADERS = [("ce_id", b"7"), ("large", bytes(300))]
 
 
-def fused(words: bool, embedding: bool) -> Record:
+def fused(words: bool, embedding: bool) -> OutgoingRecord:
     members = tuple(
-        Member(modality, modality, "urn:x", "1", f"media.{modality}", 0, 5, 1_000, words=WORDS if words else ())
+        ResultMember(modality, modality, "urn:x", "1", f"media.{modality}", 0, 5, 1_000, words=WORDS if words else ())
         for modality in ("text", "image")
     )
     array = from_numpy(np.ones(4, np.float32)) if embedding else None
@@ -35,10 +43,10 @@ def fused(words: bool, embedding: bool) -> Record:
     return encode_fused(result, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
 
-def steps(record: Record) -> list[Record]:
+def steps(record: OutgoingRecord) -> list[OutgoingRecord]:
     """The record, and all that becomes of it."""
-    found: list[Record] = []
-    smaller: Record | None = record
+    found: list[OutgoingRecord] = []
+    smaller: OutgoingRecord | None = record
     while smaller is not None:
         found.append(smaller)
         smaller = shrink(smaller)
@@ -117,4 +125,4 @@ def test_an_unfused_event_loses_the_originals_headers() -> None:
 @pytest.mark.parametrize("topic", [DECISIONS, FUSED])
 def test_what_is_none_of_ours_stays_whole(topic: str) -> None:
     """Nobody would know what is left of it."""
-    assert shrink(Record(topic, b"k", b"x", [])) is None
+    assert shrink(OutgoingRecord(topic, b"k", b"x", [])) is None

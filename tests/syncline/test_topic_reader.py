@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from syncline.errors import BrokerError
 from syncline.kafka.cluster import Cluster
-from syncline.kafka.topic_reader import Span, TopicReader
+from syncline.kafka.topic_reader import OffsetSpan, TopicReader
 from syncline.wire.contract import DEADLETTER, UNFUSED
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
@@ -27,7 +27,7 @@ async def write(broker: TestBroker, topic: str, *values: bytes) -> int:
     return int(time.time() * 1_000)
 
 
-async def read(reader: TopicReader, topic: str, spans: dict[tuple[str, int], Span]) -> list[tuple[int, bytes]]:
+async def read(reader: TopicReader, topic: str, spans: dict[tuple[str, int], OffsetSpan]) -> list[tuple[int, bytes]]:
     """(offset, value) of what is in the spans of partition 0."""
     found: list[Any] = []
     async for _, raws in reader.read(topic, {number: span for (_, number), span in spans.items()}):
@@ -42,7 +42,7 @@ async def test_what_is_there_now_is_read_and_nothing_that_comes_after(broker: Te
     await write(broker, topic, b"0", b"1", b"2")
     async with TopicReader(Cluster.of(broker.address), topic_prefix, [UNFUSED]) as reader:
         spans = await reader.spans([UNFUSED])
-        assert spans == {(UNFUSED, 0): Span(0, 3), (UNFUSED, 1): Span(0, 0)}
+        assert spans == {(UNFUSED, 0): OffsetSpan(0, 3), (UNFUSED, 1): OffsetSpan(0, 0)}
         await write(broker, topic, b"3")
         assert await read(reader, UNFUSED, spans) == [(0, b"0"), (1, b"1"), (2, b"2")]
 

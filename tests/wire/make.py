@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from streams.decisions.entries import MAJOR, MINOR
-from syncline.wire.results import Record
+from syncline.wire.results import OutgoingRecord
 from tests.wire.samples import samples
 
 FOLDER = Path(__file__).parent
 
 
-def to_json(record: Record) -> dict[str, Any]:
+def to_json(record: OutgoingRecord) -> dict[str, Any]:
     """One record, bytes as base64."""
     return {
         "topic": record.topic,
@@ -25,14 +25,14 @@ def to_json(record: Record) -> dict[str, Any]:
     }
 
 
-def from_json(found: dict[str, Any]) -> Record:
+def from_json(found: dict[str, Any]) -> OutgoingRecord:
     """The record again."""
     key = None if found["key"] is None else base64.b64decode(found["key"])
     headers = [(name, base64.b64decode(value)) for name, value in found["headers"]]
-    return Record(found["topic"], key, base64.b64decode(found["value"]), headers)
+    return OutgoingRecord(found["topic"], key, base64.b64decode(found["value"]), headers)
 
 
-def frozen(version: str) -> dict[str, Record]:
+def frozen(version: str) -> dict[str, OutgoingRecord]:
     """What a version wrote, by name."""
     return {name: from_json(found) for name, found in json.loads((FOLDER / f"{version}.json").read_text()).items()}
 

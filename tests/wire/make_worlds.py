@@ -13,7 +13,7 @@ import msgspec
 
 from streams.decisions.entries import MAJOR, MINOR
 from streams.decisions.records import Record, Rejected
-from streams.join.model import Item
+from streams.join.items import Item
 from streams.join.settings import JoinSettings
 from tests.support.faults import PRESETS
 from tests.support.outputs import Output

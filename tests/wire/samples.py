@@ -8,14 +8,13 @@ from streams.decisions.entries import (
     Batch,
     Claim,
     Entry,
-    Placed,
+    FormerPlacement,
     ResolvedRun,
     SnapshotPart,
     encode_entry,
     version_headers,
 )
-from streams.join.lane_clock import LaneState
-from streams.join.model import (
+from streams.join.items import (
     ClosedDecision,
     DeadLetterDecision,
     FailedDecision,
@@ -24,25 +23,26 @@ from streams.join.model import (
     SetDecision,
     UnfusedDecision,
 )
+from streams.join.lane_clock import LaneState
 from syncline.wire.arrays import from_numpy
 from syncline.wire.contract import DECISIONS, media_topic
 from syncline.wire.converted import ConvertedAudio, ConvertedText, encode_converted
 from syncline.wire.deadletters import encode_dead_letter, encode_unfused
 from syncline.wire.events import MediaEvent, build_headers
-from syncline.wire.results import FusedResult, Member, ModelInfo, Record, Unfused, encode_fused
+from syncline.wire.results import FusedResult, ModelInfo, OutgoingRecord, ResultMember, Unfused, encode_fused
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 IMAGE = Item("lobby", "image", "media.image", 7, 1_772_366_400_250, 1_772_366_400_290, 11, 1_772_366_400_300)
 TEXT = Item("lobby", "text", "media.text", 3, 1_772_366_400_260, 1_772_366_400_260, 12, 1_772_366_400_301)
-CLAIM = Claim("w/1/0", 3, 1, 0, "syncline", "former", "0123456789abcdef", 4, (Placed(2, {"media.image": 5}),))
+CLAIM = Claim("w/1/0", 3, 1, 0, "syncline", "former", "0123456789abcdef", 4, (FormerPlacement(2, {"media.image": 5}),))
 
 
-def samples() -> dict[str, Record]:
+def samples() -> dict[str, OutgoingRecord]:
     """By name."""
     return {**media(), **results(), **outside_a_set(), **log()}
 
 
-def media() -> dict[str, Record]:
+def media() -> dict[str, OutgoingRecord]:
     """A media event of each modality; the image has every header."""
     image = MediaEvent(
         "lobby",
@@ -61,18 +61,20 @@ def media() -> dict[str, Record]:
     audio = MediaEvent("大厅", "audio", "urn:mic", "chunk-1", 1_772_366_400_000, "audio/wav", duration_ms=500)
     events = {image: b"\xff\xd8\xff", text: "hello, 世界".encode(), audio: b"RIFF"}
     return {
-        f"media {event.modality}": Record(
+        f"media {event.modality}": OutgoingRecord(
             media_topic(event.modality), event.stream.encode(), value, build_headers(event)
         )
         for event, value in events.items()
     }
 
 
-def results() -> dict[str, Record]:
+def results() -> dict[str, OutgoingRecord]:
     """A complete and a partial result, and a conversion of each kind."""
     members = (
-        Member("image", "image", "urn:camera:7", "frame-1", "media.image", 1, 7, 1_772_366_400_250, 40),
-        Member("text", "text", "urn:chat", "line-1", "media.text", 1, 3, 1_772_366_400_260, 0, (("hello", "UH"),)),
+        ResultMember("image", "image", "urn:camera:7", "frame-1", "media.image", 1, 7, 1_772_366_400_250, 40),
+        ResultMember(
+            "text", "text", "urn:chat", "line-1", "media.text", 1, 3, 1_772_366_400_260, 0, (("hello", "UH"),)
+        ),
     )
     partial = FusedResult(
         id="f1", stream="lobby", start_ms=1_772_366_400_250, end_ms=1_772_366_400_290, outcome="partial",
@@ -117,7 +119,7 @@ def results() -> dict[str, Record]:
     }
 
 
-def outside_a_set() -> dict[str, Record]:
+def outside_a_set() -> dict[str, OutgoingRecord]:
     """Unfused: late. Dead letters: of a null value, and of a member of a set that failed."""
     late = Unfused(
         id="media.text/1/9", stream="lobby", lane="text", modality="text", source="urn:chat", event_id="line-9",
@@ -138,10 +140,10 @@ def outside_a_set() -> dict[str, Record]:
     }
 
 
-def log() -> dict[str, Record]:
+def log() -> dict[str, OutgoingRecord]:
     """What `entries` gives, as records of the log."""
     return {
-        f"log {name}": Record(DECISIONS, None, encode_entry(entry), version_headers())
+        f"log {name}": OutgoingRecord(DECISIONS, None, encode_entry(entry), version_headers())
         for name, entry in entries().items()
     }
 

@@ -23,7 +23,7 @@ from streams.decisions.entries import (
 from syncline.wire.converted import decode_converted, decode_converted_audio
 from syncline.wire.deadletters import decode_dead_letter
 from syncline.wire.events import parse_headers
-from syncline.wire.results import Record, decode_fused, decode_unfused
+from syncline.wire.results import OutgoingRecord, decode_fused, decode_unfused
 from tests.wire import make
 from tests.wire.frozen import LOG, RESULTS, SINCE, TYPES, read_entry
 from tests.wire.make import FOLDER, frozen, to_json
@@ -173,5 +173,5 @@ def test_every_record_but_the_log_says_its_type_and_version() -> None:
         assert (headers.get(HEADER) is None) == (name in TYPES)
 
 
-def _letter(record: Record) -> Any:
+def _letter(record: OutgoingRecord) -> Any:
     return decode_dead_letter(record.key, record.value, record.headers)

@@ -14,9 +14,9 @@ import torch
 from models import registry
 from models.adapters.adapter_manifest import read_kind
 from models.evaluation.protocol import SPLITS, concepts
+from models.evaluation.scores.answers_found import ScoresReport
 from models.evaluation.scores.ask import RememberingModel
 from models.evaluation.scores.examine import Examination, open_sentences, zero_shot
-from models.evaluation.scores.outcomes import Report
 from models.evaluation.scores.tables import notes, parts, write_card
 from models.reference.checkpoint import read_manifest
 from models.training.corpus import CORPUS_DIR
@@ -24,13 +24,13 @@ from models.training.reference.specialists import PAIRS, specialist_folder
 from syncline.errors import SettingsError, SynclineError
 
 
-def examine(folder: Path, corpus_dir: Path, split: str) -> Report:
+def examine(folder: Path, corpus_dir: Path, split: str) -> ScoresReport:
     """All that the protocol asks of one model; of a zero-shot model, what it finds of the held-out concepts."""
     manifest = read_manifest(folder)
     model = RememberingModel(folder)
     about = (manifest.name, manifest.version, int(manifest.training.get("seed", 0)), split)
     if manifest.training.get("held_out"):
-        return Report(*about, {"zero-shot": zero_shot(model, open_sentences(), corpus_dir, concepts(), split)})
+        return ScoresReport(*about, {"zero-shot": zero_shot(model, open_sentences(), corpus_dir, concepts(), split)})
     examination = Examination(model, corpus_dir, concepts(), split)
     outcomes, n_among = examination.retrieval()
     outcomes |= examination.fusion()
@@ -44,7 +44,7 @@ def examine(folder: Path, corpus_dir: Path, split: str) -> Report:
             specialist = RememberingModel(specialist_folder(folder, pair))
             found = examination.section(specialist, "clean", "en", [pair])
             outcomes.setdefault("specialists", {}).update(found)
-    return Report(*about, outcomes, n_among)
+    return ScoresReport(*about, outcomes, n_among)
 
 
 def find_models(names: Sequence[str], runs_dir: Path) -> list[Path]:
@@ -61,21 +61,21 @@ def find_models(names: Sequence[str], runs_dir: Path) -> list[Path]:
     return made if read_manifest(shipped).sha256 in weights else [shipped, *made]
 
 
-def write_report(report: Report, path: Path) -> None:
+def write_report(report: ScoresReport, path: Path) -> None:
     """Write the outcomes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
 
 
-def read_report(path: Path) -> Report:
+def read_report(path: Path) -> ScoresReport:
     """Read outcomes that were written. Raises SettingsError where they cannot be."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
+        return msgspec.json.decode(path.read_bytes(), type=ScoresReport)
     except (OSError, msgspec.MsgspecError) as error:
         raise SettingsError("--read", str(path), f"a JSON file that this command wrote ({error})") from error
 
 
-def as_text(reports: Sequence[Report]) -> str:
+def as_text(reports: Sequence[ScoresReport]) -> str:
     """All tables of some seeds of one model."""
     seeds = ", ".join(str(report.seed) for report in reports)
     first = reports[0]
@@ -110,15 +110,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def by_kind(reports: Sequence[Report]) -> list[list[Report]]:
+def by_kind(reports: Sequence[ScoresReport]) -> list[list[ScoresReport]]:
     """The seeds of what fuses, then those of zero-shot models; none where there are none."""
     groups = [[r for r in reports if ("zero-shot" in r.outcomes) == held_out] for held_out in (False, True)]
     return [group for group in groups if group]
 
 
-def examine_all(given: argparse.Namespace) -> list[Report]:
+def examine_all(given: argparse.Namespace) -> list[ScoresReport]:
     """Examine the models asked for, one of each seed and kind, and write what each answered."""
-    reports: dict[str, Report] = {}
+    reports: dict[str, ScoresReport] = {}
     for folder in find_models(given.models, given.runs):
         manifest = read_manifest(folder)
         kind = "zero-shot" if manifest.training.get("held_out") else "fusion"

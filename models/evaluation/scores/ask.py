@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from models.evaluation.scores.answers_found import N_RANKS, Outcomes, write
 from models.evaluation.scores.conditions import Media
-from models.evaluation.scores.outcomes import N_RANKS, Outcomes, write
 from models.interface import Fusion, Member, Model, Prepared
 from models.reference.model import ReferenceModel
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.adapters.weight_files import package_folder
 from models.evaluation.protocol import Concept, altered_texts, conditions, held_out, texts
+from models.evaluation.scores.answers_found import Outcomes, write
 from models.evaluation.scores.ask import KINDS, Vectors, answer, embeddings, labels_found, ranks, retrieve
 from models.evaluation.scores.conditions import (
     Media,
@@ -17,7 +18,6 @@ from models.evaluation.scores.conditions import (
     read_speech,
     read_texts,
 )
-from models.evaluation.scores.outcomes import Outcomes, write
 from models.interface import Fusion, Model
 from models.reference.model import ReferenceModel
 from syncline.errors import MissingExtraError

@@ -11,12 +11,12 @@ import numpy as np
 
 from models.evaluation.figures import interval
 from models.evaluation.protocol import concepts
+from models.evaluation.scores.answers_found import Found, ScoresReport, mean_found
 from models.evaluation.scores.examine import oracle
-from models.evaluation.scores.outcomes import Found, Report, mean_found
 from syncline.errors import SettingsError
 
 
-class Row(msgspec.Struct, frozen=True):
+class ScoreRow(msgspec.Struct, frozen=True):
     """One line: how often `what` was right, over `n` concepts, with its 95 % interval.
 
     beside: what it is compared with over the same concepts; gap: how much better it is, with the paired interval.
@@ -33,11 +33,11 @@ class Row(msgspec.Struct, frozen=True):
     gap_high: float = 0.0
 
 
-def row(what: str, mine: Found, beside: str = "", other: Found | None = None) -> Row:
+def row(what: str, mine: Found, beside: str = "", other: Found | None = None) -> ScoreRow:
     """The line of `mine`, compared with `other` where it is given: over the concepts that both were asked about."""
     asked = ~np.isnan(mine)
     low, high = interval(mine[asked])
-    out = Row(what, int(asked.sum()), float(mine[asked].mean()), low, high)
+    out = ScoreRow(what, int(asked.sum()), float(mine[asked].mean()), low, high)
     if other is None:
         return out
     gap = mine - other
@@ -46,11 +46,11 @@ def row(what: str, mine: Found, beside: str = "", other: Found | None = None) ->
     return msgspec.structs.replace(out, beside=beside, gap=float(gap.mean()), gap_low=gap_low, gap_high=gap_high)
 
 
-def beside_parts(by_kind: Mapping[str, Found]) -> list[Row]:
+def beside_parts(by_kind: Mapping[str, Found]) -> list[ScoreRow]:
     """A line for each kind of set, over the concepts that all kinds were asked about, each beside its best part."""
     asked = ~np.isnan(np.stack(list(by_kind.values()))).any(0)
     of = {kind: np.where(asked, found, np.nan) for kind, found in by_kind.items()}
-    rows: list[Row] = []
+    rows: list[ScoreRow] = []
     for kind, mine in of.items():
         parts = [other for other in of if other != kind and set(other.split("+")) < set(kind.split("+"))]
         if parts:
@@ -61,7 +61,7 @@ def beside_parts(by_kind: Mapping[str, Found]) -> list[Row]:
     return rows
 
 
-def table(rows: Sequence[Row], what: str = "lanes", beside: str = "best part") -> str:
+def table(rows: Sequence[ScoreRow], what: str = "lanes", beside: str = "best part") -> str:
     """The rows as a Markdown table."""
     head = f"| {what} | concepts | top-1 | 95 % interval | {beside} | gap to it (95 %) |"
     lines = [head, "|---|---|---|---|---|---|"]
@@ -78,20 +78,22 @@ SPECIALIST_BAR = -0.02
 ZERO_SHOT_BARS = {"speech": 0.55, "picture by sentences": 0.20}
 
 
-def fusion_rows(reports: Sequence[Report], section: str, *, all_concepts: bool = False) -> list[Row]:
+def fusion_rows(reports: Sequence[ScoresReport], section: str, *, all_concepts: bool = False) -> list[ScoreRow]:
     """A line for each kind of set of one section; over all concepts only the kinds without text."""
     kinds = [kind for kind in reports[0].outcomes[section] if not (all_concepts and "text" in kind)]
     return beside_parts({kind: mean_found(reports, section, kind) for kind in kinds})
 
 
-def compared_rows(reports: Sequence[Report], section: str, other: str, name: str) -> list[Row]:
+def compared_rows(reports: Sequence[ScoresReport], section: str, other: str, name: str) -> list[ScoreRow]:
     """The kinds that two sections share, the first beside the second, of the seeds that have both."""
     both = [report for report in reports if other in report.outcomes]
     shared = [kind for kind in both[0].outcomes[section] if kind in both[0].outcomes[other]] if both else []
     return [row(kind, mean_found(both, section, kind), name, mean_found(both, other, kind)) for kind in shared]
 
 
-def seeds_table(rows_of: Callable[[Sequence[Report]], list[Row]], reports: Sequence[Report], what: str) -> str:
+def seeds_table(
+    rows_of: Callable[[Sequence[ScoresReport]], list[ScoreRow]], reports: Sequence[ScoresReport], what: str
+) -> str:
     """How often each seed's model is right: how much of it is the training's luck."""
     by_seed = [rows_of([report]) for report in reports]
     lines = [f"| {what} | " + " | ".join(f"seed {report.seed}" for report in reports) + " |"]
@@ -102,12 +104,12 @@ def seeds_table(rows_of: Callable[[Sequence[Report]], list[Row]], reports: Seque
     return "\n".join(lines)
 
 
-def zero_shot_rows(reports: Sequence[Report]) -> list[Row]:
+def zero_shot_rows(reports: Sequence[ScoresReport]) -> list[ScoreRow]:
     """A line for each kind of question to a model that was not taught these concepts."""
     return [row(kind, mean_found(reports, "zero-shot", kind)) for kind in reports[0].outcomes["zero-shot"]]
 
 
-def error_ratio(reports: Sequence[Report], section: str) -> tuple[str, float]:
+def error_ratio(reports: Sequence[ScoresReport], section: str) -> tuple[str, float]:
     """The best single lane of a section, and the error of all three as a share of that lane's."""
     error = {r.what: 1 - r.share for r in fusion_rows(reports, section)}
     best = min(("image", "text", "audio"), key=lambda lane: error[lane])
@@ -120,7 +122,7 @@ def oracle_share(language: str) -> tuple[float, int]:
     return float(np.mean(shares)), len(shares)
 
 
-def retrieval_table(reports: Sequence[Report], section: str) -> str:
+def retrieval_table(reports: Sequence[ScoresReport], section: str) -> str:
     """Six directions with R@1, R@5 and R@10."""
     lines = ["| direction | queries | among | R@1 | 95 % interval | R@5 | R@10 |", "|---|---|---|---|---|---|---|"]
     for direction in reports[0].outcomes[section]:
@@ -132,7 +134,7 @@ def retrieval_table(reports: Sequence[Report], section: str) -> str:
     return "\n".join(lines)
 
 
-def parts(reports: Sequence[Report]) -> dict[str, str]:
+def parts(reports: Sequence[ScoresReport]) -> dict[str, str]:
     """Every table of the protocol for which the reports have outcomes, by its title."""
     have = reports[0].outcomes
     out: dict[str, str] = {}
@@ -155,7 +157,7 @@ def parts(reports: Sequence[Report]) -> dict[str, str]:
     return out
 
 
-def _fusion_parts(reports: Sequence[Report]) -> dict[str, str]:
+def _fusion_parts(reports: Sequence[ScoresReport]) -> dict[str, str]:
     out = {"Clean, all concepts": table(fusion_rows(reports, "clean en", all_concepts=True))}
     for condition in ("clean", "degraded", "typos", "conflicting"):
         for language, name in LANGUAGE_NAMES.items():
@@ -167,7 +169,7 @@ def _fusion_parts(reports: Sequence[Report]) -> dict[str, str]:
     return out
 
 
-def notes(reports: Sequence[Report]) -> list[str]:
+def notes(reports: Sequence[ScoresReport]) -> list[str]:
     """What is said beside the tables."""
     lines: list[str] = []
     if "degraded en" not in reports[0].outcomes:
@@ -184,7 +186,7 @@ def notes(reports: Sequence[Report]) -> list[str]:
 BEGIN, END = "<!-- tables: `python -m models.evaluation.scores --card` writes them -->", "<!-- end of tables -->"
 
 
-def write_card(path: Path, groups: Sequence[Sequence[Report]]) -> None:
+def write_card(path: Path, groups: Sequence[Sequence[ScoresReport]]) -> None:
     """Put the tables of each group of reports (the seeds of one kind of model) in the place of those on the card.
 
     Raises SettingsError where the card lacks the marks.
@@ -197,7 +199,7 @@ def write_card(path: Path, groups: Sequence[Sequence[Report]]) -> None:
     path.write_text(before + BEGIN + "\n\n" + "".join(map(_tables, groups)) + END + after, "utf-8")
 
 
-def _tables(reports: Sequence[Report]) -> str:
+def _tables(reports: Sequence[ScoresReport]) -> str:
     seeds = ", ".join(str(report.seed) for report in reports)
     made = "".join(f"### {title}\n\n{tables}\n\n" for title, tables in parts(reports).items())
     said = "".join(f"{line}\n\n" for line in notes(reports))

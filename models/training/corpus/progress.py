@@ -9,7 +9,7 @@ from threading import Lock
 EVERY_S = 10
 
 
-class Progress:
+class CorpusProgress:
     """Counts steps of one piece of work and says how far it is; safe to call from several threads."""
 
     def __init__(self, what: str, n_steps: int) -> None:

@@ -57,7 +57,7 @@ def calibrate(network: ReferenceNetwork, features: Tensor, has_text: Tensor, pai
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _Subset:
     """Validation's sets of one kind, a member a lane: their concepts (n,), and what the Transformer makes of them."""
 
     evidence: Evidence
@@ -76,12 +76,12 @@ class _Kind:
 @torch.no_grad()
 def _kinds(
     network: ReferenceNetwork, features: Tensor, has_text: Tensor, subsets: list[Lanes] = SUBSETS
-) -> list[_Kind]:
+) -> list[_Subset]:
     evidences = [subset_evidence(features, has_text, lanes) for lanes in subsets]
-    return [_Kind(e, concept, network.fusion(e.features, e.modality, e.there)) for e, concept in evidences]
+    return [_Subset(e, concept, network.fusion(e.features, e.modality, e.there)) for e, concept in evidences]
 
 
-def _fit(network: ReferenceNetwork, kinds: list[_Kind], *, with_fusion: bool = True) -> Tensor:
+def _fit(network: ReferenceNetwork, kinds: list[_Subset], *, with_fusion: bool = True) -> Tensor:
     """Trust (4,) with which sets of all these kinds are least surprised, each kind counting the same."""
     start = F.pad(network.trust_alone, (0, 1), value=float(with_fusion))
     log_trust = torch.zeros_like(start).requires_grad_()

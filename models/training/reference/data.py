@@ -34,7 +34,7 @@ class Validation(msgspec.Struct):
     has_text: Tensor
 
 
-class Spoken(msgspec.Struct):
+class SpokenClips(msgspec.Struct):
     """Clips with what is said in them: `source` numbers what is said; `phones` (from 1) and `spelled` are of each."""
 
     source: SpeechSource
@@ -47,8 +47,8 @@ class TrainingData(msgspec.Struct):
 
     concepts: list[Concept]
     pictures: PictureSource
-    labels: Spoken
-    words: Spoken
+    labels: SpokenClips
+    words: SpokenClips
     texts: TextSource
     n_phones: int
     validation: Validation
@@ -82,8 +82,10 @@ def open_corpus(
     return TrainingData(
         mine,
         PictureSource(pictures[kept], IMAGE.size, dice[0]),
-        Spoken(_speech(arrays_dir / "speech-train.npz", kept, dice[1]), [phones["phones"][i] for i in kept], spelled),
-        Spoken(
+        SpokenClips(
+            _speech(arrays_dir / "speech-train.npz", kept, dice[1]), [phones["phones"][i] for i in kept], spelled
+        ),
+        SpokenClips(
             _speech(corpus_dir / "words" / "speech.npz", torch.arange(len(words)), dice[3]),
             word_phones,
             [tokenizer.encode(word).ids for word in words],

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from models.reference.encoders import AudioEncoder, n_steps
 from models.reference.network import LANES, Branch, ReferenceNetwork
 from models.training.parallel import gather, spread
-from models.training.reference.data import Spoken, TrainingData, Validation
+from models.training.reference.data import SpokenClips, TrainingData, Validation
 from models.training.reference.sources import pad_tokens
 from models.training.settings import TrainSettings
 
@@ -150,7 +150,7 @@ class AudioTask(BranchTask):
             zero_infinity=True,
         )
 
-    def _match(self, sounds: Tensor, said: Tensor, spoken: Spoken) -> Tensor:
+    def _match(self, sounds: Tensor, said: Tensor, spoken: SpokenClips) -> Tensor:
         """Each clip finds its own spelling among the batch's and some others', and each spelling its clip."""
         every = [*self._data.labels.spelled, *self._data.words.spelled]
         others = torch.randint(len(every), (N_OTHERS,), generator=self._dice)

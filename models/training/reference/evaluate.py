@@ -18,7 +18,7 @@ KINDS = ("image", "text", "audio", "image+text", "image+audio", "text+audio", "i
 BATCH = 32
 
 
-class Row(msgspec.Struct, frozen=True):
+class AccuracyRow(msgspec.Struct, frozen=True):
     """One line of the card: sets with these lanes, over `n_concepts`.
 
     top1: how often the best label is right; low, high: its 95 % interval over concepts. best_part: the best lane (or
@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True):
     gap_high: float = 0.0
 
 
-class Report(msgspec.Struct, frozen=True):
+class ReferenceReport(msgspec.Struct, frozen=True):
     """What `syncline model evaluate` writes: `with_text` over concepts that have a text, `all_concepts` over all."""
 
     model: str
@@ -45,8 +45,8 @@ class Report(msgspec.Struct, frozen=True):
     style: str
     voice: str
     language: str
-    with_text: list[Row]
-    all_concepts: list[Row]
+    with_text: list[AccuracyRow]
+    all_concepts: list[AccuracyRow]
     label_recall_at_5: dict[str, float]
 
 
@@ -90,14 +90,14 @@ def hits(model: Model, media: Media, labels: Sequence[str], kind: str) -> tuple[
     return right, among
 
 
-def evaluate(model: Model, media: Media, concepts: Sequence[Concept], about: dict[str, str]) -> Report:
+def evaluate(model: Model, media: Media, concepts: Sequence[Concept], about: dict[str, str]) -> ReferenceReport:
     """All kinds of sets. `about`: split, style, voice and language, for the report."""
     labels = [c.label for c in concepts]
     has_text = np.array([prepared is not None for prepared in media["text"]])
     by_kind = {kind: hits(model, media, labels, kind) for kind in KINDS}
     everywhere = {kind: right for kind, (right, _) in by_kind.items() if "text" not in kind}
     fair = {kind: right[has_text] for kind, (right, _) in by_kind.items()}
-    return Report(
+    return ReferenceReport(
         model.name,
         model.version,
         with_text=_rows(fair),
@@ -107,11 +107,11 @@ def evaluate(model: Model, media: Media, concepts: Sequence[Concept], about: dic
     )
 
 
-def _rows(right: dict[str, npt.NDArray[np.bool_]]) -> list[Row]:
-    rows: list[Row] = []
+def _rows(right: dict[str, npt.NDArray[np.bool_]]) -> list[AccuracyRow]:
+    rows: list[AccuracyRow] = []
     for kind, mine in right.items():
         low, high = interval(mine)
-        row = Row(kind, len(mine), float(mine.mean()), low, high)
+        row = AccuracyRow(kind, len(mine), float(mine.mean()), low, high)
         parts = [other for other in right if other != kind and set(other.split("+")) < set(kind.split("+"))]
         if parts:
             best = max(parts, key=lambda part: right[part].mean())
@@ -124,14 +124,14 @@ def _rows(right: dict[str, npt.NDArray[np.bool_]]) -> list[Row]:
     return rows
 
 
-def as_text(report: Report) -> str:
+def as_text(report: ReferenceReport) -> str:
     """The report for a reader."""
     head = f"{report.model} {report.version} on {report.split}: style {report.style}, voice {report.voice}"
     fair = [f"concepts with a text ({report.language}):", table(report.with_text)]
     return "\n".join([head, "", *fair, "", "all concepts:", table(report.all_concepts)])
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[AccuracyRow]) -> str:
     """The rows as a Markdown table."""
     lines = ["| lanes | concepts | top-1 | 95 % interval | best part | gap to it (95 %) |", "|---|---|---|---|---|---|"]
     for row in rows:

@@ -20,14 +20,14 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from models.evaluation.protocol import Concept, Texts
-from models.reference.network import Branch, Dimensions
+from models.reference.network import Branch, NetworkDimensions
 from models.training import parallel
 from models.training.budget import Budget
 from models.training.display import log_to, report_to
 from models.training.loop import Phase
 from models.training.reference.data import open_corpus
 from models.training.reference.encode import TASKS, BranchTask, accuracy_alone
-from models.training.run import LOG, Run, end_with_parent, occupy
+from models.training.run_folder import LOG, Run, end_with_parent, occupy
 from models.training.settings import TrainSettings
 
 GROUPS = (("image",), ("text", "audio"))
@@ -42,7 +42,7 @@ class Job(msgspec.Struct):
     words: list[str]
     without: frozenset[str]
     tokenizer_json: str
-    dimensions: Dimensions
+    dimensions: NetworkDimensions
     settings: TrainSettings
     run: Run
 

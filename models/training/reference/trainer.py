@@ -13,8 +13,8 @@ import msgspec
 import torch
 
 from models.evaluation.protocol import Concept, Texts
-from models.reference.checkpoint import Manifest, save_checkpoint
-from models.reference.network import Dimensions, ReferenceNetwork
+from models.reference.checkpoint import ModelManifest, save_checkpoint
+from models.reference.network import NetworkDimensions, ReferenceNetwork
 from models.training import parallel
 from models.training.budget import Budget
 from models.training.curve import as_line, draw_curves
@@ -26,7 +26,7 @@ from models.training.reference.encode import validation_features
 from models.training.reference.fuse import FusionTask
 from models.training.reference.parallel_training import Job, train_branches
 from models.training.reference.sources import train_tokenizer
-from models.training.run import CHECKPOINT_S, LOG, Run, begin, finish, identity_of, occupy
+from models.training.run_folder import CHECKPOINT_S, LOG, Run, begin, finish, identity_of, occupy
 from models.training.settings import TrainSettings
 from models.training.watch import is_installed
 
@@ -50,7 +50,7 @@ def train(
     resume: bool | None = None,
     checkpoint_s: float = CHECKPOINT_S,
     checkpoint_steps: int = 0,
-) -> Manifest:
+) -> ModelManifest:
     """Train and write `out`; its `train.log` grows meanwhile, and checkpoints from which a stopped run goes on.
 
     words: what else is spoken. without: names of the concepts that are not trained on, nor answered with.
@@ -66,7 +66,7 @@ def train(
         torch.set_num_threads(1)
         tokenizer = train_tokenizer(concepts)
         data = open_corpus(corpus_dir, concepts, texts, words, tokenizer, settings.seed + 1, without)
-        dimensions = Dimensions(len(data.concepts), tokenizer.get_vocab_size(), data.n_phones)
+        dimensions = NetworkDimensions(len(data.concepts), tokenizer.get_vocab_size(), data.n_phones)
         if parallel.is_first():
             read = [corpus_dir / "arrays", corpus_dir / "words"]
             begin(run, identity_of(name, settings, read, str(torch.__version__)), resume)
@@ -122,8 +122,8 @@ def train_fusion(
     log.info("trust by kind of set %s, validation %s", network.trust.round(decimals=3).tolist(), as_line(look(network)))
 
 
-def _manifest(name: str, network: ReferenceNetwork, concepts: list[Concept], settings: TrainSettings) -> Manifest:
-    return Manifest(
+def _manifest(name: str, network: ReferenceNetwork, concepts: list[Concept], settings: TrainSettings) -> ModelManifest:
+    return ModelManifest(
         name, VERSION, network.dimensions, [c.label for c in concepts], [c.label_zh for c in concepts], {},
         msgspec.to_builtins(settings),
     )  # fmt: skip

@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from models.evaluation.protocol import PROTOCOL_DIR, Sentences, sentences
 from models.synthesis.mel import N_MELS, log_mel
 from models.synthesis.pronunciation import to_numbers
-from models.training.corpus.progress import Progress
+from models.training.corpus.progress import CorpusProgress
 from models.training.synthesis import sentences as sources
 from models.training.synthesis.teacher import Utterance, check_teacher, say
 from syncline.errors import SettingsError
@@ -33,7 +33,7 @@ TESTS = ("text", "unpredictable")
 SPLITS: tuple[str, ...] = ("train", "validation", *TESTS)
 
 
-class Spoken(msgspec.Struct, frozen=True):
+class SpokenSentence(msgspec.Struct, frozen=True):
     """A sentence, the phones that the teacher said, the frames of each, and how many samples it took."""
 
     sentence: str
@@ -45,7 +45,7 @@ class Spoken(msgspec.Struct, frozen=True):
 class Split(msgspec.Struct, frozen=True):
     """Spoken sentences with log_mels, float32 (n_frames, n_mels) each, and samples, float32 (none for `train`)."""
 
-    spoken: list[Spoken]
+    spoken: list[SpokenSentence]
     log_mels: list[npt.NDArray[np.float32]]
     samples: list[npt.NDArray[np.float32]]
 
@@ -74,7 +74,7 @@ def write_sentences(corpus_dir: Path) -> None:
 def read(folder: Path, split: str) -> Split:
     """One split as `build` wrote it. Raises SettingsError where it is not there."""
     try:
-        spoken = msgspec.json.decode((folder / f"{split}.json").read_bytes(), type=list[Spoken])
+        spoken = msgspec.json.decode((folder / f"{split}.json").read_bytes(), type=list[SpokenSentence])
         mels = np.load(folder / f"{split}.npy")
         samples = np.load(folder / f"{split}-samples.npy") if split != "train" else np.zeros(0, np.int16)
     except OSError as error:
@@ -91,13 +91,13 @@ def read(folder: Path, split: str) -> Split:
 
 
 def _speak(folder: Path, split: str, texts: list[str]) -> None:
-    progress = Progress(f"speech to learn, {split}", len(texts))
-    spoken: list[Spoken] = []
+    progress = CorpusProgress(f"speech to learn, {split}", len(texts))
+    spoken: list[SpokenSentence] = []
     mels: list[npt.NDArray[np.float16]] = []
     samples: list[npt.NDArray[np.int16]] = []
     with ThreadPoolExecutor(2) as pool:
         for text, said in zip(texts, pool.map(say, texts), strict=True):
-            spoken.append(Spoken(text, said.phones, said.n_frames, len(said.samples)))
+            spoken.append(SpokenSentence(text, said.phones, said.n_frames, len(said.samples)))
             mels.append(_mel(said))
             samples.append((said.samples * 32767).round().astype(np.int16))
             progress.step()
@@ -118,7 +118,7 @@ _POOL = 8
 """Batches that are drawn together and then sorted by length."""
 
 
-class Batch(NamedTuple):
+class SpeechBatch(NamedTuple):
     """phones and their frames, int64 (n_batch, n_phones), n_phones (n_batch,); log_mel (n_batch, n_frames, n_mels)."""
 
     phones: Tensor
@@ -127,13 +127,13 @@ class Batch(NamedTuple):
     log_mel: Tensor
 
 
-def batch_of(split: Split, chosen: list[int]) -> Batch:
+def batch_of(split: Split, chosen: list[int]) -> SpeechBatch:
     """The sentences with these numbers, padded with zeros."""
     phones = [torch.tensor(to_numbers(split.spoken[i].phones)) for i in chosen]
     frames = [torch.tensor(split.spoken[i].n_frames) for i in chosen]
     mels = [torch.from_numpy(split.log_mels[i]) for i in chosen]
     n_phones = torch.tensor([len(one) for one in phones])
-    return Batch(*(pad_sequence(phones, True), n_phones, pad_sequence(frames, True), pad_sequence(mels, True)))
+    return SpeechBatch(*(pad_sequence(phones, True), n_phones, pad_sequence(frames, True), pad_sequence(mels, True)))
 
 
 class Batches:
@@ -147,7 +147,7 @@ class Batches:
         self._lengths = torch.tensor([sum(spoken.n_frames) for spoken in split.spoken])
         self._waiting: list[list[int]] = []
 
-    def draw(self) -> Batch:
+    def draw(self) -> SpeechBatch:
         """The next batch."""
         if not self._waiting:
             self._waiting = self._round()

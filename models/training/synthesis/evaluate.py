@@ -21,7 +21,7 @@ from models.synthesis.checkpoint import open_voice, read_manifest
 from models.synthesis.mel import SAMPLE_RATE_HZ
 from models.synthesis.normalise import to_words
 from models.synthesis.pronunciation import PAUSE
-from models.training.corpus.progress import Progress
+from models.training.corpus.progress import CorpusProgress
 from models.training.synthesis import corpus
 from models.training.synthesis.samples import STUDENT, STUDENT_OF_PHONES, TEACHER, Speaker, speakers
 from models.training.synthesis.spelling import edit_distance, phone_error, read_source, split_unseen
@@ -118,7 +118,7 @@ class Score(msgspec.Struct, frozen=True):
     errors: list[tuple[int, int]]
 
 
-class Report(msgspec.Struct, frozen=True):
+class VoiceReport(msgspec.Struct, frozen=True):
     """What is on the card. real_time_factor: from text, one thread, batch of one."""
 
     model: str
@@ -133,7 +133,7 @@ class Report(msgspec.Struct, frozen=True):
         return heard and self.real_time_factor < MAX_REAL_TIME_FACTOR
 
 
-def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> Report:
+def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> VoiceReport:
     """Let the five say the sentences of `splits`, and the recogniser write them down, a process a split.
 
     Raises SettingsError.
@@ -146,7 +146,7 @@ def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> Report:
         scores = [score for of_split in of_splits for score in of_split]
     _, unseen = split_unseen(read_source())
     factor = real_time_factor(speakers(voice)[STUDENT], corpus.read(said, "validation"))
-    return Report(manifest.name, manifest.version, phone_error(voice.spelling, unseen), factor, scores)
+    return VoiceReport(manifest.name, manifest.version, phone_error(voice.spelling, unseen), factor, scores)
 
 
 def real_time_factor(speaker: Speaker, split: corpus.Split, n_sentences: int = 20) -> float:
@@ -167,7 +167,7 @@ def bootstrap(
     return _interval(mine), _interval(mine / np.maximum(theirs, 1e-9))
 
 
-def as_text(report: Report) -> str:
+def as_text(report: VoiceReport) -> str:
     """The table as it is printed."""
     lines = [f"{report.model}, version {report.version}", ""]
     for split in dict.fromkeys(score.split for score in report.scores):
@@ -190,7 +190,7 @@ def _score_split(name: str, folder: Path, said: Path) -> list[Score]:
     torch.set_num_threads(1)
     split, judge = corpus.read(said, name), Recogniser(said / "heard")
     people = speakers(open_voice(folder, read_manifest(folder)))
-    progress = Progress(f"listening, {name}", len(people) * len(split.spoken))
+    progress = CorpusProgress(f"listening, {name}", len(people) * len(split.spoken))
     errors: dict[str, list[tuple[int, int]]] = {}
     for who, speaker in people.items():
         for i, spoken in enumerate(split.spoken):

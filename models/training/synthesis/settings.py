@@ -8,17 +8,17 @@ from models.training.settings import TrainSettings
 from syncline.errors import SettingsError
 
 
-class Steps(msgspec.Struct, frozen=True):
+class VoiceSteps(msgspec.Struct, frozen=True):
     """How many steps each part takes: with them a run repeats to the bit, whatever else the machine does."""
 
     spelling: int
     voice: int
 
 
-def parse_steps(text: str) -> Steps:
+def parse_steps(text: str) -> VoiceSteps:
     """`3000,4000` to steps of spelling and voice. Raises SettingsError."""
     try:
-        return Steps(*map(int, text.split(",")))
+        return VoiceSteps(*map(int, text.split(",")))
     except (TypeError, ValueError):
         raise SettingsError("--steps", text, "two integers: SPELLING,VOICE") from None
 
@@ -34,7 +34,7 @@ class SynthesisSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int = 1
     minutes: float = 48.0
-    steps: Steps | None = None
+    steps: VoiceSteps | None = None
     spelling_share: float = 0.25
     batch: int = 8
     spelling_batch: int = 128

@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from models.synthesis.pronunciation import BLANK, PHONES, PLACES_A_LETTER, SpellingNetwork, encode_letters, guess_phones
 from models.training.budget import Budget
 from models.training.loop import Phase
-from models.training.run import Run
+from models.training.run_folder import Run
 from models.training.synthesis.settings import SynthesisSettings
 from syncline.errors import SettingsError
 

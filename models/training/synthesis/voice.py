@@ -11,16 +11,16 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from models.synthesis.checkpoint import KIND, Manifest, Voice, as_voice, new_networks, save_voice
-from models.synthesis.network import Dimensions, SpeechNetwork, mask_of, n_steps_of
+from models.synthesis.checkpoint import KIND, Voice, VoiceManifest, as_voice, new_networks, save_voice
+from models.synthesis.network import SpeechNetwork, VoiceDimensions, mask_of, n_steps_of
 from models.synthesis.pronunciation import Lexicon, pack_lexicon
 from models.training.budget import Budget
 from models.training.curve import draw_curves
 from models.training.display import Display, log_to
 from models.training.loop import Phase
-from models.training.run import CHECKPOINT_S, LOG, Run, begin, finish, identity_of, occupy
+from models.training.run_folder import CHECKPOINT_S, LOG, Run, begin, finish, identity_of, occupy
 from models.training.synthesis import corpus
-from models.training.synthesis.corpus import Batch, Batches, Split, batch_of
+from models.training.synthesis.corpus import Batches, SpeechBatch, Split, batch_of
 from models.training.synthesis.settings import SynthesisSettings
 from models.training.synthesis.spelling import phone_error, read_source, split_unseen, train_spelling
 from models.training.watch import is_installed
@@ -50,7 +50,7 @@ class VoiceTask:
         self.parts = {name: float(part.detach()) for name, part in parts.items()}
         return torch.stack(list(parts.values())).sum()
 
-    def _parts(self, batch: Batch) -> dict[str, Tensor]:
+    def _parts(self, batch: SpeechBatch) -> dict[str, Tensor]:
         network, wanted, n_frames = self.network, self.network.scale(batch.log_mel), batch.frames.sum(1)
         mask = mask_of(n_frames, wanted.shape[1])
         latent = network.encode_mel(wanted, n_frames)
@@ -138,7 +138,7 @@ def train_synthesis(
     resume: bool | None = None,
     checkpoint_s: float = CHECKPOINT_S,
     checkpoint_steps: int = 0,
-) -> Manifest:
+) -> VoiceManifest:
     """Train and write `out`, stopped and gone on with as `models.training.reference.trainer.train` is.
 
     Builds what is missing of the corpus. Raises SettingsError where it cannot, or the folder holds another unfinished
@@ -153,7 +153,7 @@ def train_synthesis(
         begin(run, identity_of(name, settings, [folder], str(torch.__version__)), resume)
         torch.set_num_threads(1)
         torch.manual_seed(settings.seed)
-        sizes, packed = Dimensions(), pack_lexicon(words)
+        sizes, packed = VoiceDimensions(), pack_lexicon(words)
         networks = new_networks(sizes, settings.dropout)
         with Display():
             log_to(out / LOG)  # through what draws the bars
@@ -161,7 +161,7 @@ def train_synthesis(
         log_to(out / LOG)
         draw_curves(out)
         log.info("trained in %.0f s", time.monotonic() - started_s)
-        manifest = Manifest(name, VERSION, KIND, sizes, training=msgspec.to_builtins(settings))
+        manifest = VoiceManifest(name, VERSION, KIND, sizes, training=msgspec.to_builtins(settings))
         manifest = save_voice(out, networks.eval(), packed, manifest)
         finish(run)
         return manifest

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from models.adapters.audio_chunks import MAX_PAUSE_MS, RATE_HZ, Span, join_spans, spans_by_energy
-from models.adapters.transcripts import SILENT, Heard, is_silence, language_code, one_transcript, repeats_itself
+from models.adapters.audio_chunks import MAX_PAUSE_MS, RATE_HZ, SpeechSpan, join_spans, spans_by_energy
+from models.adapters.transcripts import SILENT, HeardPiece, is_silence, language_code, one_transcript, repeats_itself
 from models.interface import TimedWord
 
 
@@ -49,12 +49,15 @@ def test_long_sound_is_cut_at_its_quietest() -> None:
 def test_neighbours_are_joined_over_short_pauses_alone() -> None:
     """Pieces are as long as they may be, hold no long pause, and none is longer than the limit."""
     second = RATE_HZ
-    near, far = Span(0, second), Span(second + MAX_PAUSE_MS * 16, 3 * second)
-    assert join_spans([near, far], 29_000) == [Span(0, 3 * second)]
-    assert join_spans([near, Span(far.start + 16, 4 * second)], 29_000) == [near, Span(far.start + 16, 4 * second)]
+    near, far = SpeechSpan(0, second), SpeechSpan(second + MAX_PAUSE_MS * 16, 3 * second)
+    assert join_spans([near, far], 29_000) == [SpeechSpan(0, 3 * second)]
+    assert join_spans([near, SpeechSpan(far.start + 16, 4 * second)], 29_000) == [
+        near,
+        SpeechSpan(far.start + 16, 4 * second),
+    ]
     assert join_spans([near, far], 2_500) == [near, far]
-    assert join_spans([Span(0, 5 * second)], 2_000) == [
-        Span(0, 2 * second), Span(2 * second, 4 * second), Span(4 * second, 5 * second)
+    assert join_spans([SpeechSpan(0, 5 * second)], 2_000) == [
+        SpeechSpan(0, 2 * second), SpeechSpan(2 * second, 4 * second), SpeechSpan(4 * second, 5 * second)
     ]  # fmt: skip
     assert join_spans([], 29_000) == []
 
@@ -63,15 +66,15 @@ def test_a_transcript_is_its_pieces() -> None:
     """Texts in order, the score of all tokens together, words one after the other, the language of the most tokens."""
     words = (TimedWord("one", 0, 10, 1.0), TimedWord("two", 2_000, 2_010, 1.0))
     pieces = [
-        Heard("one ", -0.1, 1, "en", words[:1]),
-        Heard("", -3.0, 5, "de"),
-        Heard(" two", -0.4, 2, "en", words[1:]),
+        HeardPiece("one ", -0.1, 1, "en", words[:1]),
+        HeardPiece("", -3.0, 5, "de"),
+        HeardPiece(" two", -0.4, 2, "en", words[1:]),
     ]
     text = one_transcript(pieces)
     assert (text.text, text.language, text.words) == ("one two", "en", words)
     assert text.score == pytest.approx(math.exp(-0.3))
-    assert one_transcript([Heard("", -1.0, 1, "en")]) == SILENT
-    assert one_transcript([Heard("你", 0, 1, "zh"), Heard("好", 0, 1, "zh")]).text == "你好"
+    assert one_transcript([HeardPiece("", -1.0, 1, "en")]) == SILENT
+    assert one_transcript([HeardPiece("你", 0, 1, "zh"), HeardPiece("好", 0, 1, "zh")]).text == "你好"
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from models.adapters import weight_files as places
 from models.adapters import whisper as whisper_decoder
 from models.adapters import whisper as whisper_module
 from models.adapters.audio_chunks import MAX_PIECE_MS
-from models.adapters.transcripts import Heard
-from models.adapters.whisper import Sound, WhisperConverter, open_whisper
+from models.adapters.transcripts import HeardPiece
+from models.adapters.whisper import WhisperConverter, WhisperFeatures, open_whisper
 from models.interface import Prepared, Speech, Text
 from models.registry import open_converter, parse_spec
 from syncline.errors import MediaError, SettingsError
@@ -216,12 +216,16 @@ def test_the_longest_piece_says_the_language_of_its_clip(
 
     def answer(sounds: Any, window: int, no_repeat: int = 0) -> Any:
         asked.append([(sound.n_ms, sound.language) for sound in sounds])
-        return [(Heard(f"{sound.n_ms}", -0.1, 1, sound.language or "de"), False) for sound in sounds]
+        return [(HeardPiece(f"{sound.n_ms}", -0.1, 1, sound.language or "de"), False) for sound in sounds]
 
     monkeypatch.setattr(whisper._decoder, "decode", answer)
     features = np.zeros((80, 100), np.float32)
-    open_clip = [Sound(0, 700, features), Sound(1_000, 900, features), Sound(2_000, 800, features)]
-    given = [Sound(0, 600, features, "zh")]
+    open_clip = [
+        WhisperFeatures(0, 700, features),
+        WhisperFeatures(1_000, 900, features),
+        WhisperFeatures(2_000, 800, features),
+    ]
+    given = [WhisperFeatures(0, 600, features, "zh")]
     first, second = whisper.run([Prepared(open_clip), Prepared(given)])
     assert asked == [[(600, "zh"), (900, None)], [(700, "de"), (800, "de")]]
     assert (first.text, first.language, second.language) == ("700 900 800", "de", "zh")

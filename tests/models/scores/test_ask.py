@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from models.evaluation.scores.answers_found import found
 from models.evaluation.scores.ask import BATCH, answer, embeddings, labels_found, ranks, retrieve
 from models.evaluation.scores.examine import apart, mix_sentences
-from models.evaluation.scores.outcomes import found
 from models.interface import Fusion, Member, Model, Prepared
 
 

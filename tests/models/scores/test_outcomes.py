@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.evaluation.scores.outcomes import Report, found, mean_found, write
+from models.evaluation.scores.answers_found import ScoresReport, found, mean_found, write
 from models.evaluation.scores.tables import beside_parts, row, table
 
 
-def report(seed: int, **sections: dict[str, str]) -> Report:
+def report(seed: int, **sections: dict[str, str]) -> ScoresReport:
     """A report of made-up outcomes."""
-    return Report("made-up", "1", seed, "test", sections)
+    return ScoresReport("made-up", "1", seed, "test", sections)
 
 
 def test_ranks_are_kept_to_the_ninth() -> None:

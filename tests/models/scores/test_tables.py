@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from models.evaluation.scores.__main__ import main, read_report, write_report
+from models.evaluation.scores.answers_found import ScoresReport
 from models.evaluation.scores.ask import KINDS
-from models.evaluation.scores.outcomes import Report
 from models.evaluation.scores.tables import compared_rows, error_ratio, parts
 from syncline.errors import SettingsError
 
@@ -20,7 +20,7 @@ HITS = {
 }  # fmt: skip
 
 
-def report(seed: int = 1) -> Report:
+def report(seed: int = 1) -> ScoresReport:
     """All sections of a protocol over 20 made-up concepts."""
     sections = [
         f"{kind} {language}" for kind in ("clean", "degraded", "typos", "conflicting") for language in ("en", "zh")
@@ -28,7 +28,7 @@ def report(seed: int = 1) -> Report:
     outcomes = dict.fromkeys(sections, HITS)
     outcomes["sum clean en"] = {"image+audio": "0xxx" * 5}
     outcomes["find label en"] = {"image to text": "05x-" * 5}
-    return Report("made-up", "1", seed, "test", outcomes, {"find label en": {"image to text": 17}})
+    return ScoresReport("made-up", "1", seed, "test", outcomes, {"find label en": {"image to text": 17}})
 
 
 def test_each_section_is_a_table() -> None:

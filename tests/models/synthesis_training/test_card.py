@@ -8,12 +8,12 @@ from models.evaluation.protocol import sentences
 from models.synthesis.checkpoint import read_manifest
 from models.synthesis.converter import SHIPPED_DIR
 from models.training.synthesis.corpus import TESTS
-from models.training.synthesis.evaluate import BARS, Report, as_text
+from models.training.synthesis.evaluate import BARS, VoiceReport, as_text
 
 
-def report() -> Report:
+def report() -> VoiceReport:
     """What `evaluate --out` wrote."""
-    return msgspec.json.decode((SHIPPED_DIR / "test.json").read_bytes(), type=Report)
+    return msgspec.json.decode((SHIPPED_DIR / "test.json").read_bytes(), type=VoiceReport)
 
 
 def test_card_shows_the_report() -> None:

@@ -15,12 +15,12 @@ from models.folder import WEIGHTS
 from models.synthesis.converter import SynthesisConverter
 from models.synthesis.network import SpeechNetwork
 from models.synthesis.pronunciation import SpellingNetwork, guess_phones
-from models.training.run import CHECKPOINTS
+from models.training.run_folder import CHECKPOINTS
 from models.training.synthesis import corpus, samples
 from models.training.synthesis import voice as trainer
 from models.training.synthesis.__main__ import main
-from models.training.synthesis.corpus import Batch, Batches, batch_of
-from models.training.synthesis.settings import Steps, SynthesisSettings, parse_steps
+from models.training.synthesis.corpus import Batches, SpeechBatch, batch_of
+from models.training.synthesis.settings import SynthesisSettings, VoiceSteps, parse_steps
 from models.training.synthesis.spelling import (
     SpellingTask,
     phone_error,
@@ -34,7 +34,7 @@ from models.training.synthesis.voice import VoiceTask, measure_scale, spoken_err
 from syncline.errors import SettingsError
 from tests.support.tiny_voice import SIZES, WORDS, write_tiny_voice
 
-THREE = SynthesisSettings(steps=Steps(3, 3), batch=2, spelling_batch=4)
+THREE = SynthesisSettings(steps=VoiceSteps(3, 3), batch=2, spelling_batch=4)
 
 
 def fake_say(sentence: str) -> Utterance:
@@ -91,7 +91,7 @@ def test_batches_hold_each_sentence_once_a_round(spoken: Path) -> None:
 def test_batch_is_padded_with_zeros(spoken: Path) -> None:
     """Phones, frames and mels of a batch are as long as its longest."""
     batch = batch_of(corpus.read(spoken / corpus.FOLDER, "text"), [0, 2])
-    assert isinstance(batch, Batch)
+    assert isinstance(batch, SpeechBatch)
     assert batch.phones.shape == batch.frames.shape == (2, int(batch.n_phones.max()))
     assert batch.log_mel.shape[1] == int(batch.frames.sum(1).max())
     assert batch.phones[0, int(batch.n_phones[0]) :].sum() == 0
@@ -118,7 +118,7 @@ def test_spelling_is_learned() -> None:
     """A few words are learned by heart, and then none of their phones is wrong."""
     torch.manual_seed(1)
     network = SpellingNetwork(16, dropout=0)
-    settings = SynthesisSettings(steps=Steps(60, 1), spelling_batch=7, spelling_learning_rate=0.03, average=0.5)
+    settings = SynthesisSettings(steps=VoiceSteps(60, 1), spelling_batch=7, spelling_learning_rate=0.03, average=0.5)
     before = phone_error(network, WORDS)
     train_spelling(WORDS | {"aaa": ["z"]}, network, settings)
     assert phone_error(network, WORDS) < 0.5 * before
@@ -204,7 +204,7 @@ def test_wrong_steps_are_refused(text: str) -> None:
         parse_steps(text)
 
 
-@pytest.mark.parametrize("wrong", [{"minutes": 0}, {"steps": Steps(0, 1)}, {"seed": -1}, {"patience": -1}])
+@pytest.mark.parametrize("wrong", [{"minutes": 0}, {"steps": VoiceSteps(0, 1)}, {"seed": -1}, {"patience": -1}])
 def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
     """A run of no minutes, no steps or a negative seed is refused."""
     with pytest.raises(SettingsError):

@@ -6,8 +6,8 @@ import pytest
 
 from models.training.synthesis.evaluate import (
     BARS,
-    Report,
     Score,
+    VoiceReport,
     as_text,
     bootstrap,
     comparable,
@@ -72,9 +72,9 @@ def test_report_says_which_bars_are_missed() -> None:
             Score("text", who, 0.9 * r, (0.8, 0.95), r, (r - 0.01, r + 0.01), [(1, 10)]) for who, r in relative.items()
         ]
 
-    good, bad = (Report("tiny", "1", 0.1, 0.05, scores(value)) for value in (0.91, 0.89))
+    good, bad = (VoiceReport("tiny", "1", 0.1, 0.05, scores(value)) for value in (0.91, 0.89))
     assert good.passes()
     assert not bad.passes()
-    assert not Report("tiny", "1", 0.1, 0.5, scores(0.91)).passes()
+    assert not VoiceReport("tiny", "1", 0.1, 0.5, scores(0.91)).passes()
     assert as_text(good).count("reached") == len(BARS)
     assert "0.90 MISSED" in as_text(bad)

@@ -10,8 +10,8 @@ import pytest
 
 from streams.convert.conversions import Conversions
 from streams.convert.runner import ConverterRunner
-from streams.decisions.records import Held, Task
-from streams.join.model import DeadLetterDecision, RunDecision, UnfusedDecision
+from streams.decisions.records import InFlightRecord, Task
+from streams.join.items import DeadLetterDecision, RunDecision, UnfusedDecision
 from syncline.wire.contract import CONVERTED_AUDIO, CONVERTED_TEXT
 from syncline.wire.converted import decode_converted, decode_converted_audio
 from syncline.wire.ids import conversion_id
@@ -148,7 +148,7 @@ async def test_what_cannot_be_converted_is_published_with_the_reason(conversions
     assert conversions.made == {("transcript", "refused"): 1}
 
 
-async def _made(conversions: Conversions, one: Held, set_id: str = "s9") -> Any:
+async def _made(conversions: Conversions, one: InFlightRecord, set_id: str = "s9") -> Any:
     (wanted,) = conversions.of(set_task(one), lambda: set_id)
     return await conversions.make(wanted, PARTITION)
 

@@ -16,9 +16,9 @@ from streams.inference.batch_stats import BatchStats
 from streams.inference.runner import RunnerHealth
 from streams.observe.liveness import LOOK_EVERY_MS, Liveness
 from streams.observe.readiness import STALE_AFTER_MS
-from streams.observe.worker_state import Sources
+from streams.observe.worker_state import WorkerState
 from streams.partition.lag import Lag
-from streams.partition.manager import Hub
+from streams.partition.manager import PartitionManager
 from streams.settings import WorkerSettings
 
 LIMIT_MS = 3_000
@@ -69,7 +69,7 @@ class World:
         self.decoder = SimpleNamespace(oldest_start_s=None, n_decoded=0)
         self.silent_ms, self.ticks, self.ticking = 900, 0, True
         self.now_ms = 0
-        hub = Hub("p.")
+        hub = PartitionManager("p.")
         hub.drivers[3] = self.driver  # type: ignore[assignment]
         parts: dict[str, Any] = {
             "runner": self.runner,
@@ -79,7 +79,7 @@ class World:
             "consumer_ticks": self.tick,
         }
         settings = WorkerSettings(max_stall_ms=LIMIT_MS, batch_max_wait_ms=1_000)
-        self.sources = Sources(settings=settings, hub=hub, starting="", **parts)
+        self.sources = WorkerState(settings=settings, hub=hub, starting="", **parts)
         self.liveness = Liveness(self.sources)
 
     def tick(self) -> int:

@@ -6,16 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 from streams.observe.health import Health
-from streams.observe.worker_state import Sources
-from streams.partition.manager import Hub
+from streams.observe.worker_state import WorkerState
+from streams.partition.manager import PartitionManager
 from streams.settings import WorkerSettings
 
 
 async def test_before_an_assignment_the_lag_is_not_known() -> None:
     """Nor between two: nobody knows what is to be read. A worker that was assigned nothing is behind by nothing."""
-    hub, watch = Hub("p."), SimpleNamespace(silent_ms=0)
+    hub, watch = PartitionManager("p."), SimpleNamespace(silent_ms=0)
     any_watch: Any = watch
-    health = Health(Sources(settings=WorkerSettings(), hub=hub, lag_watch=any_watch))
+    health = Health(WorkerState(settings=WorkerSettings(), hub=hub, lag_watch=any_watch))
     assert health.facts()["lag"] is None
     await hub.on_assigned(1, 1, {})
     assert health.facts()["lag"] == {"records": 0, "age_ms": 0}

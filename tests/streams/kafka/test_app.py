@@ -9,7 +9,7 @@ import pytest
 
 from streams.join.settings import JoinSettings
 from streams.kafka.app import SynclineApp
-from streams.kafka.batch_consumer import Batch, BatchConsumer
+from streams.kafka.batch_consumer import BatchConsumer, FetchedBatch
 from streams.settings import WorkerSettings
 from syncline.kafka.cluster import Cluster
 from syncline.wire.contract import MEDIA_TOPICS
@@ -82,8 +82,8 @@ async def test_a_poll_brings_no_more_than_the_share_of_a_partition_number(app: S
 
 async def test_an_agent_hands_over_a_whole_batch_and_goes_on(app: SynclineApp) -> None:
     """It is given each batch as it came, in order, and waits for nobody."""
-    taken: list[Batch] = []
-    batches = [Batch(1, "p.media.image", 0, [object()] * size, size) for size in (3, 1)]
+    taken: list[FetchedBatch] = []
+    batches = [FetchedBatch(1, "p.media.image", 0, [object()] * size, size) for size in (3, 1)]
 
     class Stream:
         def noack(self) -> Stream:

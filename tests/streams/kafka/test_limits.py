@@ -12,17 +12,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.decisions.records import Task
-from streams.join.model import RunDecision
+from streams.join.items import RunDecision
 from streams.kafka import producer as limits
 from streams.kafka.producer import UNTOLD_LIMIT_BYTES, Producer, takes
-from streams.kafka.topic_sender import Outbox
+from streams.kafka.topic_sender import TopicSender
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.topics import TopicPlan, create_topics
 from syncline.wire.arrays import from_numpy
 from syncline.wire.contract import CONVERTED_TEXT, DEADLETTER, FUSED
 from syncline.wire.converted import ConvertedText, decode_converted, encode_converted
 from syncline.wire.deadletters import decode_dead_letter, encode_dead_letter
-from syncline.wire.results import FusedResult, Member, Record, decode_fused, encode_fused
+from syncline.wire.results import FusedResult, OutgoingRecord, ResultMember, decode_fused, encode_fused
 from tests.support.broker_admin import admin_of
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
@@ -30,10 +30,10 @@ from tests.support.topics import make_topics
 LIMIT_BYTES = 4_000
 
 
-def result(number: int, *, n_words: int = 0, n_embedding: int = 0, n_members: int = 1) -> Record:
+def result(number: int, *, n_words: int = 0, n_embedding: int = 0, n_members: int = 1) -> OutgoingRecord:
     words = tuple(("word", "n") for _ in range(n_words))
     members = tuple(
-        Member("text", "text", "urn:x", "1", "media.text", 0, n, 1_000, words=words) for n in range(n_members)
+        ResultMember("text", "text", "urn:x", "1", "media.text", 0, n, 1_000, words=words) for n in range(n_members)
     )
     embedding = from_numpy(np.ones(n_embedding, np.float32)) if n_embedding else None
     return encode_fused(
@@ -56,7 +56,7 @@ class Sending:
         self.published: asyncio.Queue[Task] = asyncio.Queue()
         self.too_large: asyncio.Queue[Task] = asyncio.Queue()
         self.broken: list[BaseException] = []
-        self.box = Outbox(
+        self.box = TopicSender(
             self.producer, prefix, 0, lambda tasks: None, self._published, self.broken.append, self.too_large.put_nowait
         )
 
@@ -178,4 +178,4 @@ async def test_where_the_limit_is_not_told_size_decides(n_bytes: int, monkeypatc
         return None
 
     monkeypatch.setattr(limits, "read_limit", nothing)
-    assert await takes(Cluster.of("nowhere:1"), "t", Record(FUSED, None, bytes(n_bytes), [])) == (n_bytes == 10)
+    assert await takes(Cluster.of("nowhere:1"), "t", OutgoingRecord(FUSED, None, bytes(n_bytes), [])) == (n_bytes == 10)

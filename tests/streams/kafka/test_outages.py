@@ -16,13 +16,13 @@ from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.decisions.records import Task
-from streams.join.model import RunDecision
+from streams.join.items import RunDecision
 from streams.kafka import producer as publish
 from streams.kafka.producer import Producer
-from streams.kafka.topic_sender import Outbox
+from streams.kafka.topic_sender import TopicSender
 from syncline.errors import BrokerError
 from syncline.kafka.cluster import Cluster
-from syncline.wire.results import Record
+from syncline.wire.results import OutgoingRecord
 from tests.support.virtual_time import run_virtually
 
 AFTER_S = 10.0
@@ -46,7 +46,7 @@ class Broker:
         self.n_started += 1
         return FakeProducer(self)
 
-    async def takes(self, cluster: Cluster, topic: str, record: Record) -> bool:
+    async def takes(self, cluster: Cluster, topic: str, record: OutgoingRecord) -> bool:
         return True  # less than any record, so it is no limit
 
 
@@ -132,10 +132,10 @@ async def _outage(broker: Broker, minutes: int) -> tuple[int, int, float]:
     def broken(error: BaseException) -> None:
         raise AssertionError from error
 
-    box = Outbox(producer, "", 0, lambda tasks: None, done, broken)
+    box = TopicSender(producer, "", 0, lambda tasks: None, done, broken)
     for number in range(60 * minutes):  # one a second, for each of two topics
         for topic in ("bad", "good"):
-            box.put(task(), [Record(topic, b"k", b"%d" % number, [])])
+            box.put(task(), [OutgoingRecord(topic, b"k", b"%d" % number, [])])
         await asyncio.sleep(1.0)
         if broker.fault != "away":
             assert broker.taken["good"] == list(range(number + 1))

@@ -10,12 +10,12 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from streams.decisions.records import Task
-from streams.join.model import RunDecision
+from streams.join.items import RunDecision
 from streams.kafka import topic_sender as outbox_module
 from streams.kafka.producer import Producer
 from streams.kafka.retry import Backoff
-from streams.kafka.topic_sender import Outbox
-from syncline.wire.results import Record
+from streams.kafka.topic_sender import TopicSender
+from syncline.wire.results import OutgoingRecord
 
 
 class Broker:
@@ -27,10 +27,10 @@ class Broker:
         self.open = asyncio.Event()
         self.open.set()
 
-    async def takes(self, topic: str, record: Record) -> bool:
+    async def takes(self, topic: str, record: OutgoingRecord) -> bool:
         return False
 
-    async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+    async def send(self, topic: str, partition: int, records: Sequence[OutgoingRecord]) -> int:
         await self.open.wait()
         if self.n_failures:
             self.n_failures -= 1
@@ -44,8 +44,8 @@ def task() -> Task:
     return Task(RunDecision("media.image", 0, 0, "unfused", "late"), [("media.image", 0)], 0)
 
 
-def record(topic: str, value: int) -> Record:
-    return Record(topic, b"k", b"%d" % value, [])
+def record(topic: str, value: int) -> OutgoingRecord:
+    return OutgoingRecord(topic, b"k", b"%d" % value, [])
 
 
 class Published:
@@ -76,8 +76,8 @@ def outbox(
     on_broken: Callable[[BaseException], None] = _nothing_breaks,
     sent: Callable[[list[Task]], None] = lambda tasks: None,
     too_large: Callable[[Task], None] = lambda task: None,
-) -> Outbox:
-    return Outbox(cast(Producer, broker), "p.", 0, sent, published, on_broken, too_large)
+) -> TopicSender:
+    return TopicSender(cast(Producer, broker), "p.", 0, sent, published, on_broken, too_large)
 
 
 async def test_each_topic_keeps_its_order_over_batches_and_failures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ async def test_a_topic_that_fails_is_named_and_does_not_hold_up_others(monkeypat
     monkeypatch.setattr(outbox_module, "RETRY_S", 0.001)
 
     class OneFails(Broker):
-        async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+        async def send(self, topic: str, partition: int, records: Sequence[OutgoingRecord]) -> int:
             if topic == "p.bad":
                 raise KafkaTimeoutError
             return await super().send(topic, partition, records)
@@ -163,16 +163,16 @@ class Small(Broker):
         super().__init__(room=1)
         self.limit, self.is_out = limit, False
 
-    async def takes(self, topic: str, record: Record) -> bool:
+    async def takes(self, topic: str, record: OutgoingRecord) -> bool:
         return self.is_out
 
-    async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+    async def send(self, topic: str, partition: int, records: Sequence[OutgoingRecord]) -> int:
         if len(records[0].value) > self.limit:
             raise MessageSizeTooLargeError
         return await super().send(topic, partition, records)
 
 
-async def until_failing(box: Outbox, topic: str) -> None:
+async def until_failing(box: TopicSender, topic: str) -> None:
     async with asyncio.timeout(10):
         while topic not in box.failing:  # noqa: ASYNC110 (nothing tells of it)
             await asyncio.sleep(0)
@@ -185,7 +185,7 @@ async def test_a_dead_letter_that_its_topic_does_not_take_goes_without_its_value
     monkeypatch.setattr(outbox_module, "RETRY_S", 0.001)
     broker, published = Small(100), Published()
     box = outbox(broker, published)
-    box.put(task(), [Record("deadletter", b"k", bytes(101), []), record("deadletter", 1)])
+    box.put(task(), [OutgoingRecord("deadletter", b"k", bytes(101), []), record("deadletter", 1)])
     await published.until(1)
     assert broker.sent == [("p.deadletter", b""), ("p.deadletter", b"1")]
     box.close()
@@ -197,7 +197,7 @@ async def test_nothing_is_cut_while_a_topic_takes_nothing_at_all(monkeypatch: py
     broker, published = Small(0), Published()
     broker.is_out = True
     box = outbox(broker, published)
-    box.put(task(), [Record("deadletter", b"k", bytes(101), [])])
+    box.put(task(), [OutgoingRecord("deadletter", b"k", bytes(101), [])])
     await until_failing(box, "deadletter")
     broker.limit = 200
     await published.until(1)
@@ -211,7 +211,7 @@ async def test_a_result_that_no_cut_makes_small_enough_keeps_its_place_until_it_
     broker, published, too_large = Small(100), Published(), asyncio.Queue[Task]()
     box = outbox(broker, published, too_large=too_large.put_nowait)
     fat, next_one = task(), task()
-    box.put(fat, [Record("results.fused", b"k", bytes(101), [])])
+    box.put(fat, [OutgoingRecord("results.fused", b"k", bytes(101), [])])
     box.put(next_one, [record("results.fused", 2), record("converted.text", 3)])
     assert await asyncio.wait_for(too_large.get(), 10) is fat
     assert broker.sent == [("p.converted.text", b"3")] or not broker.sent
@@ -229,7 +229,7 @@ async def test_a_result_whose_members_are_all_gone_is_replaced_by_nothing() -> N
     broker, published, too_large = Small(100), Published(), asyncio.Queue[Task]()
     box = outbox(broker, published, too_large=too_large.put_nowait)
     fat = task()
-    box.put(fat, [Record("results.fused", b"k", bytes(101), [])])
+    box.put(fat, [OutgoingRecord("results.fused", b"k", bytes(101), [])])
     await asyncio.wait_for(too_large.get(), 10)
     assert box.replace(fat, [])
     assert published.tasks == [fat]
@@ -286,7 +286,7 @@ async def test_a_long_queue_is_not_copied_for_each_batch() -> None:
     offered: list[int] = []
 
     class One(Broker):
-        async def send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+        async def send(self, topic: str, partition: int, records: Sequence[OutgoingRecord]) -> int:
             offered.append(len(records))
             return await super().send(topic, partition, records)
 

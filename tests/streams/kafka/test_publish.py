@@ -15,14 +15,14 @@ from streams.kafka.producer import Producer
 from syncline.errors import BrokerError
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.topics import TopicPlan, create_topics
-from syncline.wire.results import Record
+from syncline.wire.results import OutgoingRecord
 from tests.support.brokers import TestBroker
 from tests.support.proxy import Proxy
 from tests.support.topics import make_topics
 
 
-def record(topic: str, value: int) -> Record:
-    return Record(topic, b"k", b"%d" % value, [])
+def record(topic: str, value: int) -> OutgoingRecord:
+    return OutgoingRecord(topic, b"k", b"%d" % value, [])
 
 
 async def test_the_producer_sends_what_fits_into_one_batch(
@@ -35,7 +35,7 @@ async def test_the_producer_sends_what_fits_into_one_batch(
     await producer.start()
     try:
         topic = topic_prefix + "unfused"
-        records = [Record("unfused", b"k", b"x" * size, [("h", b"v")]) for size in (300, 300, 5_000, 300)]
+        records = [OutgoingRecord("unfused", b"k", b"x" * size, [("h", b"v")]) for size in (300, 300, 5_000, 300)]
         numbers: list[int] = []
         while records:
             numbers.append(await producer.send(topic, 0, records))
@@ -55,12 +55,12 @@ async def test_a_topic_that_takes_small_batches_only_gets_small_ones(broker: Tes
     await producer.start()
     try:
         topic = topic_prefix + "unfused"
-        records = [Record("unfused", b"k", b"x" * 1_000, []) for _ in range(40)]
+        records = [OutgoingRecord("unfused", b"k", b"x" * 1_000, []) for _ in range(40)]
         n_records = len(records)
         while records:
             del records[: await producer.send(topic, 0, records)]
         with pytest.raises(MessageSizeTooLargeError):
-            await producer.send(topic, 0, [Record("unfused", b"k", b"x" * 10_000, [])])
+            await producer.send(topic, 0, [OutgoingRecord("unfused", b"k", b"x" * 10_000, [])])
     finally:
         await producer.stop()
     assert len(await _read(broker, topic, n_records)) == n_records
@@ -140,7 +140,7 @@ async def test_what_is_merely_too_large_costs_no_producer(broker: TestBroker, to
     producer = Producer(Cluster.of(broker.address))
     await producer.start()
     try:
-        small, large = record("unfused", 1), Record("unfused", b"k", bytes(10_000), [])
+        small, large = record("unfused", 1), OutgoingRecord("unfused", b"k", bytes(10_000), [])
         topics = [topic_prefix + "unfused", topic_prefix + "results.fused"]
         for topic in topics:
             await producer.send(topic, 0, [small])  # a new topic's leader may not know of it yet

@@ -12,10 +12,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from streams.inference.batch_stats import BatchStats
 from streams.inference.runner import RunnerHealth
 from streams.observe import exposition
-from streams.observe.exposition import Reading, WorkerMetrics, bounded
+from streams.observe.exposition import MetricReading, WorkerMetrics, bounded
 from streams.observe.table import PREFIX, TABLE
-from streams.observe.worker_state import Sources
-from streams.partition.manager import Hub
+from streams.observe.worker_state import WorkerState
+from streams.partition.manager import PartitionManager
 from streams.settings import WorkerSettings
 from tests.decisions.test_reasons import HUNDRED
 from tests.support.driven import Driven
@@ -26,21 +26,21 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
 @pytest.fixture
-def sources() -> Sources:
+def sources() -> WorkerState:
     """A worker that has not begun."""
-    return Sources(settings=WorkerSettings(batch_max_items=24), hub=Hub("p."))
+    return WorkerState(settings=WorkerSettings(batch_max_items=24), hub=PartitionManager("p."))
 
 
-def metrics_of(sources: Sources) -> WorkerMetrics:
+def metrics_of(sources: WorkerState) -> WorkerMetrics:
     return WorkerMetrics(sources, is_live=lambda: True, is_ready=lambda: False)
 
 
-def scrape(sources: Sources) -> Scraped:
+def scrape(sources: WorkerState) -> Scraped:
     """What /metrics would say."""
     return Scraped(metrics_of(sources).text("")[0].decode())
 
 
-def test_every_metric_of_the_table_is_there_before_the_worker_has_begun(sources: Sources) -> None:
+def test_every_metric_of_the_table_is_there_before_the_worker_has_begun(sources: WorkerState) -> None:
     """With its type and its help; beside them the process's own, and nothing else."""
     scraped = scrape(sources)
     told = {
@@ -59,17 +59,17 @@ def test_every_metric_of_the_table_is_there_before_the_worker_has_begun(sources:
     assert (scraped.value("live"), scraped.value("ready")) == (1, 0)
 
 
-def test_a_scraper_that_wants_openmetrics_gets_it(sources: Sources) -> None:
+def test_a_scraper_that_wants_openmetrics_gets_it(sources: WorkerState) -> None:
     """Prometheus asks for it by itself."""
     body, content_type = metrics_of(sources).text(OPENMETRICS)
     assert content_type.startswith("application/openmetrics-text")
     assert len(list(text_string_to_metric_families(body.decode()))) > len(TABLE)
 
 
-def test_two_workers_in_one_process_share_nothing(sources: Sources) -> None:
+def test_two_workers_in_one_process_share_nothing(sources: WorkerState) -> None:
     """A registry each, and the library's global one stays as it was."""
     before = set(REGISTRY._names_to_collectors)
-    other = Sources(settings=WorkerSettings(), hub=Hub("q."))
+    other = WorkerState(settings=WorkerSettings(), hub=PartitionManager("q."))
     metrics_of(sources), metrics_of(other)
     sources.meter.tally.dead_letters["lost"] = 3
     assert scrape(sources).sum("dlq_total") == 3
@@ -77,7 +77,7 @@ def test_two_workers_in_one_process_share_nothing(sources: Sources) -> None:
     assert set(REGISTRY._names_to_collectors) == before
 
 
-def test_what_became_of_records_adds_up(sources: Sources) -> None:
+def test_what_became_of_records_adds_up(sources: WorkerState) -> None:
     """Of a real owner in the midst of its work: taken, less let go, is what it holds."""
     driven = Driven()
     sources.meter.tally = driven.owner._tally
@@ -95,7 +95,7 @@ def test_a_known_reason_is_a_label(reason: str) -> None:
     assert bounded(reason) == reason
 
 
-def test_an_unknown_reason_is_other(sources: Sources) -> None:
+def test_an_unknown_reason_is_other(sources: WorkerState) -> None:
     """As a newer worker's log may hold, or a model's own error: labels must not grow without bound."""
     for reason in ("made up", "lost", "stream-7", "also made up"):
         sources.meter.tally.dead_letters[reason] += 1
@@ -119,7 +119,7 @@ class Runner:
         return RunnerHealth("", "", 0.0, 7.0)
 
 
-def test_batches_are_shown_with_the_sizes_that_there_can_be(sources: Sources) -> None:
+def test_batches_are_shown_with_the_sizes_that_there_can_be(sources: WorkerState) -> None:
     """Powers of two up to the largest; times in seconds."""
     runner = Runner()
     runner.stats.left([0.004, 0.004, 0.25], "idle")
@@ -138,7 +138,7 @@ def test_batches_are_shown_with_the_sizes_that_there_can_be(sources: Sources) ->
     assert (scraped.value("device_busy_seconds_total"), scraped.value("model_down_seconds")) == (12.5, 7)
 
 
-def test_the_age_of_the_last_heartbeat_is_shown_once_there_was_one(sources: Sources) -> None:
+def test_the_age_of_the_last_heartbeat_is_shown_once_there_was_one(sources: WorkerState) -> None:
     """Generation -1 is none yet."""
     sources.heartbeat = lambda: (-1, float("-inf"))
     assert list(scrape(sources).samples("heartbeat_age_seconds")) == []
@@ -146,11 +146,11 @@ def test_the_age_of_the_last_heartbeat_is_shown_once_there_was_one(sources: Sour
     assert scrape(sources).value("heartbeat_age_seconds") == pytest.approx(9, abs=1)
 
 
-def test_a_reading_that_is_not_in_the_table_is_a_mistake(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reading_that_is_not_in_the_table_is_a_mistake(sources: WorkerState, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be shown by nobody."""
 
-    def stray(_: Sources) -> Iterator[Reading]:
-        yield Reading("stray", (), 1)
+    def stray(_: WorkerState) -> Iterator[MetricReading]:
+        yield MetricReading("stray", (), 1)
 
     monkeypatch.setattr(exposition, "read_all", stray)
     with pytest.raises(KeyError, match="stray"):

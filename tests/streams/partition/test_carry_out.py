@@ -16,11 +16,11 @@ from streams.convert.runner import ConverterRunner
 from streams.decisions.records import Task
 from streams.join.settings import JoinSettings
 from streams.meter import Meter
-from streams.partition.executor import Carrier
+from streams.partition.executor import Executor
 from streams.settings import WorkerSettings
 from syncline.errors import NoAnswerError, SetFailedError
 from syncline.wire.converted import decode_converted
-from syncline.wire.results import ModelInfo, Record, decode_fused
+from syncline.wire.results import ModelInfo, OutgoingRecord, decode_fused
 from tests.streams.partition.test_outputs import held, set_task
 from tests.support.converters import Spelling
 
@@ -65,9 +65,9 @@ class World:
             on_broken=_nothing_breaks,
         )
         owner: Any = self.owner
-        self.carrier = Carrier(parts, 0, owner, self.looked.set, self._spawn)
+        self.carrier = Executor(parts, 0, owner, self.looked.set, self._spawn)
 
-    async def _send(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+    async def _send(self, topic: str, partition: int, records: Sequence[OutgoingRecord]) -> int:
         self.sent += [record.value for record in records]
         self.looked.set()
         return len(records)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.interface import Prepared
-from streams.decisions.entries import Placed
+from streams.decisions.entries import FormerPlacement
 from streams.join.settings import JoinSettings
 from streams.partition.decode import Decoder
 from streams.payload import HELD_BYTES, event_bytes, raw_bytes
@@ -75,7 +75,7 @@ def test_a_record_of_before_the_topics_grew_is_in_its_place_by_the_number_of_the
     """Below the boundary of its topic; at it and above, by the present number alone."""
     before = next(n for n in range(1, 99) if partition_for(b"s", n) != HERE)
     there = partition_for(b"s", before)
-    placed = [Placed(before, {"media.image": 5})]
+    placed = [FormerPlacement(before, {"media.image": 5})]
     records = [raw(offset=4), raw(offset=5)]
     below, at = decoder().decode("media.image", there, records, placed=placed)
     assert (below.rejected, at.rejected and at.rejected.reason) == (None, "misrouted")

@@ -15,11 +15,11 @@ from models.interface import Prepared
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Record
 from streams.join.settings import JoinSettings
-from streams.kafka.batch_consumer import Batch
+from streams.kafka.batch_consumer import FetchedBatch
 from streams.kafka.cluster_watch import Counted
 from streams.kafka.consumer_thread import Start
 from streams.meter import Meter
-from streams.partition.context import Assigned, Parts
+from streams.partition.context import Assigned, WorkerContext
 from streams.partition.decode import Decoder
 from streams.partition.driver import PartitionDriver
 from streams.settings import WorkerSettings
@@ -57,7 +57,7 @@ def driver_with(generation: int = 1, n_shares: int = 1, **parts: Any) -> Partiti
     }  # fmt: skip
     starts = dict.fromkeys(MEDIA_TOPICS, Start(None, 0))
     return PartitionDriver(
-        Parts(**{**given, **parts}),
+        WorkerContext(**{**given, **parts}),
         Assigned(epoch=1, generation=1, partition=HERE, starts=starts, worker="w", n_shares=n_shares),
     )
 
@@ -69,7 +69,7 @@ async def test_it_holds_and_decodes_its_share_of_the_workers_limits(pool: Thread
     for n_shares, full in ((1, False), (16, True)):
         driver = driver_with(n_shares=n_shares, settings=limits, pool=pool, decoder=decode)
         assert driver.owner.share.events == 16 // n_shares
-        driver.deliver("media.text", Batch(1, "media.text", HERE, [raw(value=b"x" * 1_000)], 1))
+        driver.deliver("media.text", FetchedBatch(1, "media.text", HERE, [raw(value=b"x" * 1_000)], 1))
         assert driver._decoding["media.text"].full == full
         driver.stop()
 
@@ -113,7 +113,7 @@ async def test_records_that_could_not_be_decoded_end_the_worker_and_are_never_pa
     monkeypatch.setattr(driver.owner, "on_records", on_records)
     monkeypatch.setattr(driver.owner, "on_position", lambda topic, offset, now_ms: positions.append(offset))
     records = [raw(offset=offset, value=b"bad" if offset == 70 else b"x") for offset in range(200)]
-    driver.deliver("media.image", Batch(1, "media.image", HERE, records, 200))
+    driver.deliver("media.image", FetchedBatch(1, "media.image", HERE, records, 200))
     async with asyncio.timeout(10):
         await ended.wait()
         await asyncio.to_thread(pool.shutdown)
@@ -138,7 +138,7 @@ async def test_what_seems_misrouted_waits_until_the_partitions_were_counted_agai
     monkeypatch.setattr(driver.owner, "on_position", lambda topic, offset, now_ms: taken.append(-offset))
     stray = next(str(n).encode() for n in range(99) if partition_for(str(n).encode(), 4) != HERE)
     records = [raw(event(stream=(stray if offset == 70 else b"s").decode()), offset=offset) for offset in range(100)]
-    driver.deliver("media.image", Batch(1, "media.image", HERE, records, 100))
+    driver.deliver("media.image", FetchedBatch(1, "media.image", HERE, records, 100))
     async with asyncio.timeout(10):
         await counted.wanted.wait()
         assert taken == list(range(64))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiokafka.structs import TopicPartition
 
-from streams.kafka.batch_consumer import Batch
+from streams.kafka.batch_consumer import FetchedBatch
 from streams.kafka.consumer_thread import Deleted, Start
 from streams.partition import manager as hub_module
-from streams.partition.manager import Hub
+from streams.partition.manager import PartitionManager
 from syncline.wire.contract import MEDIA_TOPICS
 
 PREFIX = "p."
@@ -26,7 +26,7 @@ class Driver:
 
     def __init__(self, parts: Any, assigned: Any) -> None:
         self.assigned, self.calls = assigned, list[str]()
-        self.batches: list[tuple[str, Batch]] = []
+        self.batches: list[tuple[str, FetchedBatch]] = []
         Driver.made.append(self)
 
     def start(self) -> None:
@@ -39,7 +39,7 @@ class Driver:
         self.calls.append("hand_over")
         return [f"partition {self.assigned.partition}: {what}" for what in self.left]
 
-    def deliver(self, topic: str, batch: Batch) -> int:
+    def deliver(self, topic: str, batch: FetchedBatch) -> int:
         self.batches.append((topic, batch))
         return 0 if batch.missing is None else 40
 
@@ -48,11 +48,11 @@ class Driver:
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+def hub(monkeypatch: pytest.MonkeyPatch) -> PartitionManager:
     """A hub with drivers that only note down."""
     Driver.made, Driver.left = [], []
     monkeypatch.setattr(hub_module, "PartitionDriver", Driver)
-    hub = Hub(PREFIX)
+    hub = PartitionManager(PREFIX)
     parts: Any = SimpleNamespace(n_partitions=4)
     hub.use(parts)
     return hub
@@ -62,7 +62,7 @@ def starts(*numbers: int, topics: tuple[str, ...] = MEDIA_TOPICS) -> dict[TopicP
     return {TopicPartition(PREFIX + topic, number): Start(number, number) for topic in topics for number in numbers}
 
 
-async def test_each_partition_number_has_a_driver_with_its_offsets(hub: Hub) -> None:
+async def test_each_partition_number_has_a_driver_with_its_offsets(hub: PartitionManager) -> None:
     """One of its own name, so that a claim in it is its own."""
     assert "waiting for an assignment" in next(iter(hub.reasons()))
     await hub.on_assigned(2, 7, starts(0, 3))
@@ -73,7 +73,7 @@ async def test_each_partition_number_has_a_driver_with_its_offsets(hub: Hub) -> 
     assert len({one.worker for one in assigned}) == 2
 
 
-async def test_limits_are_shared_out_among_the_partition_numbers_of_each_assignment(hub: Hub) -> None:
+async def test_limits_are_shared_out_among_the_partition_numbers_of_each_assignment(hub: PartitionManager) -> None:
     """One budget for the worker: whoever inherits others' holds no more in all."""
     await hub.on_assigned(1, 7, starts(0, 3))
     await hub.on_revoked()
@@ -81,13 +81,13 @@ async def test_limits_are_shared_out_among_the_partition_numbers_of_each_assignm
     assert [driver.assigned.n_shares for driver in Driver.made] == [2, 2, 4, 4, 4, 4]
 
 
-async def test_a_worker_without_partitions_is_ready(hub: Hub) -> None:
+async def test_a_worker_without_partitions_is_ready(hub: PartitionManager) -> None:
     """There are more workers than partitions; it stands by."""
     await hub.on_assigned(2, 7, {})
     assert list(hub.reasons()) == []
 
 
-async def test_siblings_that_come_apart_are_not_read(hub: Hub) -> None:
+async def test_siblings_that_come_apart_are_not_read(hub: PartitionManager) -> None:
     """A stream's records would be with two workers."""
     torn = starts(0) | starts(1, topics=("media.image",))
     await hub.on_assigned(2, 7, torn)
@@ -97,7 +97,7 @@ async def test_siblings_that_come_apart_are_not_read(hub: Hub) -> None:
     assert list(hub.reasons()) == []
 
 
-async def test_a_rebalance_hands_over_and_stops(hub: Hub) -> None:
+async def test_a_rebalance_hands_over_and_stops(hub: PartitionManager) -> None:
     """In this order; the next assignment has new drivers under new names."""
     await hub.on_assigned(2, 7, starts(0))
     await hub.on_revoked()
@@ -108,7 +108,7 @@ async def test_a_rebalance_hands_over_and_stops(hub: Hub) -> None:
     assert Driver.made[1].assigned.worker != old.assigned.worker
 
 
-async def test_a_hub_that_closes_hands_over_and_begins_nothing_more(hub: Hub) -> None:
+async def test_a_hub_that_closes_hands_over_and_begins_nothing_more(hub: PartitionManager) -> None:
     """An assignment that comes meanwhile is not worked on; what could not be done is kept."""
     await hub.on_assigned(2, 7, starts(0, 1))
     Driver.left = ["3 decisions"]
@@ -120,7 +120,7 @@ async def test_a_hub_that_closes_hands_over_and_begins_nothing_more(hub: Hub) ->
     assert len(Driver.made) == 2
 
 
-async def test_what_a_rebalance_leaves_is_no_fault_of_a_later_stop(hub: Hub) -> None:
+async def test_what_a_rebalance_leaves_is_no_fault_of_a_later_stop(hub: PartitionManager) -> None:
     """The successor has done it by then."""
     await hub.on_assigned(2, 7, starts(0))
     Driver.left = ["3 decisions"]
@@ -129,41 +129,41 @@ async def test_what_a_rebalance_leaves_is_no_fault_of_a_later_stop(hub: Hub) -> 
     assert hub.left == []
 
 
-async def test_records_of_another_assignment_are_dropped(hub: Hub) -> None:
+async def test_records_of_another_assignment_are_dropped(hub: PartitionManager) -> None:
     """They come again, in the new one's order."""
     await hub.on_assigned(2, 7, starts(0))
-    now = Batch(2, PREFIX + "media.image", 0, [], 1)
+    now = FetchedBatch(2, PREFIX + "media.image", 0, [], 1)
     for batch in (now, now._replace(epoch=1), now._replace(partition=5)):
         hub.hand_over(batch)
     assert Driver.made[0].batches == [("media.image", now)]
 
 
-async def test_records_that_nobody_judged_are_counted_by_topic(hub: Hub) -> None:
+async def test_records_that_nobody_judged_are_counted_by_topic(hub: PartitionManager) -> None:
     """Over all assignments: what is gone stays gone."""
     await hub.on_assigned(2, 7, starts(0))
-    hub.hand_over(Batch(2, PREFIX + "media.image", 0, [], 60, Deleted(10, 60)))
+    hub.hand_over(FetchedBatch(2, PREFIX + "media.image", 0, [], 60, Deleted(10, 60)))
     await hub.on_assigned(3, 8, starts(0))
-    hub.hand_over(Batch(3, PREFIX + "media.image", 0, [], 90, Deleted(70, 90)))
-    hub.hand_over(Batch(3, PREFIX + "media.text", 0, [], 5))
+    hub.hand_over(FetchedBatch(3, PREFIX + "media.image", 0, [], 90, Deleted(70, 90)))
+    hub.hand_over(FetchedBatch(3, PREFIX + "media.text", 0, [], 5))
     assert dict(hub.n_unjudged) == {"media.image": 80, "media.text": 0}
 
 
-async def test_records_that_cannot_be_handed_over_end_the_worker(hub: Hub) -> None:
+async def test_records_that_cannot_be_handed_over_end_the_worker(hub: PartitionManager) -> None:
     """Faust would start its agent anew, behind them: they would be passed over unseen."""
     broken: list[BaseException] = []
     parts: Any = SimpleNamespace(on_broken=broken.append, n_partitions=4)
     hub.use(parts)
     await hub.on_assigned(2, 7, starts(0))
 
-    def refuse(topic: str, batch: Batch) -> int:
+    def refuse(topic: str, batch: FetchedBatch) -> int:
         raise RuntimeError("cannot schedule new futures after shutdown")
 
     Driver.made[0].deliver = refuse  # type: ignore[method-assign]
-    hub.hand_over(Batch(2, PREFIX + "media.image", 0, [], 1))
+    hub.hand_over(FetchedBatch(2, PREFIX + "media.image", 0, [], 1))
     assert "cannot schedule" in str(broken[0])
 
 
-async def test_a_halted_hub_stays_halted(hub: Hub) -> None:
+async def test_a_halted_hub_stays_halted(hub: PartitionManager) -> None:
     """The numbers of partitions have changed: streams are elsewhere than their records, until somebody looks."""
     await hub.on_assigned(2, 7, starts(0))
     await hub.halt("topics had 1 partitions, now 2")
@@ -173,7 +173,7 @@ async def test_a_halted_hub_stays_halted(hub: Hub) -> None:
     assert list(hub.reasons()) == ["topics had 1 partitions, now 2"]
 
 
-async def test_a_partition_number_beyond_those_counted_is_not_read(hub: Hub) -> None:
+async def test_a_partition_number_beyond_those_counted_is_not_read(hub: PartitionManager) -> None:
     """The group knows of new partitions before this worker does: by its count, all their records would be misrouted."""
     await hub.on_assigned(2, 7, starts(3, 4))
     assert Driver.made == []

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from models.interface import Conversion, Fusion, Prepared
-from streams.decisions.records import Held, Record, Rejected, Task
-from streams.join.model import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
+from streams.decisions.records import InFlightRecord, Record, Rejected, Task
+from streams.join.items import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 from streams.partition.outputs import Outputs
 from streams.payload import Payload
 from syncline.wire.contract import CONVERTED_TEXT, DEADLETTER, FUSED, UNFUSED
@@ -24,16 +24,16 @@ PARTITION = 3
 MODEL = ModelInfo("m", "2")
 
 
-def held(modality: str, offset: int, rejected: Rejected | None = None, **changes: Any) -> Held:
+def held(modality: str, offset: int, rejected: Rejected | None = None, **changes: Any) -> InFlightRecord:
     """A held record as the decoder leaves it."""
     of = event(modality, **{"id": str(offset), **changes})
     item = Item("s", modality, f"media.{modality}", offset, of.time_ms, of.end_ms, 1, START_MS)
     prepared = None if rejected else Prepared(None, words=(("hello", "l"),) if modality == "text" else ())
     payload = Payload(raw(of, offset, value=b"media"), of, prepared)
-    return Held(item.topic, Record(offset, item, rejected, 1, payload))
+    return InFlightRecord(item.topic, Record(offset, item, rejected, 1, payload))
 
 
-def set_task(*members: Held | None, strategy: str = "earliest", items: tuple[Item, ...] = ()) -> Task:
+def set_task(*members: InFlightRecord | None, strategy: str = "earliest", items: tuple[Item, ...] = ()) -> Task:
     """A confirmed set of these members, all of them here."""
     items = items or tuple(one.item for one in members if one is not None and one.item is not None)
     decision = SetDecision("s", strategy, "partial", "watermark", START_MS, items, ("audio",))
@@ -42,7 +42,7 @@ def set_task(*members: Held | None, strategy: str = "earliest", items: tuple[Ite
     return task
 
 
-def one_task(decision: Any, of: Held | None) -> Task:
+def one_task(decision: Any, of: InFlightRecord | None) -> Task:
     task = Task(decision, [("media.image", 0)], 0)
     task.records = [of]
     return task

@@ -10,7 +10,7 @@ import pytest
 from syncline.consumer import ResultConsumer
 from syncline.index import indexing
 from syncline.index.indexing import Indexed, in_words, index_results
-from syncline.index.rows import Entry, pack
+from syncline.index.rows import IndexEntry, pack
 from syncline.index.store import Index
 from syncline.wire.results import ModelInfo, encode_fused
 from tests.support.brokers import TestBroker
@@ -34,7 +34,7 @@ class CrashingIndex(Index):
 
     crash = ""
 
-    def add(self, entries: Iterable[Entry]) -> int:
+    def add(self, entries: Iterable[IndexEntry]) -> int:
         """Write, or not, and crash."""
         n_new = 0 if self.crash == "before" else super().add(entries)
         if self.crash:

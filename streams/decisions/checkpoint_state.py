@@ -13,16 +13,16 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from streams.decisions.entries import Claim
-from streams.decisions.in_flight import Holds
+from streams.decisions.in_flight import InFlight
 from streams.decisions.recovery import Recovered
 from streams.decisions.resolved import NOT_NAMED
 from streams.join.clocks import Clocks
+from streams.join.items import Decision, SetDecision, UnfusedDecision
 from streams.join.lane_clock import LaneState
-from streams.join.model import Decision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
 
 
-class SettledState:
+class CheckpointState:
     """What a successor needs that no record above the acknowledged offsets can tell it.
 
     `clocks` are the lane clocks as they were at the acknowledged offsets; `bounds` maps a stream to the bound of its
@@ -49,7 +49,7 @@ class SettledState:
         for item in recovered.settled:
             self.clocks.move(item)
 
-    def advance(self, holds: Holds) -> dict[str, int]:
+    def advance(self, holds: InFlight) -> dict[str, int]:
         """Acknowledge what is resolved without a gap; per topic that moved, the next offset after a restart."""
         moved: dict[str, int] = {}
         for hold in holds.topics.values():

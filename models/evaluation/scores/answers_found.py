@@ -18,7 +18,7 @@ Found = npt.NDArray[np.float64]
 """(n_concepts,): 1 found, 0 not, NaN not asked; between, where seeds are averaged."""
 
 
-class Report(msgspec.Struct, frozen=True):
+class ScoresReport(msgspec.Struct, frozen=True):
     """What one model answered to the protocol: section -> kind of question -> outcomes.
 
     n_among: section -> of how many the right one was found, where that is not all concepts.
@@ -43,6 +43,6 @@ def found(outcomes: Outcomes, first: int = 1) -> Found:
     return np.array([at[character] for character in outcomes])
 
 
-def mean_found(reports: Sequence[Report], section: str, kind: str, first: int = 1) -> Found:
+def mean_found(reports: Sequence[ScoresReport], section: str, kind: str, first: int = 1) -> Found:
     """The same, averaged over seeds within each concept."""
     return np.stack([found(report.outcomes[section][kind], first) for report in reports]).mean(0)
