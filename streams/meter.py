@@ -17,7 +17,7 @@ class Meter:
     """Used by the worker's event loop alone."""
 
     def __init__(self) -> None:
-        self.tally = Counters()
+        self.counters = Counters()
         self.e2e_ms = Histogram(LATENCY_BOUNDS_MS)
         """Of each fused set: from its newest event's time to the broker's acknowledgement of the result."""
         self.pipeline_ms = Histogram(LATENCY_BOUNDS_MS)

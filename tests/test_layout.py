@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("syncline", "processors", "models", "streams")
+PACKAGES = ("syncline", "processors", "models", "streams", "verify", "demo")
 """In the order in which imports may point: each may import those before it."""
 HEAVY = {"faust", "mode", "aiokafka", "torch"}
 PURE = ("streams/join", "streams/decisions", "streams/inference/batcher.py")
@@ -47,7 +47,7 @@ def imported_roots(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_point_one_way(package: str) -> None:
-    """syncline <- processors <- models <- streams. The command line alone may reach into the service, lazily."""
+    """syncline <- processors <- models <- streams <- verify <- demo. The command line alone may reach into the service, lazily."""
     later = set(PACKAGES[PACKAGES.index(package) + 1 :])
     wrong = {
         str(path.relative_to(ROOT)): sorted(imported_roots(path) & later)
@@ -55,6 +55,34 @@ def test_imports_point_one_way(package: str) -> None:
         if imported_roots(path) & later and not path.is_relative_to(ROOT / "syncline" / "cli")
     }
     assert wrong == {}
+
+
+def rooms() -> dict[str, set[str]]:
+    """By room the rooms that it imports from. A room is a folder below a package, or a file that stands on its top."""
+    files = {path.relative_to(ROOT) for path in python_files(*PACKAGES)}
+    modules = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in files}
+
+    def room(path: Path) -> str:
+        return str(path.parent if len(path.parts) > 2 else path)
+
+    found: dict[str, set[str]] = {}
+    for path in files:
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                to = {
+                    room(modules[name if name in modules else node.module]) for name in names if node.module in modules
+                }
+                found.setdefault(room(path), set()).update(to - {room(path)})
+    return found
+
+
+def test_no_room_imports_itself_by_way_of_another() -> None:
+    """Rooms can be read from the ground up: none is needed to understand what it needs."""
+    left = rooms()
+    while done := {name for name, needs in left.items() if not needs & left.keys()}:
+        left = {name: needs for name, needs in left.items() if name not in done}
+    assert left == {}
 
 
 def test_the_pure_parts_import_neither_faust_nor_kafka_nor_torch() -> None:

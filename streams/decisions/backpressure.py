@@ -106,19 +106,19 @@ def limits_of_share(settings: JoinSettings, n_shares: int) -> Amount:
 class ReadingState:
     """Which topics one partition number reads now, and of which the high watermark must be asked for."""
 
-    def __init__(self, flow: Backpressure, holds: InFlight) -> None:
-        self._flow, self._holds = flow, holds
+    def __init__(self, backpressure: Backpressure, in_flight: InFlight) -> None:
+        self._backpressure, self._in_flight = backpressure, in_flight
         self._high_water: dict[str, int] = {}
-        self._now: frozenset[str] = frozenset(holds.topics)
+        self._now: frozenset[str] = frozenset(in_flight.topics)
 
     def share_limits(self, n_shares: int) -> None:
         """This partition number is one of `n_shares` of its worker from now on."""
-        self._flow.share_limits(n_shares)
+        self._backpressure.share_limits(n_shares)
 
     @property
     def share(self) -> Amount:
         """The soft limits of this partition number."""
-        return self._flow.share
+        return self._backpressure.share
 
     def high_water(self, topic: str, high_water: int) -> None:
         """The broker's answer for `topic`."""
@@ -127,12 +127,12 @@ class ReadingState:
     @property
     def rationed(self) -> bool:
         """Whether more is held than the soft limit: which topics are behind must be known then."""
-        return self._flow.over_soft(self._holds.load)
+        return self._backpressure.over_soft(self._in_flight.load)
 
     @property
     def must_press(self) -> bool:
         """Whether pressure must decide."""
-        return self._flow.must_press(self._holds.load_for_pressure, self._holds.on_its_way)
+        return self._backpressure.must_press(self._in_flight.load_for_pressure, self._in_flight.on_its_way)
 
     def stop(self) -> frozenset[str] | None:
         """Read nothing; None if that is so already."""
@@ -144,11 +144,11 @@ class ReadingState:
     def change(self, awaited: Set[str], join: PartitionJoin | None, now_ms: int) -> frozenset[str] | None:
         """The topics to read from now on, None if that has not changed; `awaited`: a decided set waits for them."""
         if not self.rationed:
-            now = frozenset(self._holds.topics)
+            now = frozenset(self._in_flight.topics)
         else:
             topics = self._topics(awaited, join.awaits.topics if join is not None else set())
             alive = join is not None and join.awaits.is_alive(now_ms)
-            now = self._flow.readable(self._holds.load, self._holds.on_its_way, topics, alive=alive)
+            now = self._backpressure.readable(self._in_flight.load, self._in_flight.on_its_way, topics, alive=alive)
         if now == self._now:
             return None
         self._now = now
@@ -156,7 +156,7 @@ class ReadingState:
 
     def _topics(self, awaited: Set[str], wanted: Set[str]) -> dict[str, TopicReadState]:
         states: dict[str, TopicReadState] = {}
-        for topic, hold in self._holds.topics.items():
+        for topic, hold in self._in_flight.topics.items():
             high_water = self._high_water.get(topic)
             caught_up = high_water is not None and hold.position >= high_water
             states[topic] = TopicReadState(hold.n_bytes, caught_up, topic in awaited, topic in wanted)

@@ -46,13 +46,13 @@ class CheckpointState:
                     rows[row.stream, row.lane] = msgspec.structs.replace(known, recent=both)
             self.bounds |= part.bounds
         self.clocks.restore(rows.values())
-        for item in recovered.settled:
+        for item in recovered.checkpoint:
             self.clocks.move(item)
 
-    def advance(self, holds: InFlight) -> dict[str, int]:
+    def advance(self, in_flight: InFlight) -> dict[str, int]:
         """Acknowledge what is resolved without a gap; per topic that moved, the next offset after a restart."""
         moved: dict[str, int] = {}
-        for hold in holds.topics.values():
+        for hold in in_flight.topics.values():
             before = hold.acknowledged
             for item in hold.advance():
                 self.clocks.move(item)

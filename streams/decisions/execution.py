@@ -77,11 +77,11 @@ def _finished(task: Task) -> bool:
 class DecisionExecutor:
     """Carries out confirmed decisions over the held records of one partition number."""
 
-    def __init__(self, holds: InFlight, rules: Rules = ALL_RULES) -> None:
-        self._holds, self._rules = holds, rules
-        self._waiting = AwaitedRecords()
+    def __init__(self, in_flight: InFlight, rules: Rules = ALL_RULES) -> None:
+        self._in_flight, self._rules = in_flight, rules
+        self._awaited = AwaitedRecords()
         self._unknown: dict[str, range] = {}
-        self._turns = PublishOrder(in_order=rules.publish_in_log_order)
+        self._publish_order = PublishOrder(in_order=rules.publish_in_log_order)
         self._fuse: list[Task] = []
         self._publish: list[Task] = []
         self._proposals: list[Decision] = []
@@ -100,7 +100,7 @@ class DecisionExecutor:
     def resolved_ahead(self) -> Iterator[ResolvedRun]:
         """Of the records that `recall` was told of, those that have not come: a successor must know of them too."""
         for topic, runs in self._published.items():
-            position = self._holds.topics[topic].position
+            position = self._in_flight.topics[topic].position
             yield from (ResolvedRun(topic, max(first, position), last) for first, last in runs if last >= position)
 
     def know_of_fresh(self, topic: str, resolved: int) -> None:
@@ -108,7 +108,7 @@ class DecisionExecutor:
 
         Before the first decision is confirmed. What lies between is gone, and nobody knows whether its outcome is out.
         """
-        self._unknown[topic] = range(resolved, self._holds.topics[topic].acknowledged)
+        self._unknown[topic] = range(resolved, self._in_flight.topics[topic].acknowledged)
 
     # --- confirmed decisions, in log order ---------------------------------------------------------------------
 
@@ -132,28 +132,28 @@ class DecisionExecutor:
         task.done = any(resolved) or any(offset in self._published.get(topic, ()) for topic, offset in task.keys)
         task.n_missing -= sum(resolved)
         if isinstance(task.decision, SetDecision) and not task.done:
-            self._turns.add(task.decision.stream, task)
+            self._publish_order.add(task.decision.stream, task)
         for index, key in enumerate(task.keys):
             if not resolved[index]:
                 self._attach_or_wait(task, key, index)
 
     def _is_resolved(self, topic: str, offset: int) -> bool:
-        hold = self._holds.topics[topic]
+        hold = self._in_flight.topics[topic]
         if offset < hold.acknowledged:
             return offset not in self._unknown.get(topic, ())
         return hold.is_resolved(offset)
 
     def _attach_or_wait(self, task: Task | ClosedDecision, key: Key, index: int) -> None:
-        held = self._holds.get(*key)
+        held = self._in_flight.get(*key)
         if held is not None and not held.is_lost:
             self._attach(task, held, index)
-        elif key[1] >= self._holds.topics[key[0]].position:
-            self._waiting.add(key, (task, index))
+        elif key[1] >= self._in_flight.topics[key[0]].position:
+            self._awaited.add(key, (task, index))
         elif isinstance(task, Task):
             self._lose(task, key, index)
 
     def _confirm_failed(self, decision: FailedDecision) -> None:
-        task = self._turns.find(decision.members) or self._too_late.pop(decision.members, None)
+        task = self._publish_order.find(decision.members) or self._too_late.pop(decision.members, None)
         if task is not None:
             task.failed = decision.reason
             task.lost = tuple(dict.fromkeys((*task.lost, *decision.lost)))
@@ -169,7 +169,7 @@ class DecisionExecutor:
 
     def arrived(self, held: InFlightRecord) -> None:
         """A record is here; decisions in the log may name it."""
-        for task, index in self._waiting.pop(held.topic, held.offset):
+        for task, index in self._awaited.pop(held.topic, held.offset):
             self._check_identity(task, held, index)
             self._attach(task, held, index)
 
@@ -207,11 +207,11 @@ class DecisionExecutor:
         The places that are held for lost members of sets, in offset order.
         """
         places: list[InFlightRecord] = []
-        for offset in self._waiting.below(topic, next_offset):
-            for task, index in self._waiting.pop(topic, offset):
+        for offset in self._awaited.below(topic, next_offset):
+            for task, index in self._awaited.pop(topic, offset):
                 if isinstance(task, Task):
                     self._lose(task, (topic, offset), index)
-            place = self._holds.get(topic, offset)
+            place = self._in_flight.get(topic, offset)
             if place is not None:
                 places.append(place)
         return places
@@ -230,7 +230,7 @@ class DecisionExecutor:
         self._when_ready(task)
 
     def _keep_place(self, task: Task, key: Key, index: int) -> None:
-        place = self._holds.topics[key[0]].add_lost(key[1])
+        place = self._in_flight.topics[key[0]].add_lost(key[1])
         place.n_open += 1
         if isinstance(task.decision, SetDecision):
             place.item, place.moves = task.decision.members[index], True  # the log knows what the record said
@@ -243,7 +243,7 @@ class DecisionExecutor:
             return
         for held in task.records:
             if held is not None and held.final:
-                self._holds.mark(held)
+                self._in_flight.mark(held)
         if not isinstance(task.decision, SetDecision):
             self._hand_over(task)
         elif task.failed is not None:
@@ -284,12 +284,12 @@ class DecisionExecutor:
         """The claim under which failures were proposed is void."""
         self._proposals = [
             FailedDecision(tuple(task.keys), task.failing, task.lost)
-            for task in (*self._turns, *self._too_late.values())
+            for task in (*self._publish_order, *self._too_late.values())
             if task.failing is not None and task.failed is None
         ]
 
     def _flush(self, stream: str) -> None:
-        for task in self._turns.take(stream):
+        for task in self._publish_order.take(stream):
             self._hand_over(task)
 
     def _hand_over(self, task: Task) -> None:
@@ -297,12 +297,12 @@ class DecisionExecutor:
         task.handed_over = True
         self._n_publishing += 1
         if task.is_set and not self._rules.resolve_together and task.records[0] is not None:
-            self._holds.resolve(task.records[0])
+            self._in_flight.resolve(task.records[0])
 
     def published(self, tasks: Iterable[Task]) -> None:
         """Every output of these tasks is on the broker."""
         for task in tasks:
-            self._holds.tally.published(task, redone=task.log_offset < self.own_from)
+            self._in_flight.counters.published(task, redone=task.log_offset < self.own_from)
             self._n_publishing -= 1
             for held in (*task.records, *task.places):
                 if held is not None:
@@ -311,7 +311,7 @@ class DecisionExecutor:
 
     def _resolve_if_ended(self, held: InFlightRecord) -> None:
         if held.final and held.n_open <= 0:
-            self._holds.resolve(held)
+            self._in_flight.resolve(held)
 
     # --- what the owner asks ----------------------------------------------------------------------------------
 
@@ -322,26 +322,26 @@ class DecisionExecutor:
 
     def n_awaited(self, topic: str, start: int = 0, stop: int = 2**63) -> int:
         """How many offsets of `topic` in [start, stop) decisions wait for."""
-        return self._waiting.n_between(topic, start, stop)
+        return self._awaited.n_between(topic, start, stop)
 
     def is_accepted(self, topic: str, offset: int) -> bool:
         """Whether a decision in the log, whose record has not come yet, took it for good."""
-        return self._waiting.is_accepted(topic, offset)
+        return self._awaited.is_accepted(topic, offset)
 
     def awaited_topics(self) -> set[str]:
         """Topics of which a decided set waits for a record."""
-        return self._waiting.topics()
+        return self._awaited.topics()
 
     @property
     def busy(self) -> bool:
         """Whether anything goes on without further records; a set behind one that waits for a record does not."""
-        return self._n_publishing > 0 or self._turns.any_can_go_on
+        return self._n_publishing > 0 or self._publish_order.any_can_go_on
 
     @property
     def n_to_do(self) -> int:
         """How many tasks have all their members and are not published."""
-        return self._n_publishing + sum(task.ready for task in self._turns)
+        return self._n_publishing + sum(task.ready for task in self._publish_order)
 
     def log_offsets(self) -> Iterator[int]:
         """Where the first decision stands in the log whose records have not come yet; `NOT_NAMED` for none."""
-        yield self._waiting.first_log_offset
+        yield self._awaited.first_log_offset

@@ -41,6 +41,7 @@ class OffsetTracker:
     """
 
     __slots__ = (
+        "_counters",
         "_disorder_ms",
         "_first",
         "_front_items",
@@ -50,7 +51,6 @@ class OffsetTracker:
         "_in_order",
         "_last",
         "_resolved",
-        "_tally",
         "acknowledged",
         "n_bytes",
         "n_held",
@@ -63,7 +63,7 @@ class OffsetTracker:
         self,
         topic: str,
         committed: int,
-        tally: Counters,
+        counters: Counters,
         *,
         in_order: bool = True,
         disorder_ms: Mapping[str, int] = MappingProxyType({}),
@@ -75,7 +75,7 @@ class OffsetTracker:
         self._front_last = self._front_log_offset = NONE
         self._front_items: list[Item] = []
         """Of what is resolved before the first open record, until `advance`: items, the last, where the log begins."""
-        self._in_order, self._tally, self._disorder_ms = in_order, tally, disorder_ms
+        self._in_order, self._counters, self._disorder_ms = in_order, counters, disorder_ms
         self.n_held = self.n_bytes = self.n_kept_items = 0
 
     @property
@@ -124,7 +124,7 @@ class OffsetTracker:
         self._link(before, held.after, held.offset, held.offset)
         self._held[held.offset] = held
         self.n_held += 1
-        self._tally.taken[self.topic] += 1
+        self._counters.taken[self.topic] += 1
 
     def _link(self, before: int, after: int, follows: int, precedes: int) -> None:
         """`follows` comes behind the open record at `before`, and `precedes` before the one at `after`."""
@@ -150,7 +150,7 @@ class OffsetTracker:
         self.n_held -= 1
         self.n_bytes -= n_bytes
         held.record = None
-        self._tally.let_go[held.outcome] += 1
+        self._counters.let_go[held.outcome] += 1
         del self._held[held.offset]
         self._link(held.before, held.after, held.after, held.before)
         self._resolved.add(held.offset, held.offset)
@@ -236,14 +236,14 @@ class InFlight:
     def __init__(
         self,
         committed: Mapping[str, int],
-        tally: Counters | None = None,
+        counters: Counters | None = None,
         *,
         in_order: bool = True,
         disorder_ms: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self.tally = Counters() if tally is None else tally
+        self.counters = Counters() if counters is None else counters
         self.topics = {
-            topic: OffsetTracker(topic, offset, self.tally, in_order=in_order, disorder_ms=disorder_ms)
+            topic: OffsetTracker(topic, offset, self.counters, in_order=in_order, disorder_ms=disorder_ms)
             for topic, offset in committed.items()
         }
         self._way_events = 0
@@ -276,7 +276,7 @@ class InFlight:
     def hand_back(self) -> None:
         """Hold nothing any more: whoever is assigned next takes it again. Nothing else may be called after this."""
         for hold in self.topics.values():
-            self.tally.let_go["handed_back"] += hold.n_held
+            self.counters.let_go["handed_back"] += hold.n_held
             hold.n_held = hold.n_bytes = 0
         self._way_events = self._way_bytes = 0
 

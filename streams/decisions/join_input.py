@@ -21,38 +21,43 @@ class JoinInput:
     """Takes the records of one partition number; `join` is there while this owner's claim is current."""
 
     def __init__(
-        self, settings: JoinSettings, holds: InFlight, carry_out: DecisionExecutor, outbox: BatchBuilder, rules: Rules
+        self,
+        settings: JoinSettings,
+        in_flight: InFlight,
+        execution: DecisionExecutor,
+        outbox: BatchBuilder,
+        rules: Rules,
     ) -> None:
-        self._settings, self._holds, self._carry_out, self._outbox = settings, holds, carry_out, outbox
+        self._settings, self._in_flight, self._execution, self._outbox = settings, in_flight, execution, outbox
         self._rules = rules
         self.join: PartitionJoin | None = None
 
-    def start(self, settled: CheckpointState, now_ms: int) -> None:
+    def start(self, checkpoint: CheckpointState, now_ms: int) -> None:
         """Join everything held that no decision ends, from the state at the acknowledged offsets on."""
         self.stop()
-        clocks, bounds = settled.copy_clocks(), dict(settled.bounds)
-        clocks.forgotten = self._holds.tally.forgotten
-        self.join = PartitionJoin(self._settings, clocks, bounds, self._holds.tally.waits_ms)
+        clocks, bounds = checkpoint.copy_clocks(), dict(checkpoint.bounds)
+        clocks.forgotten = self._in_flight.counters.forgotten
+        self.join = PartitionJoin(self._settings, clocks, bounds, self._in_flight.counters.waits_ms)
         self._outbox.start(self.join.tied)
-        for topic, hold in self._holds.topics.items():
+        for topic, hold in self._in_flight.topics.items():
             for one in hold.in_order():
                 if isinstance(one, Item):
                     self.join.observe(one, now_ms)
                     continue
                 if not one.final:
-                    self._holds.unmark(one)
+                    self._in_flight.unmark(one)
                 self._take_in(self.join, one, now_ms)
             self.join.joined(topic, hold.position, now_ms)
 
     def stop(self) -> None:
         """The claim is lost: join nothing until it is current again."""
         if self.join is not None:
-            self._holds.tally.n_suspect_pairs += self.join.counters["suspect_pairs"]
+            self._in_flight.counters.n_suspect_pairs += self.join.counters["suspect_pairs"]
             self.join = None
 
     def take(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Records of one topic, in offset order; ones that were delivered before are passed over."""
-        hold = self._holds.topics[topic]
+        hold = self._in_flight.topics[topic]
         for record in records:
             if record.offset < hold.position:
                 continue
@@ -60,7 +65,7 @@ class JoinInput:
                 self._pass(topic, record.offset, now_ms)
             held = hold.add(self._without_stray_item(topic, record))
             if self._rules.obey_the_log:
-                self._carry_out.arrived(held)
+                self._execution.arrived(held)
             if self.join is not None:
                 self._take_in(self.join, held, now_ms)
         if self.join is not None:
@@ -68,7 +73,7 @@ class JoinInput:
 
     def pass_to(self, topic: str, next_offset: int, now_ms: int) -> None:
         """Every offset of `topic` below `next_offset` has been taken, or never will be."""
-        hold = self._holds.topics[topic]
+        hold = self._in_flight.topics[topic]
         if next_offset > hold.position:
             hold.position = next_offset
             self._pass(topic, next_offset, now_ms)
@@ -76,7 +81,7 @@ class JoinInput:
                 self.join.joined(topic, next_offset, now_ms)
 
     def _pass(self, topic: str, next_offset: int, now_ms: int) -> None:
-        for place in self._carry_out.passed(topic, next_offset):
+        for place in self._execution.passed(topic, next_offset):
             if self.join is not None:
                 self._take_in(self.join, place, now_ms)
 
@@ -86,7 +91,7 @@ class JoinInput:
         Not `deciding`: add only what carrying out needs. Whether there is anything to propose.
         """
         if self._outbox.wants_more:
-            self._outbox.extend(self._carry_out.take_proposals())
+            self._outbox.extend(self._execution.take_proposals())
             if deciding:
                 self._outbox.extend(join.decide(now_ms))
                 if not self._outbox and reading.must_press:

@@ -38,9 +38,9 @@ class PartitionOwner:
     """Decides and carries out what becomes of the records of one partition number.
 
     `committed` is, per media topic, the next offset that this assignment reads; `fresh` are the topics of which nothing
-    is committed, and that are read from where they begin. `worker` is unique to this owner. `tally` counts what becomes
-    of the records, over all owners that are given it. `deployment` is what claims say of the workers, `log_version` the
-    form in which entries are written.
+    is committed, and that are read from where they begin. `worker` is unique to this owner. `counters` counts what
+    becomes of the records, over all owners that are given it. `deployment` is what claims say of the workers,
+    `log_version` the form in which entries are written.
     """
 
     def __init__(
@@ -53,28 +53,28 @@ class PartitionOwner:
         *,
         session_timeout_ms: int = 10_000,
         rules: Rules = ALL_RULES,
-        tally: Counters | None = None,
+        counters: Counters | None = None,
         fresh: Collection[str] = (),
         deployment: Deployment | None = None,
         log_version: str = THIS_VERSION,
     ) -> None:
         self._rules, self._fresh = rules, fresh
-        self._tenure = Ownership(worker, generation, now_ms, session_timeout_ms, rules, deployment)
+        self._ownership = Ownership(worker, generation, now_ms, session_timeout_ms, rules, deployment)
         self._view = LogValidator(rules=rules)
-        self._holds = InFlight(
-            committed, tally, in_order=rules.acknowledge_in_order, disorder_ms=settings.out_of_order_ms
+        self._in_flight = InFlight(
+            committed, counters, in_order=rules.acknowledge_in_order, disorder_ms=settings.out_of_order_ms
         )
-        self._tally = self._holds.tally
-        self._carry_out = DecisionExecutor(self._holds, rules)
-        self._settled = CheckpointState(settings)
+        self._counters = self._in_flight.counters
+        self._execution = DecisionExecutor(self._in_flight, rules)
+        self._checkpoint = CheckpointState(settings)
         self._proposer = Proposer(rules, log_version)
-        self._outbox = BatchBuilder(self._holds, rules)
-        self._intake = JoinInput(settings, self._holds, self._carry_out, self._outbox, rules)
+        self._outbox = BatchBuilder(self._in_flight, rules)
+        self._join_input = JoinInput(settings, self._in_flight, self._execution, self._outbox, rules)
         self._snapshots = SnapshotWriter(now_ms)
-        self._source = SnapshotSource(self._settled, self._holds, self._carry_out, rules)
-        self._reading = ReadingState(Backpressure(settings, rules), self._holds)
-        self._ends = TopicEnds(self._holds)
-        self.standing = OwnerStatus(self._holds, self._carry_out, self._intake)
+        self._source = SnapshotSource(self._checkpoint, self._in_flight, self._execution, rules)
+        self._reading = ReadingState(Backpressure(settings, rules), self._in_flight)
+        self._ends = TopicEnds(self._in_flight)
+        self.status = OwnerStatus(self._in_flight, self._execution, self._join_input)
         # Until then nothing is acknowledged: beside committed offsets a log without decisions looks emptied.
         self._log_speaks = False
         self._resting = False
@@ -89,19 +89,19 @@ class PartitionOwner:
         Yields requests for entries of the log; raises `NotRecoverableError`, as where the log belongs to another group,
         and `NewerVersionError`. Afterwards feed `on_log` from `log_end`.
         """
-        recovered = yield from recover(self._holds.acknowledged, log_start, log_end, self._rules, self._fresh)
+        recovered = yield from recover(self._in_flight.acknowledged, log_start, log_end, self._rules, self._fresh)
         require_no_more(recovered.claims.values(), self._n_partitions)
-        self._view, self._settled.claims = recovered.view, recovered.claims
-        self._tenure.say_placed(still_placed(recovered.newest_claims, self._holds.acknowledged))
+        self._view, self._checkpoint.claims = recovered.view, recovered.claims
+        self._ownership.say_placed(still_placed(recovered.newest_claims, self._in_flight.acknowledged))
         self._former_counts = former_counts(recovered.newest_claims, self._n_partitions)
         self._log_speaks = bool(recovered.decisions) or recovered.snapshot is not None
         if self._rules.restore_clocks:
-            self._settled.restore(recovered)
-        self._carry_out.recall(recovered.resolved)
+            self._checkpoint.restore(recovered)
+        self._execution.recall(recovered.resolved)
         for topic in self._fresh:
-            self._carry_out.know_of_fresh(topic, recovered.newest_at.get(topic, 0))
+            self._execution.know_of_fresh(topic, recovered.newest_at.get(topic, 0))
         yield from in_steps(recovered.decisions, self._confirm_one, log_end)
-        if self._tenure.is_mine(self._view.claim):
+        if self._ownership.is_mine(self._view.claim):
             self._own(now_ms)
         else:
             self._lose(now_ms)
@@ -109,12 +109,12 @@ class PartitionOwner:
 
     @property
     def _n_partitions(self) -> int:
-        return self._tenure.deployment.n_partitions
+        return self._ownership.deployment.n_partitions
 
     @property
     def placed(self) -> tuple[FormerPlacement, ...]:
         """Which records may have been placed by another number of partitions than the present one."""
-        return self._tenure.deployment.placed
+        return self._ownership.deployment.placed
 
     @property
     def must_place(self) -> bool:
@@ -127,7 +127,7 @@ class PartitionOwner:
         `ends` are the media topics' high watermarks, asked for after this owner's first claim was on the broker: what
         the owners before it have decided lies below.
         """
-        self._tenure.say_placed(
+        self._ownership.say_placed(
             merged([*self.placed, *(FormerPlacement(count, dict(ends)) for count in self._former_counts)])
         )
         if self.state == "owning":
@@ -135,25 +135,25 @@ class PartitionOwner:
 
     def _own(self, now_ms: int) -> None:
         """This owner's claim is current: what is not in the log comes back to the join, together and in order."""
-        self._tally.n_claims += 1
-        self._tenure.state = "owning"
-        self._carry_out.own_from = self._view.next_offset
+        self._counters.n_claims += 1
+        self._ownership.state = "owning"
+        self._execution.own_from = self._view.next_offset
         self._ends.start(now_ms)
         self._snapshots.reset()
-        self._carry_out.propose_failures_again()
+        self._execution.propose_failures_again()
         self._source.forget_bounds(self._view.next_offset)
-        self._intake.start(self._settled, now_ms)
+        self._join_input.start(self._checkpoint, now_ms)
 
     def on_records(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Records of one topic arrived, in offset order; ones that were delivered before are passed over.
 
         Raises `MadeAnewError` where a decision in the log names another record at the offset of one of them.
         """
-        self._intake.take(topic, records, now_ms)
+        self._join_input.take(topic, records, now_ms)
 
     def on_position(self, topic: str, next_offset: int, now_ms: int) -> None:
         """Every offset of `topic` below `next_offset` has been delivered, or was deleted and never will be."""
-        self._intake.pass_to(topic, next_offset, now_ms)
+        self._join_input.pass_to(topic, next_offset, now_ms)
 
     def on_log(self, records: Sequence[LogRecord], now_ms: int) -> None:
         """Records of the decision log were read, in offset order; ones that were read before are passed over.
@@ -169,23 +169,23 @@ class PartitionOwner:
             if isinstance(entry, Claim):
                 self._on_claim(record.offset, entry, current=verdict == "claim", now_ms=now_ms)
             elif isinstance(entry, Batch) and verdict == "void":
-                self._tally.n_void_batches += 1
+                self._counters.n_void_batches += 1
             elif isinstance(entry, Batch):
                 self._snapshots.count(len(entry.decisions))
                 self._log_speaks = True
                 if self.state == "owning":
-                    self._tally.confirmed(entry.decisions)
+                    self._counters.confirmed(entry.decisions)
                 if self._rules.act_on_read_back or self.state != "owning":
                     for decision in entry.decisions:
                         self._confirm(decision, record.offset)
 
     def _on_claim(self, offset: int, claim: Claim, *, current: bool, now_ms: int) -> None:
-        mine = self._tenure.is_mine(claim)
+        mine = self._ownership.is_mine(claim)
         if current:
             require_no_more([claim], self._n_partitions)
-            self._settled.claims[offset] = claim
-        if current and mine and self._intake.join:
-            self._begin_snapshot(self._intake.join)
+            self._checkpoint.claims[offset] = claim
+        if current and mine and self._join_input.join:
+            self._begin_snapshot(self._join_input.join)
         elif current and mine:
             self._own(now_ms)
         elif current or (mine and self.state == "claiming"):
@@ -195,21 +195,21 @@ class PartitionOwner:
 
     def _check_group(self) -> None:
         """Whether claiming again could help: a claim that was ignored for its group is ignored for ever."""
-        if self._rules.one_group_a_log and self._view.is_anothers(self._tenure.claim(-1)):
-            raise AnotherGroupError(self._view.group, self._tenure.deployment.group)
+        if self._rules.one_group_a_log and self._view.is_anothers(self._ownership.claim(-1)):
+            raise AnotherGroupError(self._view.group, self._ownership.deployment.group)
 
     def _lose(self, now_ms: int) -> None:
         """Somebody else's claim is current: propose nothing, carry nothing out, acknowledge nothing."""
-        self._tally.n_lost_claims += 1
-        self._tenure.lose(now_ms)
-        self._intake.stop()
-        self._settled.forget_join()
+        self._counters.n_lost_claims += 1
+        self._ownership.lose(now_ms)
+        self._join_input.stop()
+        self._checkpoint.forget_join()
         self._proposer.drop()
 
     def _confirm(self, decision: Decision, log_offset: int) -> None:
-        self._settled.bind(decision, log_offset)
+        self._checkpoint.bind(decision, log_offset)
         if self._rules.obey_the_log or self.state == "owning":
-            self._carry_out.confirm(decision, log_offset)
+            self._execution.confirm(decision, log_offset)
 
     def _confirm_one(self, numbered: tuple[int, Decision]) -> int:
         """One of the log, in recovery; about what it cost, in us."""
@@ -225,41 +225,41 @@ class PartitionOwner:
         if high_water is not None:
             self._reading.high_water(topic, high_water)
             # A log of before media were read committed may name records of a transaction that is still open.
-            awaited = topic in self._carry_out.awaited_topics()
+            awaited = topic in self._execution.awaited_topics()
             self._ends.check(topic, max(high_water, end), asked_ms, awaited=awaited)
-        if self._intake.join is not None:
-            self._intake.join.high_water(topic, high_water, asked_ms, now_ms)
+        if self._join_input.join is not None:
+            self._join_input.join.high_water(topic, high_water, asked_ms, now_ms)
 
     def on_appended(self, number: int, *, ok: bool, now_ms: int) -> None:
         """The broker has, or has not, the entry of `Commands.append` with this number."""
         self._proposer.appended(number, ok=ok)
         if not ok and self._rules.timers_rest_while_appends_fail:
-            for topic in self._holds.topics:
+            for topic in self._in_flight.topics:
                 self.on_high_water(topic, None, now_ms, now_ms)
 
     def on_heartbeat(self, sent_ms: int) -> None:
         """A heartbeat sent at `sent_ms` succeeded in this owner's generation."""
-        if self._tenure.heard(sent_ms, self._view.claim):
+        if self._ownership.heard(sent_ms, self._view.claim):
             self._claim()
 
     def on_fused(self, tasks: Sequence[Task]) -> None:
         """The model has answered these sets."""
-        self._carry_out.fused(tasks)
+        self._execution.fused(tasks)
 
     def on_failed(self, task: Task, reason: str) -> None:
         """This set cannot be fused, now or later."""
-        self._carry_out.fail(task, reason)
+        self._execution.fail(task, reason)
 
     def on_published(self, tasks: Sequence[Task]) -> None:
         """Every output of these tasks is on the broker."""
-        self._carry_out.published(tasks)
+        self._execution.published(tasks)
 
     def tick(self, now_ms: int) -> None:
         """Propose what can be proposed now; call it after anything happened, and at least every 100 ms."""
         self._now_ms = now_ms
         self._snapshots.cut()
-        may_propose = self._tenure.may_propose(now_ms) and self._proposer.free and not self._snapshots.renewing
-        if self._intake.join is None or not may_propose:
+        may_propose = self._ownership.may_propose(now_ms) and self._proposer.free and not self._snapshots.renewing
+        if self._join_input.join is None or not may_propose:
             return
         if part := self._snapshots.next_part(self._proposer.next_number):
             self._proposer.send(part)
@@ -267,10 +267,10 @@ class PartitionOwner:
             self._renew_for_snapshot(now_ms)
         else:
             self._snapshots.let_others_go()
-            self._propose(self._intake.join, now_ms)
+            self._propose(self._join_input.join, now_ms)
 
     def _propose(self, join: PartitionJoin, now_ms: int) -> None:
-        if not self._intake.fill_outbox(join, self._reading, now_ms, deciding=not self._resting):
+        if not self._join_input.fill_outbox(join, self._reading, now_ms, deciding=not self._resting):
             return
         batch = self._outbox.take_batch()
         self._proposer.send(Batch(self._view.claim_offset, self._proposer.next_number, batch))
@@ -302,11 +302,11 @@ class PartitionOwner:
         self._claim()
 
     def _claim(self) -> None:
-        self._proposer.send(self._tenure.claim(self._proposer.next_number))
+        self._proposer.send(self._ownership.claim(self._proposer.next_number))
 
     def _begin_snapshot(self, join: PartitionJoin) -> None:
-        self._tally.n_claims += 1
-        self._tally.n_snapshots += 1
+        self._counters.n_claims += 1
+        self._counters.n_snapshots += 1
         self._snapshots.begin(self._source.take(join.clocks, self._view.next_offset, self._view.claim_offset))
 
     def take_commands(self) -> Commands:
@@ -316,16 +316,16 @@ class PartitionOwner:
         if self.state != "owning":
             commands.read = self._reading.stop() if self.state == "lost" else None
             return commands
-        self._carry_out.take(commands)
+        self._execution.take(commands)
         if self._log_speaks:
-            commands.acknowledge = self._settled.advance(self._holds)
-        commands.read = self._reading.change(self._carry_out.awaited_topics(), self._intake.join, self._now_ms)
+            commands.acknowledge = self._checkpoint.advance(self._in_flight)
+        commands.read = self._reading.change(self._execution.awaited_topics(), self._join_input.join, self._now_ms)
         return commands
 
     def end(self) -> None:
         """This owner's assignment has ended; what it holds is taken by whoever is assigned next."""
-        self._intake.stop()
-        self._holds.hand_back()
+        self._join_input.stop()
+        self._in_flight.hand_back()
 
     def share_limits(self, n_shares: int) -> None:
         """Hold one of `n_shares` equal shares of the limits: so many partition numbers its worker has now."""
@@ -339,15 +339,15 @@ class PartitionOwner:
     def topics_to_ask(self) -> set[str]:
         """Topics whose high watermark must be asked for now: a timer, back-pressure or a decided set needs it."""
         if self._reading.rationed:
-            return set(self._holds.topics)
-        if self._intake.join is None:
+            return set(self._in_flight.topics)
+        if self._join_input.join is None:
             return set()
-        return self._intake.join.timer_topics() | self._carry_out.awaited_topics()
+        return self._join_input.join.timer_topics() | self._execution.awaited_topics()
 
     @property
     def state(self) -> State:
         """Whether this owner's claim is current."""
-        return self._tenure.state
+        return self._ownership.state
 
     @property
     def log_position(self) -> int:
@@ -358,4 +358,4 @@ class PartitionOwner:
     def idle(self) -> bool:
         """Nothing is proposed, or decided and to be carried out without reading on: who rests may leave now."""
         read_back = self._view.number == self._proposer.next_number - 1
-        return self._proposer.free and read_back and not self._outbox and not self._carry_out.busy
+        return self._proposer.free and read_back and not self._outbox and not self._execution.busy

@@ -62,8 +62,8 @@ BATCH_BYTES = 400_000
 class BatchBuilder:
     """Decisions in the order in which they go into the log."""
 
-    def __init__(self, holds: InFlight, rules: Rules = ALL_RULES) -> None:
-        self._holds, self._rules = holds, rules
+    def __init__(self, in_flight: InFlight, rules: Rules = ALL_RULES) -> None:
+        self._in_flight, self._rules = in_flight, rules
         self._decisions: deque[Decision] = deque()
         self._tied: set[Key] = set()
 
@@ -127,9 +127,9 @@ class BatchBuilder:
         still_open = decision.open_members if isinstance(decision, SetDecision) else ()
         for index, key in enumerate(keys_of(decision)):
             self._tied.discard(key)
-            held = self._holds.get(*key)
+            held = self._in_flight.get(*key)
             if held is not None and index not in still_open:
-                self._holds.mark(held)
+                self._in_flight.mark(held)
 
 
 class Proposer:

@@ -91,7 +91,7 @@ class Recovered(NamedTuple):
     the log to its end, and so do not say what it said before them."""
     newest_at: Mapping[str, int] = MappingProxyType({})
     """Per topic an offset below which all was resolved when the newest snapshot was written; empty without one."""
-    settled: Sequence[Item] = ()
+    checkpoint: Sequence[Item] = ()
     """What moved its lane from the snapshot's offsets to the committed ones, in offset order of each topic."""
 
     @property
@@ -252,7 +252,7 @@ def _fold(
     view: LogValidator, snapshot: list[SnapshotPart] | None, read: _ReadBack, committed: Mapping[str, int], log_end: int
 ) -> Generator[ReadLog, list[LogRecord], Recovered]:
     decisions: list[tuple[int, Decision]] = []
-    settled: dict[Key, Item] = {}
+    checkpoint: dict[Key, Item] = {}
     claims: dict[int, Claim] = {view.claim_offset: view.claim} if view.claim else {}
     newest = [view.claim] if view.claim else []
     at = snapshot[0].at if snapshot else {}
@@ -269,14 +269,14 @@ def _fold(
             decisions.extend((offset, decision) for decision in entry.decisions)
             for item in (item for decision in entry.decisions for item in moving_items(decision)):
                 if at.get(item.topic, 0) <= item.offset < committed[item.topic]:
-                    settled[item.topic, item.offset] = item
+                    checkpoint[item.topic, item.offset] = item
             return 1 + 2 * len(entry.decisions)
         return 1
 
     yield from in_steps(read.entries(view.next_offset), take, read.low)
     view.next_offset = log_end
     newest_at = read.snapshots[0][0].at if read.snapshots else {}
-    in_order = [settled[key] for key in sorted(settled)]
+    in_order = [checkpoint[key] for key in sorted(checkpoint)]
     return Recovered(view, snapshot, decisions, claims, tuple(newest), newest_at, in_order)
 
 
@@ -287,8 +287,8 @@ SURE_AFTER_MS = 2_000
 class TopicEnds:
     """Looks at the high watermarks of one partition number's topics. Times are the owner's monotonic clock."""
 
-    def __init__(self, holds: InFlight) -> None:
-        self._holds = holds
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
         self._owning_since_ms = 0
         self._short_since_ms: dict[str, int] = {}
 
@@ -302,7 +302,7 @@ class TopicEnds:
 
         Raises `MadeAnewError` where everything below it is here and the awaited record is not.
         """
-        if not awaited or asked_ms < self._owning_since_ms or self._holds.topics[topic].position < high_water:
+        if not awaited or asked_ms < self._owning_since_ms or self._in_flight.topics[topic].position < high_water:
             self._short_since_ms.pop(topic, None)
         elif asked_ms - self._short_since_ms.setdefault(topic, asked_ms) >= SURE_AFTER_MS:
             raise MadeAnewError(topic, f"it ends at offset {high_water}, and the log names a record beyond")

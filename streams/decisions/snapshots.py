@@ -126,8 +126,10 @@ def _pieces(rows: Iterable[LaneClock | LaneState]) -> Iterator[LaneClock | LaneS
 class SnapshotSource:
     """Takes snapshots of the state of one owner."""
 
-    def __init__(self, settled: CheckpointState, holds: InFlight, carry_out: DecisionExecutor, rules: Rules) -> None:
-        self._settled, self._holds, self._carry_out, self._rules = settled, holds, carry_out, rules
+    def __init__(
+        self, checkpoint: CheckpointState, in_flight: InFlight, execution: DecisionExecutor, rules: Rules
+    ) -> None:
+        self._checkpoint, self._in_flight, self._execution, self._rules = checkpoint, in_flight, execution, rules
 
     def take(self, newest: Clocks, log_end: int, claim_offset: int, things_a_step: int | None = None) -> Snapshot:
         """The state now, as a snapshot under the claim at `claim_offset`; the log was read up to `log_end`.
@@ -135,12 +137,12 @@ class SnapshotSource:
         `newest`: the clocks of the join, ahead of those at the acknowledged offsets. `things_a_step`: see `Snapshot`.
         """
         replay_from = self._replay_from(log_end)
-        clocks = self._settled.clocks if self._rules.snapshot_at_acknowledged else newest
-        known = chain(self._holds.resolved(), self._carry_out.resolved_ahead())
+        clocks = self._checkpoint.clocks if self._rules.snapshot_at_acknowledged else newest
+        known = chain(self._in_flight.resolved(), self._execution.resolved_ahead())
         state = State(
-            at=self._holds.resolved_below,
+            at=self._in_flight.resolved_below,
             clocks=clocks.capture().rows(),
-            bounds=self._settled.live_bounds(replay_from[0], newest),
+            bounds=self._checkpoint.live_bounds(replay_from[0], newest),
             resolved=tuple(known) if self._rules.remember_what_is_resolved else (),
             replay_from=replay_from,
             claim_offset=claim_offset,
@@ -149,15 +151,15 @@ class SnapshotSource:
 
     def forget_bounds(self, log_end: int) -> None:
         """Drop what no reader of the log will ask for."""
-        self._settled.forget_bounds(self._replay_from(log_end)[0])
+        self._checkpoint.forget_bounds(self._replay_from(log_end)[0])
 
     def _replay_from(self, log_end: int) -> tuple[int, int, Claim | None]:
         """Where a reader begins, and the claim that was current there."""
-        return self._settled.replay_from(self._named(), log_end)
+        return self._checkpoint.replay_from(self._named(), log_end)
 
     def _named(self) -> Iterator[int]:
         """Where decisions stand in the log that name records at or above the acknowledged offsets."""
-        return chain(self._holds.log_offsets(), self._carry_out.log_offsets())
+        return chain(self._in_flight.log_offsets(), self._execution.log_offsets())
 
 
 REFRESH_MS = 3_600_000

@@ -3,8 +3,8 @@
 Faust hands over one record at a time, through two tasks each, and commits what its gap logic makes of single
 acknowledgements. Here its consumer hands over what one poll brought of one topic partition as one message, and
 commits exactly the prefix that it was told. All that is relied on of Faust's and aiokafka's private parts is here and
-in `streams.kafka.consumer_thread`, pinned by tests/streams/kafka/test_delivery.py, because a new version of either may
-move it.
+in `streams.kafka.consumer_thread`, pinned by tests/streams/kafka/test_batch_consumer.py, because a new version of
+either may move it.
 
 What each part avoids (docs/design.md, section 6, has the whole table):
 

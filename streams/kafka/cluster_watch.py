@@ -185,7 +185,7 @@ class Haltable(Protocol):
 
 
 async def watch_partitions(
-    cluster: Cluster, prefix: str, hub: Haltable, n_partitions: int, counted: Counted | None = None
+    cluster: Cluster, prefix: str, manager: Haltable, n_partitions: int, counted: Counted | None = None
 ) -> None:
     """Halt the hub when the number of partitions changes: streams would be elsewhere than their records.
 
@@ -212,7 +212,7 @@ async def watch_partitions(
             if agreed is not None and agreed != n_partitions and not halted:
                 halted = True
                 now = f"topics had {n_partitions} partitions when this worker started, now {found}"
-                await hub.halt(trouble or now)
+                await manager.halt(trouble or now)
             if agreed and halted:
                 raise PartitionsChangedError(n_partitions, agreed)
 

@@ -59,12 +59,12 @@ def _reading(sources: WorkerState) -> Iterator[MetricReading]:
     silent_ms = watch.silent_ms if watch is not None else None
     if silent_ms is not None:
         yield MetricReading("high_watermark_age_seconds", (), silent_ms / _MILLI)
-    for topic, partition, lag in sorted(sources.hub.lags()):
+    for topic, partition, lag in sorted(sources.manager.lags()):
         if lag is not None and silent_ms is not None and silent_ms <= STALE_AFTER_MS:
             labels = (topic, str(partition))
             yield MetricReading("consumer_lag", labels, lag.records)
             yield MetricReading("consumer_lag_seconds", labels, lag.age_ms / _MILLI)
-    for partition, driver in sources.hub.drivers.items():
+    for partition, driver in sources.manager.drivers.items():
         for topic in MEDIA_TOPICS:
             yield MetricReading("reading_paused", (topic, str(partition)), topic not in driver.reads)
     if sources.decoder is not None:
@@ -77,16 +77,16 @@ def _held(sources: WorkerState) -> Iterator[MetricReading]:
     for limit, factor in (("soft", 1), ("hard", join.hard_limit_factor)):
         yield MetricReading("held_records_limit", (limit,), join.max_held_events * factor)
         yield MetricReading("held_bytes_limit", (limit,), join.max_held_bytes * factor)
-    for partition, driver in sources.hub.drivers.items():
-        held = driver.owner.standing.held
+    for partition, driver in sources.manager.drivers.items():
+        held = driver.owner.status.held
         yield MetricReading("held_records", (str(partition),), held.events)
         yield MetricReading("held_bytes", (str(partition),), held.n_bytes)
-        yield MetricReading("kept_records", (str(partition),), driver.owner.standing.n_kept)
+        yield MetricReading("kept_records", (str(partition),), driver.owner.status.n_kept)
 
 
 def _join(sources: WorkerState) -> Iterator[MetricReading]:
-    meter, owners = sources.meter, [driver.owner for driver in sources.hub.drivers.values()]
-    joins = [owner.standing.join for owner in owners if owner.standing.join is not None]
+    meter, owners = sources.meter, [driver.owner for driver in sources.manager.drivers.values()]
+    joins = [owner.status.join for owner in owners if owner.status.join is not None]
     streams = [stream for join in joins for stream in join.streams]
     wall_ms = time.time() * 1_000
     for topic, lag_ms in meter.event_lag_ms.items():
@@ -98,28 +98,30 @@ def _join(sources: WorkerState) -> Iterator[MetricReading]:
     yield MetricReading(
         "join_pending_bytes",
         (),
-        sum(owner.standing.held.n_bytes - owner.standing.on_its_way.n_bytes for owner in owners),
+        sum(owner.status.held.n_bytes - owner.status.on_its_way.n_bytes for owner in owners),
     )
-    yield MetricReading("join_wait_seconds", (), meter.tally.waits_ms)
-    for partition, driver in sources.hub.drivers.items():
-        if (join := driver.owner.standing.join) is not None:
+    yield MetricReading("join_wait_seconds", (), meter.counters.waits_ms)
+    for partition, driver in sources.manager.drivers.items():
+        if (join := driver.owner.status.join) is not None:
             yield MetricReading("remembered_lanes", (str(partition),), len(join.clocks))
             yield MetricReading("remembered_ids", (str(partition),), join.clocks.n_more_ids)
     for kind in get_args(Forgotten):
-        yield MetricReading("forgotten_total", (kind,), meter.tally.forgotten[kind])
-    n_suspect = meter.tally.n_suspect_pairs + sum(join.counters["suspect_pairs"] for join in joins)
+        yield MetricReading("forgotten_total", (kind,), meter.counters.forgotten[kind])
+    n_suspect = meter.counters.n_suspect_pairs + sum(join.counters["suspect_pairs"] for join in joins)
     yield MetricReading("suspect_pairs_total", (), n_suspect)
     yield MetricReading("source_changes_total", (), sources.decoder.sources.n_changes if sources.decoder else 0)
 
 
 def _decisions(sources: WorkerState) -> Iterator[MetricReading]:
-    tally = sources.meter.tally
-    yield from _sums("decisions_total", (((kind, bounded(reason)), n) for (kind, reason), n in tally.decisions.items()))
-    yield MetricReading("redone_total", (), tally.n_redone)
-    yield MetricReading("void_batches_total", (), tally.n_void_batches)
-    yield MetricReading("claims_total", ("own",), tally.n_claims)
-    yield MetricReading("claims_total", ("lost",), tally.n_lost_claims)
-    yield MetricReading("snapshots_total", (), tally.n_snapshots)
+    counters = sources.meter.counters
+    yield from _sums(
+        "decisions_total", (((kind, bounded(reason)), n) for (kind, reason), n in counters.decisions.items())
+    )
+    yield MetricReading("redone_total", (), counters.n_redone)
+    yield MetricReading("void_batches_total", (), counters.n_void_batches)
+    yield MetricReading("claims_total", ("own",), counters.n_claims)
+    yield MetricReading("claims_total", ("lost",), counters.n_lost_claims)
+    yield MetricReading("snapshots_total", (), counters.n_snapshots)
     yield MetricReading("recovery_seconds", (), sources.meter.recovery_ms)
 
 
@@ -155,20 +157,20 @@ def _conversions(sources: WorkerState) -> Iterator[MetricReading]:
 
 
 def _outcomes(sources: WorkerState) -> Iterator[MetricReading]:
-    tally = sources.meter.tally
+    counters = sources.meter.counters
     for topic in MEDIA_TOPICS:
-        yield MetricReading("records_total", (_modality(topic),), tally.taken[topic])
-        yield MetricReading("unjudged_total", (_modality(topic),), sources.hub.n_unjudged[topic])
+        yield MetricReading("records_total", (_modality(topic),), counters.taken[topic])
+        yield MetricReading("unjudged_total", (_modality(topic),), sources.manager.n_unjudged[topic])
     for outcome in get_args(RecordOutcome):
-        yield MetricReading("record_outcomes_total", (outcome,), tally.let_go[outcome])
+        yield MetricReading("record_outcomes_total", (outcome,), counters.let_go[outcome])
     for outcome in ("complete", "partial", "failed"):
-        yield MetricReading("sets_total", (outcome,), tally.sets[outcome])
+        yield MetricReading("sets_total", (outcome,), counters.sets[outcome])
     for topic in MEDIA_TOPICS:
-        yield MetricReading("late_total", (_modality(topic),), tally.unfused[topic, "late"])
+        yield MetricReading("late_total", (_modality(topic),), counters.unfused[topic, "late"])
     dropped = [((reason,), 0) for reason in UNFUSED_REASONS]
-    dropped += [((bounded(reason),), n) for (_, reason), n in tally.unfused.items()]
+    dropped += [((bounded(reason),), n) for (_, reason), n in counters.unfused.items()]
     yield from _sums("dropped_total", dropped)
-    yield from _sums("dlq_total", (((bounded(reason),), n) for reason, n in tally.dead_letters.items()))
+    yield from _sums("dlq_total", (((bounded(reason),), n) for reason, n in counters.dead_letters.items()))
 
 
 def _output(sources: WorkerState) -> Iterator[MetricReading]:
@@ -189,8 +191,8 @@ def _worker(sources: WorkerState) -> Iterator[MetricReading]:
     yield MetricReading("loop_stall_seconds", (), sources.meter.loop_stall_ms)
     if (age_s := sources.heartbeat_age_s(time.monotonic())) is not None:
         yield MetricReading("heartbeat_age_seconds", (), age_s)
-    yield MetricReading("assignments_total", (), sources.hub.n_assignments)
-    yield MetricReading("assigned_partitions", (), len(sources.hub.drivers))
+    yield MetricReading("assignments_total", (), sources.manager.n_assignments)
+    yield MetricReading("assigned_partitions", (), len(sources.manager.drivers))
     build = {"version": version(), "contract": str(VERSION), "python": platform.python_version()}
     yield MetricReading("build", (), build)
     if sources.model is not None:

@@ -68,7 +68,7 @@ class Health:
             yield f"the group's coordinator has answered no heartbeat for {silent_s:.0f} s"
         if self.descriptors.reason:
             yield self.descriptors.reason
-        yield from sources.hub.reasons()
+        yield from sources.manager.reasons()
         if sources.runner is not None and (why := sources.runner.health().not_ready):
             yield why
         for converter in sources.conversions.runners:
@@ -79,15 +79,15 @@ class Health:
         if sources.access is not None and sources.access.refused:
             yield sources.access.refused
         if sources.lag_watch is not None:
-            yield from lag_reasons(sources.hub.lags(), sources.lag_watch.silent_ms, sources.settings.lag_limits)
+            yield from lag_reasons(sources.manager.lags(), sources.lag_watch.silent_ms, sources.settings.lag_limits)
 
     def facts(self) -> dict[str, Any]:
         """What /readyz says in any case."""
-        watch, hub = self._sources.lag_watch, self._sources.hub
+        watch, manager = self._sources.lag_watch, self._sources.manager
         # Before an assignment nobody knows what is to be read.
-        known = watch is not None and hub.is_assigned
-        lag = total_lag(hub.lags(), watch.silent_ms) if watch is not None and known else None
-        return {"lag": lag, "stalled_lanes": hub.stalled_lanes()}
+        known = watch is not None and manager.is_assigned
+        lag = total_lag(manager.lags(), watch.silent_ms) if watch is not None and known else None
+        return {"lag": lag, "stalled_lanes": manager.stalled_lanes()}
 
     def _on_beat(self, watchdog: Watchdog) -> None:
         watchdog.beat()

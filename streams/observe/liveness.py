@@ -96,7 +96,7 @@ def ended(sources: WorkerState) -> Iterator[tuple[str, str]]:
         return
     if sources.tail is not None and (sources.tail.task is None or sources.tail.task.done()):
         yield "tail", "the reader of the decision log has ended"
-    for partition, driver in sources.hub.drivers.items():
+    for partition, driver in sources.manager.drivers.items():
         if driver.has_ended:
             yield f"driver {partition}", f"partition {partition}: its driver has ended while {driver.state}"
 
@@ -126,7 +126,7 @@ def _decoding(sources: WorkerState) -> Iterator[Sign]:
         return
     oldest_s = decoder.oldest_start_s
     yield Sign("decode", oldest_s is not None, oldest_s, "a decode thread has been at one record")
-    waits = oldest_s is None and any(driver.decoding for driver in sources.hub.drivers.values())
+    waits = oldest_s is None and any(driver.decoding for driver in sources.manager.drivers.values())
     why = "records wait for the decode threads, and none has been decoded"
     yield Sign("decode pool", waits, decoder.n_decoded, why)
 
@@ -138,14 +138,14 @@ def _reading(sources: WorkerState) -> Iterator[Sign]:
     # While the brokers do not answer, nobody can read; and who cannot ask does not know whether there is a lag.
     answered = watch is not None and watch.silent_ms <= STALE_AFTER_MS
     wall_ms = int(time.time() * 1_000)
-    for partition, driver in sources.hub.drivers.items():
+    for partition, driver in sources.manager.drivers.items():
         for topic, lag in driver.lags(wall_ms).items():
             behind = answered and lag is not None and lag.records > 0
             if topic == DECISIONS:
                 has_work, progress = behind and not driver.state, driver.owner.log_position
             else:
                 has_work = behind and topic in driver.reads and topic not in driver.decoding
-                progress = driver.owner.standing.positions[topic]
+                progress = driver.owner.status.positions[topic]
             why = f"{topic}, partition {partition}: there are records, and nothing has been read"
             yield Sign(f"{topic} {partition}", has_work, progress, why)
 

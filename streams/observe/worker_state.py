@@ -52,7 +52,7 @@ class WorkerState:
     """
 
     settings: WorkerSettings
-    hub: PartitionManager
+    manager: PartitionManager
     meter: Meter = field(default_factory=Meter)
     busy: BusyShare = field(default_factory=BusyShare)
     starting: str = "starting"

@@ -29,9 +29,9 @@ RETRY_S, MOST_RETRY_S = 0.2, 3.0
 class DecisionLog:
     """Does what one owner asks of the log; the owner hears what came of it."""
 
-    def __init__(self, parts: WorkerContext, partition: int, owner: PartitionOwner) -> None:
-        self._parts, self._partition, self._owner = parts, partition, owner
-        self._topic = parts.settings.topic_prefix + DECISIONS
+    def __init__(self, context: WorkerContext, partition: int, owner: PartitionOwner) -> None:
+        self._context, self._partition, self._owner = context, partition, owner
+        self._topic = context.settings.topic_prefix + DECISIONS
         self._appending = Trouble(log, f"partition {partition}: appending decisions")
         self._recovering = Trouble(log, f"partition {partition}: reading the decision log")
         self._backoff = Backoff(RETRY_S, MOST_RETRY_S)
@@ -44,19 +44,19 @@ class DecisionLog:
     async def append(self, append: Append) -> None:
         """Try once; where it fails, the owner asks for it again."""
         try:
-            headers = version_headers(self._parts.settings.decision_log_version)
+            headers = version_headers(self._context.settings.decision_log_version)
             record = OutgoingRecord(DECISIONS, None, append.data, headers)
-            await self._parts.producer.send(self._topic, self._partition, [record])
+            await self._context.producer.send(self._topic, self._partition, [record])
         except (KafkaError, BrokerError) as error:
             hint = f"; {self._topic} must take records of {MAX_ENTRY_BYTES} bytes (max.message.bytes)"
             is_size = isinstance(error, MessageSizeTooLargeError)
             self._appending.begins(f"{error!r}{hint if is_size else ''}")
             await asyncio.sleep(self._backoff.next_s())
-            self._owner.on_appended(append.number, ok=False, now_ms=self._parts.now_ms())
+            self._owner.on_appended(append.number, ok=False, now_ms=self._context.now_ms())
         else:
             self._appending.ends()
             self._backoff.reset()
-            self._owner.on_appended(append.number, ok=True, now_ms=self._parts.now_ms())
+            self._owner.on_appended(append.number, ok=True, now_ms=self._context.now_ms())
 
     async def claim(self) -> None:
         """Return when the owner's claim is on the broker."""
@@ -69,11 +69,11 @@ class DecisionLog:
         Raises `NotRecoverableError` and `NewerVersionError`.
         """
         end = await self._until_answered(self._read)
-        self._parts.tail.follow(self._partition, end, on_log)
+        self._context.tail.follow(self._partition, end, on_log)
 
     async def media_ends(self) -> dict[str, int]:
         """The high watermarks of the media topics' partitions, by topic. Tries until the brokers answer."""
-        cluster, prefix = self._parts.cluster, self._parts.settings.topic_prefix
+        cluster, prefix = self._context.cluster, self._context.settings.topic_prefix
 
         async def ask() -> dict[str, int]:
             async with LogReader(cluster, self._topic, self._partition) as reader:
@@ -96,9 +96,9 @@ class DecisionLog:
 
     async def _read(self) -> int:
         """Up to the present end of the log, which is returned."""
-        async with self._parts.recoveries, LogReader(self._parts.cluster, self._topic, self._partition) as reader:
+        async with self._context.recoveries, LogReader(self._context.cluster, self._topic, self._partition) as reader:
             start, end = await reader.bounds()
-            recovery = self._owner.recovery(start, end, self._parts.now_ms())
+            recovery = self._owner.recovery(start, end, self._context.now_ms())
             try:
                 request = next(recovery)
                 while True:

@@ -39,28 +39,28 @@ LOOK_AGAIN_S = 0.02
 class PartitionDriver:
     """One partition number during one assignment."""
 
-    def __init__(self, parts: WorkerContext, assigned: Assigned) -> None:
-        self._parts, self._assigned = parts, assigned
+    def __init__(self, context: WorkerContext, assigned: Assigned) -> None:
+        self._context, self._assigned = context, assigned
         self._partition = assigned.partition
         self._loop = asyncio.get_running_loop()
         self.owner = PartitionOwner(
-            parts.settings.join,
+            context.settings.join,
             assigned.worker,
             assigned.generation,
             {topic: start.offset for topic, start in assigned.starts.items()},
-            parts.now_ms(),
-            session_timeout_ms=parts.settings.session_timeout_ms,
-            tally=parts.meter.tally,
+            context.now_ms(),
+            session_timeout_ms=context.settings.session_timeout_ms,
+            counters=context.meter.counters,
             fresh={topic for topic, start in assigned.starts.items() if start.committed is None},
-            deployment=parts.settings.deployment(parts.n_partitions),
-            log_version=parts.settings.decision_log_version,
+            deployment=context.settings.deployment(context.n_partitions),
+            log_version=context.settings.decision_log_version,
         )
-        self.log = DecisionLog(parts, self._partition, self.owner)
-        self._carrier = Executor(parts, self._partition, self.owner, self.schedule, self._spawn)
-        settle_s = parts.settings.handover.settle_s
+        self.log = DecisionLog(context, self._partition, self.owner)
+        self._carrier = Executor(context, self._partition, self.owner, self.schedule, self._spawn)
+        settle_s = context.settings.handover.settle_s
         self._handover = Handover(self.owner, self._carrier, self.schedule, lambda: self._stopped, settle_s)
         self._decoding = {
-            topic: Decoding(topic, self._partition, parts.pool, self._decode) for topic in assigned.starts
+            topic: Decoding(topic, self._partition, context.pool, self._decode) for topic in assigned.starts
         }
         self.share_limits(assigned.n_shares)
         self._lags = {topic: TopicLag() for topic in (*assigned.starts, DECISIONS)}
@@ -85,7 +85,7 @@ class PartitionDriver:
             return
         self._stopped = True
         self.owner.end()
-        self._parts.tail.leave(self._partition)
+        self._context.tail.leave(self._partition)
         self._carrier.close()
         for task in self._tasks:
             task.cancel()
@@ -111,9 +111,9 @@ class PartitionDriver:
         left: list[str] = []
         if not self.state:
             left = await self._handover.run(limit_s)
-        elif self.owner.standing.n_to_carry_out:  # it has given up in the midst of its work
-            left = [f"{self.owner.standing.n_to_carry_out} decisions were not carried out: {self.state}"]
-        if left and self._parts.generation() != self._assigned.generation:
+        elif self.owner.status.n_to_carry_out:  # it has given up in the midst of its work
+            left = [f"{self.owner.status.n_to_carry_out} decisions were not carried out: {self.state}"]
+        if left and self._context.generation() != self._assigned.generation:
             log.info("partition %d: the session is over, left to the next: %s", self._partition, "; ".join(left))
             left = []
         return [f"partition {self._partition}: {what}" for what in left]
@@ -141,24 +141,24 @@ class PartitionDriver:
         if not self.state and self.owner.state != "owning":
             yield f"partition {self._partition}: {self.owner.state} the decision log"
         for topic, held_back in self._held_back.items():
-            if why := held_back.say(self._parts.now_ms()):
+            if why := held_back.say(self._context.now_ms()):
                 yield f"{topic}, partition {self._partition}: {why}"
 
     async def _recover(self) -> None:
-        started_ms = self._parts.now_ms()
+        started_ms = self._context.now_ms()
         await self.log.claim()
         self.state = "recovering from the decision log"
         try:
             await self.log.recover(self._on_log)
             if self.owner.must_place:
-                tell_grown(self._partition, self._parts.n_partitions)
-                self.owner.place(await self.log.media_ends(), self._parts.now_ms())
+                tell_grown(self._partition, self._context.n_partitions)
+                self.owner.place(await self.log.media_ends(), self._context.now_ms())
         except (NotRecoverableError, NewerVersionError) as error:
             self._give_up(error)
             return
         self.state = ""
-        self._parts.meter.recovery_ms.add(self._parts.now_ms() - started_ms)
-        tell_fresh(self._partition, self.owner, self._parts.settings.topic_prefix, self._assigned.starts)
+        self._context.meter.recovery_ms.add(self._context.now_ms() - started_ms)
+        tell_fresh(self._partition, self.owner, self._context.settings.topic_prefix, self._assigned.starts)
         self._reading = not self._closing
         self._apply_read()
         self.schedule()
@@ -179,23 +179,23 @@ class PartitionDriver:
             return 0
         if missing is not None:
             n_unjudged = tell_deleted(self._partition, self.owner, topic, batch.topic, missing)
-        accepted = self.owner.standing.accepted(topic, (record.offset for record in batch.records))
-        now_ms = self._parts.now_ms()
+        accepted = self.owner.status.accepted(topic, (record.offset for record in batch.records))
+        now_ms = self._context.now_ms()
         self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded, accepted, now_ms)
         return n_unjudged
 
     def _decode(self, topic: str, partition: int, raws: Sequence[Any], accepted: Set[int]) -> list[Record]:
-        return self._parts.decoder.decode(topic, partition, raws, accepted, self.owner.placed)
+        return self._context.decoder.decode(topic, partition, raws, accepted, self.owner.placed)
 
     def _on_decoded(self, topic: str) -> None:
         if self._stopped or self._closing:
             return
         try:
-            self._take_decoded(topic, self._parts.now_ms())
+            self._take_decoded(topic, self._context.now_ms())
         except MadeAnewError as error:
             self._give_up(error)
         except Exception as error:  # this runs as a callback: the event loop would log it and go on
-            self._parts.on_broken(error)
+            self._context.on_broken(error)
         else:
             self._apply_read()
             self.schedule()
@@ -207,13 +207,13 @@ class PartitionDriver:
             elif done:
                 self.owner.on_records(topic, done, now_ms)
                 self._lags[topic].read(done[-1].payload.raw.timestamp)
-                self._parts.meter.read(topic, done)
+                self._context.meter.read(topic, done)
 
     def _may_go(self, topic: str, records: Sequence[Record], read_ms: int) -> bool:
         """Whether records may be judged now: what seems misrouted may be placed by a count that is newer than ours."""
         if not any(record.rejected is not None and record.rejected.reason == "misrouted" for record in records):
             return True
-        if self._parts.counted.held(read_ms):
+        if self._context.counted.held(read_ms):
             return True
         if topic not in self._doubted:
             self._doubted.add(topic)
@@ -228,7 +228,7 @@ class PartitionDriver:
         if self._stopped:
             return
         try:
-            self.owner.on_log(entries, self._parts.now_ms())
+            self.owner.on_log(entries, self._context.now_ms())
         except (NewerVersionError, NotRecoverableError) as error:
             self._give_up(error)
         else:
@@ -248,8 +248,8 @@ class PartitionDriver:
         try:
             for topic in self._assigned.starts if high_water is None else high_water:
                 offset = None if high_water is None else high_water[topic]
-                end = self._parts.fetched_ends(topic, self._partition).high
-                self.owner.on_high_water(topic, offset, asked_ms, self._parts.now_ms(), end)
+                end = self._context.fetched_ends(topic, self._partition).high
+                self.owner.on_high_water(topic, offset, asked_ms, self._context.now_ms(), end)
         except MadeAnewError as error:
             self._give_up(error)
         else:
@@ -260,25 +260,25 @@ class PartitionDriver:
         for topic, offset in high_water.items():
             self._lags[topic].answered(offset, asked_ms)
         for topic, held_back in self._held_back.items():
-            high = self._parts.fetched_ends(topic, self._partition).high
-            position = self.owner.standing.positions[topic]
-            held_back.look(stable=high_water[topic], high=high, position=position, now_ms=self._parts.now_ms())
+            high = self._context.fetched_ends(topic, self._partition).high
+            position = self.owner.status.positions[topic]
+            held_back.look(stable=high_water[topic], high=high, position=position, now_ms=self._context.now_ms())
 
     def unnamed(self) -> Iterator[tuple[str, HeldBack]]:
         """Topics that an open transaction holds up, of which nobody knows yet whose it is."""
-        now_ms = self._parts.now_ms()
+        now_ms = self._context.now_ms()
         return ((topic, one) for topic, one in self._held_back.items() if one.is_unnamed(now_ms))
 
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
         """How far each topic is behind, decisions included; None where the broker has not said yet."""
-        positions = self.owner.standing.positions | {DECISIONS: self.owner.log_position}
-        now_ms = self._parts.now_ms()
+        positions = self.owner.status.positions | {DECISIONS: self.owner.log_position}
+        now_ms = self._context.now_ms()
         return {topic: lag.at(positions[topic], now_ms, wall_ms) for topic, lag in self._lags.items()}
 
     def stalled_lanes(self) -> list[StalledLane]:
         """Lanes whose sets were decided by timeout lately though events of theirs came."""
-        join = self.owner.standing.join
-        return [] if join is None else join.stalled.lanes(self._parts.now_ms())
+        join = self.owner.status.join
+        return [] if join is None else join.stalled.lanes(self._context.now_ms())
 
     def schedule(self) -> None:
         """Look at the owner in the loop's next round, once for everything that happens in this one."""
@@ -293,35 +293,35 @@ class PartitionDriver:
         if self._stopped:
             return
         try:
-            generation, sent_ms = self._parts.heartbeat()
+            generation, sent_ms = self._context.heartbeat()
             if generation == self._assigned.generation:
                 self.owner.on_heartbeat(sent_ms)
-            self.owner.tick(self._parts.now_ms())
-            self._carry_out(self.owner.take_commands())
-            if self._parts.meter.tally.forgotten:
-                tell_forgotten(self._partition, self._parts.meter, self._parts.settings.join)
+            self.owner.tick(self._context.now_ms())
+            self._execution(self.owner.take_commands())
+            if self._context.meter.counters.forgotten:
+                tell_forgotten(self._partition, self._context.meter, self._context.settings.join)
             if self.owner.wants_tick:
                 self.schedule()
-            if self.owner.standing.suspicious and not self._warned:
+            if self.owner.status.suspicious and not self._warned:
                 self._warn_of_shifted_sets()
         except Exception as error:
-            self._parts.on_broken(error)
+            self._context.on_broken(error)
 
     def _warn_of_shifted_sets(self) -> None:
         self._warned = True
-        tolerance_ms = self._parts.settings.join.tolerance_ms
+        tolerance_ms = self._context.settings.join.tolerance_ms
         what = "over 1 % of the sets have a member that is nearer to the next moment"
         mend = "is too near the period of a lane; take less than the period minus the jitter"
         log.warning("partition %d: %s: tolerance_ms=%d %s", self._partition, what, tolerance_ms, mend)
 
-    def _carry_out(self, commands: Commands) -> None:
+    def _execution(self, commands: Commands) -> None:
         if commands.append is not None:
             self._spawn(self._append(commands.append))
         if commands.fuse:
             self._carrier.fuse(commands.fuse)
         self._carrier.publish(commands.publish)
         for topic, offset in commands.acknowledge.items():
-            self._parts.resolve(self._assigned.epoch, topic, self._partition, offset)
+            self._context.resolve(self._assigned.epoch, topic, self._partition, offset)
         if commands.read is not None:
             self._wanted = commands.read
             self._apply_read()
@@ -330,7 +330,7 @@ class PartitionDriver:
         full = {topic for topic, decoding in self._decoding.items() if decoding.full}
         not_held = self._wanted - full if self._reading and not self._stopped else frozenset[str]()
         for topic in not_held ^ self._not_held:
-            self._parts.hold(self._assigned.epoch, topic, self._partition, topic not in not_held)
+            self._context.hold(self._assigned.epoch, topic, self._partition, topic not in not_held)
         self._not_held = not_held
 
     async def _append(self, append: Append) -> None:
@@ -346,4 +346,4 @@ class PartitionDriver:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not self._stopped:
-            self._parts.on_broken(error)
+            self._context.on_broken(error)

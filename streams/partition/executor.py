@@ -37,15 +37,15 @@ class Executor:
     """Fuses and publishes for one driver. Answers wait here until the owner says that it is their stream's turn."""
 
     def __init__(
-        self, parts: WorkerContext, partition: int, owner: PartitionOwner, schedule: Schedule, spawn: Spawn
+        self, context: WorkerContext, partition: int, owner: PartitionOwner, schedule: Schedule, spawn: Spawn
     ) -> None:
         self._partition, self._owner, self._schedule, self._spawn = partition, owner, schedule, spawn
-        self._model, self._meter = parts.fuse, parts.meter
-        self._conversions = parts.conversions
-        size_ms, prefix = parts.settings.join.size_ms, parts.settings.topic_prefix
-        self._outputs = Outputs(partition, size_ms, parts.model_info, self._conversions.kinds)
+        self._model, self._meter = context.fuse, context.meter
+        self._conversions = context.conversions
+        size_ms, prefix = context.settings.join.size_ms, context.settings.topic_prefix
+        self._outputs = Outputs(partition, size_ms, context.model_info, self._conversions.kinds)
         self._outbox = TopicSender(
-            parts.producer, prefix, partition, self._meter.published, self._on_published, parts.on_broken,
+            context.producer, prefix, partition, self._meter.published, self._on_published, context.on_broken,
             self._on_too_large,
         )  # fmt: skip
         self.n_converting = 0

@@ -45,14 +45,14 @@ class HighWaters:
 
     every_s = ASK_EVERY_S
 
-    def __init__(self, cluster: Cluster, prefix: str, hub: PartitionManager, parts: WorkerContext) -> None:
-        self._cluster, self._prefix, self._hub, self._parts = cluster, prefix, hub, parts
-        self._answered_ms = parts.now_ms()
+    def __init__(self, cluster: Cluster, prefix: str, manager: PartitionManager, context: WorkerContext) -> None:
+        self._cluster, self._prefix, self._manager, self._context = cluster, prefix, manager, context
+        self._answered_ms = context.now_ms()
 
     @property
     def silent_ms(self) -> int:
         """Age of the last question that was answered: little more than `every_s` where all is well."""
-        return self._parts.now_ms() - self._answered_ms
+        return self._context.now_ms() - self._answered_ms
 
     async def run(self) -> None:
         """Ask for ever; a broker that is away is waited for."""
@@ -76,7 +76,7 @@ class HighWaters:
                 await asyncio.sleep(backoff.next_s())
 
     async def _ask(self, consumer: Any) -> None:
-        drivers, asked_ms = dict(self._hub.drivers), self._parts.now_ms()
+        drivers, asked_ms = dict(self._manager.drivers), self._context.now_ms()
         wanted = {partition: topics for partition, driver in drivers.items() if (topics := self._topics_of(driver))}
         found = await self._high_waters(consumer, [(topic, p) for p, topics in wanted.items() for topic in topics])
         if found is not None:
@@ -110,7 +110,7 @@ class HighWaters:
 
     def _fetched(self, topic: str, partition: int) -> int:
         # Tansu counts the last batch as one record; once any of that batch is here, so is the mark of its fetch.
-        return 0 if topic == DECISIONS else self._parts.fetched_ends(topic, partition).stable
+        return 0 if topic == DECISIONS else self._context.fetched_ends(topic, partition).stable
 
 
 class LagWatch(HighWaters):
@@ -124,7 +124,7 @@ class LagWatch(HighWaters):
 
     async def _ask(self, consumer: Any) -> None:
         await super()._ask(consumer)
-        for partition, driver in dict(self._hub.drivers).items():
+        for partition, driver in dict(self._manager.drivers).items():
             for topic, held_back in driver.unnamed():
                 tp = TopicPartition(self._prefix + topic, partition)
                 with suppress(TimeoutError):

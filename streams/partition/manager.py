@@ -34,7 +34,7 @@ class PartitionManager:
     def __init__(self, prefix: str, handover_s: float = HANDOVER_S) -> None:
         self._prefix, self._handover_s = prefix, min(handover_s, HANDOVER_S)
         self._process = uuid.uuid4().hex[:12]
-        self._parts: WorkerContext | None = None
+        self._context: WorkerContext | None = None
         self._epoch = -1
         self.n_assignments = 0
         self.drivers: dict[int, PartitionDriver] = {}
@@ -45,9 +45,9 @@ class PartitionManager:
         """What was decided here and could not be carried out, once it was told to close."""
         self._trouble: dict[str, str] = {"joining": "waiting for an assignment of the consumer group"}
 
-    def use(self, parts: WorkerContext) -> None:
+    def use(self, context: WorkerContext) -> None:
         """Give it what drivers need; before the application starts."""
-        self._parts = parts
+        self._context = context
 
     # --- assignments -------------------------------------------------------------------------------------------
 
@@ -66,25 +66,25 @@ class PartitionManager:
             self._trouble["assignment"] = wrong
             log.error("%s; nothing is read", wrong)
         log.info("generation %d: partitions %s", generation, sorted(by_partition) or "none")
-        if self._parts is None or wrong or "partitions" in self._trouble or self._closing:
+        if self._context is None or wrong or "partitions" in self._trouble or self._closing:
             return
         for partition, starts_of in sorted(by_partition.items()):
-            self._start_driver(self._parts, epoch, generation, partition, starts_of, n_shares=len(by_partition))
+            self._start_driver(self._context, epoch, generation, partition, starts_of, n_shares=len(by_partition))
 
     def _wrong(self, by_partition: Mapping[int, Mapping[str, Start]]) -> str:
         """What forbids to work on an assignment, in words; "" where nothing does."""
         torn = {p: sorted(topics) for p, topics in by_partition.items() if set(topics) != set(MEDIA_TOPICS)}
         if torn:
             return f"these partitions came without their siblings in other topics: {torn}"
-        last, n_counted = max(by_partition, default=-1), self._parts.n_partitions if self._parts else 0
-        if self._parts is not None and last >= n_counted:
+        last, n_counted = max(by_partition, default=-1), self._context.n_partitions if self._context else 0
+        if self._context is not None and last >= n_counted:
             # Its count is older than the group's: it would take every record of the new ones for misrouted.
             return f"partition {last} was assigned, and this worker has counted {n_counted} partitions"
         return ""
 
     def _start_driver(
         self,
-        parts: WorkerContext,
+        context: WorkerContext,
         epoch: int,
         generation: int,
         partition: int,
@@ -96,7 +96,7 @@ class PartitionManager:
         assigned = Assigned(
             epoch=epoch, generation=generation, partition=partition, starts=starts, worker=worker, n_shares=n_shares
         )
-        self.drivers[partition] = driver = PartitionDriver(parts, assigned)
+        self.drivers[partition] = driver = PartitionDriver(context, assigned)
         driver.start()
 
     async def on_revoked(self) -> None:
@@ -141,13 +141,13 @@ class PartitionManager:
 
     def hand_over(self, batch: FetchedBatch) -> None:
         """Records from an agent; those of another assignment are dropped, they come again."""
-        if batch.epoch != self._epoch or batch.partition not in self.drivers or self._parts is None:
+        if batch.epoch != self._epoch or batch.partition not in self.drivers or self._context is None:
             return
         topic = batch.topic.removeprefix(self._prefix)
         try:
             self.n_unjudged[topic] += self.drivers[batch.partition].deliver(topic, batch)
         except Exception as error:  # Faust would start the agent anew, behind this batch
-            self._parts.on_broken(error)
+            self._context.on_broken(error)
 
     async def tick(self) -> None:
         """Let time pass for all drivers, for ever."""

@@ -95,8 +95,8 @@ class Outputs:
         if not isinstance(decision, SetDecision):
             return ""
         events = [(item.lane, payload.event) for item, payload in _members(decision, task) if payload.event]
-        parts = [(lane, event.time_ms, event.source, event.id) for lane, event in events]
-        return result_id(decision.stream, decision.strategy, parts)
+        context = [(lane, event.time_ms, event.source, event.id) for lane, event in events]
+        return result_id(decision.stream, decision.strategy, context)
 
     def _conversions(self, decision: SetDecision, task: Task, fusion: Fusion, set_id: str) -> Iterator[OutgoingRecord]:
         """What the model said of single members; a converter that makes the same kind knows better."""

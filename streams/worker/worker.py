@@ -53,10 +53,10 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._cluster = Cluster.of(settings.brokers, settings.security)
-        self._hub = PartitionManager(settings.topic_prefix, settings.handover.carry_out_s)
+        self._manager = PartitionManager(settings.topic_prefix, settings.handover.carry_out_s)
         self._stop = asyncio.Event()
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
-        self._sources = WorkerState(settings=settings, hub=self._hub)
+        self._sources = WorkerState(settings=settings, manager=self._manager)
         self._health = Health(self._sources)
         self._changed: PartitionsChangedError | None = None
         self.deadline = ShutdownDeadline(settings.stop_limit_ms / 1_000)
@@ -116,13 +116,13 @@ class Worker:
         closers.append(tail.stop)
         await tail.start()
         decoder = Decoder(settings.join, n_partitions, model.prepare, settings.max_event_bytes)
-        app = SynclineApp(settings, self._cluster, self._hub.hand_over, self._hub)
-        parts = self._parts(app, n_partitions, model, decoder, producer, tail, fuse)
-        self._hub.use(parts)
+        app = SynclineApp(settings, self._cluster, self._manager.hand_over, self._manager)
+        context = self._context(app, n_partitions, model, decoder, producer, tail, fuse)
+        self._manager.use(context)
         sources = self._sources
-        sources.decoder, sources.producer, sources.tail, sources.model = decoder, producer, tail, parts.model_info
+        sources.decoder, sources.producer, sources.tail, sources.model = decoder, producer, tail, context.model_info
         sources.heartbeat, sources.consumer_ticks = lambda: app.batches.heartbeat, lambda: app.batches.n_ticks
-        background = self._start_background(app, parts, n_partitions, tail)
+        background = self._start_background(app, context, n_partitions, tail)
         closers.append(lambda: self._end(background))
         return app
 
@@ -143,7 +143,7 @@ class Worker:
         finally:
             await self.ending.stop_working(app, joining)
 
-    def _parts(
+    def _context(
         self,
         app: SynclineApp,
         n_partitions: int,
@@ -183,15 +183,15 @@ class Worker:
         )
 
     def _start_background(
-        self, app: SynclineApp, parts: WorkerContext, n_partitions: int, tail: LogTail
+        self, app: SynclineApp, context: WorkerContext, n_partitions: int, tail: LogTail
     ) -> list[asyncio.Task[None]]:
         settings = self._settings
-        high_waters = HighWaters(self._cluster, settings.topic_prefix, self._hub, parts)
-        lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._hub, parts)
+        high_waters = HighWaters(self._cluster, settings.topic_prefix, self._manager, context)
+        lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._manager, context)
         access = self._sources.access = AuthWatch(self._cluster, lambda: lag_watch.silent_ms)
-        counting = watch_partitions(self._cluster, settings.topic_prefix, self._hub, n_partitions, parts.counted)
+        counting = watch_partitions(self._cluster, settings.topic_prefix, self._manager, n_partitions, context.counted)
         works = {
-            "the clock of the partitions": self._hub.tick(),
+            "the clock of the partitions": self._manager.tick(),
             "asking for high watermarks": high_waters.run(),
             "asking for the lag": lag_watch.run(),
             "looking why no answer comes": access.run(),

@@ -5,7 +5,7 @@ error nobody foresaw ends in silence: whoever reads waits for ever. With uvloop 
 raises such an error (`the handler is closed`, a RuntimeError, where asyncio raises nothing); `steady` has it be a
 connection error. What ends all the same, `revive` begins anew: what a consumer has fetched and not handed out is
 fetched again, its place in a group stays. All that is relied on of private parts for this is here, pinned by
-tests/syncline/test_routines.py.
+tests/syncline/kafka/test_routines.py.
 """
 
 # ruff: noqa: SLF001 - private parts are aiokafka's

@@ -103,7 +103,7 @@ class Scenario:
     def _scale(self, n_workers: int) -> Seen:
         n_before = len(events.stops(self._stack.events()))
         self._stack.up(n_workers)
-        held, seen = self._settled(n_workers)
+        held, seen = self._checkpoint(n_workers)
         found = events.stops(self._stack.events())[n_before:]
         stopped = f"; stopped: {events.told(found)}" if found else ""
         return held and all(stop.clean for stop in found), seen + stopped
@@ -114,20 +114,20 @@ class Scenario:
 
     def _begin(self) -> Seen:
         self._stack("--profile", "demo", "up", "--detach", "--no-build", "demo")
-        return self._settled(4)
+        return self._checkpoint(4)
 
     def _kill(self) -> Seen:
         victim = self._stack.containers("worker")[1].name
         kill_all_inside(victim)
         self._until(lambda: n_restarts(victim) > 0)
-        held, seen = self._settled(4)
+        held, seen = self._checkpoint(4)
         return held and n_restarts(victim) == 1, f"{victim}: {n_restarts(victim)} restart; {seen}"
 
     def _restart_kafka(self) -> Seen:
         since_s, n_before = now_s(), len(events.stops(self._stack.events()))
         self._stack("restart", "kafka")
         self._until(lambda: all(one.well for one in self._stack.containers("kafka")))
-        held, seen = self._settled(5)
+        held, seen = self._checkpoint(5)
         lines = self._stack.error_lines(since_s)
         quiet = max(lines.values(), default=0) <= MAX_ERROR_LINES
         found = events.stops(self._stack.events())[n_before:]
@@ -171,7 +171,7 @@ class Scenario:
 
     def _start(self) -> Seen:
         self._stack("start", "kafka", "worker")
-        return self._settled(5)
+        return self._checkpoint(5)
 
     def _whole(self) -> Seen:
         happened = self._stack.events()
@@ -181,7 +181,7 @@ class Scenario:
             events.stops(happened)
         )
 
-    def _settled(self, n_workers: int) -> Seen:
+    def _checkpoint(self, n_workers: int) -> Seen:
         """Wait until so many workers are well and share the partitions, and, while media flow, until each reads."""
         began_s = time.monotonic()
         held: dict[str, state.Work] = {}

@@ -144,12 +144,12 @@ def _tail_task(caught: _Caught, is_on: IsOn) -> None:
 
 
 def _decode_pool(caught: _Caught, is_on: IsOn) -> None:
-    caught.worker._hub._parts.pool.shutdown(wait=False)
+    caught.worker._manager._parts.pool.shutdown(wait=False)
 
 
 def _sender(caught: _Caught, is_on: IsOn) -> None:
     def cancel() -> None:
-        for driver in caught.worker._hub.drivers.values():
+        for driver in caught.worker._manager.drivers.values():
             for sender in driver._carrier._outbox._senders:
                 sender.cancel()
 

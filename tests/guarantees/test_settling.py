@@ -42,14 +42,14 @@ def _stage(progress: _Progress, convert: tuple[str, ...] = ()) -> Stage:
     return Stage(*given, cast(Any, SimpleNamespace(log=sends)))
 
 
-async def _settled(comes_after_s: float) -> Any:
+async def _checkpoint(comes_after_s: float) -> Any:
     return await settle(_stage(_Progress(comes_after_s)), cast(Any, None))
 
 
 async def test_what_comes_in_time_is_no_violation() -> None:
     """30 s, the session timeout and `max_wait_ms` are allowed: here 36.6 s in all."""
     assert _stage(_Progress(0)).liveness_s == pytest.approx(36.6)
-    settled = await _settled(36.5)
+    settled = await _checkpoint(36.5)
     assert settled.n_late == 0
     assert settled.problems == ()
 
@@ -57,7 +57,7 @@ async def test_what_comes_in_time_is_no_violation() -> None:
 @pytest.mark.parametrize(("comes_after_s", "came"), [(36.7, "all have theirs"), (10_000.0, "2 have none")])
 async def test_what_is_late_is_a_violation_of_its_own_kind(comes_after_s: float, came: str) -> None:
     """It counts how many records were late, and says whether they ever came."""
-    settled = await _settled(comes_after_s)
+    settled = await _checkpoint(comes_after_s)
     assert settled.n_late == 2
     (problem,) = settled.problems
     assert problem.startswith("liveness: 2 records had no outcome 36.6 s after the last fault")

@@ -93,7 +93,7 @@ class Driven:
             generation=generation,
             rules=self.rules,
             now_ms=self.now_ms,
-            n_partitions=changes.get("n_partitions", self.owner._tenure.deployment.n_partitions),
+            n_partitions=changes.get("n_partitions", self.owner._ownership.deployment.n_partitions),
             ends=self.n_fed,
         )
 
@@ -116,7 +116,7 @@ class Driven:
             self._take()
             self._send()
             self._read_log()
-            self._carry_out()
+            self._execution()
             if self._progress() == before:
                 return self
         raise AssertionError("this owner never comes to rest")
@@ -185,7 +185,7 @@ class Driven:
             self._log_position = len(self.log)
             self._take()
 
-    def _carry_out(self) -> None:
+    def _execution(self) -> None:
         if self.has_model:
             models, self.models = self.models, []
             self.owner.on_fused(models)

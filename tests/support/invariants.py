@@ -35,7 +35,7 @@ def wrongly_placed(world: World, worker: SimWorker, topic: str, offsets: Iterabl
 
 def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:
     """Counters add up with what is pending, and no more is read than the limits allow."""
-    holds = worker.owner._holds
+    holds = worker.owner._in_flight
     n_held = n_bytes = n_on_its_way = 0
     for hold in holds.topics.values():
         for one in hold:
@@ -52,16 +52,16 @@ def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:
         yield f"{worker.name} counts {holds.held} held, and holds {n_held} of {n_bytes} bytes"
     if n_on_its_way != holds.on_its_way.events:
         yield f"{worker.name} counts {holds.on_its_way.events} on their way, and {n_on_its_way} are"
-    tally = holds.tally
-    if tally.taken.total() != tally.let_go.total() + n_held:
-        yield f"{worker.name} took {tally.taken}, let go {tally.let_go} and holds {n_held}"
+    counters = holds.counters
+    if counters.taken.total() != counters.let_go.total() + n_held:
+        yield f"{worker.name} took {counters.taken}, let go {counters.let_go} and holds {n_held}"
     world.max_held = max(world.max_held, n_held)
     yield from _over_the_limit(world, worker)
 
 
 def _over_the_limit(world: World, worker: SimWorker) -> Iterator[str]:
-    settings, n_counted = worker.settings, worker.owner._holds.load.events
+    settings, n_counted = worker.settings, worker.owner._in_flight.load.events
     hard = settings.max_held_events * settings.hard_limit_factor
-    reads_freely = worker.readable - worker.owner._carry_out.awaited_topics()
+    reads_freely = worker.readable - worker.owner._execution.awaited_topics()
     if n_counted > hard and reads_freely and world.rules.spare_what_frees_itself:
         yield f"{worker.name} ({worker.owner.state}) holds {n_counted}, over {hard}, and reads {sorted(reads_freely)}"

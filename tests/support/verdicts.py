@@ -174,15 +174,15 @@ def _remembered(world: World) -> Iterator[str]:
     if worker is None or world.committed != world.ends:
         return
     owner = worker.owner
-    carry_out, join = owner._carry_out, owner._intake.join
+    carry_out, join = owner._execution, owner._join_input.join
     left = {
-        "held": owner.standing.held.events,
-        "bytes": owner.standing.held.n_bytes,
-        "on their way": owner._holds.on_its_way.events,
-        "records": sum(len(list(hold)) for hold in owner._holds.topics.values()),
-        "kept": sum(hold.n_kept for hold in owner._holds.topics.values()),
-        "awaited": len(carry_out._waiting),
-        "sets that have not been published": len(list(carry_out._turns)),
+        "held": owner.status.held.events,
+        "bytes": owner.status.held.n_bytes,
+        "on their way": owner._in_flight.on_its_way.events,
+        "records": sum(len(list(hold)) for hold in owner._in_flight.topics.values()),
+        "kept": sum(hold.n_kept for hold in owner._in_flight.topics.values()),
+        "awaited": len(carry_out._awaited),
+        "sets that have not been published": len(list(carry_out._publish_order)),
         "undecided": join.n_undecided if join is not None else 0,
         "streams": len(join._streams) if join is not None else 0,
     }

@@ -41,8 +41,8 @@ class Refusing:
 async def _claim(producer: Refusing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decision_log, "RETRY_S", 0.001)
     owner = PartitionOwner(JoinSettings(), "w", 1, {"media.image": 0}, 0)
-    parts: Any = Mock(settings=WorkerSettings(), producer=producer, now_ms=lambda: 0)
-    producer.log = DecisionLog(parts, 0, owner)
+    context: Any = Mock(settings=WorkerSettings(), producer=producer, now_ms=lambda: 0)
+    producer.log = DecisionLog(context, 0, owner)
     async with asyncio.timeout(10):
         await producer.log.claim()
 
@@ -103,9 +103,9 @@ async def test_a_recovery_in_steps_lets_everything_else_have_its_turn(monkeypatc
             await asyncio.sleep(0)
 
     monkeypatch.setattr(decision_log, "LogReader", Reader)
-    parts: Any = Mock(settings=WorkerSettings(), recoveries=asyncio.Lock(), now_ms=lambda: 0)
+    context: Any = Mock(settings=WorkerSettings(), recoveries=asyncio.Lock(), now_ms=lambda: 0)
     counting = asyncio.create_task(count())
     async with asyncio.timeout(10):
-        await DecisionLog(parts, 0, Mock(recovery=recovery)).recover(lambda _: None)
+        await DecisionLog(context, 0, Mock(recovery=recovery)).recover(lambda _: None)
     counting.cancel()
     assert reads == [(0, 3)]

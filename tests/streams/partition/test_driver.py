@@ -45,7 +45,7 @@ def no_memory_for_bad(modality: str, data: bytes, content_type: str, language: s
     return Prepared(None)
 
 
-def driver_with(generation: int = 1, n_shares: int = 1, **parts: Any) -> PartitionDriver:
+def driver_with(generation: int = 1, n_shares: int = 1, **context: Any) -> PartitionDriver:
     """A driver that generation 1 assigned, of a process that is in `generation` now."""
     nothing: Any = Mock()
     given: dict[str, Any] = {
@@ -57,7 +57,7 @@ def driver_with(generation: int = 1, n_shares: int = 1, **parts: Any) -> Partiti
     }  # fmt: skip
     starts = dict.fromkeys(MEDIA_TOPICS, Start(None, 0))
     return PartitionDriver(
-        WorkerContext(**{**given, **parts}),
+        WorkerContext(**{**given, **context}),
         Assigned(epoch=1, generation=1, partition=HERE, starts=starts, worker="w", n_shares=n_shares),
     )
 
@@ -90,7 +90,7 @@ async def test_of_a_worker_that_the_group_has_forgotten_nothing_is_expected(
     """Whoever has its partition finds in the log what is left; of a member it is said."""
     driver = driver_with(generation)
     driver.state = "nobody can help"
-    monkeypatch.setattr(driver.owner, "standing", SimpleNamespace(n_to_carry_out=3))
+    monkeypatch.setattr(driver.owner, "status", SimpleNamespace(n_to_carry_out=3))
     assert len(await driver.hand_over(1.0)) == n_left
 
 
@@ -155,9 +155,9 @@ async def test_what_is_forgotten_because_it_is_too_much_is_said_once_a_worker(ca
     meter = Meter()
     drivers = [driver_with(meter=meter), driver_with(meter=meter)]
     for driver in (*drivers, *drivers):
-        meter.tally.forgotten["lanes"] += 1
+        meter.counters.forgotten["lanes"] += 1
         driver._step()
-    meter.tally.forgotten["ids"] += 1
+    meter.counters.forgotten["ids"] += 1
     drivers[0]._step()
     said = [one.getMessage() for one in caplog.records]
     assert [("max_streams=20000" in one, "max_remembered_ids=60000" in one) for one in said] == [

@@ -69,8 +69,8 @@ def test_a_fused_set_says_who_was_in_it_and_what_was_missing(outputs: Outputs) -
     assert result.members[1].words == (("hello", "l"),)
     assert result.labels == (("cat", 0.5),)
     assert result.model == MODEL
-    parts = [("image", START_MS, "urn:x", "4"), ("text", START_MS - 10, "urn:x", "7")]
-    assert result.id == result_id("s", "earliest", parts)
+    context = [("image", START_MS, "urn:x", "4"), ("text", START_MS - 10, "urn:x", "7")]
+    assert result.id == result_id("s", "earliest", context)
 
 
 def test_a_tumbling_set_covers_its_window(outputs: Outputs) -> None:

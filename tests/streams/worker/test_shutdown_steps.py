@@ -24,9 +24,9 @@ async def test_only_a_worker_that_was_let_in_has_a_group_to_leave(
     async def at_once(*_: Any) -> bool:
         return True
 
-    hub = SimpleNamespace(n_assignments=n_assignments, left=[], close=at_once, stop=lambda: None)
+    manager = SimpleNamespace(n_assignments=n_assignments, left=[], close=at_once, stop=lambda: None)
     batches = SimpleNamespace(is_member=is_member, commit_all=at_once)
-    sources: Any = SimpleNamespace(hub=hub, broken=None, starting="")
+    sources: Any = SimpleNamespace(manager=manager, broken=None, starting="")
     app: Any = SimpleNamespace(batches=batches, stop=at_once)
     ending = Shutdown(ShutdownDeadline(5.0), sources)
     ending.begins_to_work()

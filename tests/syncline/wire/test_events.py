@@ -14,7 +14,7 @@ from syncline.wire.events import MediaEvent, build_headers, check_value, parse_h
 from tests.support.contract import TRACEPARENT, example_event, media_events
 
 TIMESTAMP_MS = 5
-PAGE = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "contract.md").read_text(encoding="utf-8")
 LISTED = re.findall(r"`([\w-]+)`", " ".join(re.findall(r"^\| (`.*`) \| (?:required|optional) \|", PAGE, re.MULTILINE)))
 TRACE = {"traceparent", "tracestate"}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from streams.kafka.consumer_thread import Beyond, Deleted, Start
-from tests.streams.kafka.test_delivery import IMAGES, fill
+from tests.streams.kafka.test_batch_consumer import IMAGES, fill
 from tests.support.broker_admin import commit, delete_below, make_anew
 from tests.support.brokers import TestBroker
 from tests.support.delivering import Noting

@@ -55,7 +55,7 @@ class World:
         self._running: set[asyncio.Task[None]] = set()
         settings = WorkerSettings(join=JoinSettings())
         self.meter, producer = Meter(), SimpleNamespace(send=self._send)
-        parts: Any = SimpleNamespace(
+        context: Any = SimpleNamespace(
             fuse=model,
             settings=settings,
             model_info=ModelInfo("m", "1"),
@@ -65,7 +65,7 @@ class World:
             on_broken=_nothing_breaks,
         )
         owner: Any = self.owner
-        self.carrier = Executor(parts, 0, owner, self.looked.set, self._spawn)
+        self.carrier = Executor(context, 0, owner, self.looked.set, self._spawn)
 
     async def _send(self, topic: str, partition: int, records: Sequence[OutgoingRecord]) -> int:
         self.sent += [record.value for record in records]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.decisions.counters import Counters
 from streams.join.settings import JoinSettings
-from tests.decisions.test_reasons import HUNDRED, NO_TIMERS
+from tests.streams.decisions.test_reasons import HUNDRED, NO_TIMERS
 from tests.support.driven import Driven, records_of
 from tests.support.worlds import media_of, record
 
@@ -17,7 +17,7 @@ ONE = media_of(image=[("s", 1_000)], text=[("s", 1_000)], audio=[("s", 1_000)])
 
 def tally_of(driven: Driven) -> Counters:
     """The owner's counts."""
-    return driven.owner._tally
+    return driven.owner._counters
 
 
 def test_each_outcome_has_its_count() -> None:
@@ -25,13 +25,13 @@ def test_each_outcome_has_its_count() -> None:
     media = media_of(image=HUNDRED, text=HUNDRED, audio=HUNDRED[:99])
     media[IMAGE] += [record("s", "image", 100, 500), record("t", "image", 101, 1_000)]
     driven = Driven(NO_TIMERS).feed(media).settle()
-    tally = tally_of(driven)
-    assert tally.taken == {IMAGE: 102, TEXT: 100, AUDIO: 99}
-    assert tally.let_go == {"fused": 297, "unfused": 1}
-    assert driven.owner.standing.held.events == 3
-    assert tally.sets == {"complete": 99}
-    assert tally.unfused == {(IMAGE, "late"): 1}
-    assert tally.decisions == {("set", "complete"): 99, ("unfused", "late"): 1}
+    counters = tally_of(driven)
+    assert counters.taken == {IMAGE: 102, TEXT: 100, AUDIO: 99}
+    assert counters.let_go == {"fused": 297, "unfused": 1}
+    assert driven.owner.status.held.events == 3
+    assert counters.sets == {"complete": 99}
+    assert counters.unfused == {(IMAGE, "late"): 1}
+    assert counters.decisions == {("set", "complete"): 99, ("unfused", "late"): 1}
 
 
 def test_a_set_that_failed_counts_as_dead_letters() -> None:
@@ -41,11 +41,11 @@ def test_a_set_that_failed_counts_as_dead_letters() -> None:
     driven.feed(ONE).settle()
     driven.owner.on_failed(driven.models[0], "model_failed")
     driven.settle()
-    tally = tally_of(driven)
-    assert tally.sets == {"failed": 1}
-    assert tally.dead_letters == {"model_failed": 3}
-    assert tally.let_go == {"deadletter": 3}
-    assert tally.decisions["failed", "model_failed"] == 1
+    counters = tally_of(driven)
+    assert counters.sets == {"failed": 1}
+    assert counters.dead_letters == {"model_failed": 3}
+    assert counters.let_go == {"deadletter": 3}
+    assert counters.decisions["failed", "model_failed"] == 1
 
 
 def test_a_run_counts_for_each_of_its_records() -> None:
@@ -53,10 +53,10 @@ def test_a_run_counts_for_each_of_its_records() -> None:
     driven = Driven(NO_TIMERS).feed(media_of(image=HUNDRED[50:], text=HUNDRED[50:], audio=HUNDRED[50:])).settle()
     late = [record("s", "image", 50 + n, 100 + n) for n in range(30)]
     driven.feed({IMAGE: [*media_of(image=HUNDRED[50:])[IMAGE], *late]}).settle()
-    tally = tally_of(driven)
-    assert tally.unfused == {(IMAGE, "late"): 30}
-    assert tally.decisions["unfused", "late"] == 30
-    assert tally.let_go["unfused"] == 30
+    counters = tally_of(driven)
+    assert counters.unfused == {(IMAGE, "late"): 30}
+    assert counters.decisions["unfused", "late"] == 30
+    assert counters.let_go["unfused"] == 30
 
 
 def test_what_a_successor_finds_published_is_settled_and_the_rest_redone() -> None:
@@ -89,7 +89,7 @@ def test_the_end_of_an_assignment_hands_back_what_is_held() -> None:
     driven = Driven(NO_TIMERS).feed(media_of(image=[("s", 1_000), ("s", 2_000)])).settle()
     driven.owner.end()
     assert tally_of(driven).let_go == {"handed_back": 2}
-    assert driven.owner.standing.held == (0, 0)
+    assert driven.owner.status.held == (0, 0)
 
 
 def test_claims_void_batches_and_snapshots_are_counted() -> None:
@@ -122,11 +122,11 @@ def test_suspect_pairs_outlive_the_join_that_counted_them() -> None:
     images = [("s", 0 + 100 * n) for n in range(40) if n % 10 != 1]
     texts = [("s", 0 + 100 * n) for n in range(40)]
     driven = Driven(settings).feed(media_of(image=images, text=texts)).settle()
-    assert driven.owner.standing.join is not None
-    n_live = driven.owner.standing.join.counters["suspect_pairs"]
+    assert driven.owner.status.join is not None
+    n_live = driven.owner.status.join.counters["suspect_pairs"]
     assert n_live > 0
     driven.owner.end()
-    assert (driven.owner.standing.join, tally_of(driven).n_suspect_pairs) == (None, n_live)
+    assert (driven.owner.status.join, tally_of(driven).n_suspect_pairs) == (None, n_live)
 
 
 def test_what_is_forgotten_because_it_is_too_much_is_counted() -> None:
@@ -136,6 +136,6 @@ def test_what_is_forgotten_because_it_is_too_much_is_counted() -> None:
     texts += [record("s4", "text", n, 1_000, id_hash=n) for n in range(5, 12)]
     driven = Driven(settings).feed({TEXT: texts}).settle()
     assert tally_of(driven).forgotten == {"lanes": 3, "ids": 4}
-    settled = driven.owner._settled.clocks
+    settled = driven.owner._checkpoint.clocks
     assert len(settled) == 2
-    assert settled.export() == driven.snapshot().successor().settle().owner._settled.clocks.export()
+    assert settled.export() == driven.snapshot().successor().settle().owner._checkpoint.clocks.export()

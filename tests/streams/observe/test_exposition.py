@@ -17,7 +17,7 @@ from streams.observe.table import PREFIX, TABLE
 from streams.observe.worker_state import WorkerState
 from streams.partition.manager import PartitionManager
 from streams.settings import WorkerSettings
-from tests.decisions.test_reasons import HUNDRED
+from tests.streams.decisions.test_reasons import HUNDRED
 from tests.support.driven import Driven
 from tests.support.scraped import Scraped
 from tests.support.worlds import media_of
@@ -28,7 +28,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 @pytest.fixture
 def sources() -> WorkerState:
     """A worker that has not begun."""
-    return WorkerState(settings=WorkerSettings(batch_max_items=24), hub=PartitionManager("p."))
+    return WorkerState(settings=WorkerSettings(batch_max_items=24), manager=PartitionManager("p."))
 
 
 def metrics_of(sources: WorkerState) -> WorkerMetrics:
@@ -69,9 +69,9 @@ def test_a_scraper_that_wants_openmetrics_gets_it(sources: WorkerState) -> None:
 def test_two_workers_in_one_process_share_nothing(sources: WorkerState) -> None:
     """A registry each, and the library's global one stays as it was."""
     before = set(REGISTRY._names_to_collectors)
-    other = WorkerState(settings=WorkerSettings(), hub=PartitionManager("q."))
+    other = WorkerState(settings=WorkerSettings(), manager=PartitionManager("q."))
     metrics_of(sources), metrics_of(other)
-    sources.meter.tally.dead_letters["lost"] = 3
+    sources.meter.counters.dead_letters["lost"] = 3
     assert scrape(sources).sum("dlq_total") == 3
     assert scrape(other).sum("dlq_total") == 0
     assert set(REGISTRY._names_to_collectors) == before
@@ -80,12 +80,12 @@ def test_two_workers_in_one_process_share_nothing(sources: WorkerState) -> None:
 def test_what_became_of_records_adds_up(sources: WorkerState) -> None:
     """Of a real owner in the midst of its work: taken, less let go, is what it holds."""
     driven = Driven()
-    sources.meter.tally = driven.owner._tally
+    sources.meter.counters = driven.owner._counters
     driven.feed(media_of(image=HUNDRED, text=HUNDRED[:50], audio=HUNDRED[:60])).settle()
     scraped = scrape(sources)
     assert scraped.sum("records_total") == 210
     assert scraped.value("record_outcomes_total", outcome="fused") == 150
-    assert scraped.n_unexplained == driven.owner.standing.held.events == 60
+    assert scraped.n_unexplained == driven.owner.status.held.events == 60
     assert scraped.value("decisions_total", kind="set", reason="complete") == 50
 
 
@@ -98,9 +98,9 @@ def test_a_known_reason_is_a_label(reason: str) -> None:
 def test_an_unknown_reason_is_other(sources: WorkerState) -> None:
     """As a newer worker's log may hold, or a model's own error: labels must not grow without bound."""
     for reason in ("made up", "lost", "stream-7", "also made up"):
-        sources.meter.tally.dead_letters[reason] += 1
-        sources.meter.tally.unfused["media.text", reason] += 1
-        sources.meter.tally.decisions["unfused", reason] += 1
+        sources.meter.counters.dead_letters[reason] += 1
+        sources.meter.counters.unfused["media.text", reason] += 1
+        sources.meter.counters.decisions["unfused", reason] += 1
     scraped = scrape(sources)
     assert scraped.value("dlq_total", reason="other") == 3
     assert scraped.value("dlq_total", reason="lost") == 1

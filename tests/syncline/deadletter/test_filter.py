@@ -65,9 +65,9 @@ def test_the_stream_is_the_key_or_what_the_headers_say() -> None:
 def test_repeats_count_once_and_the_newest_are_kept_without_bytes() -> None:
     """A crash may write a letter twice; a million letters with a megabyte each must not stay in memory."""
     letters = [letter((0, n), append_ms=n, offset=n % 4) for n in range(6)]
-    tally = LetterCounts(2)
-    tally.take(letters[:4])
-    tally.take(letters[4:])
-    assert (tally.counts, tally.n_repeats) == ({("image_header", "lobby"): 4}, 2)
-    assert [one.append_ms for one in tally.newest] == [3, 2]
-    assert all(one.letter.data is None and one.n_bytes == 7 for one in tally.newest)
+    counters = LetterCounts(2)
+    counters.take(letters[:4])
+    counters.take(letters[4:])
+    assert (counters.counts, counters.n_repeats) == ({("image_header", "lobby"): 4}, 2)
+    assert [one.append_ms for one in counters.newest] == [3, 2]
+    assert all(one.letter.data is None and one.n_bytes == 7 for one in counters.newest)

@@ -12,7 +12,7 @@ from syncline.wire.arrays import DTYPES
 from syncline.wire.converted import ConvertedAudio, ConvertedText
 from syncline.wire.results import FusedResult, ResultMember, Unfused
 
-TEXT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "contract.md").read_text(encoding="utf-8")
 HEADERS = {value for name, value in vars(contract).items() if name.startswith("H_")}
 
 

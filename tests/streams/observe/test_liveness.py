@@ -1,6 +1,6 @@
 """streams/observe/liveness.py: what makes a worker not live, and what never does.
 
-On real workers: tests/streams/test_worker_liveness.py.
+On real workers: tests/streams/worker/test_worker_liveness.py.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Driver:
 
     @property
     def owner(self) -> Any:
-        standing = SimpleNamespace(positions={"media.image": self.position})
-        return SimpleNamespace(standing=standing, log_position=self.log_position)
+        status = SimpleNamespace(positions={"media.image": self.position})
+        return SimpleNamespace(status=status, log_position=self.log_position)
 
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
         return {topic: None if n is None else Lag(n, 1) for topic, n in self.n_behind.items()}
@@ -69,8 +69,8 @@ class World:
         self.decoder = SimpleNamespace(oldest_start_s=None, n_decoded=0)
         self.silent_ms, self.ticks, self.ticking = 900, 0, True
         self.now_ms = 0
-        hub = PartitionManager("p.")
-        hub.drivers[3] = self.driver  # type: ignore[assignment]
+        manager = PartitionManager("p.")
+        manager.drivers[3] = self.driver  # type: ignore[assignment]
         parts: dict[str, Any] = {
             "runner": self.runner,
             "tail": SimpleNamespace(task=self.tail_task),
@@ -79,7 +79,7 @@ class World:
             "consumer_ticks": self.tick,
         }
         settings = WorkerSettings(max_stall_ms=LIMIT_MS, batch_max_wait_ms=1_000)
-        self.sources = WorkerState(settings=settings, hub=hub, starting="", **parts)
+        self.sources = WorkerState(settings=settings, manager=manager, starting="", **parts)
         self.liveness = Liveness(self.sources)
 
     def tick(self) -> int:
@@ -203,7 +203,7 @@ def _it_recovers(world: World) -> None:
 
 
 def _nothing_is_assigned(world: World) -> None:
-    world.sources.hub.drivers.clear()
+    world.sources.manager.drivers.clear()
 
 
 def _the_lag_is_not_known(world: World) -> None:

@@ -53,11 +53,11 @@ async def test_high_watermarks_are_asked_for_those_who_want_them(
         for _ in range(3):
             await producer.send_and_wait(topic_prefix + "media.text", b"x", partition=1)
     curious, content = Driver({"media.text", "media.image"}), Driver(set())
-    hub: Any = SimpleNamespace(drivers={1: curious, 0: content})
+    manager: Any = SimpleNamespace(drivers={1: curious, 0: content})
     parts: Any = SimpleNamespace(
         now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(9, 11) if "image" in topic else Ends(0, 0)
     )
-    asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, hub, parts).run())
+    asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, manager, parts).run())
     try:
         answer = await asyncio.wait_for(curious.answers.get(), 20)
     finally:
@@ -75,14 +75,14 @@ async def test_what_an_open_transaction_holds_back_is_not_asked_of_anybody(
     monkeypatch.setattr(HighWaters, "every_s", 0.05)
     await make_topics(broker.address, topic_prefix, 1)
     topic, curious = topic_prefix + "media.text", Driver({"media.text"})
-    hub: Any = SimpleNamespace(drivers={0: curious})
+    manager: Any = SimpleNamespace(drivers={0: curious})
     parts: Any = SimpleNamespace(now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(0, 0))
     async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
         await producer.send_and_wait(topic, b"x", partition=0)
     async with transactional(broker, topic_prefix) as producer:
         await producer.begin_transaction()
         await producer.send_and_wait(topic, b"x", partition=0)
-        asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, hub, parts).run())
+        asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, manager, parts).run())
         try:
             assert (await asyncio.wait_for(curious.answers.get(), 20))[0] == {"media.text": 1}
             await producer.abort_transaction()
@@ -104,11 +104,11 @@ async def test_all_high_watermarks_are_asked_for_the_lag_and_silence_is_noticed(
         for topic in ("media.text", "decisions"):
             await producer.send_and_wait(topic_prefix + topic, b"x", partition=1)
     content, started_s = Driver(set()), time.monotonic()
-    hub: Any = SimpleNamespace(drivers={1: content})
+    manager: Any = SimpleNamespace(drivers={1: content})
     parts: Any = SimpleNamespace(
         now_ms=lambda: int((time.monotonic() - started_s) * 1_000), fetched_ends=lambda topic, p: Ends(0, 0)
     )
-    watch_ = LagWatch(Cluster.of(own_broker.address), topic_prefix, hub, parts)
+    watch_ = LagWatch(Cluster.of(own_broker.address), topic_prefix, manager, parts)
     asking = asyncio.create_task(watch_.run())
     try:
         answer, _ = await asyncio.wait_for(content.answers.get(), 20)
@@ -195,10 +195,10 @@ async def test_one_odd_answer_halts_nobody(monkeypatch: pytest.MonkeyPatch) -> N
         return answers.pop(0)
 
     monkeypatch.setattr(watch, "count_partitions", answer)
-    hub: Any = Hub()
+    manager: Any = Hub()
     with pytest.raises(asyncio.CancelledError):
-        await watch_partitions(Cluster.of("localhost:1"), "", hub, 4)
-    assert not hub.halted.done()
+        await watch_partitions(Cluster.of("localhost:1"), "", manager, 4)
+    assert not manager.halted.done()
 
 
 @pytest.mark.apache
@@ -208,11 +208,11 @@ async def test_a_change_of_the_number_halts_the_worker_and_ends_it_once_all_are_
     """With the numbers; as long as they differ it waits, halted."""
     monkeypatch.setattr(watch, "COUNT_EVERY_S", 0.05)
     await make_topics(broker.address, topic_prefix, 2)
-    hub: Any = Hub()
-    watching = asyncio.create_task(watch_partitions(Cluster.of(broker.address), topic_prefix, hub, 2))
+    manager: Any = Hub()
+    watching = asyncio.create_task(watch_partitions(Cluster.of(broker.address), topic_prefix, manager, 2))
     async with admin_of(broker) as admin:
         await admin.create_partitions({topic_prefix + "media.text": NewPartitions(3)})
-        assert f"{topic_prefix}media.text 3" in await asyncio.wait_for(hub.halted, 20)
+        assert f"{topic_prefix}media.text 3" in await asyncio.wait_for(manager.halted, 20)
         assert not watching.done()
         others = [topic for topic in ALL_TOPICS if topic != "media.text"]
         await admin.create_partitions({topic_prefix + topic: NewPartitions(3) for topic in others})
@@ -226,9 +226,9 @@ async def test_a_worker_without_partitions_hears_that_nobody_answers(
     """Of a spare one whose certificate has expired /readyz must say so: it has nothing else to ask for."""
     monkeypatch.setattr(LagWatch, "every_s", 0.05)
     started_s = time.monotonic()
-    hub: Any = SimpleNamespace(drivers={})
+    manager: Any = SimpleNamespace(drivers={})
     parts: Any = SimpleNamespace(now_ms=lambda: int((time.monotonic() - started_s) * 1_000))
-    lag_watch = LagWatch(Cluster.of(own_broker.address), topic_prefix, hub, parts)
+    lag_watch = LagWatch(Cluster.of(own_broker.address), topic_prefix, manager, parts)
     asking = asyncio.create_task(lag_watch.run())
     try:
         async with asyncio.timeout(30):
@@ -252,9 +252,9 @@ async def test_a_broker_that_is_away_at_the_first_question_is_waited_for(
     monkeypatch.setattr(HighWaters, "every_s", 0.05)
     await own_broker.stop()
     curious = Driver({"media.text"})
-    hub: Any = SimpleNamespace(drivers={0: curious})
+    manager: Any = SimpleNamespace(drivers={0: curious})
     parts: Any = SimpleNamespace(now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(0, 0))
-    asking = asyncio.create_task(HighWaters(Cluster.of(own_broker.address), topic_prefix, hub, parts).run())
+    asking = asyncio.create_task(HighWaters(Cluster.of(own_broker.address), topic_prefix, manager, parts).run())
     await asyncio.sleep(0)
     await own_broker.start()
     await make_topics(own_broker.address, topic_prefix, 1)

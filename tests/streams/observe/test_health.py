@@ -13,11 +13,11 @@ from streams.settings import WorkerSettings
 
 async def test_before_an_assignment_the_lag_is_not_known() -> None:
     """Nor between two: nobody knows what is to be read. A worker that was assigned nothing is behind by nothing."""
-    hub, watch = PartitionManager("p."), SimpleNamespace(silent_ms=0)
+    manager, watch = PartitionManager("p."), SimpleNamespace(silent_ms=0)
     any_watch: Any = watch
-    health = Health(WorkerState(settings=WorkerSettings(), hub=hub, lag_watch=any_watch))
+    health = Health(WorkerState(settings=WorkerSettings(), manager=manager, lag_watch=any_watch))
     assert health.facts()["lag"] is None
-    await hub.on_assigned(1, 1, {})
+    await manager.on_assigned(1, 1, {})
     assert health.facts()["lag"] == {"records": 0, "age_ms": 0}
-    await hub.on_revoked()
+    await manager.on_revoked()
     assert health.facts()["lag"] is None
