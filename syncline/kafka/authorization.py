@@ -18,6 +18,7 @@ from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 from syncline.errors import BrokerError
 from syncline.kafka.cluster import Cluster
+from syncline.kafka.routines import steady
 from syncline.wire.contract import ALL_TOPICS, DECISIONS, DEFAULT_BROKERS, DEFAULT_PREFIX, MEDIA_TOPICS, RESULT_TOPICS
 
 Role = Literal["worker", "producer", "consumer", "operator"]
@@ -159,7 +160,7 @@ async def missing_rights(cluster: Cluster, needs: Iterable[Need], prefix: str, g
     if cluster.security.security_protocol == "PLAINTEXT":
         return []
     wanted = list(needs)
-    client: Any = AIOKafkaClient(**cluster.client_options())
+    client: Any = steady(AIOKafkaClient(**cluster.client_options()))
     try:
         await client.bootstrap()
         names = sorted({prefix + topic for need in wanted for topic in need.topics})

@@ -13,6 +13,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from syncline.errors import BrokerError
 from syncline.kafka.client import broker_error, quiet, start_error
 from syncline.kafka.cluster import Cluster
+from syncline.kafka.routines import steady
 
 _UNKNOWN_TOPIC = 3
 
@@ -67,7 +68,7 @@ class Nodes:
 
     async def _connected(self) -> Any:
         if self._client is None:
-            client: Any = AIOKafkaClient(**self.cluster.client_options())
+            client: Any = steady(AIOKafkaClient(**self.cluster.client_options()))
             try:
                 with quiet():
                     await client.bootstrap()
