@@ -47,7 +47,7 @@ def imported_roots(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_point_one_way(package: str) -> None:
-    """syncline <- processors <- models <- streams <- verify <- demo. The command line alone may reach into the service, lazily."""
+    """syncline <- processors <- models <- streams <- verify <- demo; the command line alone may reach up, lazily."""
     later = set(PACKAGES[PACKAGES.index(package) + 1 :])
     wrong = {
         str(path.relative_to(ROOT)): sorted(imported_roots(path) & later)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from streams.decisions.entries import FetchedBatch as DecisionBatch
+from streams.decisions.entries import Batch as DecisionBatch
 from streams.decisions.entries import LogRecord, decode_entry
 from streams.decisions.records import Task
 from streams.decisions.rules import ALL_RULES

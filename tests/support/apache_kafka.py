@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from syncline.children import Child
+from syncline.subprocess_guard import Child
 
 ROOT = Path(__file__).parents[2]
 POM = ROOT / "deploy" / "kafka" / "pom.xml"

@@ -26,10 +26,10 @@ from verify.history import (
     History,
     LogEntry,
     MediaRecord,
+    OffsetSpan,
     PartitionHistory,
     Published,
     Single,
-    Span,
 )
 from verify.log import fold
 
@@ -85,9 +85,9 @@ class RecordedWorld(World):
         }
         log = [LogEntry(offset, 0, data) for offset, data in enumerate(self.log) if offset >= self.log_start]
         published = self._published()
-        spans = {topic: Span(self.media_start[topic], self.produced[topic]) for topic in self.media}
-        spans |= {topic: Span(0, len(records)) for topic, records in published.items()}
-        spans[DECISIONS] = Span(self.log_start, len(self.log))
+        spans = {topic: OffsetSpan(self.media_start[topic], self.produced[topic]) for topic in self.media}
+        spans |= {topic: OffsetSpan(0, len(records)) for topic, records in published.items()}
+        spans[DECISIONS] = OffsetSpan(self.log_start, len(self.log))
         partition = PartitionHistory(partition=0, media=media, log=log, published=published, spans=spans)
         return History(n_partitions=1, partitions=[partition], commits=self.samples)
 

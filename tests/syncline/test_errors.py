@@ -13,7 +13,7 @@ ROOT = Path(errors.__file__).parents[1]
 
 def written() -> Iterator[tuple[str, str]]:
     """Every error class of the source, with its base; but one of aiokafka's kind, which callers make a BrokerError."""
-    for package in ("syncline", "processors", "models", "streams"):
+    for package in ("syncline", "processors", "models", "streams", "verify", "demo"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.ClassDef) and node.bases:

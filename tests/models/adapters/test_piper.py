@@ -88,7 +88,8 @@ def test_a_missing_voice_says_what_to_give(tmp_path: Path, monkeypatch: pytest.M
 def test_only_its_adapter_imports_piper() -> None:
     """Piper is under the GPL-3: no other file of the service imports it, but what builds the corpus with it."""
     root = Path(piper_module.__file__).parents[2]
-    files = [path for part in ("syncline", "streams", "processors", "models") for path in (root / part).rglob("*.py")]
+    parts = ("syncline", "streams", "processors", "models", "verify", "demo")
+    files = [path for part in parts for path in (root / part).rglob("*.py")]
     found = {path.relative_to(root).as_posix() for path in files if "piper" in _imports(path)}
     assert found <= {"models/adapters/piper.py", "models/training/corpus/speech.py"}
 

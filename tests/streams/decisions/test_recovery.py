@@ -147,7 +147,7 @@ def test_how_a_log_is_cut_into_chunks_makes_no_difference(chunk: int, monkeypatc
 
     def found() -> tuple[object, ...]:
         recovered, _ = _recovered(records_of(second.log), second.committed)
-        return recovered.view.claim, recovered.snapshot, recovered.decisions, recovered.newest_at, recovered.settled
+        return recovered.view.claim, recovered.snapshot, recovered.decisions, recovered.newest_at, recovered.checkpoint
 
     whole = found()
     monkeypatch.setattr("streams.decisions.recovery.CHUNK_ENTRIES", chunk)

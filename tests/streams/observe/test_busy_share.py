@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.meter import WINDOW_S
-from streams.observe.worker_state import BusyShare
+from streams.observe.worker_state import WINDOW_S, BusyShare
 
 
 def test_the_share_is_of_the_last_half_minute() -> None:

@@ -53,12 +53,12 @@ async def test_whoever_does_not_end_in_time_is_given_back(caplog: pytest.LogCapt
 
 PROGRAM = """
 import sys, threading, time
-from streams.worker.shutdown import Deadline, Signals
+from streams.worker.shutdown import ShutdownDeadline, Signals
 
 def stop():
     print("told", flush=True)
 
-signals = Signals(Deadline(float(sys.argv[1])), stop, lambda: sys.argv[2:])
+signals = Signals(ShutdownDeadline(float(sys.argv[1])), stop, lambda: sys.argv[2:])
 signals.install()
 print("ready", flush=True)
 threading.Thread(target=time.sleep, args=(60,)).start()  # the interpreter waits for it at its end

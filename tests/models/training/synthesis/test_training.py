@@ -131,7 +131,7 @@ def tiny_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     words = {f"{word}{letter}": phones for word, phones in WORDS.items() for letter in "abcdef"}
     monkeypatch.setattr(trainer, "read_source", lambda: words)
     monkeypatch.setattr(trainer, "split_unseen", lambda words: (words, WORDS))
-    monkeypatch.setattr(trainer, "Dimensions", lambda: SIZES)
+    monkeypatch.setattr(trainer, "VoiceDimensions", lambda: SIZES)
 
 
 def test_training_repeats_to_the_bit(spoken: Path, tmp_path: Path, tiny_sizes: None) -> None:
