@@ -63,10 +63,11 @@ class Fusion:
 
 
 class Model(ABC):
-    """A model that fuses sets. `name` and `version` stand in every result."""
+    """A model that fuses sets. `name` and `version` stand in every result; `device`: where it runs, "" if not known."""
 
     name: str
     version: str
+    device: str = ""
 
     @abstractmethod
     def prepare(self, modality: Modality, data: bytes, content_type: str, language: str | None) -> Prepared:

@@ -46,6 +46,7 @@ class ReferenceModel(Model):
         checked_bytes(folder, TOKENIZER, manifest)
         self._tokens = Tokens(folder / TOKENIZER, MAX_TOKENS)
         self._device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.device = str(self._device)
         self._network = open_network(folder, manifest).to(self._device)
         if not fuse:
             self._network.trust.copy_(F.pad(self._network.trust_alone, (0, 1)))  # for sets of every kind

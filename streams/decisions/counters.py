@@ -2,7 +2,7 @@
 
     taken  =  fused + unfused + deadletter + lost + settled + handed back  +  held now
 
-holds at every moment, because a record is counted in where it is held and out where it is let go (holds.py), and
+holds at every moment, because a record is counted in where it is held and out where it is let go (in_flight.py), and
 nowhere else. Counts outlive the owners: all of a worker share one tally.
 """
 

@@ -23,7 +23,7 @@ class OwnerStatus:
 
     @property
     def n_kept(self) -> int:
-        """What is kept of records that were resolved behind an open one; it counts against the limits (holds.py)."""
+        """What is kept of records that were resolved behind an open one; it counts (in_flight.py)."""
         return sum(hold.n_kept for hold in self._in_flight.topics.values())
 
     @property

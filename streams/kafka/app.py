@@ -116,7 +116,7 @@ def _faust_settings(settings: WorkerSettings, cluster: Cluster) -> Mapping[str, 
         "table_standby_replicas": 1,  # with 0 Faust takes aiokafka's round robin instead, which tears them apart
         "topic_allow_declare": False,
         "topic_disable_leader": True,
-        "web_enabled": False,  # /livez and /readyz are streams/health.py
+        "web_enabled": False,  # /livez and /readyz are streams/observe/server.py
         "loghandlers": [],
     }
 

@@ -26,7 +26,7 @@ MAX_STEP_MS = 1_000
 (SIGSTOP) or short of a processor, and nothing in it could do its work."""
 
 
-class Stuck:
+class StallTimer:
     """Looked at regularly, more often than every `MAX_STEP_MS`."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Liveness:
 
     def __init__(self, sources: WorkerState) -> None:
         self._sources = sources
-        self._stuck: dict[str, Stuck] = {}
+        self._stuck: dict[str, StallTimer] = {}
         self._suspected: set[str] = set()
         self.reasons: tuple[str, ...] = ()
         """Why the process should be started anew; empty while it lives."""
@@ -77,7 +77,7 @@ class Liveness:
         limit_ms = self._sources.settings.max_stall_ms
         signs = list(signs_of_life(self._sources))
         for sign in signs:
-            stuck = self._stuck.setdefault(sign.name, Stuck())
+            stuck = self._stuck.setdefault(sign.name, StallTimer())
             stuck_ms = stuck.look(has_work=sign.has_work, progress=sign.progress, now_ms=now_ms)
             if stuck_ms > limit_ms + sign.patience_ms:
                 told.append(f"{sign.why} for {stuck_ms / 1_000:.0f} s")
@@ -191,7 +191,7 @@ class Watchdog:
         self._reasons, self._on_dead, self._stall_ms, self._exit_ms = reasons, on_dead, stall_ms, exit_ms
         self._loop = asyncio.get_running_loop()
         self._n_beats = 0
-        self._loop_stuck, self._not_live = Stuck(), Stuck()
+        self._loop_stuck, self._not_live = StallTimer(), StallTimer()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 

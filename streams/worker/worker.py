@@ -105,6 +105,7 @@ class Worker:
         """Everything up to the application, which is not started yet."""
         settings, topic, closers = self._settings, self._settings.topic_prefix + DECISIONS, self.ending.closers
         model, fuse = await load_model(self._sources, closers)
+        log.info("%s", describe(model, settings))
         await load_converters(self._sources, closers)
         n_partitions = await wait_for_topics(
             self._cluster, settings.topic_prefix, settings.group, self._say_why_it_waits
@@ -238,6 +239,15 @@ class Worker:
 NULL = "null"
 """The model without an opinion: its sets need no turn on the model's thread."""
 Closers = list[Callable[[], Awaitable[None]]]
+
+
+def describe(model: Model, settings: WorkerSettings) -> str:
+    """What this worker does, in one line: model and device, lanes, strategy."""
+    join = settings.join
+    what = f"model {model.name} {model.version}" + (f" on {model.device}" if model.device else "")
+    if settings.model == NULL:
+        what = "no model: sets are joined and get no labels (--model NAME; names: syncline model list)"
+    return f"{what}; lanes {', '.join(join.lanes)}; strategy {join.strategy}"
 
 
 async def load_model(sources: WorkerState, closers: Closers) -> tuple[Model, Fuse | None]:

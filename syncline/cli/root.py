@@ -20,7 +20,7 @@ COMMANDS = {
     "consume": "Print results as they come.",
     "index": "Keep a local vector index of results, to search in.",
     "search": "Find moments by words, a picture or a sound.",
-    "demo": "Line up and fuse four sample streams on this machine, before your eyes.",
+    "demo": "Line up and fuse five sample streams on this machine, before your eyes.",
     "model": "Train, evaluate or list models.",
     "verify": "Read all topics back and judge whether every record came to exactly one outcome.",
     "explain": "Tell what happened to one record.",

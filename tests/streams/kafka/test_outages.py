@@ -1,4 +1,4 @@
-"""Outages that last longer than every time-out, in simulated time: streams/kafka/topic_sender.py over publish.py.
+"""Outages that last longer than every time-out, in simulated time: streams/kafka/topic_sender.py over producer.py.
 
 The brokers are not real here, and minutes pass in a moment. tests/guarantees/long_outage.py has real ones.
 """
@@ -51,7 +51,7 @@ class Broker:
 
 
 class FakeProducer:
-    """What publish.py and sender.py use of aiokafka's."""
+    """What producer.py uses of aiokafka's."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker, self._closed, self._txn_manager = broker, False, None

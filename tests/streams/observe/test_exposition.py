@@ -1,4 +1,4 @@
-"""streams/observe/exposition.py and readings.py: a worker's parts as Prometheus reads them."""
+"""streams/observe/exposition.py: a worker's parts as Prometheus reads them."""
 
 from __future__ import annotations
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from models.registry import NullModel
+from streams.settings import WorkerSettings
+from streams.worker.worker import describe
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
@@ -29,3 +32,17 @@ async def test_while_it_waits_for_its_topics_the_lag_is_not_known(broker: TestBr
     async with WorkerProcess(broker, topic_prefix) as worker:
         await worker.until_reason("has no topic")
         assert (await worker.ask("/readyz"))[1]["lag"] is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        (WorkerSettings(), "no model: sets are joined and get no labels (--model NAME; names: syncline model list)"),
+        (WorkerSettings(model="other"), "model null 1 on cuda"),
+    ],
+)
+def test_a_worker_says_in_one_line_what_it_does(settings: WorkerSettings, line: str) -> None:
+    """Model and device, lanes, strategy; without a model that its sets get no labels."""
+    model = NullModel()
+    model.version, model.device = "1", "cuda"
+    assert describe(model, settings) == f"{line}; lanes image, text, audio; strategy earliest"
