@@ -24,11 +24,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.fleet import Fleet, FleetMember, worker_command
 from bench.join import machine, with_broker
-from bench.live import LiveProducer
 from bench.measure import create_topics_stamped
-from bench.outcomes import Judged, Outcomes, record_number
-from bench.reading import Follower
-from bench.records import PERIOD_MS, Backlog
+from bench.outcomes import Follower, Judged, Outcomes, record_number
+from bench.records import PERIOD_MS, Backlog, LiveProducer
 from syncline.kafka.topics import TopicPlan, create_topics
 from syncline.wire.contract import MODALITIES
 from syncline.wire.events import MediaEvent

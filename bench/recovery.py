@@ -24,8 +24,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.fleet import Fleet, FleetMember, worker_command
 from bench.join import machine, with_broker
-from bench.live import LiveProducer
-from bench.records import Backlog
+from bench.records import Backlog, LiveProducer
 from streams.settings import WorkerSettings
 from syncline.kafka.topics import TopicPlan, create_topics
 from syncline.wire.contract import FUSED

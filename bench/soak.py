@@ -28,10 +28,8 @@ from typing import Any
 
 from bench.fleet import ROOT, Fleet, FleetMember, Life, worker_command
 from bench.join import machine, with_broker
-from bench.live import LiveProducer
-from bench.outcomes import Judged, Outcomes
-from bench.reading import Follower, group_lag
-from bench.records import PERIOD_MS, Backlog
+from bench.outcomes import Follower, Judged, Outcomes, group_lag
+from bench.records import PERIOD_MS, Backlog, LiveProducer
 from syncline.kafka.topics import TopicPlan, create_topics
 from syncline.wire.contract import MODALITIES
 from tests.support.proxy import Proxy

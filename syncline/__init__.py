@@ -86,5 +86,16 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(f"syncline.{module}"), name)
 
 
+def version() -> str:
+    """The installed version, `unknown` where the code runs without having been installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        return version_of("syncline")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

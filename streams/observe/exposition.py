@@ -26,7 +26,7 @@ from streams.join.state import n_pending_sets, slowest_watermarks
 from streams.observe.readiness import STALE_AFTER_MS
 from streams.observe.table import PREFIX, TABLE, Metric
 from streams.observe.worker_state import WorkerState
-from syncline.version import version
+from syncline import version
 from syncline.wire.contract import ALL_TOPICS, MEDIA_TOPICS, REASONS, UNFUSED_REASONS, VERSION
 
 OTHER = "other"

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from syncline import version
 from syncline.errors import ServiceMissingError
-from syncline.version import version
 
 COMMANDS = {
     "broker": "Run the embedded broker on this machine.",

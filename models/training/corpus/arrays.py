@@ -18,8 +18,8 @@ from PIL import Image
 
 from models.evaluation.protocol import Concept, styles, voices
 from models.features import AUDIO, scale_log_mel
-from models.training.corpus.progress import CorpusProgress
 from models.training.corpus.speech import SECOND
+from models.training.display import CorpusProgress
 from processors.audio import load_log_mel
 
 PIXELS = 64

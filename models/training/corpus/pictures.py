@@ -7,7 +7,7 @@ from pathlib import Path
 from models.evaluation.protocol import Concept
 from models.training.corpus.concepts import StyleIndex, icon_names, open_styles
 from models.training.corpus.packages import read_words
-from models.training.corpus.progress import CorpusProgress
+from models.training.display import CorpusProgress
 from syncline.errors import MissingExtraError
 
 PICTURE_SIZE = 96

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from models.evaluation.protocol import Concept, voices
 from models.features import AUDIO, scale_log_mel
-from models.training.corpus.progress import CorpusProgress
+from models.training.display import CorpusProgress
 from processors.audio import load_log_mel
 from syncline.errors import MissingExtraError, SettingsError
 

@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from models.evaluation.protocol import PROTOCOL_DIR, Sentences, sentences
 from models.synthesis.mel import N_MELS, log_mel
 from models.synthesis.pronunciation import to_numbers
-from models.training.corpus.progress import CorpusProgress
+from models.training.display import CorpusProgress
 from models.training.synthesis import sentences as sources
 from models.training.synthesis.teacher import Utterance, check_teacher, say
 from syncline.errors import SettingsError

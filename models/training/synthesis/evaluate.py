@@ -21,7 +21,7 @@ from models.synthesis.checkpoint import open_voice, read_manifest
 from models.synthesis.mel import SAMPLE_RATE_HZ
 from models.synthesis.normalise import to_words
 from models.synthesis.pronunciation import PAUSE
-from models.training.corpus.progress import CorpusProgress
+from models.training.display import CorpusProgress
 from models.training.synthesis import corpus
 from models.training.synthesis.samples import STUDENT, STUDENT_OF_PHONES, TEACHER, Speaker, speakers
 from models.training.synthesis.spelling import edit_distance, phone_error, read_source, split_unseen
