@@ -1,6 +1,6 @@
 """Which dead letters are sent again, and sending them: looked over first, without their bytes, then read once more.
 
-async with LetterBox(cluster, prefix) as box:
+async with DeadLetterReader(cluster, prefix) as box:
     plan = await make_plan(box, Selection(reason="audio_too_many_seconds"), again=False)
     sent = await send_retries(box, cluster, prefix, plan)
 """

@@ -144,7 +144,7 @@ def _tail_task(caught: _Caught, is_on: IsOn) -> None:
 
 
 def _decode_pool(caught: _Caught, is_on: IsOn) -> None:
-    caught.worker._manager._parts.pool.shutdown(wait=False)
+    caught.worker._manager._context.pool.shutdown(wait=False)
 
 
 def _sender(caught: _Caught, is_on: IsOn) -> None:
@@ -159,7 +159,7 @@ def _sender(caught: _Caught, is_on: IsOn) -> None:
 def _tick(caught: _Caught, is_on: IsOn) -> None:
     def cancel() -> None:
         for task in asyncio.all_tasks(caught.loop):
-            if "Hub.tick" in repr(task.get_coro()):
+            if "PartitionManager.tick" in repr(task.get_coro()):
                 task.cancel()
 
     caught.loop.call_soon_threadsafe(cancel)
