@@ -17,7 +17,6 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from streams.decisions.in_flight import Amount, InFlight
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 
@@ -36,8 +35,8 @@ class TopicReadState(NamedTuple):
 class Backpressure:
     """The rules of back-pressure over one partition number; until `share_limits` it has all of its worker's limits."""
 
-    def __init__(self, settings: JoinSettings, rules: Rules = ALL_RULES) -> None:
-        self._settings, self._rules = settings, rules
+    def __init__(self, settings: JoinSettings) -> None:
+        self._settings = settings
         self.share_limits(1)
 
     def share_limits(self, n_shares: int) -> None:
@@ -71,8 +70,7 @@ class Backpressure:
             return frozenset(topics)
         # What is on its way frees itself only once the sets before it have all their members: after a crash the
         # first set of a stream may wait for a record that comes behind those of many later ones.
-        reads_awaited = self._rules.read_what_is_awaited
-        awaited = frozenset(name for name, state in topics.items() if state.awaited and reads_awaited)
+        awaited = frozenset(name for name, state in topics.items() if state.awaited)
         if awaited or self.over_hard(held) or self._frees_itself(on_its_way):
             return awaited
         return self._one_behind(topics, alive=alive)
@@ -82,19 +80,16 @@ class Backpressure:
         # nothing to do but wait: reading on in a backlog beside it would fill the room up to the hard limit, and
         # pressure would tear sets whose members are just coming.
         behind = [(name, state) for name, state in topics.items() if not state.caught_up]
-        if self._rules.read_what_is_wanted:
-            wanted = frozenset(name for name, state in topics.items() if state.wanted)
-            if alive and wanted and all(topics[name].caught_up for name in wanted):
-                return wanted
-            behind = [(name, state) for name, state in behind if state.wanted] or behind
+        wanted = frozenset(name for name, state in topics.items() if state.wanted)
+        if alive and wanted and all(topics[name].caught_up for name in wanted):
+            return wanted
+        behind = [(name, state) for name, state in behind if state.wanted] or behind
         # The one that holds the fewest bytes: sparing the topic furthest behind in event time instead deadlocks
         # when that one is idle.
         ranked = sorted((state.held_bytes, name) for name, state in behind)
         return frozenset(name for _, name in ranked[:1])
 
     def _frees_itself(self, on_its_way: Amount) -> bool:
-        if not self._rules.spare_what_frees_itself:
-            return False
         return 2 * on_its_way.events >= self._soft.events or 2 * on_its_way.n_bytes >= self._soft.n_bytes
 
 

@@ -16,7 +16,6 @@ from streams.decisions.in_flight import InFlight
 from streams.decisions.records import Commands, InFlightRecord, Task
 from streams.decisions.recovery import MadeAnewError
 from streams.decisions.resolved import NOT_NAMED, OffsetRuns
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.items import (
     ClosedDecision,
     Decision,
@@ -27,10 +26,9 @@ from streams.join.items import (
 
 
 class PublishOrder:
-    """The sets that are decided and not published; `in_order` off is for tests that show what the order is for."""
+    """The sets that are decided and not published."""
 
-    def __init__(self, *, in_order: bool) -> None:
-        self._in_order = in_order
+    def __init__(self) -> None:
         self._queues: dict[str, deque[Task]] = {}
         self._by_members: dict[tuple[Key, ...], Task] = {}
 
@@ -50,10 +48,6 @@ class PublishOrder:
         """The stream's sets whose turn has come, each once: they are fused or failed, and none before them is not."""
         queue = self._queues.get(stream, deque())
         taken: list[Task] = []
-        if not self._in_order:
-            taken = [task for task in queue if _finished(task)]
-            for task in taken:
-                queue.remove(task)
         while queue and _finished(queue[0]):
             taken.append(queue.popleft())
         if not queue:
@@ -77,11 +71,11 @@ def _finished(task: Task) -> bool:
 class DecisionExecutor:
     """Carries out confirmed decisions over the held records of one partition number."""
 
-    def __init__(self, in_flight: InFlight, rules: Rules = ALL_RULES) -> None:
-        self._in_flight, self._rules = in_flight, rules
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
         self._awaited = AwaitedRecords()
         self._unknown: dict[str, range] = {}
-        self._publish_order = PublishOrder(in_order=rules.publish_in_log_order)
+        self._publish_order = PublishOrder()
         self._fuse: list[Task] = []
         self._publish: list[Task] = []
         self._proposals: list[Decision] = []
@@ -223,8 +217,7 @@ class DecisionExecutor:
             return
         # Its place is kept: were it acknowledged before the others have their outcome, a successor would take the
         # whole set for published.
-        if self._rules.keep_the_place_of_a_lost_member:
-            self._keep_place(task, key, index)
+        self._keep_place(task, key, index)
         task.lost = (*task.lost, key)
         self.fail(task, "lost")
         self._when_ready(task)
@@ -268,12 +261,6 @@ class DecisionExecutor:
         if task.handed_over:
             self._too_late[tuple(task.keys)] = task
         self._proposals.append(FailedDecision(tuple(task.keys), reason, task.lost))
-        if not self._rules.failure_is_a_decision:
-            task.failed = reason
-            if task.handed_over:
-                self._go_on_failed(task)
-            else:
-                self._flush(task.decision.stream)
 
     def take_proposals(self) -> list[Decision]:
         """Failures that must be written to the log before they are acted on; each is handed out once."""
@@ -296,8 +283,6 @@ class DecisionExecutor:
         self._publish.append(task)
         task.handed_over = True
         self._n_publishing += 1
-        if task.is_set and not self._rules.resolve_together and task.records[0] is not None:
-            self._in_flight.resolve(task.records[0])
 
     def published(self, tasks: Iterable[Task]) -> None:
         """Every output of these tasks is on the broker."""

@@ -48,7 +48,6 @@ class OffsetTracker:
         "_front_last",
         "_front_log_offset",
         "_held",
-        "_in_order",
         "_last",
         "_resolved",
         "acknowledged",
@@ -65,7 +64,6 @@ class OffsetTracker:
         committed: int,
         counters: Counters,
         *,
-        in_order: bool = True,
         disorder_ms: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.topic, self.position, self.acknowledged = topic, committed, committed
@@ -75,7 +73,7 @@ class OffsetTracker:
         self._front_last = self._front_log_offset = NONE
         self._front_items: list[Item] = []
         """Of what is resolved before the first open record, until `advance`: items, the last, where the log begins."""
-        self._in_order, self._counters, self._disorder_ms = in_order, counters, disorder_ms
+        self._counters, self._disorder_ms = counters, disorder_ms
         self.n_held = self.n_bytes = self.n_kept_items = 0
 
     @property
@@ -154,7 +152,7 @@ class OffsetTracker:
         del self._held[held.offset]
         self._link(held.before, held.after, held.after, held.before)
         self._resolved.add(held.offset, held.offset)
-        earlier = self._held.get(held.before) if self._in_order else None
+        earlier = self._held.get(held.before)
         if earlier is None:
             self._to_front(held)
         else:
@@ -238,12 +236,11 @@ class InFlight:
         committed: Mapping[str, int],
         counters: Counters | None = None,
         *,
-        in_order: bool = True,
         disorder_ms: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.counters = Counters() if counters is None else counters
         self.topics = {
-            topic: OffsetTracker(topic, offset, self.counters, in_order=in_order, disorder_ms=disorder_ms)
+            topic: OffsetTracker(topic, offset, self.counters, disorder_ms=disorder_ms)
             for topic, offset in committed.items()
         }
         self._way_events = 0

@@ -11,7 +11,6 @@ from streams.decisions.in_flight import InFlight
 from streams.decisions.proposer import BatchBuilder
 from streams.decisions.records import InFlightRecord, Record
 from streams.decisions.resolved import NOT_NAMED
-from streams.decisions.rules import Rules
 from streams.join.items import DeadLetterDecision, Item
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
@@ -26,10 +25,8 @@ class JoinInput:
         in_flight: InFlight,
         execution: DecisionExecutor,
         outbox: BatchBuilder,
-        rules: Rules,
     ) -> None:
         self._settings, self._in_flight, self._execution, self._outbox = settings, in_flight, execution, outbox
-        self._rules = rules
         self.join: PartitionJoin | None = None
 
     def start(self, checkpoint: CheckpointState, now_ms: int) -> None:
@@ -64,8 +61,7 @@ class JoinInput:
             if record.offset > hold.position:
                 self._pass(topic, record.offset, now_ms)
             held = hold.add(self._without_stray_item(topic, record))
-            if self._rules.obey_the_log:
-                self._execution.arrived(held)
+            self._execution.arrived(held)
             if self.join is not None:
                 self._take_in(self.join, held, now_ms)
         if self.join is not None:

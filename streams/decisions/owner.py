@@ -27,7 +27,6 @@ from streams.decisions.ownership import Deployment, LogValidator, Ownership, Sta
 from streams.decisions.proposer import BatchBuilder, Proposer
 from streams.decisions.records import Commands, Record, Task
 from streams.decisions.recovery import US_A_KEY, AnotherGroupError, ReadLog, TopicEnds, in_steps, recover
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.decisions.snapshots import SnapshotSource, SnapshotWriter
 from streams.join.items import Decision
 from streams.join.partition import PartitionJoin
@@ -52,27 +51,24 @@ class PartitionOwner:
         now_ms: int,
         *,
         session_timeout_ms: int = 10_000,
-        rules: Rules = ALL_RULES,
         counters: Counters | None = None,
         fresh: Collection[str] = (),
         deployment: Deployment | None = None,
         log_version: str = THIS_VERSION,
     ) -> None:
-        self._rules, self._fresh = rules, fresh
-        self._ownership = Ownership(worker, generation, now_ms, session_timeout_ms, rules, deployment)
-        self._view = LogValidator(rules=rules)
-        self._in_flight = InFlight(
-            committed, counters, in_order=rules.acknowledge_in_order, disorder_ms=settings.out_of_order_ms
-        )
+        self._fresh = fresh
+        self._ownership = Ownership(worker, generation, now_ms, session_timeout_ms, deployment)
+        self._view = LogValidator()
+        self._in_flight = InFlight(committed, counters, disorder_ms=settings.out_of_order_ms)
         self._counters = self._in_flight.counters
-        self._execution = DecisionExecutor(self._in_flight, rules)
+        self._execution = DecisionExecutor(self._in_flight)
         self._checkpoint = CheckpointState(settings)
-        self._proposer = Proposer(rules, log_version)
-        self._outbox = BatchBuilder(self._in_flight, rules)
-        self._join_input = JoinInput(settings, self._in_flight, self._execution, self._outbox, rules)
+        self._proposer = Proposer(log_version)
+        self._outbox = BatchBuilder(self._in_flight)
+        self._join_input = JoinInput(settings, self._in_flight, self._execution, self._outbox)
         self._snapshots = SnapshotWriter(now_ms)
-        self._source = SnapshotSource(self._checkpoint, self._in_flight, self._execution, rules)
-        self._reading = ReadingState(Backpressure(settings, rules), self._in_flight)
+        self._source = SnapshotSource(self._checkpoint, self._in_flight, self._execution)
+        self._reading = ReadingState(Backpressure(settings), self._in_flight)
         self._ends = TopicEnds(self._in_flight)
         self.status = OwnerStatus(self._in_flight, self._execution, self._join_input)
         # Until then nothing is acknowledged: beside committed offsets a log without decisions looks emptied.
@@ -89,14 +85,13 @@ class PartitionOwner:
         Yields requests for entries of the log; raises `NotRecoverableError`, as where the log belongs to another group,
         and `NewerVersionError`. Afterwards feed `on_log` from `log_end`.
         """
-        recovered = yield from recover(self._in_flight.acknowledged, log_start, log_end, self._rules, self._fresh)
+        recovered = yield from recover(self._in_flight.acknowledged, log_start, log_end, self._fresh)
         require_no_more(recovered.claims.values(), self._n_partitions)
         self._view, self._checkpoint.claims = recovered.view, recovered.claims
         self._ownership.say_placed(still_placed(recovered.newest_claims, self._in_flight.acknowledged))
         self._former_counts = former_counts(recovered.newest_claims, self._n_partitions)
         self._log_speaks = bool(recovered.decisions) or recovered.snapshot is not None
-        if self._rules.restore_clocks:
-            self._checkpoint.restore(recovered)
+        self._checkpoint.restore(recovered)
         self._execution.recall(recovered.resolved)
         for topic in self._fresh:
             self._execution.know_of_fresh(topic, recovered.newest_at.get(topic, 0))
@@ -175,9 +170,7 @@ class PartitionOwner:
                 self._log_speaks = True
                 if self.state == "owning":
                     self._counters.confirmed(entry.decisions)
-                if self._rules.act_on_read_back or self.state != "owning":
-                    for decision in entry.decisions:
-                        self._confirm(decision, record.offset)
+                self._act_on(entry.decisions, record.offset)
 
     def _on_claim(self, offset: int, claim: Claim, *, current: bool, now_ms: int) -> None:
         mine = self._ownership.is_mine(claim)
@@ -195,7 +188,7 @@ class PartitionOwner:
 
     def _check_group(self) -> None:
         """Whether claiming again could help: a claim that was ignored for its group is ignored for ever."""
-        if self._rules.one_group_a_log and self._view.is_anothers(self._ownership.claim(-1)):
+        if self._view.is_anothers(self._ownership.claim(-1)):
             raise AnotherGroupError(self._view.group, self._ownership.deployment.group)
 
     def _lose(self, now_ms: int) -> None:
@@ -206,10 +199,14 @@ class PartitionOwner:
         self._checkpoint.forget_join()
         self._proposer.drop()
 
+    def _act_on(self, decisions: Sequence[Decision], log_offset: int) -> None:
+        """These were read back from a valid batch at `log_offset`: now they take effect."""
+        for decision in decisions:
+            self._confirm(decision, log_offset)
+
     def _confirm(self, decision: Decision, log_offset: int) -> None:
         self._checkpoint.bind(decision, log_offset)
-        if self._rules.obey_the_log or self.state == "owning":
-            self._execution.confirm(decision, log_offset)
+        self._execution.confirm(decision, log_offset)
 
     def _confirm_one(self, numbered: tuple[int, Decision]) -> int:
         """One of the log, in recovery; about what it cost, in us."""
@@ -233,9 +230,13 @@ class PartitionOwner:
     def on_appended(self, number: int, *, ok: bool, now_ms: int) -> None:
         """The broker has, or has not, the entry of `Commands.append` with this number."""
         self._proposer.appended(number, ok=ok)
-        if not ok and self._rules.timers_rest_while_appends_fail:
-            for topic in self._in_flight.topics:
-                self.on_high_water(topic, None, now_ms, now_ms)
+        if not ok:
+            self._rest_timers(now_ms)
+
+    def _rest_timers(self, now_ms: int) -> None:
+        """Appends fail: no timer proposes anything until the broker says again how far the topics reach."""
+        for topic in self._in_flight.topics:
+            self.on_high_water(topic, None, now_ms, now_ms)
 
     def on_heartbeat(self, sent_ms: int) -> None:
         """A heartbeat sent at `sent_ms` succeeded in this owner's generation."""
@@ -270,13 +271,12 @@ class PartitionOwner:
             self._propose(self._join_input.join, now_ms)
 
     def _propose(self, join: PartitionJoin, now_ms: int) -> None:
-        if not self._join_input.fill_outbox(join, self._reading, now_ms, deciding=not self._resting):
-            return
-        batch = self._outbox.take_batch()
-        self._proposer.send(Batch(self._view.claim_offset, self._proposer.next_number, batch))
-        if not self._rules.act_on_read_back:
-            for decision in batch:
-                self._confirm(decision, self._view.next_offset)
+        if self._join_input.fill_outbox(join, self._reading, now_ms, deciding=not self._resting):
+            self._send_batch(self._outbox.take_batch())
+
+    def _send_batch(self, decisions: list[Decision]) -> None:
+        """Propose these; nothing is done about them before they are read back."""
+        self._proposer.send(Batch(self._view.claim_offset, self._proposer.next_number, decisions))
 
     def rest(self) -> None:
         """Decide nothing more; what is decided is carried out."""

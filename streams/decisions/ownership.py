@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from streams.decisions.entries import Batch, Claim, FormerPlacement, SnapshotPart
-from streams.decisions.rules import ALL_RULES, Rules
 
 
 class LogValidator:
@@ -19,12 +18,10 @@ class LogValidator:
     the log belongs to, "" as long as no claim has named one.
     """
 
-    __slots__ = ("_rules", "claim", "claim_offset", "group", "next_offset", "number")
+    __slots__ = ("claim", "claim_offset", "group", "next_offset", "number")
 
-    def __init__(
-        self, next_offset: int = 0, claim_offset: int = -1, claim: Claim | None = None, rules: Rules = ALL_RULES
-    ) -> None:
-        self.next_offset, self.claim_offset, self.claim, self._rules = next_offset, claim_offset, claim, rules
+    def __init__(self, next_offset: int = 0, claim_offset: int = -1, claim: Claim | None = None) -> None:
+        self.next_offset, self.claim_offset, self.claim = next_offset, claim_offset, claim
         # A copy of an entry from before the start of this view names nothing that is still open, so -1 is safe.
         self.number = claim.number if claim else -1
         self.group: str = claim.group if claim else ""
@@ -34,30 +31,41 @@ class LogValidator:
         self.next_offset = offset + 1
         if isinstance(entry, Claim):
             return self._apply_claim(offset, entry)
-        if entry is None or (self._rules.void_behind_other_claim and entry.claim != self.claim_offset):
-            return "void"
-        if self._rules.ignore_copies and entry.number <= self.number:
+        if entry is None or self._is_behind_other_claim(entry) or self._is_copy(entry):
             return "void"
         self.number = entry.number
         return "valid"
+
+    def _is_behind_other_claim(self, entry: Batch | SnapshotPart) -> bool:
+        """Whether a claim lies between the one that `entry` was written under and `entry` itself."""
+        return entry.claim != self.claim_offset
+
+    def _is_copy(self, entry: Batch | SnapshotPart) -> bool:
+        """Whether `entry`, or a later one of the same owner, stands before it in the log."""
+        return entry.number <= self.number
 
     def is_anothers(self, claim: Claim) -> bool:
         """Whether the log belongs to another group than the claim's, which was not told to take it over."""
         return bool(self.group and claim.group) and self.group not in (claim.group, claim.take_over)
 
     def _apply_claim(self, offset: int, claim: Claim) -> Literal["claim", "void"]:
-        current = self.claim
-        if self._rules.one_group_a_log and self.is_anothers(claim):
+        if self.is_anothers(claim) or self._is_lower(claim) or self._is_copied_claim(claim):
             return "void"
-        if current is not None:
-            is_comparable = "" in (self.group, claim.group) or claim.group == self.group
-            if self._rules.ignore_lower_claims and is_comparable and claim.rank < current.rank:
-                return "void"
-            if claim.rank == current.rank and claim.worker == current.worker and claim.number <= self.number:
-                return "void"  # a copy of one of its owner's claims
         self.claim, self.claim_offset, self.number = claim, offset, claim.number
         self.group = claim.group or self.group
         return "claim"
+
+    def _is_lower(self, claim: Claim) -> bool:
+        """Whether `claim` is of a lower generation than the current one; those of two groups are not compared."""
+        is_comparable = "" in (self.group, claim.group) or claim.group == self.group
+        return self.claim is not None and is_comparable and claim.rank < self.claim.rank
+
+    def _is_copied_claim(self, claim: Claim) -> bool:
+        """Whether `claim` is a copy of one of the current owner's claims."""
+        current = self.claim
+        if current is None or claim.rank != current.rank or claim.worker != current.worker:
+            return False
+        return claim.number <= self.number
 
 
 State = Literal["claiming", "owning", "lost"]
@@ -87,12 +95,11 @@ class Ownership:
         generation: int,
         now_ms: int,
         session_timeout_ms: int,
-        rules: Rules = ALL_RULES,
         deployment: Deployment | None = None,
     ) -> None:
         self._worker, self._generation, self._era = worker, generation, 0
         self.deployment = Deployment() if deployment is None else deployment
-        self._session_timeout_ms, self._rules = session_timeout_ms, rules
+        self._session_timeout_ms = session_timeout_ms
         self._lost_ms = self._heartbeat_ms = now_ms
         self.state: State = "claiming"
 
@@ -125,4 +132,4 @@ class Ownership:
     def may_propose(self, now_ms: int) -> bool:
         """Whether it is worth proposing: owning, with a fresh heartbeat. Safety rests on claims, not on this."""
         fresh = now_ms - self._heartbeat_ms <= self._session_timeout_ms // 2
-        return self.state == "owning" and (fresh or not self._rules.propose_with_a_fresh_heartbeat)
+        return self.state == "owning" and fresh

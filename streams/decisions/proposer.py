@@ -11,7 +11,6 @@ from typing import Literal
 from streams.decisions.entries import THIS_VERSION, Entry, Key, encode_entry, encoded_bytes, keys_of
 from streams.decisions.in_flight import InFlight
 from streams.decisions.records import Append
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.items import (
     MOVES_NO_WATERMARK,
     DeadLetterDecision,
@@ -62,8 +61,8 @@ BATCH_BYTES = 400_000
 class BatchBuilder:
     """Decisions in the order in which they go into the log."""
 
-    def __init__(self, in_flight: InFlight, rules: Rules = ALL_RULES) -> None:
-        self._in_flight, self._rules = in_flight, rules
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
         self._decisions: deque[Decision] = deque()
         self._tied: set[Key] = set()
 
@@ -118,9 +117,7 @@ class BatchBuilder:
         return together
 
     def _is_tied(self, decision: Decision) -> bool:
-        if not self._rules.given_up_sets_stay_whole or not isinstance(decision, UnfusedDecision):
-            return False
-        return (decision.item.topic, decision.item.offset) in self._tied
+        return isinstance(decision, UnfusedDecision) and (decision.item.topic, decision.item.offset) in self._tied
 
     def _mark(self, decision: Decision) -> None:
         # A shared member that stays open frees no room until it is closed.
@@ -135,8 +132,8 @@ class BatchBuilder:
 class Proposer:
     """Numbers and sends the entries of one owner, in the form of `version`."""
 
-    def __init__(self, rules: Rules = ALL_RULES, version: str = THIS_VERSION) -> None:
-        self._rules, self._version = rules, version
+    def __init__(self, version: str = THIS_VERSION) -> None:
+        self._version = version
         self._number = -1
         self._in_flight: dict[int, Append] = {}
         self._to_send: deque[Append] = deque()
@@ -144,7 +141,7 @@ class Proposer:
     @property
     def free(self) -> bool:
         """Whether the next entry may go."""
-        return not self._in_flight or not self._rules.one_batch_in_flight
+        return not self._in_flight
 
     @property
     def next_number(self) -> int:

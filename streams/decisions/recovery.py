@@ -28,7 +28,6 @@ from streams.decisions.entries import (
 )
 from streams.decisions.in_flight import InFlight
 from streams.decisions.ownership import LogValidator
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.items import Decision, Item
 from syncline.errors import SynclineError
 
@@ -203,7 +202,6 @@ def recover(
     committed: Mapping[str, int],
     log_start: int,
     log_end: int,
-    rules: Rules = ALL_RULES,
     fresh: Collection[str] = (),
 ) -> Generator[ReadLog, list[LogRecord], Recovered]:
     """Read backwards from `log_end` as far as needed; `committed` is per media topic the next offset to be read.
@@ -223,10 +221,10 @@ def recover(
         newest = next((parts for parts in wanted if parts[0].replay_from >= read.low), None)
         if newest is not None:
             first = newest[0]
-            view = LogValidator(first.replay_from, first.replay_claim_offset, first.replay_claim, rules)
+            view = LogValidator(first.replay_from, first.replay_claim_offset, first.replay_claim)
             return (yield from _fold(view, newest, read, committed, log_end))
     _check_the_start(committed, log_start, fresh)
-    recovered = yield from _fold(LogValidator(rules=rules), None, read, committed, log_end)
+    recovered = yield from _fold(LogValidator(), None, read, committed, log_end)
     if not recovered.decisions and any(offset for topic, offset in committed.items() if topic not in fresh):
         raise NotRecoverableError(
             f"decisions: the log holds no decision, but offsets are committed up to {dict(committed)}: "

@@ -15,7 +15,6 @@ from streams.decisions.checkpoint_state import CheckpointState
 from streams.decisions.entries import Claim, ResolvedRun, SnapshotPart, encoded_bytes
 from streams.decisions.execution import DecisionExecutor
 from streams.decisions.in_flight import InFlight
-from streams.decisions.rules import Rules
 from streams.join.clocks import Clocks
 from streams.join.lane_clock import LaneClock, LaneState
 
@@ -126,10 +125,8 @@ def _pieces(rows: Iterable[LaneClock | LaneState]) -> Iterator[LaneClock | LaneS
 class SnapshotSource:
     """Takes snapshots of the state of one owner."""
 
-    def __init__(
-        self, checkpoint: CheckpointState, in_flight: InFlight, execution: DecisionExecutor, rules: Rules
-    ) -> None:
-        self._checkpoint, self._in_flight, self._execution, self._rules = checkpoint, in_flight, execution, rules
+    def __init__(self, checkpoint: CheckpointState, in_flight: InFlight, execution: DecisionExecutor) -> None:
+        self._checkpoint, self._in_flight, self._execution = checkpoint, in_flight, execution
 
     def take(self, newest: Clocks, log_end: int, claim_offset: int, things_a_step: int | None = None) -> Snapshot:
         """The state now, as a snapshot under the claim at `claim_offset`; the log was read up to `log_end`.
@@ -137,13 +134,11 @@ class SnapshotSource:
         `newest`: the clocks of the join, ahead of those at the acknowledged offsets. `things_a_step`: see `Snapshot`.
         """
         replay_from = self._replay_from(log_end)
-        clocks = self._checkpoint.clocks if self._rules.snapshot_at_acknowledged else newest
-        known = chain(self._in_flight.resolved(), self._execution.resolved_ahead())
         state = State(
             at=self._in_flight.resolved_below,
-            clocks=clocks.capture().rows(),
+            clocks=self._checkpoint.clocks.capture().rows(),
             bounds=self._checkpoint.live_bounds(replay_from[0], newest),
-            resolved=tuple(known) if self._rules.remember_what_is_resolved else (),
+            resolved=tuple(self._resolved()),
             replay_from=replay_from,
             claim_offset=claim_offset,
         )
@@ -152,6 +147,10 @@ class SnapshotSource:
     def forget_bounds(self, log_end: int) -> None:
         """Drop what no reader of the log will ask for."""
         self._checkpoint.forget_bounds(self._replay_from(log_end)[0])
+
+    def _resolved(self) -> Iterator[ResolvedRun]:
+        """What is resolved above the acknowledged offsets: nobody may publish it again."""
+        return chain(self._in_flight.resolved(), self._execution.resolved_ahead())
 
     def _replay_from(self, log_end: int) -> tuple[int, int, Claim | None]:
         """Where a reader begins, and the claim that was current there."""

@@ -7,26 +7,24 @@ tests/guarantees/test_mutations.py must catch every one of them, and find nothin
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from streams.decisions.entries import Batch as DecisionBatch
 from streams.decisions.entries import LogRecord, decode_entry
 from streams.decisions.records import Task
-from streams.decisions.rules import ALL_RULES
 from streams.kafka.batch_consumer import BatchConsumer, FetchedBatch
 from streams.kafka.consumer_thread import BatchConsumerThread
 from streams.kafka.producer import Producer
 from streams.partition import driver
 from streams.partition.executor import Executor
 from syncline.wire.contract import DECISIONS
+from tests.support.broken_rules import break_for_good
 
 
 def acknowledge_past_gaps() -> None:
     """Whatever is resolved is acknowledged, over the heads of older records that are not."""
-    _without(acknowledge_in_order=False)
+    break_for_good("acknowledge_in_order")
 
 
 def acknowledge_at_arrival() -> None:
@@ -54,17 +52,17 @@ def pause_partitions() -> None:
 
 def act_on_proposals() -> None:
     """A decision is carried out when it is proposed, not when it is read back."""
-    _without(act_on_read_back=False)
+    break_for_good("act_on_read_back")
 
 
 def forget_decisions() -> None:
     """Whoever is assigned a partition number joins anew what the log has decisions for."""
-    _without(obey_the_log=False)
+    break_for_good("obey_the_log")
 
 
 def ignore_claims() -> None:
     """A batch counts though another owner's claim lies before it."""
-    _without(void_behind_other_claim=False)
+    break_for_good("void_behind_other_claim")
 
 
 def publish_in_any_order() -> None:
@@ -79,7 +77,7 @@ def publish_in_any_order() -> None:
 
 def publish_undecided() -> None:
     """Results are published of which the log knows nothing."""
-    _without(act_on_read_back=False)
+    break_for_good("act_on_read_back")
     send = Producer.send
 
     async def send_no_decisions(self: Producer, topic: str, partition: int, records: Sequence[Any]) -> int:
@@ -140,8 +138,3 @@ def mutate(names: Iterable[str]) -> None:
     """Patch this process."""
     for name in names:
         MUTATIONS[name]()
-
-
-def _without(**rules: bool) -> None:
-    """Have every owner of this process live without these rules of streams/decisions/rules.py."""
-    driver.PartitionOwner = functools.partial(driver.PartitionOwner, rules=replace(ALL_RULES, **rules))

@@ -12,7 +12,6 @@ from streams.decisions.entries import HEADER, Batch, Entry, LogRecord, decode_en
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.ownership import Deployment
 from streams.decisions.records import Append, Record, Task
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.items import Decision
 from streams.join.settings import JoinSettings, fingerprint
 from syncline.wire.contract import MAX_EVENT_BYTES
@@ -39,7 +38,6 @@ class Driven:
         *,
         worker: str = "a",
         generation: int = 1,
-        rules: Rules = ALL_RULES,
         now_ms: int = 1_000_000,
         log_start: int = 0,
         fresh: Collection[str] = (),
@@ -51,7 +49,7 @@ class Driven:
         self.settings = JoinSettings(tolerance_ms=45) if settings is None else settings
         self.log = [] if log is None else log
         self.committed = dict.fromkeys(TOPICS, 0) | dict(committed or {})
-        self.rules, self.now_ms, self.generation = rules, now_ms, generation
+        self.now_ms, self.generation = now_ms, generation
         self.reads_log = self.has_model = self.publishes = self.appends = True
         self.models: list[Task] = []
         self.publishing: list[Task] = []
@@ -59,7 +57,7 @@ class Driven:
         self.read: frozenset[str] = frozenset(TOPICS)
         deployment = Deployment(group, take_over, fingerprint(self.settings, MAX_EVENT_BYTES), n_partitions)
         self.owner = PartitionOwner(
-            self.settings, worker, generation, self.committed, now_ms, rules=rules, fresh=fresh, deployment=deployment
+            self.settings, worker, generation, self.committed, now_ms, fresh=fresh, deployment=deployment
         )
         self._append: Append | None = None
         self._take()
@@ -91,7 +89,6 @@ class Driven:
             committed,
             worker=worker,
             generation=generation,
-            rules=self.rules,
             now_ms=self.now_ms,
             n_partitions=changes.get("n_partitions", self.owner._ownership.deployment.n_partitions),
             ends=self.n_fed,

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from streams.decisions.records import Record, Rejected
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.items import Item, UnfusedDecision
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import CONTENT_TYPES, DEADLETTER, DECISIONS, FUSED, RESULT_TOPICS, UNFUSED
@@ -170,7 +169,6 @@ def recorded_run(
     mode: Mode,
     preset: str | Faults,
     seed: int,
-    rules: Rules = ALL_RULES,
     settings: JoinSettings | None = None,
     *,
     changes: bool = False,
@@ -188,7 +186,7 @@ def recorded_run(
     if other is not None:
         other = msgspec.structs.replace(other, strategy=settings.strategy, size_ms=settings.size_ms)
     world = RecordedWorld(
-        random_media(random, settings, shape), settings, random, faults, rules, fetch=random.choice((1, 3, 5, 20)),
+        random_media(random, settings, shape), settings, random, faults, fetch=random.choice((1, 3, 5, 20)),
         other=other,
     )  # fmt: skip
     with small_sizes(random):

@@ -63,5 +63,5 @@ def _over_the_limit(world: World, worker: SimWorker) -> Iterator[str]:
     settings, n_counted = worker.settings, worker.owner._in_flight.load.events
     hard = settings.max_held_events * settings.hard_limit_factor
     reads_freely = worker.readable - worker.owner._execution.awaited_topics()
-    if n_counted > hard and reads_freely and world.rules.spare_what_frees_itself:
+    if n_counted > hard and reads_freely:
         yield f"{worker.name} ({worker.owner.state}) holds {n_counted}, over {hard}, and reads {sorted(reads_freely)}"

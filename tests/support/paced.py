@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from streams.decisions.owner import PartitionOwner
 from streams.decisions.records import Append, Record, Task
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.items import SetDecision
 from streams.join.settings import JoinSettings
 from tests.support.driven import records_of
@@ -31,10 +30,9 @@ class Paced:
         round_ms: int = 10,
         available: Callable[[str, int], int] | None = None,
         outage: range = range(0),
-        rules: Rules = ALL_RULES,
     ) -> None:
         self.media, self.fetch, self.fuses, self.round_ms, self.outage = media, fetch, fuses, round_ms, outage
-        self.owner = PartitionOwner(settings, "w", 1, dict.fromkeys(media, 0), 0, rules=rules)
+        self.owner = PartitionOwner(settings, "w", 1, dict.fromkeys(media, 0), 0)
         self.now_ms = self.n_rounds = self.max_held = self.max_held_bytes = 0
         self.latencies: list[tuple[int, int]] = []
         self.reasons: Counter[str] = Counter()

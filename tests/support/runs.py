@@ -7,7 +7,6 @@ from typing import Literal
 
 import msgspec
 
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.settings import JoinSettings
 from tests.support.faults import PRESETS, small_sizes
 from tests.support.simulator import World
@@ -20,7 +19,7 @@ MODES: tuple[Mode, ...] = ("logs", "timers", "limits")
 or end halfway, and sets time out. `limits`: so little may be held that back-pressure and pressure really happen."""
 
 
-def run_world(mode: Mode, preset: str, seed: int, rules: Rules = ALL_RULES) -> World:
+def run_world(mode: Mode, preset: str, seed: int) -> World:
     """One run, the same for the same arguments."""
     random = Random(f"{mode} {preset} {seed}")
     has_timers = mode == "timers" or (mode == "limits" and random.random() < 0.5)
@@ -28,7 +27,7 @@ def run_world(mode: Mode, preset: str, seed: int, rules: Rules = ALL_RULES) -> W
     settings = _with_memory(settings, Random(f"memory {mode} {preset} {seed}"))
     shape = Shape(silent=0.2, ending=random.random() < 0.5) if has_timers else Shape()
     media = random_media(random, settings, shape)
-    world = World(media, settings, random, PRESETS[preset], rules, fetch=random.choice((1, 3, 5, 20)))
+    world = World(media, settings, random, PRESETS[preset], fetch=random.choice((1, 3, 5, 20)))
     with small_sizes(random):
         return world.run()
 
@@ -55,9 +54,9 @@ def _with_memory(settings: JoinSettings, random: Random) -> JoinSettings:
     )
 
 
-def problems(mode: Mode, preset: str, seed: int, rules: Rules = ALL_RULES) -> list[str]:
+def problems(mode: Mode, preset: str, seed: int) -> list[str]:
     """What one run breaks, in words; an owner that raises breaks it too."""
     try:
-        return violations(run_world(mode, preset, seed, rules))
+        return violations(run_world(mode, preset, seed))
     except Exception as error:
         return [f"{type(error).__name__}: {error}"]

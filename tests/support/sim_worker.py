@@ -35,7 +35,6 @@ class SimWorker:
             dict(world.committed),
             world.now_ms,
             session_timeout_ms=SESSION_TIMEOUT_MS,
-            rules=world.rules,
             fresh=frozenset(world.fresh),
             deployment=Deployment("simulated", "", fingerprint(self.settings, MAX_EVENT_BYTES), world.n_partitions),
         )

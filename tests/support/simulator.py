@@ -13,7 +13,6 @@ from random import Random
 
 from streams.decisions.entries import FormerPlacement
 from streams.decisions.records import Commands, Record, Rejected
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.settings import JoinSettings
 from tests.support.faults import PEACE, Faults
 from tests.support.invariants import broken_invariants, wrongly_acknowledged, wrongly_placed
@@ -35,7 +34,6 @@ class World:
     settings: JoinSettings
     random: Random
     faults: Faults = field(default_factory=Faults)
-    rules: Rules = ALL_RULES
     fetch: int = 5
     max_steps: int = 2_500
     now_ms: int = 1_000_000

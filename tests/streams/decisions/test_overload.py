@@ -14,9 +14,9 @@ from random import Random
 import pytest
 
 from streams.decisions.records import Record
-from streams.decisions.rules import ALL_RULES, Rules
 from streams.join.items import Item
 from streams.join.settings import JoinSettings
+from tests.support.broken_rules import broken
 from tests.support.paced import Paced
 from tests.support.worlds import MODALITIES, Media, stable_hash
 
@@ -67,12 +67,10 @@ def _record(modality: str, offset: int, n: int, time_ms: int, appended_ms: int) 
     return Record(offset, item, None, RECORD_BYTES[modality], None)
 
 
-def overload(settings: JoinSettings, after_s: int, rules: Rules = ALL_RULES) -> Paced:
+def overload(settings: JoinSettings, after_s: int) -> Paced:
     """One partition number with a model of 20 sets a second under that load, to the end."""
     load = produce(after_s)
-    paced = Paced(
-        settings, load.media, fetch=FETCH, fuses=FUSES, round_ms=ROUND_MS, available=load.available, rules=rules
-    )
+    paced = Paced(settings, load.media, fetch=FETCH, fuses=FUSES, round_ms=ROUND_MS, available=load.available)
     return paced.run((BEFORE_S + LOAD_S + after_s) * 1_000 // ROUND_MS * 4)
 
 
@@ -109,10 +107,9 @@ def test_ten_minutes_of_overload_tear_nothing_and_leave_nothing_behind(limit: st
 def test_without_the_rule_for_what_frees_itself_overload_tears_sets() -> None:
     """The mutation that the test above must see: reading on up to the hard limit, pressure tears what is incomplete."""
     load = produce(0)
-    paced = Paced(
-        LIMITS["events"], load.media, fetch=FETCH, fuses=FUSES, round_ms=ROUND_MS, available=load.available,
-        rules=Rules(spare_what_frees_itself=False),
-    ).run(2_000)  # fmt: skip
+    paced = Paced(LIMITS["events"], load.media, fetch=FETCH, fuses=FUSES, round_ms=ROUND_MS, available=load.available)
+    with broken("spare_what_frees_itself"):
+        paced.run(2_000)
     assert paced.reasons["pressure"] > 0
     assert paced.max_held > 2 * LIMITS["events"].max_held_events
 

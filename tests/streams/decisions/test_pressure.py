@@ -6,9 +6,9 @@ import pytest
 
 from streams.decisions.in_flight import KEPT_PER_EVENT
 from streams.decisions.records import Record, Rejected
-from streams.decisions.rules import Rules
 from streams.join.items import DeadLetterDecision
 from streams.join.settings import JoinSettings
+from tests.support.broken_rules import broken
 from tests.support.driven import TOPICS, Driven
 from tests.support.outputs import outputs_of
 from tests.support.paced import Paced
@@ -24,28 +24,29 @@ def _moments(n_moments: int) -> Media:
     return media_of(image=times, text=times, audio=times)
 
 
-def _slow_model(rules: Rules, outage: range = range(0)) -> Paced:
+def _slow_model(outage: range = range(0)) -> Paced:
     settings = JoinSettings(max_held_events=200)
-    return Paced(settings, _moments(3_000), fetch=FETCH, fuses=5, outage=outage, rules=rules).run(6_000)
+    return Paced(settings, _moments(3_000), fetch=FETCH, fuses=5, outage=outage).run(6_000)
 
 
 def test_a_slow_model_tears_no_set() -> None:
     """What is on its way frees itself: nothing is read meanwhile, and all moments are complete."""
-    paced = _slow_model(Rules())
+    paced = _slow_model()
     assert paced.reasons == {"complete": 3_000}
     assert paced.max_held <= 200 + OVERSHOOT
 
 
 def test_a_results_topic_that_is_away_tears_no_set() -> None:
     """Nothing is published for 300 rounds: reading stops at the soft limit, and nothing is decided by pressure."""
-    paced = _slow_model(Rules(), outage=range(100, 400))
+    paced = _slow_model(outage=range(100, 400))
     assert paced.reasons == {"complete": 3_000}
     assert paced.max_held <= 200 + OVERSHOOT
 
 
 def test_with_one_topic_always_read_a_slow_model_tears_sets() -> None:
     """The rule that this one replaced: it reads on up to the hard limit, where pressure tears what is incomplete."""
-    paced = _slow_model(Rules(spare_what_frees_itself=False))
+    with broken("spare_what_frees_itself"):
+        paced = _slow_model()
     assert paced.reasons["pressure"] > 100
     assert paced.max_held > 4 * 200
 
@@ -75,33 +76,34 @@ def test_streams_that_cross_end_by_pressure_at_a_low_hard_limit_and_lose_nothing
     assert paced.committed == {"media.image": 200, "media.text": 200, "media.audio": 0}
 
 
-def _trickle(n_moments: int, round_ms: int, rules: Rules) -> Paced:
+def _trickle(n_moments: int, round_ms: int) -> Paced:
     def available(topic: str, now_ms: int) -> int:
         return n_moments if topic == "media.image" else now_ms // 20
 
     settings = JoinSettings(max_held_events=1_000)
     media = _moments(n_moments)
-    paced = Paced(settings, media, fetch=FETCH, round_ms=round_ms, available=available, rules=rules)
+    paced = Paced(settings, media, fetch=FETCH, round_ms=round_ms, available=available)
     return paced.run(n_moments * 25 // round_ms)
 
 
 def test_a_lane_that_trickles_beside_a_backlog_of_another_loses_no_set() -> None:
     """20,000 images wait, text and audio come at 50 a second: all complete, little more held than the soft limit."""
-    paced = _trickle(20_000, 20, Rules())
+    paced = _trickle(20_000, 20)
     assert paced.reasons == {"complete": 20_000}
     assert paced.max_held <= 1_000 + OVERSHOOT
 
 
 def test_a_trickle_that_pauses_between_two_looks_loses_no_set() -> None:
     """Looked at more often than it comes, a live lane is caught up at times: the backlog beside it waits."""
-    paced = _trickle(3_000, 5, Rules())
+    paced = _trickle(3_000, 5)
     assert paced.reasons == {"complete": 3_000}
     assert paced.max_held <= 1_000 + OVERSHOOT
 
 
 def test_a_backlog_read_beside_a_live_lane_is_torn() -> None:
     """Without asking what undecided sets wait for, the backlog fills the room up to the hard limit."""
-    paced = _trickle(6_000, 5, Rules(read_what_is_wanted=False))
+    with broken("read_what_is_wanted"):
+        paced = _trickle(6_000, 5)
     assert paced.reasons["complete"] < 3_000
 
 

@@ -22,7 +22,7 @@ def task(offset: int, *, fused: bool = True, here: bool = True) -> Task:
 @pytest.mark.parametrize("first", [task(0, fused=False), task(0, here=False)], ids=["not fused", "a member to come"])
 def test_a_set_waits_for_the_one_before_it(first: Task) -> None:
     """Though it is fused itself; once the first is done both go, in order, and never again."""
-    turns, second = PublishOrder(in_order=True), task(1)
+    turns, second = PublishOrder(), task(1)
     turns.add("s", first)
     turns.add("s", second)
     assert turns.take("s") == []
@@ -34,7 +34,7 @@ def test_a_set_waits_for_the_one_before_it(first: Task) -> None:
 
 def test_streams_do_not_wait_for_each_other() -> None:
     """Each has an order of its own."""
-    turns, here, other = PublishOrder(in_order=True), task(0), task(1, fused=False)
+    turns, here, other = PublishOrder(), task(0), task(1, fused=False)
     turns.add("s", here)
     turns.add("t", other)
     assert (turns.take("t"), turns.take("s")) == ([], [here])
@@ -42,7 +42,7 @@ def test_streams_do_not_wait_for_each_other() -> None:
 
 def test_a_failed_set_has_its_turn_without_the_model() -> None:
     """It is published as dead letters in its place."""
-    turns, failed = PublishOrder(in_order=True), task(0, fused=False)
+    turns, failed = PublishOrder(), task(0, fused=False)
     turns.add("s", failed)
     failed.failed = "model"
     assert turns.take("s") == [failed]
@@ -50,7 +50,7 @@ def test_a_failed_set_has_its_turn_without_the_model() -> None:
 
 def test_sets_behind_one_that_waits_for_a_record_cannot_go_on() -> None:
     """Nothing comes of them without reading on."""
-    turns = PublishOrder(in_order=True)
+    turns = PublishOrder()
     turns.add("s", task(0, here=False))
     turns.add("s", task(1))
     assert not turns.any_can_go_on
@@ -60,7 +60,7 @@ def test_sets_behind_one_that_waits_for_a_record_cannot_go_on() -> None:
 
 def test_a_set_is_found_by_its_members() -> None:
     """Of whatever stream it is."""
-    turns, one = PublishOrder(in_order=True), task(5)
+    turns, one = PublishOrder(), task(5)
     turns.add("s", one)
     assert turns.find(tuple(one.keys)) is one
     assert turns.find(tuple(task(6).keys)) is None
