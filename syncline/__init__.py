@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from syncline.consumer import ConsumerProgress, Received, ResultConsumer
     from syncline.errors import (
         AbortedError,
+        AccessError,
         BrokerError,
+        BrokerTimeoutError,
+        BrokerUnreachableError,
         ContractError,
         FencedError,
+        MissingRightError,
         NewerVersionError,
         SettingsError,
         SynclineError,
+        TopicError,
     )
     from syncline.kafka.security import SecuritySettings
     from syncline.producer import Delivery, MediaProducer, ProducerProgress
@@ -32,8 +37,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AbortedError",
+    "AccessError",
     "Array",
     "BrokerError",
+    "BrokerTimeoutError",
+    "BrokerUnreachableError",
     "ConsumerProgress",
     "ContractError",
     "ConvertedAudio",
@@ -44,6 +52,7 @@ __all__ = [
     "FusedResult",
     "MediaEvent",
     "MediaProducer",
+    "MissingRightError",
     "NewerVersionError",
     "ProducerProgress",
     "Received",
@@ -53,6 +62,7 @@ __all__ = [
     "SecuritySettings",
     "SettingsError",
     "SynclineError",
+    "TopicError",
     "Unfused",
 ]
 
@@ -63,12 +73,17 @@ _HOME = {
     "wire.deadletters": ("DeadLetter",),
     "errors": (
         "AbortedError",
+        "AccessError",
         "BrokerError",
+        "BrokerTimeoutError",
+        "BrokerUnreachableError",
         "ContractError",
         "FencedError",
+        "MissingRightError",
         "NewerVersionError",
         "SettingsError",
         "SynclineError",
+        "TopicError",
     ),
     "wire.events": ("MediaEvent",),
     "producer": ("Delivery", "MediaProducer", "ProducerProgress"),

@@ -17,7 +17,7 @@ import struct
 from pathlib import Path
 from types import TracebackType
 
-from syncline.errors import BrokerError, MissingExtraError, SettingsError
+from syncline.errors import BrokerError, BrokerTimeoutError, BrokerUnreachableError, MissingExtraError, SettingsError
 from syncline.subprocess_guard import Child
 
 HOST = "127.0.0.1"
@@ -76,14 +76,16 @@ class EmbeddedBroker:
             await asyncio.shield(asyncio.to_thread(child.stop, 0.0))
 
     async def wait(self) -> None:
-        """Return when the broker has ended by itself, with BrokerError and what it said."""
+        """Return when the broker has ended by itself, with BrokerUnreachableError and what it said."""
         child = self._child
         if child is None:
             raise BrokerError("the embedded broker was not started")
         # A thread in waitpid could not be cancelled, and would hold up the end of the program.
         while child.returncode is None:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
-        raise BrokerError(f"the embedded broker on {self.address} ended: {child.output() or 'it said nothing'}")
+        raise BrokerUnreachableError(
+            f"the embedded broker on {self.address} ended: {child.output() or 'it said nothing'}"
+        )
 
     async def __aenter__(self) -> EmbeddedBroker:
         await self.start()
@@ -148,7 +150,9 @@ async def _until_it_answers(child: Child, port: int) -> None:
         if child.returncode is not None:
             raise BrokerError(f"the embedded broker ended at once: {child.output()}")
         if asyncio.get_running_loop().time() > deadline_s:
-            raise BrokerError(f"the embedded broker did not answer within {START_TIMEOUT_S:.0f} s: {child.output()}")
+            raise BrokerTimeoutError(
+                f"the embedded broker did not answer within {START_TIMEOUT_S:.0f} s: {child.output()}"
+            )
         await asyncio.sleep(0.005)
     # Somebody else's broker may have answered on our port while ours failed to bind and is about to end.
     if await _has_ended_soon(child):

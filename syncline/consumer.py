@@ -116,7 +116,8 @@ class ResultConsumer:
     long as fewer than `remember_ids` other results lie between the two (about 20 MB at the default).
     on_progress: called after each result handed out. security: TLS and password, default neither. kafka_options:
     further arguments for aiokafka's clients, which go before `security`. Wrong settings raise `SettingsError`.
-    Entering raises `BrokerError` where the broker cannot be reached or lacks a topic; topics are never created.
+    Entering raises `BrokerUnreachableError` where the broker cannot be reached, `TopicError` where it lacks a topic
+    (topics are never created), `AccessError` where it does not let this client in: all of them are `BrokerError`.
     """
 
     def __init__(

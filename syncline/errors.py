@@ -1,27 +1,34 @@
 """Everything that Syncline raises on purpose, in one tree.
 
 SynclineError
-  SettingsError        a setting, flag or argument is wrong         exit code 2
-  ContractError        a record breaks the wire contract            -> dead letter
-  MediaError           media bytes cannot be used                   -> dead letter
-  UnpackError          a batch of records cannot be unpacked        -> dead letters
-  BrokerError          the broker refused or is not what is needed  exit code 1
-    AbortedError       a transaction was aborted: nothing counts   exit code 1
-    FencedError        another producer took the transactional id  exit code 1
-    AccessError        TLS, user or password is refused             exit code 2
-  NewerVersionError    a newer Syncline wrote what must be read     exit code 1
-  MissingExtraError    an optional part is not installed            exit code 2
-  ServiceMissingError  the service itself is not installed          exit code 2
-  SetFailedError       the model fails on this set alone            -> dead letter
-  NoAnswerError        the service stopped before the model spoke   acknowledge nothing
-  ModelThreadError     the thread that runs the model has ended     exit code 1
-  NotLiveError         a worker that should be started anew         exit code 1
-  NotRecoverableError  the decision log does not say where it stood not ready
-    MadeAnewError      a media topic was deleted and made anew      not ready
-    AnotherGroupError  the log belongs to another consumer group    not ready
-    MorePartitionsError  others count more partitions than this     not ready
-  PartitionsChangedError  a worker was started with other partitions  exit code 1
-  DemoError            a process of the demo has ended              exit code 1
+  SettingsError             a setting, flag or argument is wrong         exit code 2
+  ContractError             a record breaks the wire contract            -> dead letter
+  MediaError                media bytes cannot be used                   -> dead letter
+  UnpackError               a batch of records cannot be unpacked        -> dead letters
+  BrokerError               the broker refused, for another reason       exit code 1
+    BrokerUnreachableError  no broker answers at its address, no leader  exit code 1           may retry
+    BrokerTimeoutError      the broker did not answer in time            exit code 1           may retry
+    TopicError              a topic is missing, or unlike what it must   exit code 1
+    AccessError             TLS, user or password is refused             exit code 2
+      MissingRightError     the user lacks a right                       exit code 1
+    AbortedError            a transaction was aborted: nothing counts    exit code 1           may retry
+    FencedError             another producer took the transactional id   exit code 1
+  NewerVersionError         a newer Syncline wrote what must be read     exit code 1
+  MissingExtraError         an optional part is not installed            exit code 2
+  ServiceMissingError       the service itself is not installed          exit code 2
+  SetFailedError            the model fails on this set alone            -> dead letter
+  NoAnswerError             the service stopped before the model spoke   acknowledge nothing   may retry
+  ModelThreadError          the thread that runs the model has ended     exit code 1
+  NotLiveError              a worker that should be started anew         exit code 1           may retry
+  NotRecoverableError       the decision log does not say where it stood not ready
+    MadeAnewError           a media topic was deleted and made anew      not ready
+    AnotherGroupError       the log belongs to another consumer group    not ready
+    MorePartitionsError     others count more partitions than this       not ready             may retry
+  PartitionsChangedError    a worker was started with other partitions   exit code 1           may retry
+  DemoError                 a process of the demo has ended              exit code 1
+
+May retry: the same call, or the command once more, may succeed though nobody has mended anything. Each class says it
+as `may_retry`, and an error of the broker's may say otherwise than its class, where the broker says that it will pass.
 """
 
 from __future__ import annotations
@@ -31,6 +38,8 @@ class SynclineError(Exception):
     """Base of all errors that Syncline raises on purpose."""
 
     exit_code = 1
+    may_retry: bool = False
+    """Whether the same may succeed when it is tried again, though nobody has mended anything."""
 
     @property
     def line(self) -> str:
@@ -65,7 +74,31 @@ class MediaError(SynclineError):
 
 
 class BrokerError(SynclineError):
-    """The broker refused a request, cannot be reached, or is not set up as Syncline needs it."""
+    """The broker cannot be used; this class itself: it refused, or has not what is asked for, as the message says.
+
+    may_retry: whether trying again may help, where that is known better than its class says.
+    """
+
+    def __init__(self, text: str, *, may_retry: bool | None = None) -> None:
+        super().__init__(text)
+        if may_retry is not None:
+            self.may_retry = may_retry
+
+
+class BrokerUnreachableError(BrokerError):
+    """No broker answers at its address, or a topic has no leader now: it may be starting, or on its way back."""
+
+    may_retry = True
+
+
+class BrokerTimeoutError(BrokerError):
+    """The broker did not answer, or not get done, in time: whether it did what was asked is not known."""
+
+    may_retry = True
+
+
+class TopicError(BrokerError):
+    """A topic is missing, or its partitions or settings are not as Syncline needs them; nobody else makes them so."""
 
 
 class NewerVersionError(SynclineError):
@@ -78,8 +111,16 @@ class AccessError(BrokerError):
     exit_code = 2
 
 
+class MissingRightError(AccessError):
+    """The broker knows this client, and does not allow it what it asks for: an administrator can, at the broker."""
+
+    exit_code = 1
+
+
 class AbortedError(BrokerError):
-    """A transaction was aborted: nothing that was sent in it counts, for anybody."""
+    """A transaction was aborted: nothing that was sent in it counts, for anybody. Another one may do."""
+
+    may_retry = True
 
 
 class FencedError(BrokerError):
@@ -105,6 +146,8 @@ class SetFailedError(SynclineError):
 
 class NoAnswerError(SynclineError):
     """The service stopped before the model answered: nothing is known of the set, so nothing is acknowledged."""
+
+    may_retry = True
 
 
 class ServiceMissingError(SynclineError):

@@ -18,11 +18,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Required, Self, TypedDict, Unpack
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from syncline.errors import BrokerError, ContractError, FencedError, SettingsError
+from syncline.errors import BrokerError, ContractError, FencedError, SettingsError, TopicError
 from syncline.kafka.authorization import needs_of
-from syncline.kafka.client import broker_error, require_rights, require_topics, start_producer, stop_producer
+from syncline.kafka.client import (
+    broker_error,
+    require_rights,
+    require_topics,
+    start_error,
+    start_producer,
+    stop_producer,
+)
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.security import SecuritySettings
 from syncline.send_log import SendLog, send_of
@@ -86,7 +93,8 @@ class MediaProducer:
     all sends are in a `transaction`. transaction_timeout_ms: one that is open for longer is aborted by the broker.
     Sends with `acks=all`, idempotent where the broker can: then a send, and leaving too, waits for a broker that is
     away as long as it takes. Else a send fails after 40 s. Wrong settings raise `SettingsError`.
-    Entering raises `BrokerError` where the broker cannot be reached or lacks a topic; topics are never created.
+    Entering raises `BrokerUnreachableError` where the broker cannot be reached, `TopicError` where it lacks a topic
+    (topics are never created), `AccessError` where it does not let this client in: all of them are `BrokerError`.
     """
 
     def __init__(
@@ -130,7 +138,7 @@ class MediaProducer:
         self._n_partitions = await require_topics(self._cluster, names)
         if len(set(self._n_partitions.values())) > 1:
             counts = ", ".join(f"{name} has {count}" for name, count in self._n_partitions.items())
-            raise BrokerError(f"broker {self._cluster}: media topics differ in their number of partitions: {counts}")
+            raise TopicError(f"broker {self._cluster}: media topics differ in their number of partitions: {counts}")
         self._client = await self._start()
         return self
 
@@ -257,6 +265,9 @@ class MediaProducer:
                 sent = await client.send(topic, payload, key, partition, headers=headers)
         except BaseException as error:  # no connection, no room: aiokafka has not taken it
             self._ended(transaction, Sent(event, 0, error))
+            if transaction is None and isinstance(error, UnknownTopicOrPartitionError):
+                # aiokafka says this, too, where nobody has told it who leads the topic, which was there when entered.
+                raise await start_error(self._cluster, error) from error
             if isinstance(error, KafkaError):
                 raise self._error_of(transaction, error) from error
             raise

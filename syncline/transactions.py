@@ -101,7 +101,8 @@ class Transaction:
         """Why a send of it was not taken, as ours: another producer of this name, the timeout, or what was refused."""
         if isinstance(refused, ProducerFenced):
             return self._timed_out or FencedError(f"{self._said_of_another}; its transaction was aborted")
-        return AbortedError(f"{broker_error(self._cluster, refused)}; nothing of its transaction counts")
+        ours = broker_error(self._cluster, refused)
+        return AbortedError(f"{ours}; nothing of its transaction counts", may_retry=ours.may_retry)
 
     def _error_of_commit(self, error: BaseException) -> BrokerError | None:
         """What is known where the word to commit got no good answer; None for what is no error of Kafka's."""

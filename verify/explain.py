@@ -12,7 +12,7 @@ import msgspec
 
 from streams.decisions.entries import Batch, Claim, LogRecord, decode_entry
 from streams.join.items import Decision
-from syncline.errors import BrokerError, ContractError, SettingsError
+from syncline.errors import BrokerError, ContractError, SettingsError, TopicError
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.topic_reader import OffsetSpan, TopicReader
 from syncline.wire.contract import DEADLETTER, DECISIONS, H_DETAIL, MEDIA_TOPICS, RESULT_TOPICS
@@ -83,14 +83,15 @@ async def explain(
 ) -> Explanation:
     """What happened to the record at `offset` of a media topic, named with or without prefix.
 
-    Raises `SettingsError` for what is no media topic, `BrokerError` where there is no such record.
+    Raises `SettingsError` for what is no media topic, `BrokerError` where there is no such record, `TopicError` where
+    there is no such partition.
     """
     name = topic.removeprefix(topic_prefix)
     if name not in MEDIA_TOPICS:
         raise SettingsError("TOPIC", topic, f"{', '.join(MEDIA_TOPICS)}, with or without the prefix {topic_prefix!r}")
     async with TopicReader(cluster, topic_prefix) as reader:
         if not 0 <= partition < reader.n_partitions:
-            raise BrokerError(f"{topic} has {reader.n_partitions} partitions, counted from 0; there is no {partition}")
+            raise TopicError(f"{topic} has {reader.n_partitions} partitions, counted from 0; there is no {partition}")
         committed = (await reader.committed(group)).get((name, partition)) if group else None
         spans = {place[0]: span for place, span in (await reader.spans(
             (name, DECISIONS, *RESULT_TOPICS))).items() if place[1] == partition}  # fmt: skip

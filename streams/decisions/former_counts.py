@@ -21,6 +21,8 @@ from streams.decisions.recovery import NotRecoverableError
 class MorePartitionsError(NotRecoverableError):
     """The log says that the topics have more partitions than this worker has counted: it must count again."""
 
+    may_retry = True
+
     def __init__(self, theirs: int, ours: int) -> None:
         super().__init__(
             f"decisions: the log says that the topics have {theirs} partitions, and this worker has counted {ours}. "

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from syncline.errors import AccessError, BrokerError, SynclineError
+from syncline.errors import AccessError, BrokerError, MissingRightError, SynclineError
 from syncline.kafka.authorization import needs_of
 from syncline.kafka.client import require_rights
 from syncline.kafka.cluster import Cluster
@@ -123,6 +123,8 @@ WAIT_FOR_TOPICS_S = 2.0
 class PartitionsChangedError(SynclineError):
     """The topics have other partitions than this worker was started with: started anew, it counts them anew."""
 
+    may_retry = True
+
     def __init__(self, before: int, now: int) -> None:
         super().__init__(
             f"all topics have {now} partitions, and this worker has halted while it saw others than the {before} with "
@@ -149,16 +151,16 @@ async def count_partitions(nodes: Nodes, prefix: str) -> tuple[int, str]:
 async def wait_for_topics(cluster: Cluster, prefix: str, group: str, on_trouble: Callable[[str], None]) -> int:
     """The number of partitions, once all topics are there and agree; `on_trouble` hears why they do not.
 
-    Raises `AccessError` where the broker lets this worker not in, or not do what it must.
+    Raises `AccessError` where the broker lets this worker not in; a right that is missing is waited for.
     """
     async with Nodes(cluster) as nodes:
         while True:
             try:
                 await require_rights(cluster, needs_of("worker"), prefix, group)
                 n_partitions, trouble = await _count_everywhere(nodes, prefix)
-            except AccessError:
-                raise  # a setting is wrong: waiting mends nothing
             except BrokerError as error:
+                if isinstance(error, AccessError) and not isinstance(error, MissingRightError):
+                    raise  # a setting is wrong: waiting mends nothing
                 n_partitions, trouble = 0, str(error)
             if n_partitions:
                 return n_partitions

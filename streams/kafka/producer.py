@@ -22,7 +22,7 @@ from aiokafka.errors import (
 )
 
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
-from syncline.errors import BrokerError
+from syncline.errors import BrokerError, BrokerTimeoutError
 from syncline.kafka.client import start_producer
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.routines import RoutineEndedError, unless_ended
@@ -218,7 +218,7 @@ class Producer:
                     request_timeout_ms=REQUEST_TIMEOUT_MS,
                 )
         except TimeoutError as error:
-            raise BrokerError(f"broker {self._cluster}: no answer for {START_LIMIT_S:.0f} s") from error
+            raise BrokerTimeoutError(f"broker {self._cluster}: no answer for {START_LIMIT_S:.0f} s") from error
 
     async def stop(self) -> None:
         """Disconnect; what is still on its way is given a few seconds."""

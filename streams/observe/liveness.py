@@ -173,6 +173,8 @@ REPORT_LIMIT_S = 2.0
 class NotLiveError(SynclineError):
     """This worker has not been live for too long; its successor starts from the decision log."""
 
+    may_retry = True
+
 
 class Watchdog:
     """A thread that sees the event loop stand still, and ends the process when it has not been live for `exit_ms`.

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from syncline.cli.options import Brokers, TopicPrefix, with_security
-from syncline.errors import BrokerError
+from syncline.errors import TopicError
 from syncline.kafka.authorization import Role, commands, needs_of
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.security import SecuritySettings
@@ -151,7 +151,7 @@ def _check(cluster: Cluster, prefix: str, n_partitions: int | None, replication:
     report = asyncio.run(check_topics(cluster, prefix, n_partitions=n_partitions, replication=replication))
     _print(report)
     if report.differences:
-        raise BrokerError(f"{len(report.differences)} settings of topics on {cluster} are not as they must be")
+        raise TopicError(f"{len(report.differences)} settings of topics on {cluster} are not as they must be")
 
 
 def _print(report: TopicReport) -> None:

@@ -16,7 +16,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
-from syncline.errors import BrokerError
+from syncline.errors import MissingRightError
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.routines import steady
 from syncline.wire.contract import ALL_TOPICS, DECISIONS, DEFAULT_BROKERS, DEFAULT_PREFIX, MEDIA_TOPICS, RESULT_TOPICS
@@ -202,7 +202,7 @@ async def _may_see_group(client: Any, group: str) -> bool:
 
 def rights_error(
     cluster: Cluster, missing: Sequence[Need], prefix: str, group: str = "", transactional_id: str = ""
-) -> BrokerError:
+) -> MissingRightError:
     """One line that names what is missing, and allows it."""
     user = cluster.security.sasl_username
     named = {"group": group, "transactional-id": transactional_id}
@@ -216,4 +216,4 @@ def rights_error(
         brokers=cluster.brokers,
     )  # fmt: skip
     who = f"user {user!r}" if user else f"the user of ssl_certfile {cluster.security.ssl_certfile}"
-    return BrokerError(f"broker {cluster}: {who} lacks {', '.join(lacks)}; allow it with: {' && '.join(lines)}")
+    return MissingRightError(f"broker {cluster}: {who} lacks {', '.join(lacks)}; allow it with: {' && '.join(lines)}")

@@ -20,8 +20,9 @@ from aiokafka.errors import (
     UnsupportedVersionError,
 )
 
-from syncline.errors import BrokerError, SettingsError
+from syncline.errors import BrokerError, BrokerTimeoutError, SettingsError, TopicError
 from syncline.kafka.authorization import Need, missing_rights, needs_of, rights_error
+from syncline.kafka.broker_errors import as_ours
 from syncline.kafka.cluster import Cluster, warn_once
 from syncline.kafka.diagnose import find_refusal
 from syncline.kafka.routines import steady
@@ -77,7 +78,7 @@ async def _start_transactional(cluster: Cluster, **options: Any) -> Any:
         raise await start_error(cluster, error) from error
     except TimeoutError as error:
         why = f"no coordinator of transactions has answered for {TRANSACTIONS_LIMIT_S:.0f} s"
-        raise BrokerError(f"broker {cluster}: transactional_id {name!r}: {why}") from error
+        raise BrokerTimeoutError(f"broker {cluster}: transactional_id {name!r}: {why}") from error
 
 
 def cannot_go_on(producer: Any) -> bool:
@@ -138,7 +139,7 @@ async def start_error(cluster: Cluster, error: KafkaError) -> BrokerError:
 
 def broker_error(cluster: Cluster, error: BaseException) -> BrokerError:
     """A Kafka error as ours, with the broker's address."""
-    return BrokerError(f"broker {cluster}: {str(error) or type(error).__name__}")
+    return as_ours(error, f"broker {cluster}: {str(error) or type(error).__name__}")
 
 
 async def stop_producer(producer: Any) -> None:
@@ -202,7 +203,7 @@ def _has_left(consumer: Any) -> bool:
 
 
 async def require_rights(cluster: Cluster, needs: Sequence[Need], prefix: str, group: str = "") -> None:
-    """Raise a `BrokerError` that names what of `needs` the broker forbids this client, and the line that allows it."""
+    """Raise a `MissingRightError` that names what of `needs` the broker forbids us, and the line that allows it."""
     try:
         with quiet():
             missing = await missing_rights(cluster, needs, prefix, group)
@@ -213,7 +214,7 @@ async def require_rights(cluster: Cluster, needs: Sequence[Need], prefix: str, g
 
 
 async def require_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, int]:
-    """Number of partitions by topic (full names); raises `BrokerError` where one is missing. Creates none."""
+    """Number of partitions by topic (full names); raises `TopicError` where one is missing. Creates none."""
     client: Any = steady(AIOKafkaClient(**cluster.client_options()))
     try:
         with quiet():
@@ -227,7 +228,7 @@ async def require_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, in
     counts = {name: len(metadata.partitions_for_topic(name) or ()) for name in names}
     missing = [name for name, n_partitions in counts.items() if not n_partitions]
     if missing:
-        raise BrokerError(
+        raise TopicError(
             f"broker {cluster} has no topic {', '.join(missing)}; make them with: syncline topics create "
             f"--brokers {cluster}, or give the topic prefix that they were made with"
         )

@@ -23,7 +23,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
-from syncline.errors import AccessError, BrokerError
+from syncline.errors import AccessError, BrokerError, BrokerUnreachableError
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.security import SecuritySettings
 
@@ -152,15 +152,21 @@ def _of_protocol(error: BaseException, security: SecuritySettings) -> _Line | No
         if not security.uses_tls and (error.expected or 0) >> 16 == _TLS_ALERT:
             return AccessError, f"it speaks TLS at this port, and security_protocol is {protocol}; set SSL or SASL_SSL"
         if not security.uses_sasl and not error.partial:
-            return BrokerError, f"it hung up; does this port want a user, where security_protocol is {protocol}?"
+            return (
+                BrokerUnreachableError,
+                f"it hung up; does this port want a user, where security_protocol is {protocol}?",
+            )
     if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
         return AccessError, f"it speaks no TLS at this port, and security_protocol is {protocol}; set another port"
     if isinstance(error, ConnectionResetError) and security.uses_tls:
-        return BrokerError, f"it hung up; does it speak TLS at this port, as security_protocol {protocol} says?"
+        return (
+            BrokerUnreachableError,
+            f"it hung up; does it speak TLS at this port, as security_protocol {protocol} says?",
+        )
     if isinstance(error, ssl.SSLError):
-        return BrokerError, f"TLS fails ({error.reason or error})"
+        return BrokerUnreachableError, f"TLS fails ({error.reason or error})"
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-        return BrokerError, f"it cannot be reached ({_plainly(error)})"
+        return BrokerUnreachableError, f"it cannot be reached ({_plainly(error)})"
     return None
 
 

@@ -10,7 +10,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 
-from syncline.errors import BrokerError
+from syncline.kafka.broker_errors import of_code
 from syncline.kafka.client import broker_error, quiet, start_error
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.routines import steady
@@ -61,8 +61,8 @@ class Nodes:
         code: int = topic["error_code"]
         if code not in (0, _UNKNOWN_TOPIC):
             why = for_code(code).__name__
-            raise BrokerError(
-                f"node {self.node} of {self.cluster} cannot say how many partitions {topic['topic']} has: {why}"
+            raise of_code(
+                code, f"node {self.node} of {self.cluster} cannot say how many partitions {topic['topic']} has: {why}"
             )
         return len(topic["partitions"]) if code == 0 else 0
 

@@ -43,6 +43,8 @@ def steady(owner: Any) -> Any:
     async def sound_send(node_id: Any, request: Any, **options: Any) -> Any:
         try:
             return await send(node_id, request, **options)
+        except KafkaError:  # which is a RuntimeError, too, and says itself what it is
+            raise
         except RuntimeError as error:
             raise KafkaConnectionError(f"the connection to node {node_id} is lost: {error}") from error
 

@@ -14,7 +14,8 @@ from typing import Any
 from aiokafka.admin import NewPartitions
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 
-from syncline.errors import BrokerError, SettingsError
+from syncline.errors import BrokerError, BrokerTimeoutError, SettingsError, TopicError
+from syncline.kafka.broker_errors import as_ours
 from syncline.kafka.client import broker_error
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.topic_reader import TopicReader
@@ -85,7 +86,7 @@ class TopicGrowth:
         states = await read_topics(self._cluster, order, with_config=False)
         missing = [name for name in order if name not in states]
         if missing:
-            raise BrokerError(f"broker {self._cluster} has no topic {', '.join(missing)}; nothing was changed")
+            raise TopicError(f"broker {self._cluster} has no topic {', '.join(missing)}; nothing was changed")
         return {name: states[name].n_partitions for name in order}
 
     def _check(self, counts: dict[str, int], before: int) -> None:
@@ -105,7 +106,7 @@ class TopicGrowth:
             first = await reader.ends(MEDIA_TOPICS)
             while left := await self._unresolved(reader, first):
                 if clock_s() > deadline_s:
-                    raise BrokerError(f"not resolved after {self._limit_s:.0f} s: {left}; nothing was changed")
+                    raise BrokerTimeoutError(f"not resolved after {self._limit_s:.0f} s: {left}; nothing was changed")
                 self._say(f"waiting until workers of group {self._group} have resolved {left}")
                 await asyncio.sleep(LOOK_S)
         return first
@@ -137,7 +138,7 @@ class TopicGrowth:
                 raise BrokerError(f"broker {self._cluster} cannot add partitions to topics") from error
             except KafkaError as error:
                 done = f"; these have grown: {', '.join(grown)}; the same command goes on from here" if grown else ""
-                raise BrokerError(f"{name} cannot grow: {broker_error(self._cluster, error)}{done}") from error
+                raise as_ours(error, f"{name} cannot grow: {broker_error(self._cluster, error)}{done}") from error
             grown.append(name)
         return grown
 
@@ -163,7 +164,7 @@ class TopicGrowth:
         deadline_s = clock_s() + TAKE_OVER_LIMIT_S
         while left := members & await self._members(admin):
             if clock_s() > deadline_s:
-                raise BrokerError(
+                raise BrokerTimeoutError(
                     f"all topics have {self._n_partitions} partitions, but {len(left)} workers that have counted fewer "
                     f"still run after {TAKE_OVER_LIMIT_S:.0f} s: end them, then producers may go on"
                 )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from syncline.errors import BrokerError
+from syncline.errors import BrokerTimeoutError, TopicError
 from syncline.kafka.client import FETCH_MAX_WAIT_MS, broker_error, require_topics, start_consumer, stop_consumer
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.routines import revive
@@ -55,7 +55,7 @@ class TopicReader:
         counts = await require_topics(self._cluster, [self._prefix + topic for topic in self._topics])
         if len(set(counts.values())) > 1:
             numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
-            raise BrokerError(f"all topics must have the same number of partitions, and have: {numbers}")
+            raise TopicError(f"all topics must have the same number of partitions, and have: {numbers}")
         self.n_partitions = next(iter(counts.values()))
         self._consumer = await self._start(
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS, max_partition_fetch_bytes=self._fetch_bytes
@@ -111,7 +111,7 @@ class TopicReader:
             await self._poll(10)
             await asyncio.sleep(0.005)
             if asyncio.get_running_loop().time() > deadline_s:
-                raise BrokerError(f"broker {self._cluster}: no high watermark for {STALL_S:.0f} s")
+                raise BrokerTimeoutError(f"broker {self._cluster}: no high watermark for {STALL_S:.0f} s")
         return {place: max(listed[self._tp(*place)], self._reached(self._tp(*place))) for place in places}
 
     def _reached(self, tp: TopicPartition) -> Any:
@@ -136,7 +136,7 @@ class TopicReader:
                 del left[tp]
                 self._consumer.pause(tp)
             if clock_s() - last_s > STALL_S:
-                raise BrokerError(f"broker {self._cluster}: nothing more of {topic} came for {STALL_S:.0f} s")
+                raise BrokerTimeoutError(f"broker {self._cluster}: nothing more of {topic} came for {STALL_S:.0f} s")
 
     async def committed(self, group: str) -> dict[tuple[str, int], int]:
         """The committed offsets of a group on the media topics, where there are any."""

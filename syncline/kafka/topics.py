@@ -13,7 +13,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from syncline.errors import BrokerError, SettingsError
+from syncline.errors import BrokerTimeoutError, SettingsError
+from syncline.kafka.broker_errors import of_code
 from syncline.kafka.client import quiet, start_error
 from syncline.kafka.cluster import Cluster, as_cluster
 from syncline.wire.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX, MEDIA_TOPICS, RESULT_TOPICS
@@ -118,20 +119,20 @@ async def _create(admin: Any, plan: TopicPlan, topics: list[str]) -> list[str]:
         if code == 0:
             created.append(name)
         elif code != _ALREADY_EXISTS:  # somebody else may create them at the same moment
-            raise BrokerError(f"broker cannot create topic {name}: {message or f'Kafka error {code}'}")
+            raise of_code(code, f"broker cannot create topic {name}: {message or f'Kafka error {code}'}")
     return created
 
 
 async def until_visible(admin: Any, names: Iterable[str], n_partitions: int = 1) -> None:
     """Return when each node knows these topics with at least so many partitions, and a leader of each.
 
-    Raises `BrokerError` after `VISIBLE_TIMEOUT_S`.
+    Raises `BrokerTimeoutError` after `VISIBLE_TIMEOUT_S`.
     """
     # Kafka answers before each of its nodes knows; a client that asks one of those would find no topic, or no leader.
     deadline_s = asyncio.get_running_loop().time() + VISIBLE_TIMEOUT_S
     while missing := await _not_everywhere(admin, names, n_partitions):
         if asyncio.get_running_loop().time() > deadline_s:
-            raise BrokerError(f"topics have no leader after {VISIBLE_TIMEOUT_S:.0f} s: {', '.join(missing)}")
+            raise BrokerTimeoutError(f"topics have no leader after {VISIBLE_TIMEOUT_S:.0f} s: {', '.join(missing)}")
         await asyncio.sleep(0.05)
 
 
@@ -199,7 +200,7 @@ async def _read_configs(admin: Any, names: list[str]) -> dict[str, dict[str, str
     for response in await admin.describe_configs(resources):
         for code, message, _, name, entries in response.resources:
             if code != 0:
-                raise BrokerError(f"broker does not tell the settings of topic {name}: {message or f'error {code}'}")
+                raise of_code(code, f"broker does not tell the settings of topic {name}: {message or f'error {code}'}")
             configs[name] = {entry[0]: entry[1] for entry in entries}
     return configs
 

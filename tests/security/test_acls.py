@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from syncline.consumer import ResultConsumer
-from syncline.errors import BrokerError
+from syncline.errors import MissingRightError, TopicError
 from syncline.kafka.authorization import Need, Role, commands, needs_of
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.topics import DEFAULT_MAX_MESSAGE_BYTES, read_limit
@@ -137,7 +137,7 @@ async def test_a_client_that_lacks_a_right_says_which(
         if role == "producer"
         else ResultConsumer(address, topic_prefix=topic_prefix, security=security)
     )
-    with pytest.raises(BrokerError, match=f"user '{role}' lacks {operation} on topic ") as caught:
+    with pytest.raises(MissingRightError, match=f"user '{role}' lacks {operation} on topic ") as caught:
         async with client:
             pass
     assert topic_prefix + topic in str(caught.value)
@@ -157,7 +157,7 @@ async def test_a_producer_that_may_not_send_in_transactions_says_so(
         transactional_id=topic_prefix + "cam",
     )
     with pytest.raises(
-        BrokerError, match=f"lacks Write on transactional-id {topic_prefix}cam; allow it with: "
+        MissingRightError, match=f"lacks Write on transactional-id {topic_prefix}cam; allow it with: "
     ) as caught:
         await producer.__aenter__()
     await run_acl_lines(secured_kafka, str(caught.value).partition("allow it with: ")[2])
@@ -171,7 +171,7 @@ async def test_a_topic_that_does_not_exist_is_not_a_right_that_is_missing(
 ) -> None:
     """Whoever may see all topics is told that there is none."""
     address = secured_kafka.address_of("SASL")
-    with pytest.raises(BrokerError, match=f"has no topic {topic_prefix}"):
+    with pytest.raises(TopicError, match=f"has no topic {topic_prefix}"):
         async with MediaProducer(address, topic_prefix=topic_prefix, security=secured_kafka.security("SASL")):
             pass
 

@@ -42,6 +42,12 @@ class Tansu(TestBroker):
     def address(self) -> str:
         return self._broker.address
 
+    @property
+    def pid(self) -> int:
+        """Of the broker's process, while it runs."""
+        assert self._broker.pid is not None
+        return self._broker.pid
+
     async def start(self) -> None:
         if self._broker.port:
             self._broker = EmbeddedBroker(self._broker.port)

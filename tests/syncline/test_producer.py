@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from syncline import BrokerError, ContractError, MediaProducer
+from syncline import BrokerError, BrokerTimeoutError, BrokerUnreachableError, ContractError, MediaProducer
 from syncline.kafka import cluster
 from syncline.kafka.topics import TopicPlan, create_topics
 from syncline.producer import Delivery, ProducerProgress
 from syncline.send_log import SendLog, read_send_log
 from syncline.wire.events import check_value, parse_headers
 from syncline.wire.placement import check_placement
-from tests.support.brokers import TestBroker
+from tests.support.brokers import Tansu, TestBroker
 from tests.support.contract import TRACEPARENT
 from tests.support.topics import N_PARTITIONS, make_topics, read_records
 
@@ -143,6 +145,35 @@ async def test_a_delivery_that_fails_is_an_error_and_counted(own_broker: TestBro
         with pytest.raises(BrokerError, match=own_broker.address):
             await failing
     assert (producer.progress.n_delivered, producer.progress.n_failed) == (1, 2)
+
+
+async def test_a_send_that_is_not_answered_in_time_says_so(own_broker: TestBroker, topic_prefix: str) -> None:
+    """A broker that stands still is there: the send timed out, and it is not known whether the event was taken."""
+    if not isinstance(own_broker, Tansu):
+        pytest.skip("an idempotent producer never gives up: it waits for the broker to come back")
+    await make_topics(own_broker.address, topic_prefix)
+    options = {"request_timeout_ms": 500}
+    async with MediaProducer(own_broker.address, topic_prefix=topic_prefix, kafka_options=options) as producer:
+        await producer.send("s", "text", text="x", time_ms=0)
+        os.kill(own_broker.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(BrokerTimeoutError) as caught:
+                await producer.send("s", "text", text="y", time_ms=1)
+        finally:
+            os.kill(own_broker.pid, signal.SIGCONT)
+    assert caught.value.may_retry
+
+
+async def test_a_first_send_to_a_broker_that_has_gone_does_not_miss_a_topic(
+    own_broker: TestBroker, topic_prefix: str
+) -> None:
+    """aiokafka takes a topic of which it is told nothing for unknown; it is the broker that is away."""
+    await make_topics(own_broker.address, topic_prefix)
+    options = {"request_timeout_ms": 500}
+    async with MediaProducer(own_broker.address, topic_prefix=topic_prefix, kafka_options=options) as producer:
+        await own_broker.stop()
+        with pytest.raises(BrokerUnreachableError, match=own_broker.address):
+            await producer.send("s", "text", text="x", time_ms=0)
 
 
 async def test_a_send_that_finds_no_broker_is_counted_and_in_the_log(

@@ -16,7 +16,7 @@ from streams.kafka import cluster_watch as watch
 from streams.kafka.batch_consumer import Ends
 from streams.kafka.cluster_watch import PartitionsChangedError, count_partitions, watch_partitions
 from streams.partition.high_waters import HighWaters, LagWatch
-from syncline.errors import BrokerError
+from syncline.errors import AccessError, BrokerError, MissingRightError
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.partition_counts import Nodes
 from syncline.wire.contract import ALL_TOPICS
@@ -199,6 +199,21 @@ async def test_one_odd_answer_halts_nobody(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(asyncio.CancelledError):
         await watch_partitions(Cluster.of("localhost:1"), "", manager, 4)
     assert not manager.halted.done()
+
+
+async def test_a_worker_waits_for_a_right_and_not_for_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An administrator gives the one while it waits; the other is a setting of its own."""
+    monkeypatch.setattr(watch, "WAIT_FOR_TOPICS_S", 0.001)
+    answers = [MissingRightError("lacks Read"), BrokerError("away"), AccessError("wrong password")]
+
+    async def answer(*_: Any) -> None:
+        raise answers.pop(0)
+
+    monkeypatch.setattr(watch, "require_rights", answer)
+    heard: list[str] = []
+    with pytest.raises(AccessError, match="wrong password"):
+        await watch.wait_for_topics(Cluster.of("localhost:1"), "", "workers", heard.append)
+    assert heard == ["lacks Read", "away"]
 
 
 @pytest.mark.apache

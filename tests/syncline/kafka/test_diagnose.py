@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from syncline.errors import AccessError, BrokerError
+from syncline.errors import AccessError, BrokerError, BrokerUnreachableError
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.diagnose import find_refusal
 from syncline.kafka.security import SecuritySettings
@@ -126,7 +126,7 @@ async def test_tls_where_none_is_spoken_by_us_is_told() -> None:
 async def test_a_broker_that_is_away_is_no_matter_of_settings(unused_tcp_port: int) -> None:
     """Waiting may mend it."""
     found = await refusal(f"127.0.0.1:{unused_tcp_port}")
-    assert not isinstance(found, AccessError)
+    assert type(found) is BrokerUnreachableError
     assert str(found).endswith("it cannot be reached (Connection refused)")
 
 

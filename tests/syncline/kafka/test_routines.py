@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, RequestTimedOutError
 
 from syncline.errors import BrokerError
 from syncline.kafka.client import start_consumer, start_producer, stop_consumer
@@ -144,6 +144,25 @@ async def test_an_error_of_the_event_loop_is_a_connection_error(broker: TestBrok
 
         conn.send = closed
         with pytest.raises(KafkaConnectionError, match="handler is closed"):
+            await client.send(node.nodeId, None)
+    finally:
+        await producer.stop()
+
+
+async def test_what_kafkas_client_says_itself_is_left_as_it_is(broker: TestBroker) -> None:
+    """Its errors are RuntimeErrors as well: a request without an answer in time is no connection that was lost."""
+    producer = await start_producer(Cluster.of(broker.address))
+    try:
+        client = client_of(producer)
+        (node,) = client.cluster.brokers()
+        assert await client.ready(node.nodeId)
+        (conn,) = (conn for (number, _), conn in client._conns.items() if number == node.nodeId)
+
+        async def unanswered(*args: Any, **more: Any) -> None:
+            raise TimeoutError
+
+        conn.send = unanswered
+        with pytest.raises(RequestTimedOutError):
             await client.send(node.nodeId, None)
     finally:
         await producer.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiokafka.admin import NewTopic
 
-from syncline.errors import BrokerError, SettingsError
+from syncline.errors import BrokerUnreachableError, SettingsError, TopicError
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.topics import DAY_MS, Difference, TopicPlan, admin_client, check_topics, create_topics, read_topics
 from syncline.wire.contract import ALL_TOPICS, DEADLETTER, DECISIONS, MEDIA_TOPICS
@@ -88,7 +88,7 @@ async def test_short_lived_decisions_are_refused(broker: TestBroker, topic_prefi
 @pytest.mark.apache
 async def test_an_impossible_replication_is_refused_by_name(broker: TestBroker, topic_prefix: str) -> None:
     """More copies than brokers: the error carries the topic and the broker's words."""
-    with pytest.raises(BrokerError, match=r"media\.image.*replication factor"):
+    with pytest.raises(TopicError, match=r"media\.image.*replication factor"):
         await create_topics(broker.address, TopicPlan(prefix=topic_prefix, replication=3))
 
 
@@ -104,8 +104,8 @@ async def test_media_stamped_by_producers_are_refused(broker: TestBroker, topic_
 
 
 async def test_a_broker_that_is_not_there_is_named() -> None:
-    """No broker: one BrokerError with the address."""
-    with pytest.raises(BrokerError, match=r"127\.0\.0\.1:1"):
+    """No broker: one error with the address."""
+    with pytest.raises(BrokerUnreachableError, match=r"127\.0\.0\.1:1"):
         await create_topics("127.0.0.1:1", TopicPlan())
 
 
