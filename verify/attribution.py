@@ -94,7 +94,7 @@ class Accounts:
 
     def wrong_single(self, topic: str, single: Single, fact: Fact) -> str:
         """How an unfused event or dead letter differs from the valid decisions about its record."""
-        if single.id != record_id(single.topic, single.partition, single.origin_offset):
+        if single.id != record_id(single.topic, single.partition, single.offset):
             return f"its id is {single.id}"
         for placed in fact.decisions:
             if self._says(placed, topic, single):

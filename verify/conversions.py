@@ -45,13 +45,13 @@ class ConversionChecks:
         """Judge all that was published as (topic, record), and what was not."""
         seen: dict[str, Place] = {}
         for topic, record in published:
-            fact = self._facts.by_place.get((record.topic, record.origin_offset))
+            fact = self._facts.by_place.get((record.topic, record.offset))
             why = self._wrong(record, fact) if fact is not None else ""
             if why and fact is not None:
-                self._add("void effect", fact, f"{topic}@{record.offset}: {record.kind}: {why}", (topic, record.offset))
+                self._add("void effect", fact, f"{topic}@{record.at}: {record.kind}: {why}", (topic, record.at))
                 continue
             self._judge_repeat(seen, topic, record, fact)
-            self._first.setdefault((record.topic, record.origin_offset, record.kind), record.offset)
+            self._first.setdefault((record.topic, record.offset, record.kind), record.at)
         commits = {topic: Commits(topic, self._history.partition, samples) for topic in _MEDIA}
         for fact in self._facts.by_place.values():
             for kind in self._wanted(fact):
@@ -59,14 +59,14 @@ class ConversionChecks:
 
     def _judge_repeat(self, seen: dict[str, Place], topic: str, record: PublishedConversion, fact: Fact | None) -> None:
         """An id names one event's conversion; `seen` has the place of the event that each was first said of."""
-        place = record.topic, record.origin_offset
+        place = record.topic, record.offset
         if record.id not in seen:
             seen[record.id] = place
         elif seen[record.id] == place:
             self._report.count("repeats", topic)
         elif fact is not None:
             of = f"{say([place])} has id {record.id}, and so has the {record.kind} of {say([seen[record.id]])}"
-            self._add("differing repeat", fact, f"{topic}@{record.offset}: {of}", (topic, record.offset))
+            self._add("differing repeat", fact, f"{topic}@{record.at}: {of}", (topic, record.at))
 
     def _wrong(self, record: PublishedConversion, fact: Fact) -> str:
         """How a conversion differs from the event that it is of; "" where it does not."""
@@ -79,7 +79,7 @@ class ConversionChecks:
         event_ms = record.time_ms - self._settings.offset_ms.get(record.lane, 0)
         parts = (record.stream, record.lane, event_ms, record.source, record.event_id, record.kind)
         # Workers of before left the place out, in conversions of events in no set too.
-        alone = None if record.set_id else (record.topic, record.partition, record.origin_offset)
+        alone = None if record.set_id else (record.topic, record.partition, record.offset)
         if record.id not in (conversion_id(*parts, alone), conversion_id(*parts)):
             return f"its id must be {conversion_id(*parts, alone)}"
         sets = {ident for topic, _, ident in fact.published if topic == FUSED}

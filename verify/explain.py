@@ -189,9 +189,9 @@ async def _published(
                 record = read_published(topic, raw)
                 if place not in places_of_result(record):
                     continue
-                key = topic, msgspec.msgpack.encode(msgspec.structs.replace(record, offset=0))
+                key = topic, msgspec.msgpack.encode(msgspec.structs.replace(record, at=0))
                 if key in found:
-                    found[key].again_at.append(record.offset)
+                    found[key].again_at.append(record.at)
                     continue
                 detail = (
                     (dict(raw.headers).get(H_DETAIL) or b"").decode(errors="replace") if topic == DEADLETTER else ""

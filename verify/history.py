@@ -6,15 +6,16 @@ below its topic's `OffsetSpan.start`; any other offset that is missing never hel
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from syncline.kafka.topic_reader import OffsetSpan
 from syncline.send_log import Send
-from syncline.wire.results import Outcome, SetReason
+from syncline.wire.converted import ConvertedEvent, Kind
+from syncline.wire.results import FusedSet, Member
 
 Headers = tuple[tuple[str, bytes | None], ...]
+NOWHERE = -1
+"""The offset of what has been decoded and not yet placed: no value says it, so its field has no name there."""
 
 
 class MediaRecord(msgspec.Struct, frozen=True, gc=False):
@@ -36,67 +37,47 @@ class LogEntry(msgspec.Struct, frozen=True, gc=False):
     version: bytes | None = None
 
 
-class FusedMember(msgspec.Struct, frozen=True, gc=False):
-    """One member of a fused result, as the result names it."""
+class FusedMember(Member, frozen=True, gc=False):
+    """One member of a fused result without its words: its event's id is hashed with `retries`."""
 
-    lane: str
-    source: str
-    event_id: str
-    topic: str
-    partition: int
-    offset: int
-    time_ms: int
     retries: int = 0
 
 
-class Fused(msgspec.Struct, frozen=True, gc=False):
-    """One record of `results.fused`, without labels, embedding and timings."""
+class Fused(FusedSet, frozen=True, kw_only=True, gc=False):
+    """One record of `results.fused`, at offset `at`, without what a model said and timings."""
 
-    offset: int
-    id: str
-    stream: str
-    start_ms: int
-    end_ms: int
-    outcome: Outcome
-    reason: SetReason
-    missing: tuple[str, ...]
+    at: int = msgspec.field(default=NOWHERE, name="")
     members: tuple[FusedMember, ...]
 
 
 class Single(msgspec.Struct, frozen=True, gc=False):
-    """One record of `unfused` or `deadletter`: the record it speaks of, and why. `set_id`: of a set that failed."""
+    """One record of `unfused` or `deadletter`, at offset `at`: the record it speaks of, and why.
 
-    offset: int
+    `set_id`: of a set that failed.
+    """
+
+    at: int
     id: str
     topic: str
     partition: int
-    origin_offset: int
+    offset: int
     reason: str
     late_by_ms: int = 0
     set_id: str = ""
 
 
-class PublishedConversion(msgspec.Struct, frozen=True, gc=False):
-    """One record of `converted.*`: the event that it says in another form, and the set that the event is in, or ""."""
+class PublishedConversion(ConvertedEvent, frozen=True, kw_only=True, gc=False):
+    """One record of `converted.*`, at offset `at`, without what a model said. `set_id`: the event's set, or ""."""
 
-    offset: int
-    id: str
-    stream: str
-    lane: str
-    source: str
-    event_id: str
-    topic: str
-    partition: int
-    origin_offset: int
-    time_ms: int
-    kind: Literal["caption", "transcript", "speech"]
+    at: int = msgspec.field(default=NOWHERE, name="")
+    kind: Kind
     set_id: str = ""
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):
-    """One record of a result topic that is none of Syncline's."""
+    """One record of a result topic, at offset `at`, that is none of Syncline's."""
 
-    offset: int
+    at: int
     error: str
 
 

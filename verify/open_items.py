@@ -9,6 +9,7 @@ from streams.join.clocks import Clocks
 from streams.join.items import Item, RunDecision, UnfusedDecision
 from streams.join.lane_clock import NEVER_MS
 from streams.join.settings import JoinSettings
+from syncline.wire.contract import media_topic
 from verify.partition_facts import Facts
 from verify.record_facts import Fact
 
@@ -135,7 +136,7 @@ class OpenStream:
         self.name, self.settings, self._reached = name, settings, lanes
         self.lane_names = [lane.name for lane in settings.lanes_of(name)]
         self.order = {lane: index for index, lane in enumerate(self.lane_names)}
-        self._topics = {lane.name: f"media.{lane.modality}" for lane in settings.lanes_of(name)}
+        self._topics = {lane.name: media_topic(lane.modality) for lane in settings.lanes_of(name)}
         by_lane: dict[str, list[Fact]] = {lane: [] for lane in self.lane_names}
         for fact in facts:
             if fact.joins and fact.is_surely_held:

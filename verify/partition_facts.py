@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from streams.decisions.entries import keys_of, moving_items
 from streams.join.items import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 from streams.join.settings import JoinSettings
-from syncline.wire.contract import DECISIONS, MEDIA_TOPICS
+from syncline.wire.contract import DECISIONS, MEDIA_TOPICS, media_topic
 from verify.history import MediaRecord, PartitionHistory
 from verify.log import FoldedLog, LoggedDecision
 from verify.record_facts import Fact, RecordJudge, Withheld
@@ -93,7 +93,7 @@ class Facts:
             lanes = known.get(item.stream)
             if lanes is None:
                 lanes = known[item.stream] = {
-                    (lane.name, f"media.{lane.modality}") for lane in settings.lanes_of(item.stream)
+                    (lane.name, media_topic(lane.modality)) for lane in settings.lanes_of(item.stream)
                 }
             fact.expected = (item.lane, item.topic) in lanes
 

@@ -36,15 +36,15 @@ class Results:
                     if self._names_known(topic, record, [(m.topic, m.partition, m.offset) for m in record.members]):
                         by_id[record.id].append(record)
                 elif isinstance(record, Unreadable):
-                    self._add("void effect", f"cannot be read: {record.error}", topic, record.offset)
-                elif self._names_known(topic, record, [(record.topic, record.partition, record.origin_offset)]):
+                    self._add("void effect", f"cannot be read: {record.error}", topic, record.at)
+                elif self._names_known(topic, record, [(record.topic, record.partition, record.offset)]):
                     if isinstance(record, Single):
-                        by_place[topic, (record.topic, record.origin_offset)].append(record)
+                        by_place[topic, (record.topic, record.offset)].append(record)
                     else:
                         self.converted.append((topic, record))
             self._report.count("published", topic, len(records))
         firsts = [first for results in by_id.values() for first in self._fused(results)]
-        self._order(sorted(firsts, key=lambda result: result.offset))
+        self._order(sorted(firsts, key=lambda result: result.at))
         for (topic, place), singles in by_place.items():
             self._singles(topic, self._facts.by_place.get(place), singles)
 
@@ -60,10 +60,10 @@ class Results:
         ]
         withheld = [WITHHELD_IN_WORDS[self._facts.withheld[place]] for place in gone if place in self._facts.withheld]
         if withheld:
-            self._add("aborted record", f"names {say(gone)}: {withheld[0]}", topic, record.offset, tuple(gone))
+            self._add("aborted record", f"names {say(gone)}: {withheld[0]}", topic, record.at, tuple(gone))
         elif gone:
             self._add(
-                "unknown record", f"names {say(gone)} of partition {named[0][1]}: it is not there", topic, record.offset
+                "unknown record", f"names {say(gone)} of partition {named[0][1]}: it is not there", topic, record.at
             )
         return not gone
 
@@ -80,12 +80,10 @@ class Results:
                 self._report.count("repeats", FUSED)
                 continue
             if why and result is not reference:
-                self._add(
-                    "differing repeat", f"{say(places)} has id {result.id}, but {why}", FUSED, result.offset, places
-                )
+                self._add("differing repeat", f"{say(places)} has id {result.id}, but {why}", FUSED, result.at, places)
                 continue
             if why:
-                self._add("void effect", f"{say(places)}: {why}{self._void(places)}", FUSED, result.offset, places)
+                self._add("void effect", f"{say(places)}: {why}{self._void(places)}", FUSED, result.at, places)
             if places in counting:
                 self._report.count("repeats", FUSED)
             else:
@@ -95,16 +93,16 @@ class Results:
 
     def _carry(self, result: Fused, places: tuple[Place, ...], *, accounted: bool) -> None:
         if accounted:
-            self.carried.sets[places] = result.offset
+            self.carried.sets[places] = result.at
         for fact in self._facts.of(places):
-            fact.published.append((FUSED, result.offset, result.id))
+            fact.published.append((FUSED, result.at, result.id))
 
     def _order(self, firsts: Sequence[Fused]) -> None:
         """A stream's results are first published in the order of their decisions."""
         newest: dict[str, tuple[tuple[int, int], Fused]] = {}
         for result in firsts:
             found = self._decided.sets.get(_places(result))
-            if found is None or self.carried.sets.get(_places(result)) != result.offset:
+            if found is None or self.carried.sets.get(_places(result)) != result.at:
                 continue
             if not all(fact.present for fact in self._facts.of(_places(result))):
                 continue  # whoever took over without its records passed it, and published the next one first
@@ -114,9 +112,9 @@ class Results:
                 before = known[1]
                 self._add(
                     "out of order",
-                    f"set at {result.start_ms} came after the one at {before.start_ms} (offset {before.offset}), "
+                    f"set at {result.start_ms} came after the one at {before.start_ms} (offset {before.at}), "
                     "and was decided before it",
-                    FUSED, result.offset, _places(result),
+                    FUSED, result.at, _places(result),
                 )  # fmt: skip
             newest[result.stream] = order, result
 
@@ -128,19 +126,19 @@ class Results:
         wrong = [self._accounts.wrong_single(topic, single, fact) for single in singles]
         accounted = [single for single, why in zip(singles, wrong, strict=True) if not why]
         if accounted:
-            self.carried.singles[topic, fact.place] = accounted[0].offset
+            self.carried.singles[topic, fact.place] = accounted[0].at
         for single, why in zip(singles, wrong, strict=True):
             first = (accounted or singles)[0]
             if single is not first and (single.reason, single.late_by_ms) == (first.reason, first.late_by_ms):
                 self._report.count("repeats", topic)
             elif single is not first and accounted:
-                sentence = f"{say([fact.place])} is {single.reason} here and {first.reason} at offset {first.offset}"
-                self._add("differing repeat", sentence, topic, single.offset, (fact.place,))
+                sentence = f"{say([fact.place])} is {single.reason} here and {first.reason} at offset {first.at}"
+                self._add("differing repeat", sentence, topic, single.at, (fact.place,))
             elif why:
                 sentence = f"{say([fact.place])} is {single.reason}: {why}{self._void((fact.place,))}"
-                self._add("void effect", sentence, topic, single.offset, (fact.place,))
+                self._add("void effect", sentence, topic, single.at, (fact.place,))
         if not (topic == DEADLETTER and self._is_of_a_fused_set(fact, singles[0])):
-            fact.published.append((topic, (accounted or singles)[0].offset, (accounted or singles)[0].reason))
+            fact.published.append((topic, (accounted or singles)[0].at, (accounted or singles)[0].reason))
 
     def _is_of_a_fused_set(self, fact: Fact, single: Single) -> bool:
         """Whether the dead letter is of a set that failed after its fused result was out, which then counts."""

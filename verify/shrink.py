@@ -30,7 +30,7 @@ def places_of_result(record: Published) -> list[Place]:
     """The records that something published names."""
     if isinstance(record, Fused):
         return [(member.topic, member.offset) for member in record.members]
-    return [] if isinstance(record, Unreadable) else [(record.topic, record.origin_offset)]
+    return [] if isinstance(record, Unreadable) else [(record.topic, record.offset)]
 
 
 def units_of(history: PartitionHistory) -> list[Unit]:
@@ -123,7 +123,7 @@ def _kept_of(decision: Decision, kept: Collection[Place]) -> list[Decision]:
 
 def _is_kept(topic: str, record: Published, kept: Collection[Place], results: Collection[Place]) -> bool:
     places = places_of_result(record)
-    return any(place in kept for place in places) if places else (topic, record.offset) in results
+    return any(place in kept for place in places) if places else (topic, record.at) in results
 
 
 LIMIT_S = 20.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -10,42 +10,11 @@ from streams.decisions.entries import HEADER
 from syncline.errors import ContractError
 from syncline.wire import contract as c
 from syncline.wire.deadletters import decode_dead_letter
-from syncline.wire.results import Outcome, SetReason, check_version, decode_unfused
-from verify.history import Fused, FusedMember, Headers, LogEntry, MediaRecord, Published, PublishedConversion, Single
-from verify.history import Unreadable as UnreadableRecord
+from syncline.wire.results import check_version, decode_unfused
+from verify.history import Fused, LogEntry, MediaRecord, Published, PublishedConversion, Single, Unreadable
 
-
-class _FusedValue(msgspec.Struct, gc=False):
-    """A value of `results.fused` without what a model said."""
-
-    id: str
-    stream: str
-    start_ms: int
-    end_ms: int
-    outcome: Outcome
-    reason: SetReason
-    missing: tuple[str, ...]
-    members: tuple[FusedMember, ...]
-
-
-class _ConvertedValue(msgspec.Struct, gc=False):
-    """A value of `converted.*` without what a model said."""
-
-    id: str
-    stream: str
-    lane: str
-    source: str
-    event_id: str
-    topic: str
-    partition: int
-    offset: int
-    time_ms: int
-    kind: Literal["caption", "transcript", "speech"]
-    set_id: str = ""
-
-
-_FUSED = msgspec.msgpack.Decoder(_FusedValue)
-_CONVERTED = msgspec.msgpack.Decoder(_ConvertedValue)
+_FUSED = msgspec.msgpack.Decoder(Fused)
+_CONVERTED = msgspec.msgpack.Decoder(PublishedConversion)
 _OF_EACH_EVENT = frozenset({c.H_ID, c.H_TIME, c.H_TRACEPARENT, c.H_TRACESTATE})
 
 
@@ -78,39 +47,18 @@ def read_entry(raw: Any) -> LogEntry:
 
 def read_published(topic: str, raw: Any) -> Published:
     """One of aiokafka's records of a result topic (unprefixed); raises `NewerVersionError`."""
-    headers: Headers = raw.headers
     check_version(raw.headers)
+    value: bytes = raw.value or b""
     try:
-        if topic == c.FUSED:
-            return _fused(raw)
         if topic == c.UNFUSED:
-            return _unfused(raw)
+            said = decode_unfused(value)
+            place = said.topic, said.partition, said.offset
+            return Single(raw.offset, said.id, *place, said.reason, said.late_by_ms)
         if topic == c.DEADLETTER:
-            letter = decode_dead_letter(raw.key, raw.value, raw.headers)
-            return Single(
-                raw.offset, letter.id, letter.topic, letter.partition, letter.offset, letter.reason, 0, letter.set_id
-            )
-        return _converted(raw)
+            said = decode_dead_letter(raw.key, raw.value, raw.headers)
+            place = said.topic, said.partition, said.offset
+            return Single(raw.offset, said.id, *place, said.reason, set_id=said.set_id)
+        said = _FUSED.decode(value) if topic == c.FUSED else _CONVERTED.decode(value)
+        return msgspec.structs.replace(said, at=raw.offset)
     except (ContractError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return UnreadableRecord(raw.offset, f"{error} ({len(headers)} headers, {len(raw.value or b'')} bytes)")
-
-
-def _fused(raw: Any) -> Fused:
-    value = _FUSED.decode(raw.value or b"")
-    return Fused(
-        raw.offset, value.id, value.stream, value.start_ms, value.end_ms, value.outcome, value.reason, value.missing,
-        value.members,
-    )  # fmt: skip
-
-
-def _unfused(raw: Any) -> Single:
-    said = decode_unfused(raw.value or b"")
-    return Single(raw.offset, said.id, said.topic, said.partition, said.offset, said.reason, said.late_by_ms)
-
-
-def _converted(raw: Any) -> PublishedConversion:
-    value = _CONVERTED.decode(raw.value or b"")
-    return PublishedConversion(
-        raw.offset, value.id, value.stream, value.lane, value.source, value.event_id, value.topic, value.partition,
-        value.offset, value.time_ms, value.kind, value.set_id,
-    )  # fmt: skip
+        return Unreadable(raw.offset, f"{error} ({len(raw.headers)} headers, {len(value)} bytes)")

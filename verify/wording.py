@@ -92,7 +92,7 @@ def show(history: History) -> list[str]:
         lines += ["decision log", *(f"  {line}" for line in _log(partition))]
         lines += ["results"]
         lines += [
-            f"  {topic}@{record.offset}  {_result(record)}"
+            f"  {topic}@{record.at}  {_result(record)}"
             for topic, records in partition.published.items()
             for record in records
         ]
@@ -132,7 +132,7 @@ def _result(record: Published) -> str:
     if isinstance(record, Unreadable):
         return record.error
     what = record.kind if isinstance(record, PublishedConversion) else record.reason
-    return f"{record.id}  {record.topic}@{record.origin_offset}  {what}"
+    return f"{record.id}  {record.topic}@{record.offset}  {what}"
 
 
 def _commits(samples: list[CommitSample], partition: int) -> Iterator[str]:

@@ -14,6 +14,7 @@ from streams.decisions.resolved import NOT_NAMED
 from streams.join.items import DeadLetterDecision, Item
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
+from syncline.wire.contract import media_topic
 
 
 class JoinInput:
@@ -99,7 +100,7 @@ class JoinInput:
         item = record.item
         if item is None or record.rejected is None:
             return record
-        known = {(lane.name, f"media.{lane.modality}") for lane in self._settings.lanes_of(item.stream)}
+        known = {(lane.name, media_topic(lane.modality)) for lane in self._settings.lanes_of(item.stream)}
         return record if (item.lane, topic) in known else record._replace(item=None)
 
     def _take_in(self, join: PartitionJoin, held: InFlightRecord, now_ms: int) -> None:

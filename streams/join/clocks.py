@@ -16,6 +16,7 @@ from msgspec import structs
 from streams.join.items import Item
 from streams.join.lane_clock import NEVER_MS, Ids, LaneClock, LaneKey, LaneState
 from streams.join.settings import JoinSettings
+from syncline.wire.contract import media_topic
 
 SWEEP_AT_MOST = 1_000
 """Lanes that one record may sweep, so that 100,000 idle streams do not stop the event loop (a lane: 3 us)."""
@@ -160,7 +161,7 @@ class Clocks:
         names = self._settings.lane_names_of(stream)
         lanes = self._plans.get(names)
         if lanes is None:
-            lanes = [(lane.name, f"media.{lane.modality}") for lane in self._settings.lanes_of(stream)]
+            lanes = [(lane.name, media_topic(lane.modality)) for lane in self._settings.lanes_of(stream)]
             self._plans[names] = lanes
         return any(self.get(stream, lane, topic) is not None for lane, topic in lanes)
 

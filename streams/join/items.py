@@ -11,9 +11,7 @@ from typing import Literal
 
 import msgspec
 
-Outcome = Literal["complete", "partial"]
-SetReason = Literal["complete", "watermark", "timeout", "pressure"]
-UnfusedReason = Literal["late", "unmatched", "duplicate", "unexpected"]
+from syncline.wire.results import Outcome, SetReason, UnfusedReason
 
 MOVES_NO_WATERMARK = frozenset({"late", "unexpected", "misrouted", "no_key", "key_mismatch", "clock"})
 """Reasons of decisions whose record leaves its lane's watermark and memory of duplicates untouched."""

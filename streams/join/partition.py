@@ -18,9 +18,7 @@ from streams.join.items import (
     Item,
     JoinDecision,
     SetDecision,
-    SetReason,
     UnfusedDecision,
-    UnfusedReason,
 )
 from streams.join.lane_clock import NEVER_MS
 from streams.join.nearest import Nearest
@@ -30,6 +28,7 @@ from streams.join.state import Head, LanePlan, LaneQueue, StreamState
 from streams.join.strategy import Strategy
 from streams.join.timers import AwaitedTopics, Stalled, Timers
 from streams.join.tumbling import Tumbling
+from syncline.wire.results import SetReason, UnfusedReason
 
 
 class DecisionBuffer:

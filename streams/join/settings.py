@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from syncline.errors import SettingsError
-from syncline.wire.contract import VERSION
+from syncline.wire.contract import MODALITIES, VERSION, media_topic
 
 MAX_SET_BYTES = 400_000
 """The most that `max_set_bytes` may be: a set that is given up takes up to 1.6 times as much in one entry."""
@@ -24,7 +24,6 @@ def item_bytes(stream: str, lane: str) -> int:
 
 
 StrategyName = Literal["earliest", "nearest", "tumbling"]
-MODALITIES = ("image", "text", "audio")
 MAX_LANES = 256
 """Of one stream: a set of as many with the longest names is less than `MAX_SET_BYTES`."""
 
@@ -84,7 +83,7 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
         """The media topics that streams have lanes of, with the most lanes that a stream has of each."""
         by_topic: dict[str, int] = {}
         for names in self._lane_lists():
-            counts = Counter(f"media.{lane.modality}" for lane in _parse(names))
+            counts = Counter(media_topic(lane.modality) for lane in _parse(names))
             by_topic |= {topic: max(n_lanes, by_topic.get(topic, 0)) for topic, n_lanes in counts.items()}
         return by_topic
 

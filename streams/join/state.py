@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from streams.join.items import Item
 from streams.join.lane_clock import NEVER_MS, LaneClock
 from streams.join.settings import Lane
+from syncline.wire.contract import media_topic
 
 SLOWEST = 0.1
 """Below this share of real time the sets of a stream creep, if not one of them is decided by its watermarks."""
@@ -181,7 +182,7 @@ class LanePlan:
     __slots__ = ("lanes", "position")
 
     def __init__(self, lanes: tuple[Lane, ...]) -> None:
-        self.lanes = [(lane.name, f"media.{lane.modality}") for lane in lanes]
+        self.lanes = [(lane.name, media_topic(lane.modality)) for lane in lanes]
         self.position = {name: (place, topic) for place, (name, topic) in enumerate(self.lanes)}
 
 

@@ -21,13 +21,13 @@ from streams.decisions.records import RecordOutcome
 from streams.histogram import Histogram
 from streams.inference.batch_stats import BatchStats, FlushReason
 from streams.join.clocks import Forgotten
-from streams.join.items import SetReason
 from streams.join.state import n_pending_sets, slowest_watermarks
 from streams.observe.readiness import STALE_AFTER_MS
 from streams.observe.table import PREFIX, TABLE, Metric
 from streams.observe.worker_state import WorkerState
 from syncline import version
 from syncline.wire.contract import ALL_TOPICS, MEDIA_TOPICS, REASONS, UNFUSED_REASONS, VERSION
+from syncline.wire.results import SetReason
 
 OTHER = "other"
 """What a label says instead of a value that is not known beforehand."""

@@ -16,18 +16,15 @@ from syncline.wire.results import ModelInfo, OutgoingRecord, decode_value, encod
 
 TextKind = Literal["caption", "transcript"]
 AudioKind = Literal["speech"]
+Kind = Literal[TextKind, AudioKind]
 MODALITY_OF = {"caption": "image", "transcript": "audio", "speech": "text"}
 """Kind of conversion -> the modality of the events that it is of."""
 Word = tuple[str, int, int, float]
 """A word, from when to when it is said (ms from the start of the event), and its score in [0, 1]."""
 
 
-class Converted(msgspec.Struct, frozen=True, kw_only=True):
-    """Of which event a conversion is, where that event's record is, and which model made it.
-
-    `set_id`: the fused result that the event is in, "" where it is in none. `reason`: why there is no conversion, ""
-    where there is one; `detail` says more. `language`: BCP 47 of what is said, "" where it is not known.
-    """
+class ConvertedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Of which event a conversion is, and where that event's record is."""
 
     id: str
     stream: str
@@ -39,6 +36,15 @@ class Converted(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     offset: int
     time_ms: int
+
+
+class Converted(ConvertedEvent, frozen=True, kw_only=True):
+    """What became of the event, and which model made it.
+
+    `set_id`: the fused result that the event is in, "" where it is in none. `reason`: why there is no conversion, ""
+    where there is one; `detail` says more. `language`: BCP 47 of what is said, "" where it is not known.
+    """
+
     duration_ms: int = 0
     language: str = ""
     model: ModelInfo | None = None

@@ -32,11 +32,8 @@ class OutgoingRecord(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-class ResultMember(msgspec.Struct, frozen=True):
-    """One event of a fused set and where its record is. `words`: of a text, each with its part of speech or "".
-
-    `retries`: how many times the event was sent again after it had been a dead letter.
-    """
+class MemberOrigin(msgspec.Struct, frozen=True, gc=False):
+    """One event of a fused set and where its record is."""
 
     modality: str
     lane: str
@@ -47,6 +44,14 @@ class ResultMember(msgspec.Struct, frozen=True):
     offset: int
     time_ms: int
     duration_ms: int = 0
+
+
+class ResultMember(MemberOrigin, frozen=True):
+    """`words`: of a text, each with its part of speech or "".
+
+    `retries`: how many times the event was sent again after it had been a dead letter.
+    """
+
     words: tuple[tuple[str, str], ...] = ()
     retries: int = 0
 
@@ -58,13 +63,11 @@ class ModelInfo(msgspec.Struct, frozen=True):
     version: str
 
 
-class FusedResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What all sources of one stream say about one moment.
+class FusedSet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Which set a fused result is of, and why it was decided: the same wherever the id is the same.
 
     `start_ms`, `end_ms`: ms since 1970, what the members cover together (`tumbling`: the window). `missing`: the
-    lanes waited for in vain. `labels`: (label, score in [0, 1]), best first. `embedding`: float32 (n_embedding,).
-    `cut`: what is not here because the topic does not take so much: the members' `words`, then the `embedding`.
-    The same id means the same members, missing, outcome and reason; scores agree within 1e-3.
+    lanes waited for in vain.
     """
 
     id: str
@@ -74,6 +77,16 @@ class FusedResult(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     reason: SetReason
     missing: tuple[str, ...]
+
+
+class FusedResult(FusedSet, frozen=True, kw_only=True):
+    """What all sources of one stream say about one moment.
+
+    `labels`: (label, score in [0, 1]), best first. `embedding`: float32 (n_embedding,).
+    `cut`: what is not here because the topic does not take so much: the members' `words`, then the `embedding`.
+    The same id means the same members, missing, outcome and reason; scores agree within 1e-3.
+    """
+
     members: tuple[ResultMember, ...]
     labels: tuple[tuple[str, float], ...] = ()
     embedding: Array | None = None

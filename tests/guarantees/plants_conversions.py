@@ -21,10 +21,13 @@ def converted(draft: Draft, item: Item, kind: str = "transcript", set_id: str = 
     """What a model says of one event as text."""
     record = next(record for record in draft.partition.media[item.topic] if record.offset == item.offset)
     event_id = (dict(record.headers)[H_ID] or b"").decode()
-    place = item.topic, 0, item.offset
-    alone = None if set_id else place
+    alone = None if set_id else (item.topic, 0, item.offset)
     name = conversion_id(item.stream, item.lane, item.time_ms, SOURCE, event_id, kind, alone)
-    return PublishedConversion(0, name, item.stream, item.lane, SOURCE, event_id, *place, item.time_ms, kind, set_id)  # type: ignore[arg-type]
+    return PublishedConversion(
+        id=name, stream=item.stream, lane=item.lane, modality=item.topic.removeprefix("media."), source=SOURCE,
+        event_id=event_id, topic=item.topic, partition=0, offset=item.offset, time_ms=item.time_ms,
+        kind=kind, set_id=set_id,  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def audio_of(draft: Draft, nth: int = 2) -> tuple[Item, str]:
@@ -125,5 +128,5 @@ def a_commit_passes_an_event_that_is_not_converted_yet(draft: Draft) -> None:
 def _leave_out(draft: Draft, item: Item) -> None:
     draft.change_results(
         CONVERTED_TEXT,
-        lambda one: None if isinstance(one, PublishedConversion) and one.origin_offset == item.offset else one,
+        lambda one: None if isinstance(one, PublishedConversion) and one.offset == item.offset else one,
     )

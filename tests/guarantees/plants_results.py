@@ -94,8 +94,8 @@ def two_results_of_a_stream_are_exchanged(draft: Draft) -> None:
     one, two = [record for record in draft.results(FUSED, Fused) if record.stream == stream][:2]
 
     def change(record: Any) -> Any:
-        other = {one.offset: two, two.offset: one}.get(record.offset)
-        return record if other is None else replace(other, offset=record.offset)
+        other = {one.at: two, two.at: one}.get(record.at)
+        return record if other is None else replace(other, at=record.at)
 
     draft.change_results(FUSED, change)
 
@@ -106,7 +106,7 @@ def a_commit_passes_an_open_record(draft: Draft) -> None:
     decision = draft.sets()[3]
     topic, offset = places_of(decision)[0]
     before = {(name, 0): 0 for name in RESULT_TOPICS}
-    before[FUSED, 0] = draft.fused_of(decision).offset
+    before[FUSED, 0] = draft.fused_of(decision).at
     others = {(UNFUSED, 0): draft.partition.spans[UNFUSED].end, (DEADLETTER, 0): draft.partition.spans[DEADLETTER].end}
     committed = {(topic, 0): offset + 1}
     draft.history.commits.insert(0, CommitSample(committed=committed, ends=before | others))

@@ -13,7 +13,7 @@ from streams.join.items import DeadLetterDecision, Decision, Item, RunDecision, 
 from streams.join.settings import JoinSettings
 from syncline.wire.contract import DEADLETTER, DECISIONS, FUSED, H_ID, RESULT_TOPICS, UNFUSED
 from syncline.wire.ids import record_id, result_id
-from tests.support.histories import SOURCE, recorded_run
+from tests.support.histories import SOURCE, fused_member, recorded_run
 from verify import History, OffsetSpan, Report, check
 from verify.history import Fused, FusedMember, LogEntry, MediaRecord, Published, Single
 from verify.log import LoggedDecision, fold
@@ -119,7 +119,7 @@ class Draft:
     def publish(self, topic: str, record: Published) -> None:
         """Add a record to a result topic."""
         records = self.partition.published[topic]
-        records.append(msgspec.structs.replace(record, offset=len(records)))
+        records.append(msgspec.structs.replace(record, at=len(records)))
         self.partition.spans[topic] = OffsetSpan(0, len(records))
 
     def outputs_of(self, decision: Decision) -> list[tuple[str, Published]]:
@@ -143,14 +143,16 @@ class Draft:
         for item in decision.members:
             record = next(r for r in self.partition.media[item.topic] if r.offset == item.offset)
             event_id = (dict(record.headers)[H_ID] or b"").decode()
-            members.append(FusedMember(item.lane, SOURCE, event_id, item.topic, 0, item.offset, item.time_ms))
+            members.append(fused_member(item, SOURCE, event_id))
         parts = [(member.lane, member.time_ms, member.source, member.event_id) for member in members]
         name = result_id(decision.stream, decision.strategy, parts)
         start_ms, end_ms = min(m.time_ms for m in members), max(item.end_ms for item in decision.members)
         if decision.strategy == "tumbling":
             start_ms, end_ms = decision.start_ms, decision.start_ms + self.settings.size_ms
-        why = decision.outcome, decision.reason, decision.missing
-        return Fused(0, name, decision.stream, start_ms, end_ms, *why, tuple(members))
+        return Fused(
+            id=name, stream=decision.stream, start_ms=start_ms, end_ms=end_ms, outcome=decision.outcome,
+            reason=decision.reason, missing=decision.missing, members=tuple(members),
+        )  # fmt: skip
 
     def change_results(self, topic: str, change: Callable[[Published], Published | None]) -> None:
         """Change or remove records of a result topic; offsets stay."""

@@ -137,18 +137,21 @@ class RecordedWorld(World):
         start_ms, end_ms = min(item.time_ms for item in items), max(item.end_ms for item in items)
         if self.settings.strategy == "tumbling":
             start_ms, end_ms = output.start_ms, output.start_ms + self.settings.size_ms
-        members = tuple(
-            FusedMember(item.lane, SOURCE, name, item.topic, 0, item.offset, item.time_ms)
-            for item, name in zip(items, ids, strict=True)
-        )
-        said: Any = output.outcome, output.reason, output.missing
-        return Fused(offset, self._set_id(output), output.stream, start_ms, end_ms, *said, members)
+        members = tuple(fused_member(item, SOURCE, name) for item, name in zip(items, ids, strict=True))
+        said: Any = {"outcome": output.outcome, "reason": output.reason, "missing": output.missing, "members": members}
+        return Fused(at=offset, id=self._set_id(output), stream=output.stream, start_ms=start_ms, end_ms=end_ms, **said)
 
     def _item(self, topic: str, offset: int) -> Item:
         record = self.media[topic][offset]
         assert record is not None
         assert record.item is not None
         return record.item
+
+
+def fused_member(item: Item, source: str, event_id: str, partition: int = 0) -> FusedMember:
+    """A member of a set, as its result names it."""
+    modality = item.topic.removeprefix("media.")
+    return FusedMember(modality, item.lane, source, event_id, item.topic, partition, item.offset, item.time_ms)
 
 
 def _as_contract(record: Record | None) -> Record | None:

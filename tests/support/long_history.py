@@ -11,6 +11,7 @@ from syncline.wire.contract import CONTENT_TYPES, DECISIONS, FUSED, MEDIA_TOPICS
 from syncline.wire.events import MediaEvent, build_headers
 from syncline.wire.ids import id_hash, result_id
 from syncline.wire.placement import partition_for
+from tests.support.histories import fused_member
 from verify import History, OffsetSpan, PartitionHistory
 from verify.history import Fused, FusedMember, LogEntry, MediaRecord
 
@@ -94,11 +95,11 @@ def _fused(partition: PartitionHistory, decision: SetDecision, offset: int) -> F
     members: list[FusedMember] = []
     for item in decision.members:
         event_id = (dict(partition.media[item.topic][item.offset].headers)["ce_id"] or b"").decode()
-        members.append(
-            FusedMember(item.lane, "urn:long", event_id, item.topic, partition.partition, item.offset, item.time_ms)
-        )
+        members.append(fused_member(item, "urn:long", event_id, partition.partition))
     parts = [(member.lane, member.time_ms, member.source, member.event_id) for member in members]
     start_ms, end_ms = min(m.time_ms for m in members), max(item.end_ms for item in decision.members)
     name = result_id(decision.stream, decision.strategy, parts)
-    why = decision.outcome, decision.reason, decision.missing
-    return Fused(offset, name, decision.stream, start_ms, end_ms, *why, tuple(members))
+    return Fused(
+        at=offset, id=name, stream=decision.stream, start_ms=start_ms, end_ms=end_ms, outcome=decision.outcome,
+        reason=decision.reason, missing=decision.missing, members=tuple(members),
+    )  # fmt: skip

@@ -13,8 +13,8 @@ from streams.decisions.in_flight import InFlight
 from streams.decisions.records import Record, Rejected
 from streams.join.items import Item
 from streams.join.settings import JoinSettings, Lane
+from syncline.wire.contract import MODALITIES, media_topic
 
-MODALITIES = ("image", "text", "audio")
 PERIOD_MS = 100
 T0_MS = 1_000
 LONG_MS = 10**8
@@ -67,11 +67,11 @@ def random_settings(random: Random, *, timers: bool, limits: bool) -> JoinSettin
 def random_media(random: Random, settings: JoinSettings, shape: Shape | None = None) -> Media:
     """Per topic a log of records: jitter, durations, missing, late and silent lanes, duplicates, broken records."""
     shape = shape or Shape()
-    by_topic: dict[str, list[tuple[str, str, int]]] = {f"media.{name}": [] for name in MODALITIES}
+    by_topic: dict[str, list[tuple[str, str, int]]] = {media_topic(name): [] for name in MODALITIES}
     for stream in (f"s{n}" for n in range(shape.n_streams)):
         for lane in settings.lanes_of(stream):
             times = _times(random, shape)
-            by_topic[f"media.{lane.modality}"] += [(stream, lane.name, time_ms) for time_ms in times]
+            by_topic[media_topic(lane.modality)] += [(stream, lane.name, time_ms) for time_ms in times]
     return {topic: _log(random, topic, items, shape) for topic, items in by_topic.items()}
 
 
@@ -133,7 +133,7 @@ def media_of(**lanes: Iterable[tuple[str, int]]) -> Media:
 def lane_topics(settings: JoinSettings, stream: str) -> dict[str, str]:
     """The media topic of each lane of a stream."""
     lanes: tuple[Lane, ...] = settings.lanes_of(stream)
-    return {lane.name: f"media.{lane.modality}" for lane in lanes}
+    return {lane.name: media_topic(lane.modality) for lane in lanes}
 
 
 def stable_hash(*parts: object) -> int:
@@ -143,4 +143,4 @@ def stable_hash(*parts: object) -> int:
 
 def make_holds() -> InFlight:
     """Nothing held of the three media topics."""
-    return InFlight({f"media.{name}": 0 for name in MODALITIES})
+    return InFlight({media_topic(name): 0 for name in MODALITIES})

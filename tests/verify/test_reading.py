@@ -62,8 +62,8 @@ async def test_every_kind_of_result_is_read(broker: TestBroker, topic_prefix: st
     }
     assert read[FUSED, Fused].id == fused.id
     assert [member.offset for member in read[FUSED, Fused].members] == [member.offset for member in fused.members]
-    assert read[CONVERTED_TEXT, PublishedConversion].origin_offset == text.offset
-    assert (read[UNFUSED, Single].reason, read[UNFUSED, Single].origin_offset) == (unfused.reason, unfused.offset)
+    assert read[CONVERTED_TEXT, PublishedConversion].offset == text.offset
+    assert (read[UNFUSED, Single].reason, read[UNFUSED, Single].offset) == (unfused.reason, unfused.offset)
     assert (read[DEADLETTER, Single].partition, read[DEADLETTER, Single].set_id) == (3, "abc")
     assert (FUSED, Unreadable) in read
 

@@ -33,7 +33,7 @@ def delete(partition: PartitionHistory, topic: str, start: int) -> None:
         partition.media[topic] = [record for record in partition.media[topic] if record.offset >= start]
         first_ms = partition.media[topic][0].append_ms
     else:
-        partition.published[topic] = [record for record in partition.published[topic] if record.offset >= start]
+        partition.published[topic] = [record for record in partition.published[topic] if record.at >= start]
         first_ms = next(entry.append_ms for entry in partition.log if entry.offset > start // 200)
     partition.spans[topic] = OffsetSpan(start, partition.spans[topic].end, first_ms)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import msgpack
@@ -28,6 +29,7 @@ from tests.wire import make
 from tests.wire.frozen import LOG, RESULTS, SINCE, TYPES, read_entry
 from tests.wire.make import FOLDER, frozen, to_json
 from tests.wire.samples import entries, samples
+from verify.wire import read_published
 
 VERSIONS = sorted(path.stem for path in FOLDER.glob("*.json"))
 DECODE: dict[str, Callable[[bytes], Any]] = {
@@ -125,6 +127,22 @@ def test_todays_code_reads_the_results_of_every_version(version: str, name: str)
         assert (found.embedding.dtype, list(found.embedding.shape)) == (embedding["dtype"], embedding["shape"])
         assert bytes(found.embedding.data) == embedding["data"]
     assert agrees(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("version", "name"), [(v, name) for v in VERSIONS for name in RESULTS if SINCE.get(name, "1.0") <= v]
+)
+def test_the_checker_reads_the_results_of_every_version(version: str, name: str) -> None:
+    """Where they stand, and of their fields those that it judges by."""
+    record = frozen(version)[name]
+    found = read_published(record.topic, SimpleNamespace(**record._asdict(), offset=11))
+    assert found.at == 11
+    known = {field for field in found.__struct_fields__ if field in RESULTS[name]}
+    assert {"id"} < known
+    for field in known - {"members"}:
+        assert agrees(getattr(found, field), RESULTS[name][field])
+    for member, expected in zip(getattr(found, "members", ()), RESULTS[name].get("members", ()), strict=True):
+        assert agrees(member, {field: value for field, value in expected.items() if field != "words"})
 
 
 @pytest.mark.parametrize("version", VERSIONS)

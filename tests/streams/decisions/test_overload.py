@@ -16,9 +16,10 @@ import pytest
 from streams.decisions.records import Record
 from streams.join.items import Item
 from streams.join.settings import JoinSettings
+from syncline.wire.contract import MODALITIES
 from tests.support.broken_rules import broken
 from tests.support.paced import Paced
-from tests.support.worlds import MODALITIES, Media, stable_hash
+from tests.support.worlds import Media, stable_hash
 
 ROUND_MS = 100
 FUSES = 2
