@@ -11,7 +11,7 @@ import msgspec
 from syncline.kafka.topic_reader import OffsetSpan
 from syncline.send_log import Send
 from syncline.wire.converted import ConvertedEvent, Kind
-from syncline.wire.results import FusedSet, Member
+from syncline.wire.results import FusedSet, MemberOrigin
 
 Headers = tuple[tuple[str, bytes | None], ...]
 NOWHERE = -1
@@ -37,7 +37,7 @@ class LogEntry(msgspec.Struct, frozen=True, gc=False):
     version: bytes | None = None
 
 
-class FusedMember(Member, frozen=True, gc=False):
+class FusedMember(MemberOrigin, frozen=True, gc=False):
     """One member of a fused result without its words: its event's id is hashed with `retries`."""
 
     retries: int = 0

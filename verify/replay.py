@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from streams.join.items import ClosedDecision, Item, SetDecision, UnfusedDecision
-from verify.expected_sets import pick, pivot_that_reaches, say_pick, wrong_of_pick
+from verify.expected_sets import by_force, by_the_logs, pick, pivot_that_reaches, say_pick, wrong_of_pick
 from verify.legality import wrong_alone, wrong_form, wrong_members, wrong_of_forced
 from verify.log import LoggedDecision
 from verify.open_items import OpenStream, item_of
 from verify.partition_facts import Facts
 from verify.record_facts import Fact
-from verify.rejected_sets import by_force, by_the_logs
 from verify.report import Report, Violation
 from verify.wording import in_words, places_of, say
 

@@ -30,8 +30,7 @@ def explain(
     Exit code 1 where there is no such record.
     """
     from verify.explain import explain as find
-    from verify.explain_json import as_dict
-    from verify.explain_text import in_words
+    from verify.explain_text import as_dict, in_words
 
     found = asyncio.run(
         find(

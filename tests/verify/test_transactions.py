@@ -21,8 +21,7 @@ from tests.support.transactions import put, transactional
 from tests.support.worker_process import WorkerProcess
 from verify import check, read_history, smallest
 from verify.explain import explain
-from verify.explain_json import as_dict
-from verify.explain_text import in_words
+from verify.explain_text import as_dict, in_words
 from verify.history import Single
 
 LIMIT_S = 60.0

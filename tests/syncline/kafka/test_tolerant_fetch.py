@@ -1,4 +1,4 @@
-"""Laws of `syncline.kafka.tolerant_fetch`, and of `syncline.kafka.decompression` under it."""
+"""Laws of `syncline.kafka.tolerant_fetch`, and of `syncline.kafka.tolerant_fetch` under it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import ContractError
-from syncline.kafka.decompression import UnpackError, unpack
-from syncline.kafka.tolerant_fetch import _read_batch, _Reader, read_any_batch
+from syncline.kafka.tolerant_fetch import UnpackError, _read_batch, _Reader, read_any_batch, unpack
 from syncline.wire.events import build_headers, parse_headers, why_unreadable
 from tests.support.batches import GZIP, LZ4, SNAPPY, ZSTD, Name, Row, batch_of, resealed, send_batch, zstd_frame
 from tests.support.brokers import TestBroker
