@@ -18,18 +18,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Required, Self, TypedDict, Unpack
 
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError
 
 from syncline.errors import BrokerError, ContractError, FencedError, SettingsError, TopicError
 from syncline.kafka.authorization import needs_of
-from syncline.kafka.client import (
-    broker_error,
-    require_rights,
-    require_topics,
-    start_error,
-    start_producer,
-    stop_producer,
-)
+from syncline.kafka.client import broker_error, require_rights, require_topics, start_producer, stop_producer
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.security import SecuritySettings
 from syncline.send_log import SendLog, send_of
@@ -265,9 +258,6 @@ class MediaProducer:
                 sent = await client.send(topic, payload, key, partition, headers=headers)
         except BaseException as error:  # no connection, no room: aiokafka has not taken it
             self._ended(transaction, Sent(event, 0, error))
-            if transaction is None and isinstance(error, UnknownTopicOrPartitionError):
-                # aiokafka says this, too, where nobody has told it who leads the topic, which was there when entered.
-                raise await start_error(self._cluster, error) from error
             if isinstance(error, KafkaError):
                 raise self._error_of(transaction, error) from error
             raise

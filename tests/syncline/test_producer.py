@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from syncline import BrokerError, BrokerTimeoutError, BrokerUnreachableError, ContractError, MediaProducer
+from syncline import BrokerError, BrokerTimeoutError, ContractError, MediaProducer
 from syncline.kafka import cluster
 from syncline.kafka.topics import TopicPlan, create_topics
 from syncline.producer import Delivery, ProducerProgress
@@ -162,18 +162,6 @@ async def test_a_send_that_is_not_answered_in_time_says_so(own_broker: TestBroke
         finally:
             os.kill(own_broker.pid, signal.SIGCONT)
     assert caught.value.may_retry
-
-
-async def test_a_first_send_to_a_broker_that_has_gone_does_not_miss_a_topic(
-    own_broker: TestBroker, topic_prefix: str
-) -> None:
-    """aiokafka takes a topic of which it is told nothing for unknown; it is the broker that is away."""
-    await make_topics(own_broker.address, topic_prefix)
-    options = {"request_timeout_ms": 500}
-    async with MediaProducer(own_broker.address, topic_prefix=topic_prefix, kafka_options=options) as producer:
-        await own_broker.stop()
-        with pytest.raises(BrokerUnreachableError, match=own_broker.address):
-            await producer.send("s", "text", text="x", time_ms=0)
 
 
 async def test_a_send_that_finds_no_broker_is_counted_and_in_the_log(
