@@ -6,7 +6,9 @@ import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
+
+from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslAuthenticateRequestStruct
 
 from syncline.errors import SettingsError
 from syncline.kafka.security import SecuritySettings, check_addresses
@@ -113,10 +115,14 @@ def as_cluster(brokers: str | Cluster) -> Cluster:
     return brokers if isinstance(brokers, Cluster) else Cluster.of(brokers)
 
 
+_CARRY_PASSWORDS = (SaslAuthenticateRequest, *get_args(SaslAuthenticateRequestStruct))
+"""aiokafka's own request and all its versions on the wire: where they move, the import fails, and no password shows."""
+
+
 def _hide_passwords(record: logging.LogRecord) -> bool:
     # At level debug aiokafka logs every request, and one of SASL PLAIN is user and password as they are.
     if isinstance(record.args, tuple):
-        record.args = tuple("***" if type(arg).__name__.startswith("SaslAuth") else arg for arg in record.args)
+        record.args = tuple("***" if isinstance(arg, _CARRY_PASSWORDS) else arg for arg in record.args)
     return True
 
 
