@@ -94,9 +94,11 @@ class ApacheKafka:
         """Start the nodes that do not run, and return when each says that it has started."""
         if not self._formatted:
             self._format()
-        for node in range(self._n_nodes):
+        # Of one that has run for long, the line that says so may be beyond what is looked at.
+        to_start = [node for node in range(self._n_nodes) if node not in self._nodes]
+        for node in to_start:
             self.start_node(node)
-        for node in range(self._n_nodes):
+        for node in to_start:
             self._wait_started(node)
 
     def start_node(self, node: int) -> None:
