@@ -214,7 +214,7 @@ async def require_rights(cluster: Cluster, needs: Sequence[Need], prefix: str, g
 
 async def require_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, int]:
     """Number of partitions by topic (full names); raises `BrokerError` where one is missing. Creates none."""
-    client: Any = AIOKafkaClient(**cluster.client_options())
+    client: Any = steady(AIOKafkaClient(**cluster.client_options()))
     try:
         with quiet():
             await client.bootstrap()

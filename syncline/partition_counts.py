@@ -13,6 +13,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from syncline.cluster import Cluster
 from syncline.errors import BrokerError
 from syncline.kafka import broker_error, quiet, start_error
+from syncline.routines import steady
 
 _UNKNOWN_TOPIC = 3
 
@@ -67,7 +68,7 @@ class Nodes:
 
     async def _connected(self) -> Any:
         if self._client is None:
-            client: Any = AIOKafkaClient(**self.cluster.client_options())
+            client: Any = steady(AIOKafkaClient(**self.cluster.client_options()))
             try:
                 with quiet():
                     await client.bootstrap()

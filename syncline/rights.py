@@ -18,6 +18,7 @@ from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 from syncline.acls import Need, commands
 from syncline.cluster import Cluster
 from syncline.errors import BrokerError
+from syncline.routines import steady
 
 _BITS = {"Read": 3, "Write": 4, "Create": 5, "Alter": 7, "Describe": 8, "DescribeConfigs": 10}
 """Kafka's codes of operations, which are the bits of an answer."""
@@ -83,7 +84,7 @@ async def missing_rights(cluster: Cluster, needs: Iterable[Need], prefix: str, g
     if cluster.security.security_protocol == "PLAINTEXT":
         return []
     wanted = list(needs)
-    client: Any = AIOKafkaClient(**cluster.client_options())
+    client: Any = steady(AIOKafkaClient(**cluster.client_options()))
     try:
         await client.bootstrap()
         names = sorted({prefix + topic for need in wanted for topic in need.topics})

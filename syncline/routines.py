@@ -31,7 +31,7 @@ class RoutineEndedError(KafkaError):
 def steady(owner: Any) -> Any:
     """Have a connection that was just lost raise a connection error in this client, whatever its event loop raises.
 
-    owner: one of aiokafka's consumers or producers, before it is started; it is returned.
+    owner: one of aiokafka's consumers or producers, or a bare client, before it is started; it is returned.
     """
     client = client_of(owner)
     get_conn, send = client._get_conn, client.send
@@ -51,7 +51,9 @@ def steady(owner: Any) -> Any:
 
 
 def client_of(owner: Any) -> Any:
-    """The client of one of aiokafka's consumers or producers; None of what stands for one without having any."""
+    """The client of one of aiokafka's consumers or producers, or that itself; None of what stands for one."""
+    if hasattr(owner, "_get_conn"):
+        return owner
     return owner._client if hasattr(owner, "_client") else getattr(owner, "client", None)
 
 

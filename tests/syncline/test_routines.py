@@ -12,7 +12,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from syncline.cluster import Cluster
+from syncline.errors import BrokerError
 from syncline.kafka import start_consumer, start_producer, stop_consumer
+from syncline.partition_counts import Nodes
 from syncline.routines import RoutineEndedError, client_of, look_after, revive, steady, unless_ended
 from tests.support.brokers import TestBroker
 from tests.support.topics import make_topics
@@ -126,6 +128,11 @@ async def test_a_connection_that_nobody_reads_is_closed_and_made_anew(broker: Te
         assert await take(consumer, N_RECORDS) == list(range(N_RECORDS, 2 * N_RECORDS))
 
 
+def closed(*args: Any, **more: Any) -> Any:
+    """What uvloop does."""
+    raise RuntimeError("the handler is closed")
+
+
 async def test_an_error_of_the_event_loop_is_a_connection_error(broker: TestBroker) -> None:
     """uvloop raises a RuntimeError where somebody writes to a connection that was just reset."""
     producer = await start_producer(Cluster.of(broker.address))
@@ -135,14 +142,22 @@ async def test_an_error_of_the_event_loop_is_a_connection_error(broker: TestBrok
         assert await client.ready(node.nodeId)
         (conn,) = (conn for (number, _), conn in client._conns.items() if number == node.nodeId)
 
-        def closed(*args: Any, **more: Any) -> Any:
-            raise RuntimeError("the handler is closed")
-
         conn.send = closed
         with pytest.raises(KafkaConnectionError, match="handler is closed"):
             await client.send(node.nodeId, None)
     finally:
         await producer.stop()
+
+
+async def test_nor_does_it_come_from_the_clients_that_count_partitions(broker: TestBroker) -> None:
+    """A worker ended by it: whoever asks for the number of partitions asks again where a connection was just lost."""
+    async with Nodes(Cluster.of(broker.address)) as nodes:
+        await nodes.count(["none"])
+        for conn in nodes._client._conns.values():
+            conn.send = closed
+        with pytest.raises(BrokerError, match="handler is closed"):
+            await nodes.count(["none"])
+        assert await nodes.count(["none"]) == {"none": 0}
 
 
 async def test_a_connection_that_is_closing_is_not_written_to(broker: TestBroker) -> None:
