@@ -189,7 +189,7 @@ class Haltable(Protocol):
 async def watch_partitions(
     cluster: Cluster, prefix: str, manager: Haltable, n_partitions: int, counted: Counted | None = None
 ) -> None:
-    """Halt the hub when the number of partitions changes: streams would be elsewhere than their records.
+    """Halt the partition manager when the number of partitions changes: streams would be elsewhere than their records.
 
     counted: is told when all nodes have said the same number as before; when somebody wants to know it, they are asked
     at once. Raises `PartitionsChangedError` once all topics are equal again: the worker must be started anew, to count.

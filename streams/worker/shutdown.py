@@ -167,7 +167,7 @@ class Shutdown:
 
     async def _execution(self, app: SynclineApp) -> None:
         await self._sources.manager.close(self._deadline.left_s(CARRY_OUT_UNTIL))
-        self._to_do.remove(CARRY_OUT)  # what of it was not possible, the hub says
+        self._to_do.remove(CARRY_OUT)  # what of it was not possible, the partition manager says
         if await app.batches.commit_all(self._deadline.left_s(LEAVE_UNTIL)):
             self._to_do.remove(COMMIT)
 
