@@ -94,9 +94,10 @@ async def soak(brokers: str, prefix: str, backlog: Backlog, trouble: SoakTrouble
     producer = LiveProducer(brokers, prefix, backlog, on_sent)
     follower = Follower(brokers, prefix, N_PARTITIONS, outcomes)
     async with AsyncExitStack() as around, asyncio.TaskGroup() as tasks:
-        proxies = [await around.enter_async_context(Proxy(brokers)) for _ in NAMES]
+        proxies = [await around.enter_async_context(Proxy(brokers)) for _ in NAMES if trouble.reset_every_s > 0]
+        addresses = [proxy.address for proxy in proxies] or [brokers] * len(NAMES)
         fleet = await around.enter_async_context(
-            Fleet([_member(name, proxy.address, prefix) for name, proxy in zip(NAMES, proxies, strict=True)])
+            Fleet([_member(name, address, prefix) for name, address in zip(NAMES, addresses, strict=True)])
         )
         for member in fleet.members:
             await member.until_ready()
@@ -109,13 +110,9 @@ async def soak(brokers: str, prefix: str, backlog: Backlog, trouble: SoakTrouble
                 _show_progress(outcomes, fleet, producer),
             )
         ]
-        troubling = [
-            tasks.create_task(fleet.kill_in_turn(trouble.kill_every_s, n_spared=int(trouble.spare_first))),
-            tasks.create_task(_reset(proxies, trouble.reset_every_s)),
-        ]
+        troubling = tasks.create_task(_trouble(fleet, proxies, trouble))
         await producer.run()
-        for task in troubling:
-            task.cancel()
+        troubling.cancel()
         await _until_decided(outcomes)
         seconds = follower.last_s - started_s
         lag = await _until_committed(brokers, prefix)
@@ -126,18 +123,24 @@ async def soak(brokers: str, prefix: str, backlog: Backlog, trouble: SoakTrouble
         for member in fleet.members:
             await asyncio.to_thread(member.stop)
         n_resets = sum(proxy.n_resets for proxy in proxies)
-    counts = {"n_kills": fleet.n_kills, "n_resets": n_resets, "lag": lag}
-    return Soaked(judged=outcomes.judge(), seconds=seconds, lives=lives, **counts)
+    judged, n_kills = outcomes.judge(), fleet.n_kills
+    return Soaked(judged=judged, seconds=seconds, n_kills=n_kills, n_resets=n_resets, lag=lag, lives=lives)
 
 
 def _member(name: str, brokers: str, prefix: str) -> FleetMember:
     return FleetMember(name, worker_command(brokers, prefix, session_timeout_ms=SESSION_TIMEOUT_MS, heartbeat_ms=1_000))
 
 
+async def _trouble(fleet: Fleet, proxies: Sequence[Proxy], trouble: SoakTrouble) -> None:
+    """Kills, and resets where there are proxies; for ever."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(fleet.kill_in_turn(trouble.kill_every_s, n_spared=int(trouble.spare_first)))
+        if proxies:
+            tasks.create_task(_reset(proxies, trouble.reset_every_s))
+
+
 async def _reset(proxies: Sequence[Proxy], every_s: float) -> None:
-    """Reset all connections every `every_s` seconds, between two kills; never if that is 0."""
-    if every_s <= 0:
-        return
+    """Reset all connections every `every_s` seconds, between two kills; for ever."""
     await asyncio.sleep(every_s / 2)
     while True:
         for proxy in proxies:

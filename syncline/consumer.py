@@ -37,6 +37,9 @@ from syncline.wire.converted import ConvertedAudio, ConvertedText, decode_conver
 from syncline.wire.deadletters import DeadLetter, decode_dead_letter
 from syncline.wire.results import FusedResult, Unfused, check_version, decode_fused, decode_unfused
 
+log = logging.getLogger(__name__)
+
+
 Result = FusedResult | ConvertedText | ConvertedAudio | Unfused | DeadLetter
 _DECODE: dict[str, Callable[[bytes], Result]] = {
     c.FUSED: decode_fused,
@@ -93,7 +96,6 @@ COMMIT_INTERVAL_S = 5.0
 LEAVE_LIMIT_S = 10.0
 """For so long a broker may take to let a consumer leave its group."""
 _MAX_RECORDS = 500
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)

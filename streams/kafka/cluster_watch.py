@@ -20,6 +20,9 @@ from syncline.kafka.diagnose import find_refusal
 from syncline.kafka.partition_counts import Nodes
 from syncline.wire.contract import ALL_TOPICS
 
+log = logging.getLogger(__name__)
+
+
 GIVE_UP_MS = 5_000
 """Where no broker answers for so long, the number that was counted holds."""
 
@@ -85,8 +88,6 @@ class Votes:
             voters[n_partitions] += 1
         return next((n for n in voters if 2 * voters[n] > self._n_nodes and answers[n] >= ENOUGH_ANSWERS), None)
 
-
-log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 2.0
 SILENT_MS = 4_000

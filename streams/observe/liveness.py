@@ -21,6 +21,9 @@ from streams.observe.worker_state import WorkerState
 from syncline.errors import SynclineError
 from syncline.wire.contract import DECISIONS
 
+log = logging.getLogger(__name__)
+
+
 MAX_STEP_MS = 1_000
 """Time between two looks counts for no more. Where looks are further apart, the whole process stood still, frozen
 (SIGSTOP) or short of a processor, and nothing in it could do its work."""
@@ -161,8 +164,6 @@ async def beat(stall_ms: Histogram, on_beat: Callable[[], None]) -> None:
         stall_ms.add(max(0.0, time.monotonic() - due_s) * 1_000)
         on_beat()
 
-
-log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.25
 ORDERLY_END_S = 15.0

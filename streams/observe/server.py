@@ -16,6 +16,9 @@ from aiohttp import web
 
 from streams.observe.descriptors import Spare
 
+log = logging.getLogger(__name__)
+
+
 Reasons = Callable[[], Iterable[str]]
 Facts = Callable[[], dict[str, Any]]
 """What /readyz says beside its reasons, ready or not."""
@@ -86,7 +89,6 @@ ANSWER_LIMIT_S = 10.0
 """From connecting, and from each request on: until then it is answered, read, and the next one is there."""
 _BACKLOG = 64
 _RETRY_S = 1.0
-log = logging.getLogger(__name__)
 
 
 class _Connection(NamedTuple):

@@ -13,6 +13,8 @@ from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslAuthenticateReq
 from syncline.errors import SettingsError
 from syncline.kafka.security import SecuritySettings, check_addresses
 
+log = logging.getLogger(__name__)
+
 
 def client_context(settings: SecuritySettings) -> ssl.SSLContext:
     """TLS 1.2 or newer; the broker's certificate, and its name unless told otherwise, are checked.
@@ -71,7 +73,6 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-log = logging.getLogger(__name__)
 _warned: set[str] = set()
 
 
