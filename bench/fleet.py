@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import signal
-import subprocess
 import sys
 import time
 import urllib.error
@@ -74,10 +72,7 @@ class FleetMember:
         """End it with SIGTERM; with SIGKILL what is still there `grace_s` later."""
         if self._child is None:
             return
-        if grace_s > 0:
-            self._child.signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(grace_s)
+        self._child.end(grace_s)
         self.lives[-1].seconds = time.monotonic() - self._began_s
         self.lives[-1].n_lines = self._child.output(MOST_OUTPUT_BYTES).count("\n")
         self._child.stop(grace_s=0)

@@ -72,14 +72,18 @@ class Child:
         """Wait for the process to end and return its exit code; raises subprocess.TimeoutExpired."""
         return self._process.wait(timeout_s)
 
-    def stop(self, grace_s: float = 5.0) -> None:
-        """End the process: SIGTERM, and SIGKILL after `grace_s` (0: at once). May be called again."""
+    def end(self, grace_s: float = 5.0) -> None:
+        """End the process: SIGTERM, and SIGKILL after `grace_s` (0: at once). Its output can be read until `stop`."""
         if grace_s > 0:
             self.signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(grace_s)
         self.signal(signal.SIGKILL)
         self._process.wait()
+
+    def stop(self, grace_s: float = 5.0) -> None:
+        """End the process as `end` does, and let go of all that it needed. May be called again."""
+        self.end(grace_s)
         self._end_guard()
         self._output.close()
 
