@@ -14,7 +14,7 @@ LOCK := requirements/dev.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check audit format test-kafka test-compose test-tensorflow guarantees fuzz corpus evaluate train-all bench \
-	bench-faust bench-index soak lock
+	bench-faust bench-index soak settings lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ EVENTS_PER_S ?= 1900
 KILL_EVERY_S ?= 30
 soak: setup ## A million events through two workers that are killed all the time (JDK 17, Maven; 10 minutes)
 	@$(BIN)/python -m bench.soak --events $(EVENTS) --events-per-s $(EVENTS_PER_S) --kill-every-s $(KILL_EVERY_S)
+
+settings: setup ## Write docs/settings.md and syncline.example.toml anew from the definitions in the code
+	@$(BIN)/python -m deploy.settings_reference
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml (needs uv)
 	@sh deploy/lock.sh

@@ -1,111 +1,121 @@
-"""Settings of a worker, as one frozen value that is checked once, and a line of help for each."""
+"""Settings of a worker, as one frozen value that is checked once."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-import msgspec
+from msgspec import Meta
 
 from models.registry import Spec, parse_spec
-from streams.decisions.entries import THIS_VERSION, WRITABLE_VERSIONS
+from streams.decisions.entries import THIS_VERSION, WritableVersion
 from streams.decisions.ownership import Deployment
 from streams.inference.batcher import BatchSettings
 from streams.inference.runner import RunnerSettings
 from streams.join.settings import JoinSettings, fingerprint
 from syncline.errors import SettingsError
-from syncline.kafka.security import SECURITY_HELP, SecuritySettings, check_addresses
-from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_GROUP, DEFAULT_PREFIX, MAX_EVENT_BYTES
+from syncline.kafka.settings import ClientSettings
+from syncline.settings.definition import NotEmpty
 
-_AT_LEAST = {
-    "decode_threads": 1,
-    "max_event_bytes": 1,
-    "max_fetch_bytes": 1_024,
-    "web_port": 0,
-    "commit_interval_ms": 10,
-    "heartbeat_ms": 10,
-    "session_timeout_ms": 100,
-    "stop_limit_ms": 100,
-    "n_torch_threads": 0,
-    "max_run_ms": 1,
-    "convert_max_run_ms": 1,
-    "max_stall_ms": 1,
-    "not_live_exit_ms": 0,
-    "ready_max_lag_records": 0,
-    "ready_max_lag_ms": 0,
-}
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a worker can be told. Times are integer milliseconds, sizes bytes.
+class WorkerSettings(ClientSettings, frozen=True, kw_only=True):
+    """For `syncline worker`; `verify` and `explain` take the same, to judge by what the workers had.
 
-    `group`: the consumer group; workers of one group share the streams. `take_over`: the group whose decision log this
-    one carries on, where it is gone for good. `decision_log_version`: the form in which the log is written, which every
-    worker of the deployment must be able to read (docs/design.md, section 12, "Versions"). `model`: a name in the
-    registry or a folder. `web_host`, `web_port`: where /livez and /readyz answer; port 0 is any free one.
-    `stop_limit_ms`: when a worker that is told to stop is gone, whatever hangs. `ready_max_lag_*`: not ready while a
-    topic's partition is further behind; by default no limit, because readiness paces updates, which a backlog must not
-    stop.
-    `max_stall_ms`, `not_live_exit_ms`: when a worker is not live, and when it ends for that (docs/operations.md).
-    `batch_*`: limits of the model's batcher (streams/inference/batcher.py). `convert`: what single events are converted
-    to, each
-    `KIND[=ENGINE[:WHERE]]` (models/registry.py), in streams that fit a pattern of `convert_streams` (all without
-    any); `convert_max_*`: limits of each converter's batches.
     Raises `SettingsError` with the setting, what it got and what it takes.
     """
 
-    brokers: str = DEFAULT_BROKERS
-    security: SecuritySettings = SecuritySettings()
-    group: str = DEFAULT_GROUP
-    take_over: str = ""
-    decision_log_version: str = THIS_VERSION
-    topic_prefix: str = DEFAULT_PREFIX
-    model: str = "null"
+    take_over: Annotated[
+        str, Meta(description="Carry on the decision log of this consumer group, which is gone for good.")
+    ] = ""
+    decision_log_version: Annotated[
+        WritableVersion,
+        Meta(
+            description="Form of the decision log, which every worker of the deployment must read; 1.2 while older "
+            "workers may come back (docs/design.md, section 12)."
+        ),
+    ] = THIS_VERSION
+    model: Annotated[
+        str, NotEmpty, Meta(description="null (joins only), a name that `syncline model list` shows, or a folder.")
+    ] = "null"
     join: JoinSettings = JoinSettings()
-    decode_threads: int = 2
-    max_event_bytes: int = MAX_EVENT_BYTES
-    max_fetch_bytes: int = 2**20
-    web_host: str = "127.0.0.1"
-    web_port: int = 0
-    commit_interval_ms: int = 500
-    heartbeat_ms: int = 1_000
-    session_timeout_ms: int = 10_000
-    stop_limit_ms: int = 10_000
-    n_torch_threads: int = 1
-    max_run_ms: int = 60_000
-    max_stall_ms: int = 60_000
-    not_live_exit_ms: int = 30_000
-    ready_max_lag_records: int = 0
-    ready_max_lag_ms: int = 0
-    batch_max_items: int = 32
-    batch_max_cost: int = 16_000_000
-    batch_max_wait_ms: int = 0
-    convert: tuple[str, ...] = ()
-    convert_streams: tuple[str, ...] = ()
-    convert_max_items: int = 8
-    convert_max_cost: int = 60_000
-    convert_max_run_ms: int = 600_000
-    log_level: str = "info"
+    decode_threads: Annotated[int, Meta(ge=1, description="Threads that decode media.")] = 2
+    max_fetch_bytes: Annotated[int, Meta(ge=1_024, description="Most that one fetch reads of a topic partition.")] = (
+        2**20
+    )
+    web_host: Annotated[str, Meta(description="Address at which /livez, /readyz and /metrics answer.")] = "127.0.0.1"
+    web_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="Port of that address; 0 is any free one, which the log names.")
+    ] = 0
+    commit_interval_ms: Annotated[int, Meta(ge=10, description="Time between two commits of offsets.")] = 500
+    heartbeat_ms: Annotated[
+        int,
+        Meta(
+            ge=10,
+            description="Time between two heartbeats to the consumer group; at most a third of the session timeout.",
+        ),
+    ] = 1_000
+    session_timeout_ms: Annotated[
+        int, Meta(ge=100, description="A worker without a heartbeat for so long loses its streams to others.")
+    ] = 10_000
+    stop_limit_ms: Annotated[
+        int, Meta(ge=100, description="Time from SIGTERM until the process ends, finished or not.")
+    ] = 10_000
+    n_torch_threads: Annotated[
+        int, Meta(ge=0, description="Threads inside one forward; 0 is torch's choice, for a worker alone on a machine.")
+    ] = 1
+    max_run_ms: Annotated[
+        int, Meta(ge=1, description="A model's batch that runs for longer hangs: the worker is not live.")
+    ] = 60_000
+    max_stall_ms: Annotated[
+        int, Meta(ge=1, description="A part that has work and does none for longer makes the worker not live.")
+    ] = 60_000
+    not_live_exit_ms: Annotated[
+        int, Meta(ge=0, description="A worker that is not live for so long ends, to be started anew; 0 is never.")
+    ] = 30_000
+    ready_max_lag_records: Annotated[
+        int, Meta(ge=0, description="Not ready while a topic partition is more records behind; 0 is no limit.")
+    ] = 0
+    ready_max_lag_ms: Annotated[
+        int, Meta(ge=0, description="Not ready while a partition's oldest unread record is older; 0 is no limit.")
+    ] = 0
+    batch_max_items: Annotated[int, Meta(ge=1, description="Most sets in one batch for the model.")] = 32
+    batch_max_cost: Annotated[
+        int, Meta(ge=1, description="Most that one batch may cost: pixels + milliseconds of sound + tokens.")
+    ] = 16_000_000
+    batch_max_wait_ms: Annotated[
+        int, Meta(ge=0, description="How long a batch waits for more sets while the model is free.")
+    ] = 0
+    convert: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What single events become: transcript, speech, each as KIND[=ENGINE[:WHERE]].",
+            examples=[("transcript", "speech=piper")],
+        ),
+    ] = ()
+    convert_streams: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Only streams that match one of these patterns are converted; all where there is none.",
+            examples=[("lobby-*", "hall")],
+        ),
+    ] = ()
+    convert_max_items: Annotated[int, Meta(ge=1, description="Most events in one batch for a converter.")] = 8
+    convert_max_cost: Annotated[
+        int, Meta(ge=1, description="Most sound in one batch for a converter, in milliseconds.")
+    ] = 60_000
+    convert_max_run_ms: Annotated[
+        int, Meta(ge=1, description="A converter's batch that runs for longer hangs: the worker is not live.")
+    ] = 600_000
+    log_level: Annotated[LogLevel, Meta(description="What is logged.")] = "info"
 
     def __post_init__(self) -> None:
-        for name, least in _AT_LEAST.items():
-            if getattr(self, name) < least:
-                raise SettingsError(name, getattr(self, name), f"an integer of at least {least}")
-        for name in ("brokers", "group", "model"):
-            if not getattr(self, name).strip():
-                raise SettingsError(name, getattr(self, name), "a text that is not empty")
-        check_addresses(self.brokers)
-        if self.web_port > 65_535:
-            raise SettingsError("web_port", self.web_port, "0 (any free port) to 65535")
+        super().__post_init__()
         if self.heartbeat_ms * 3 > self.session_timeout_ms:
             raise SettingsError("heartbeat_ms", self.heartbeat_ms, "at most a third of session_timeout_ms")
-        if self.log_level not in ("debug", "info", "warning", "error"):
-            raise SettingsError("log_level", self.log_level, "debug, info, warning, error")
-        if self.decision_log_version not in WRITABLE_VERSIONS:
-            raise SettingsError("decision_log_version", self.decision_log_version, ", ".join(WRITABLE_VERSIONS))
         kinds = [spec.kind for spec in self.converters]
         if len(set(kinds)) < len(kinds):
             raise SettingsError("convert", ",".join(self.convert), "each kind once")
-        _ = self.runner, self.converter_runner  # check their own part
 
     def deployment(self, n_partitions: int) -> Deployment:
         """What the claims of this worker say of it; `n_partitions` of each topic."""
@@ -129,76 +139,16 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def runner(self) -> RunnerSettings:
         """How the model is run."""
-        batch = _batch("batch", self.batch_max_items, self.batch_max_cost, self.batch_max_wait_ms)
-        return RunnerSettings(n_torch_threads=self.n_torch_threads, max_run_ms=self.max_run_ms, batch=batch)
+        return self._runner(self.max_run_ms, self.batch_max_items, self.batch_max_cost, self.batch_max_wait_ms)
 
     @property
     def converter_runner(self) -> RunnerSettings:
         """How each converter is run."""
-        batch = _batch("convert", self.convert_max_items, self.convert_max_cost, 0)
-        return RunnerSettings(n_torch_threads=self.n_torch_threads, max_run_ms=self.convert_max_run_ms, batch=batch)
+        return self._runner(self.convert_max_run_ms, self.convert_max_items, self.convert_max_cost, 0)
 
-
-def _batch(prefix: str, max_items: int, max_cost: int, max_wait_ms: int) -> BatchSettings:
-    try:
-        return BatchSettings(max_items=max_items, max_cost=max_cost, max_wait_ms=max_wait_ms, max_queued=4 * max_items)
-    except SettingsError as error:
-        raise SettingsError(f"{prefix}_{error.name}", error.got, error.takes) from error
-
-
-HELP = {
-    "brokers": "Bootstrap addresses, host:port,host:port.",
-    "group": "Consumer group; workers of one group share the streams.",
-    "take_over": "Carry on the decision log of this consumer group, which is gone for good.",
-    "decision_log_version": "Form in which decisions are written: 1.2 while workers of before may come back, 1.3.",
-    "topic_prefix": "In front of every topic's name.",
-    "model": "null, a name that `syncline model list` shows, or a folder.",
-    "decode_threads": "Threads that decode media.",
-    "max_event_bytes": "Largest value of a media record, bytes; larger ones are dead letters.",
-    "max_fetch_bytes": "Fetched of one topic partition at a time, bytes.",
-    "web_host": "Address at which /livez, /readyz and /metrics answer.",
-    "web_port": "Their port; 0 is any free one, which the log names.",
-    "commit_interval_ms": "Between two commits of offsets, ms.",
-    "heartbeat_ms": "Between two heartbeats to the group, ms.",
-    "session_timeout_ms": "Without a heartbeat for so long a worker's streams go to others, ms.",
-    "stop_limit_ms": "At SIGTERM the process is gone after at most so long, ms.",
-    "n_torch_threads": "Threads inside one forward; 0 is torch's own choice, for a worker alone on its machine.",
-    "max_run_ms": "A batch that runs for longer hangs: the worker is not live, ms.",
-    "max_stall_ms": "A part that has work and does none for longer makes the worker not live, ms.",
-    "not_live_exit_ms": "A worker that is not live for so long ends, to be started anew, ms; 0 is never.",
-    "ready_max_lag_records": "Not ready while a topic's partition is more records behind; 0 is no limit.",
-    "ready_max_lag_ms": "Not ready while the oldest unread record of a partition is older, ms; 0 is no limit.",
-    "batch_max_items": "Sets in one batch for the model.",
-    "batch_max_cost": "Cost of one batch: pixels + audio ms + tokens.",
-    "batch_max_wait_ms": "How long a batch waits for more sets, ms.",
-    "convert": "What single events become: transcript, speech, or KIND=ENGINE:WHERE, with commas between.",
-    "convert_streams": "Only streams that fit one of these patterns are converted: lobby-*,hall; all without any.",
-    "convert_max_items": "Events in one batch for a converter.",
-    "convert_max_cost": "Sound in one batch for a converter, ms.",
-    "convert_max_run_ms": "A converter's batch that runs for longer hangs: the worker is not live, ms.",
-    "log_level": "debug, info, warning, error.",
-    "strategy": "How sets are formed: earliest, nearest, tumbling.",
-    "lanes": "What a set waits for: LANE or LANE:MODALITY, with commas between.",
-    "lanes_by_stream": "The same by stream-name pattern: lobby-*=image,text;hall-*=left:image,text.",
-    "tolerance_ms": "How far apart members of one set may be, ms.",
-    "out_of_order_ms": "By lane, how far events may be out of order, ms: image=100,text=50.",
-    "offset_ms": "By lane, added to event time, ms: audio=-120.",
-    "max_wait_ms": "How long a set waits for a silent lane, ms.",
-    "pivot": "nearest: the lane that gets one set an item.",
-    "share": "nearest: an item may serve several pivots.",
-    "size_ms": "tumbling: the window's length, ms.",
-    "max_set_bytes": "tumbling: a window with more (64 bytes an event, and its names) gives several sets.",
-    "require": "Lanes without which a set is not fused.",
-    "stream_ttl_ms": "A silent lane of a stream is forgotten after so long, ms.",
-    "max_ahead_ms": "An event further ahead of the broker's clock is a dead letter, ms.",
-    "max_held_events": "Soft limit of records held by a worker, shared out among its partition numbers.",
-    "max_held_bytes": "Soft limit of their bytes, for the whole worker too: values, headers, decoded media, all.",
-    "hard_limit_factor": "Hard limits are the soft ones times this.",
-    "max_streams": "Streams remembered of one partition number; beyond, the one silent for longest is forgotten.",
-    "max_remembered_ids": "Ids remembered of one partition number to know duplicates by, beside each lane's newest.",
-    **SECURITY_HELP,
-}
-"""By setting's name; every one has its line: a test."""
+    def _runner(self, max_run_ms: int, max_items: int, max_cost: int, max_wait_ms: int) -> RunnerSettings:
+        batch = BatchSettings(max_items=max_items, max_cost=max_cost, max_wait_ms=max_wait_ms, max_queued=4 * max_items)
+        return RunnerSettings(n_torch_threads=self.n_torch_threads, max_run_ms=max_run_ms, batch=batch)
 
 
 class HandoverTimes(NamedTuple):

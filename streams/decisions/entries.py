@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -23,15 +23,16 @@ from streams.join.lane_clock import LaneState
 from syncline.errors import NewerVersionError
 
 HEADER = "syncline_log_version"
-MAJOR, MINOR = 1, 3
+WritableVersion = Literal["1.2", "1.3"]
+"""What `decision_log_version` may be: the form of the release before, for as long as somebody may go back to it."""
+WRITABLE_VERSIONS = get_args(WritableVersion)
+THIS_VERSION: WritableVersion = "1.3"
+MAJOR, MINOR = (int(part) for part in THIS_VERSION.split("."))
 """What this code writes. It reads every minor version of `MAJOR` and of the majors before it.
 
 1.2 differs from 1.1 in results alone: conversions say more, and there are ones in sound. In 1.3 a claim names its
 group, the settings that decide and the number of partitions, and a set says where its window ends.
 """
-THIS_VERSION = f"{MAJOR}.{MINOR}"
-WRITABLE_VERSIONS = ("1.2", THIS_VERSION)
-"""What `decision_log_version` may be: the form of the release before, for as long as somebody may go back to it."""
 
 _VERSION = re.compile(rb"([1-9][0-9]{0,3})\.([0-9]{1,4})")
 

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Generic
+from typing import Annotated, Generic
 
 import msgspec
+from msgspec import Meta
 
 from streams.inference.batch_stats import BatchStats, FlushReason
 from streams.inference.bisecting import BatchItem, Bisector, Probe, R, Run, T
 from streams.timing import Clock, SystemClock, wait_at_most
 from syncline.errors import NoAnswerError, SettingsError
+from syncline.settings.definition import check_ranges
 
 
 class Batcher(Generic[T, R]):
@@ -194,24 +196,30 @@ class Batcher(Generic[T, R]):
 
 
 class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits of the batcher. Raises `SettingsError` with the setting, what it got and what it takes.
+    """Limits of the batcher.
 
-    `max_items`, `max_cost`: size of a batch, by count and by the model's own measure (pixels + audio
-    milliseconds + tokens); an item that is dearer than `max_cost` goes alone. `max_wait_ms`: how long a batch waits
-    for more, from its first item. `max_queued`: items that wait; further callers wait for room.
-    `retry_min_ms`, `retry_max_ms`: pauses between probes of a model that is down; each is twice the last.
+    Args:
+        max_items: most items of a batch.
+        max_cost: most that a batch costs by the model's measure (pixels + audio milliseconds + tokens); an item that
+            costs more runs alone.
+        max_wait_ms: how long a batch waits for more, from the arrival of its first item.
+        max_queued: most items that wait; further callers wait for room. At least `max_items`.
+        retry_min_ms, retry_max_ms: first and longest pause between probes of a model that is down; each is twice the
+            last.
+
+    Raises:
+        SettingsError: with the setting, what it got and what it takes.
     """
 
-    max_items: int = 32
-    max_cost: int = 16_000_000
-    max_wait_ms: int = 0
+    max_items: Annotated[int, Meta(ge=1)] = 32
+    max_cost: Annotated[int, Meta(ge=1)] = 16_000_000
+    max_wait_ms: Annotated[int, Meta(ge=0)] = 0
     max_queued: int = 128
-    retry_min_ms: int = 100
+    retry_min_ms: Annotated[int, Meta(ge=1)] = 100
     retry_max_ms: int = 10_000
 
     def __post_init__(self) -> None:
-        at_least = {"max_items": 1, "max_cost": 1, "max_wait_ms": 0, "retry_min_ms": 1}
-        at_least |= {"max_queued": self.max_items, "retry_max_ms": self.retry_min_ms}
-        for name, least in at_least.items():
+        check_ranges(self)
+        for name, least in {"max_queued": self.max_items, "retry_max_ms": self.retry_min_ms}.items():
             if getattr(self, name) < least:
                 raise SettingsError(name, getattr(self, name), f"an integer of at least {least}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from models.interface import Fusion, Member, Model
 from streams.inference.answer_check import check_answer
@@ -15,7 +16,8 @@ from streams.inference.batch_stats import BatchStats
 from streams.inference.batcher import Batcher, BatchSettings
 from streams.inference.thread import ModelThread
 from streams.timing import Clock, SystemClock
-from syncline.errors import SettingsError, SynclineError
+from syncline.errors import SynclineError
+from syncline.settings.definition import check_ranges
 
 
 class Runnable(Protocol):
@@ -38,18 +40,21 @@ R = TypeVar("R")
 class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is run.
 
-    `n_torch_threads`: threads inside one forward, 0 leaves torch's own choice. `max_run_ms`: a batch that runs
-    for longer is held to hang, and the worker for dead. `batch`: limits of the batcher.
+    Args:
+        n_torch_threads: threads inside one forward; 0 leaves torch's own choice.
+        max_run_ms: a batch that runs for longer hangs, and the worker is not live.
+        batch: limits of the batcher.
+
+    Raises:
+        SettingsError: with the setting, what it got and what it takes.
     """
 
-    n_torch_threads: int = 0
-    max_run_ms: int = 60_000
+    n_torch_threads: Annotated[int, Meta(ge=0)] = 0
+    max_run_ms: Annotated[int, Meta(ge=1)] = 60_000
     batch: BatchSettings = BatchSettings()
 
     def __post_init__(self) -> None:
-        for name, least in {"n_torch_threads": 0, "max_run_ms": 1}.items():
-            if getattr(self, name) < least:
-                raise SettingsError(name, getattr(self, name), f"an integer of at least {least}")
+        check_ranges(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from fnmatch import fnmatchcase
 from hashlib import blake2b
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from syncline.errors import SettingsError
+from syncline.settings.definition import check_ranges
 from syncline.wire.contract import MODALITIES, VERSION, media_topic
 
 MAX_SET_BYTES = 400_000
@@ -36,39 +38,77 @@ class Lane(msgspec.Struct, frozen=True):
 
 
 class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How items of one stream are brought together. Times are integer milliseconds.
+    """How items of one stream are brought together (docs/design.md, section 5).
 
-    `lanes`: what a set waits for, as `lane` or `lane:modality`, e.g. `("left:image", "right:image", "text")`.
-    `lanes_by_stream`: the same by stream-name pattern, e.g. `{"lobby-*": ("image", "text")}`; first match wins.
-    `out_of_order_ms`, `offset_ms`: per lane; a lane that is not named has 0. `offset_ms` is added to event time.
-    `max_set_bytes`: a window of `tumbling` with more (64 bytes an event, and its names) gives several sets.
-    `max_held_*` are soft limits of one worker, shared out equally among the partition numbers that it owns;
-    `max_streams` and `max_remembered_ids` are limits of each partition number (streams/join/clocks.py).
     Raises `SettingsError` with the setting, what it got and what it takes.
     """
 
-    strategy: StrategyName = "earliest"
-    lanes: tuple[str, ...] = MODALITIES
-    lanes_by_stream: dict[str, tuple[str, ...]] = {}
-    tolerance_ms: int = 50
-    out_of_order_ms: dict[str, int] = {}
-    offset_ms: dict[str, int] = {}
-    max_wait_ms: int = 2_000
-    pivot: str = "text"
-    share: bool = False
-    size_ms: int = 1_000
-    max_set_bytes: int = MAX_SET_BYTES
-    require: tuple[str, ...] = ()
-    stream_ttl_ms: int = 600_000
-    max_ahead_ms: int = 60_000
-    max_held_events: int = 8_000
-    max_held_bytes: int = 128 * 2**20
-    hard_limit_factor: int = 4
-    max_streams: int = 20_000
-    max_remembered_ids: int = 60_000
+    strategy: Annotated[StrategyName, Meta(description="How sets are formed.")] = "earliest"
+    lanes: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What a set waits for, each LANE or LANE:MODALITY.",
+            examples=[("left:image", "right:image", "text")],
+        ),
+    ] = MODALITIES
+    lanes_by_stream: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(
+            description="Lanes of streams whose names match a pattern; the first match counts, others have `lanes`.",
+            examples=[{"lobby-*": ("image", "text"), "hall-*": ("left:image", "text")}],
+        ),
+    ] = {}
+    tolerance_ms: Annotated[int, Meta(ge=0, description="How far apart the members of one set may be.")] = 50
+    out_of_order_ms: Annotated[
+        dict[str, Annotated[int, Meta(ge=0)]],
+        Meta(
+            description="By lane, how far its events may be out of order; 0 for a lane that is not named.",
+            examples=[{"image": 100, "text": 50}],
+        ),
+    ] = {}
+    offset_ms: Annotated[
+        dict[str, int],
+        Meta(
+            description="By lane, what is added to its event times; 0 for a lane that is not named.",
+            examples=[{"audio": -120}],
+        ),
+    ] = {}
+    max_wait_ms: Annotated[int, Meta(ge=1, description="How long a set waits for a silent lane.")] = 2_000
+    pivot: Annotated[str, Meta(description="Of `nearest`: the lane each of whose items gets a set.")] = "text"
+    share: Annotated[bool, Meta(description="Of `nearest`: an item may serve several pivots.")] = False
+    size_ms: Annotated[int, Meta(ge=1, description="Of `tumbling`: length of a window.")] = 1_000
+    max_set_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=MAX_SET_BYTES,
+            description="Of `tumbling`: a window with more (64 bytes an event, and its names) gives several sets.",
+        ),
+    ] = MAX_SET_BYTES
+    require: Annotated[
+        tuple[str, ...], Meta(description="Lanes without which a set is not fused.", examples=[("image",)])
+    ] = ()
+    stream_ttl_ms: Annotated[int, Meta(ge=1, description="A lane that is silent for so long is forgotten.")] = 600_000
+    max_ahead_ms: Annotated[
+        int, Meta(ge=0, description="An event further ahead of the broker's clock is a dead letter.")
+    ] = 60_000
+    max_held_events: Annotated[
+        int, Meta(ge=1, description="Soft limit of records that a worker holds, shared out among its partitions.")
+    ] = 8_000
+    max_held_bytes: Annotated[
+        int,
+        Meta(ge=1, description="Soft limit of their bytes: values, headers and decoded media, shared out likewise."),
+    ] = 128 * 2**20
+    hard_limit_factor: Annotated[int, Meta(ge=1, description="Hard limits are the soft ones times this.")] = 4
+    max_streams: Annotated[
+        int, Meta(ge=1, description="Streams remembered of one partition; beyond, the longest silent is forgotten.")
+    ] = 20_000
+    max_remembered_ids: Annotated[
+        int, Meta(ge=1, description="Ids remembered of one partition to find duplicates, beside each lane's newest.")
+    ] = 60_000
 
     def __post_init__(self) -> None:
-        _check_positive(self)
+        check_ranges(self)
         every_lane = {lane.name for names in self._lane_lists() for lane in _parse(names)}
         if self.strategy == "nearest":
             _check_pivot(self.pivot, self._lane_lists())
@@ -114,20 +154,6 @@ def _parse(names: tuple[str, ...]) -> tuple[Lane, ...]:
     if len(lanes) > MAX_LANES:
         raise SettingsError("lanes", f"{len(lanes)} lanes", f"at most {MAX_LANES}")
     return tuple(lanes)
-
-
-def _check_positive(settings: JoinSettings) -> None:
-    at_least = {"tolerance_ms": 0, "max_wait_ms": 1, "size_ms": 1, "stream_ttl_ms": 1, "max_ahead_ms": 0}
-    at_least |= {"max_set_bytes": 1, "max_held_events": 1, "max_held_bytes": 1, "hard_limit_factor": 1}
-    at_least |= {"max_streams": 1, "max_remembered_ids": 1}
-    for name, least in at_least.items():
-        if getattr(settings, name) < least:
-            raise SettingsError(name, getattr(settings, name), f"an integer of at least {least}")
-    if settings.max_set_bytes > MAX_SET_BYTES:
-        raise SettingsError("max_set_bytes", settings.max_set_bytes, f"an integer of at most {MAX_SET_BYTES}")
-    for lane, value in settings.out_of_order_ms.items():
-        if value < 0:
-            raise SettingsError(f"out_of_order_ms.{lane}", value, "an integer of at least 0")
 
 
 def _check_pivot(pivot: str, lane_lists: list[tuple[str, ...]]) -> None:

@@ -7,27 +7,25 @@ from typing import Annotated, Literal
 
 import typer
 
-from syncline.cli.options import Brokers, TopicPrefix, with_security
+from syncline.cli.options import with_client_settings
 from syncline.cli.result_lines import human_line, json_line
 from syncline.consumer import READABLE_TOPICS, ResultConsumer
 from syncline.errors import SettingsError
-from syncline.kafka.security import SecuritySettings
-from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, FUSED
+from syncline.kafka.settings import ClientSettings
+from syncline.wire.contract import FUSED
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_security
+@with_client_settings()
 def consume(
     *,
-    security: SecuritySettings,
+    settings: ClientSettings,
     topics: Annotated[
         list[str] | None, typer.Argument(help=f"{', '.join(READABLE_TOPICS)}; default {FUSED}.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line; bytes are base64.")] = False,
-    brokers: Brokers = DEFAULT_BROKERS,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
     start: Annotated[Literal["earliest", "latest"], typer.Option("--from", help="Where to begin.")] = "earliest",
     max_results: Annotated[int, typer.Option("--max", help="End after so many results; 0 is no end.")] = 0,
     until_idle: Annotated[float, typer.Option(help="End after so many seconds without a result; 0 is no end.")] = 0.0,
@@ -39,12 +37,12 @@ def consume(
     if not 0 <= until_idle < float("inf"):
         raise SettingsError("--until-idle", until_idle, "seconds from 0")
     results = ResultConsumer(
-        brokers,
+        settings.brokers,
         topics or (FUSED,),
-        topic_prefix=topic_prefix,
+        topic_prefix=settings.topic_prefix,
         group_id=group or None,
         start=start,
-        security=security,
+        security=settings.security,
     )
     asyncio.run(_print(results, as_json, max_results, until_idle or None))
 

@@ -13,15 +13,14 @@ from typing import Annotated
 import typer
 
 from syncline.cli import deadletter_text as text
-from syncline.cli.options import Brokers, TopicPrefix, with_security
+from syncline.cli.options import with_client_settings
 from syncline.cli.progress import show_progress
 from syncline.deadletter.filter import DeadLetterFilter, Letter, LetterCounts, parse_when
 from syncline.deadletter.reader import DeadLetterReader
 from syncline.deadletter.retry import Plan, SentRetries, make_plan, send_retries
 from syncline.errors import BrokerError, SettingsError
 from syncline.kafka.cluster import Cluster
-from syncline.kafka.security import SecuritySettings
-from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_PREFIX
+from syncline.kafka.settings import ClientSettings
 
 app = typer.Typer(no_args_is_help=True, help="List, show or send again the records that could not be used.")
 
@@ -33,22 +32,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("list")
-@with_security
+@with_client_settings()
 def list_letters(
     *,
-    security: SecuritySettings,
+    settings: ClientSettings,
     reason: Reason = "",
     stream: Stream = "",
     since: Since = "",
     until: Until = "",
     newest: Annotated[int, typer.Option(min=0, help="How many of the newest to print, a line each.")] = 20,
     as_json: AsJson = False,
-    brokers: Brokers = DEFAULT_BROKERS,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
 ) -> None:
     """Count dead letters by reason and stream, and print the newest: when, PARTITION OFFSET, stream, origin, reason."""
     selection = _selection(reason, stream, since, until)
-    tally, n_unreadable = asyncio.run(_tally(Cluster.of(brokers, security), topic_prefix, selection, newest))
+    tally, n_unreadable = asyncio.run(
+        _tally(Cluster.of(settings.brokers, settings.security), settings.topic_prefix, selection, newest)
+    )
     if as_json:
         typer.echo(json.dumps(text.tally_dict(tally, n_unreadable)))
         return
@@ -59,24 +58,22 @@ def list_letters(
 
 
 @app.command()
-@with_security
+@with_client_settings()
 def show(
     *,
-    security: SecuritySettings,
+    settings: ClientSettings,
     partition: Annotated[int, typer.Argument(min=0, help="Of the dead letter, as `list` prints it.")],
     offset: Annotated[int, typer.Argument(min=0, help="Of the dead letter, as `list` prints it.")],
     save: Annotated[
         Path | None, typer.Option(help="Write the original's bytes to this file.", dir_okay=False, writable=True)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; the bytes are base64.")] = False,
-    brokers: Brokers = DEFAULT_BROKERS,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
 ) -> None:
     """Tell everything of one dead letter: why, where from, its headers and its first bytes.
 
     Exit code 1 where there is no such letter, or where --save is given and its bytes are not there.
     """
-    one = asyncio.run(_one(Cluster.of(brokers, security), topic_prefix, (partition, offset)))
+    one = asyncio.run(_one(Cluster.of(settings.brokers, settings.security), settings.topic_prefix, (partition, offset)))
     data = one.letter.data
     if as_json:
         shown = text.as_dict(one) | {
@@ -96,10 +93,10 @@ def show(
 
 
 @app.command()
-@with_security
+@with_client_settings()
 def retry(
     *,
-    security: SecuritySettings,
+    settings: ClientSettings,
     place: Annotated[
         list[int] | None,
         typer.Argument(metavar="[PARTITION OFFSET]", help="One dead letter, as `list` prints it.", show_default=False),
@@ -112,8 +109,6 @@ def retry(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
-    brokers: Brokers = DEFAULT_BROKERS,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
 ) -> None:
     """Send originals again to their media topics, after what made them dead letters was mended.
 
@@ -126,8 +121,8 @@ def retry(
     other. Exit code 1 where the broker did not take one, or where the one that was named was not sent.
     """
     selection = _selection(reason, stream, since, until, place or [])
-    cluster = Cluster.of(brokers, security)
-    plan = asyncio.run(_plan(cluster, topic_prefix, selection, again))
+    cluster = Cluster.of(settings.brokers, settings.security)
+    plan = asyncio.run(_plan(cluster, settings.topic_prefix, selection, again))
     if not as_json:
         for line in text.plan_lines(plan):
             typer.echo(line)
@@ -135,7 +130,7 @@ def retry(
     if not dry_run and plan.to_send:
         if len(plan.to_send) > 1 and not yes and sys.stdin.isatty():
             typer.confirm(f"Send {len(plan.to_send)} records?", abort=True)
-        sent = asyncio.run(_send(cluster, topic_prefix, plan))
+        sent = asyncio.run(_send(cluster, settings.topic_prefix, plan))
     _report(plan, sent, dry_run, as_json)
     if sent.failed or (selection.place is not None and not plan.to_send):
         raise typer.Exit(1)

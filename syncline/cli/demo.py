@@ -9,17 +9,18 @@ from typing import Annotated
 
 import typer
 
-from syncline.cli.options import with_security
+from syncline.cli.options import with_settings
 from syncline.kafka.security import SecuritySettings
+from syncline.kafka.settings import ClientSettings
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_security
+@with_settings(ClientSettings, "security")
 def demo(
     *,
-    security: SecuritySettings,
+    settings: ClientSettings,
     seconds: Annotated[int, typer.Option(min=3, help="How long the streams last, in seconds.")] = 20,
     workers: Annotated[int, typer.Option(min=1, max=4, help="Worker processes.")] = 2,
     rate: Annotated[
@@ -56,7 +57,7 @@ def demo(
         model=model,
         convert=_installed() if convert is None else tuple(part for part in convert.split(",") if part),
         brokers=brokers,
-        security=security,
+        security=settings.security if brokers else SecuritySettings(),  # the embedded broker has none
         json_file=json_file,
     )
     raise typer.Exit(asyncio.run(run_demo(options, Console(soft_wrap=True))))

@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
-from streams.settings import WorkerSettings
-from syncline.cli.options import with_worker_settings
+from syncline.cli.options import with_settings
 from syncline.kafka.cluster import Cluster
+from syncline.kafka.settings import ClientSettings
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_worker_settings("brokers", "security", "group", "topic_prefix")
+@with_settings(ClientSettings, "brokers", "security", "group", "topic_prefix")
 def explain(
     *,
-    settings: WorkerSettings,
+    settings: ClientSettings,
     topic: Annotated[str, typer.Argument(help="media.image, media.text or media.audio, with or without the prefix.")],
     partition: Annotated[int, typer.Argument(min=0, help="Its partition, from 0.")],
     offset: Annotated[int, typer.Argument(min=0, help="Its offset, from 0.")],

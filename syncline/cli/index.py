@@ -9,12 +9,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from syncline.cli.options import Brokers, TopicPrefix, with_security
+from syncline.cli.options import with_client_settings
 from syncline.consumer import ResultConsumer
 from syncline.index.indexing import Indexed, IndexingReport, in_words, index_results
 from syncline.index.store import Index
-from syncline.kafka.security import SecuritySettings
-from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, FUSED
+from syncline.kafka.settings import ClientSettings
+from syncline.wire.contract import FUSED
 
 app = typer.Typer(add_completion=False)
 DEFAULT_FOLDER = Path("syncline-index")
@@ -22,13 +22,11 @@ IndexFolder = Annotated[Path, typer.Option("--index", file_okay=False, help="Fol
 
 
 @app.command()
-@with_security
+@with_client_settings()
 def index(
     *,
-    security: SecuritySettings,
+    settings: ClientSettings,
     folder: IndexFolder = DEFAULT_FOLDER,
-    brokers: Brokers = DEFAULT_BROKERS,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
     once: Annotated[bool, typer.Option("--once", help="End when all that is there has been read.")] = False,
     group: Annotated[
         str, typer.Option(help="Consumer group. Default: one of the index's own, so a new index reads all.")
@@ -40,12 +38,15 @@ def index(
     It goes on where it stopped. Results are on the disk before their offsets are committed, and one that comes twice is
     held once: ending it at any moment loses nothing.
     """
-    with Index.create(folder, topic_prefix) as opened:
-        group = group or f"{topic_prefix}index-{opened.id}"
-        results = ResultConsumer(brokers, (FUSED,), topic_prefix=topic_prefix, group_id=group, security=security)
+    prefix = settings.topic_prefix
+    with Index.create(folder, prefix) as opened:
+        group = group or f"{prefix}index-{opened.id}"
+        results = ResultConsumer(
+            settings.brokers, (FUSED,), topic_prefix=prefix, group_id=group, security=settings.security
+        )
         counts = Indexed()
         try:
-            asyncio.run(_index(results, opened, counts, once, f"{topic_prefix}{FUSED} into {folder}, group {group}"))
+            asyncio.run(_index(results, opened, counts, once, f"{prefix}{FUSED} into {folder}, group {group}"))
         except KeyboardInterrupt:
             typer.echo(in_words(counts), err=True)
             raise

@@ -1,131 +1,57 @@
-"""Settings as options of the command line: all of them text, which one loader converts
-(syncline/settings/config.py).
+"""Settings as options of a command: flags as text, which one loader converts, together with variables and the file.
+
+    @app.command()
+    @with_client_settings()
+    def check(*, settings: ClientSettings, partitions: int = 4) -> None: ...
+
+All commands read the same syncline.toml and the same variables; of what is there each takes what its Struct has.
 """
 
 from __future__ import annotations
 
 import inspect
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from streams.settings import HELP, WorkerSettings
-from syncline.kafka.security import SECURITY_HELP, SecuritySettings
-from syncline.settings.config import ENV_PREFIX, Loaded, describe, load_settings
-from syncline.settings.secret import Secret
+from syncline.kafka.settings import ClientSettings
+from syncline.settings.config import Loaded, load_settings
+from syncline.settings.definition import Setting, as_text, bare, settings_of, takes
+
+PANELS = {
+    "join": "The join: table join of syncline.toml",
+    "security": "TLS and passwords: table security of syncline.toml",
+}
+_METAVARS = {"an integer": "<int>", "true or false": "<bool>", "text": "<str>", "a password": "<str>"}
 
 
-def setting_option(name: str, kind: Any, default: Any, text: str, panel: str | None = None) -> inspect.Parameter:
-    """A parameter whose value is the flag's text, None where it was not given.
+def with_settings(kind: type[msgspec.Struct], *names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command options for settings; its parameter `settings` gets the Struct, its `loaded` also the sources.
 
-    A secret's is hidden: it is there to say why it is refused, instead of being unknown.
+    Args:
+        kind: the Struct that is loaded, whole.
+        names: its fields (a table brings all that is in it) that get an option; all without any.
     """
-    shown = ",".join(default) if kind == tuple[str, ...] else default
-    option = typer.Option(
-        "--" + name.replace("_", "-"),
-        help=f"{text} [default: {_shown(shown)}]",
-        metavar=_metavar(kind),
-        show_default=False,
-        hidden=kind is Secret,
-        rich_help_panel=panel,
-    )
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
-    )
-
-
-def _shown(default: Any) -> str:
-    if isinstance(default, bool):
-        return str(default).lower()
-    return str(default) if default not in ("", {}) else "none"
-
-
-def _metavar(kind: Any) -> str:
-    takes = describe(kind)
-    short = {"an integer": "INTEGER", "true or false": "BOOL", "text": "TEXT", "a password": "TEXT"}
-    if takes.endswith(": A,B"):
-        return "A,B"
-    return short.get(takes) or ("KEY=VALUE" if "KEY" in takes else takes.replace(", ", "|"))
-
-
-Brokers = Annotated[str, typer.Option(envvar="SYNCLINE_BROKERS", help="Bootstrap addresses, host:port,host:port.")]
-TopicPrefix = Annotated[
-    str, typer.Option("--topic-prefix", envvar="SYNCLINE_TOPIC_PREFIX", help="In front of every topic's name.")
-]
-PANEL = "TLS and passwords (each also a variable, SYNCLINE_ and its name)"
-
-
-def with_security(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each security setting; its parameter `security` gets them all."""
-    names = SecuritySettings.__struct_fields__
-
-    def run(**given: Any) -> None:
-        flags = {name: given.pop(name) for name in names}
-        command(security=_load(flags), **given)
-
-    signature = inspect.signature(command, eval_str=True)
-    kept = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in signature.parameters.items()
-        if name != "security"
-    ]
-    options = [
-        setting_option(field.name, field.type, field.default, SECURITY_HELP[field.name], PANEL)
-        for field in msgspec.structs.fields(SecuritySettings)
-    ]
-    shown = [*kept, *options]
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__signature__ = signature.replace(parameters=shown)  # pyright: ignore[reportFunctionMemberAccess]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
-    return run
-
-
-def _load(flags: dict[str, str | None]) -> SecuritySettings:
-    variables = {ENV_PREFIX + name.upper() for name in SecuritySettings.__struct_fields__}
-    given = {name: value for name, value in os.environ.items() if name in variables}
-    return load_settings(SecuritySettings, flags=flags, environment=given, default_file=None).settings
-
-
-def config_option() -> inspect.Parameter:
-    """`--config FILE`."""
-    return flag("config", str | None, None, "A TOML file; without it SYNCLINE_CONFIG, else syncline.toml here.")
-
-
-def flag(name: str, kind: Any, default: Any, text: str) -> inspect.Parameter:
-    """An option that is no setting."""
-    annotation = Annotated[kind, typer.Option("--" + name.replace("_", "-"), help=text)]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def setting_options(*tables: str) -> list[inspect.Parameter]:
-    """An option for each setting of a worker; `tables` are the fields of `WorkerSettings` to take, all if none is."""
-    return [
-        setting_option(name, kind, default, HELP[name], PANEL if name in SECURITY_HELP else None)
-        for name, kind, default in _settings(WorkerSettings, tables)
-    ]
-
-
-def load_worker_settings(flags: dict[str, Any], config: str | None) -> Loaded[WorkerSettings]:
-    """The settings that a worker with these flags would have."""
-    return load_settings(WorkerSettings, flags=flags, file=config)
-
-
-def with_worker_settings(*tables: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command options for some of a worker's settings; its parameter `settings` gets all of them."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        options = setting_options(*tables)
+        options = setting_options(kind, *names)
 
         def run(config: str | None, **given: Any) -> None:
             flags = {option.name: given.pop(option.name) for option in options}
-            command(settings=load_worker_settings(flags, config).settings, **given)
+            loaded = load(kind, flags, config)
+            command(**{wanted: {"settings": loaded.settings, "loaded": loaded}[wanted]}, **given)
 
         signature = inspect.signature(command, eval_str=True)
-        own = [parameter for name, parameter in signature.parameters.items() if name != "settings"]
-        shown = [*own, config_option(), *options]
+        wanted = "loaded" if "loaded" in signature.parameters else "settings"
+        own = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for name, parameter in signature.parameters.items()
+            if name != wanted
+        ]
+        shown = [*own, _config_option(), *options]
         run.__name__, run.__doc__ = command.__name__, command.__doc__
         run.__signature__ = signature.replace(parameters=shown)  # pyright: ignore[reportFunctionMemberAccess]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
@@ -134,14 +60,70 @@ def with_worker_settings(*tables: str) -> Callable[[Callable[..., None]], Callab
     return decorate
 
 
-def _settings(kind: type[msgspec.Struct], tables: tuple[str, ...] = ()) -> Iterator[tuple[str, Any, Any]]:
-    """Name, type and default of every setting, those of inner tables too."""
-    for field in msgspec.structs.fields(kind):
-        if tables and field.name not in tables:
-            continue
-        field_type: Any = field.type
-        if hasattr(field_type, "__struct_fields__"):
-            yield from _settings(field_type)
-        else:
-            default: Any = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-            yield field.name, field_type, default
+def with_client_settings(*more: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command what every client has, and `more` of `ClientSettings`."""
+    return with_settings(ClientSettings, "brokers", "topic_prefix", "security", *more)
+
+
+def setting_options(kind: type[msgspec.Struct], *names: str) -> list[inspect.Parameter]:
+    """An option for each of a Struct's settings, or for those that `names` lets in."""
+    return [_option(setting) for setting in settings_of(kind) if not names or setting.path[0] in names]
+
+
+def load(kind: type[msgspec.Struct], flags: dict[str, Any], config: str | None) -> Loaded[Any]:
+    """A Struct from flags, variables and the file, in which settings of other commands may stand too."""
+    return load_settings(kind, flags=flags, file=config, is_others=is_of_the_service)
+
+
+def is_of_the_service(path: tuple[str, ...]) -> bool:
+    """Whether a key of syncline.toml, or a variable's name, is a setting of the worker's.
+
+    Where the client alone is installed nobody can know, and every name may be one.
+    """
+    if find_spec("streams") is None:
+        return True
+    from streams.settings import WorkerSettings
+
+    known = settings_of(WorkerSettings)
+    return path in {setting.path[: len(path)] for setting in known} | {(setting.name,) for setting in known}
+
+
+def _option(setting: Setting) -> inspect.Parameter:
+    # A secret's is hidden: it is there to say why it is refused, instead of being unknown.
+    option = typer.Option(
+        setting.flag,
+        help=_help(setting),
+        metavar=_metavar(setting),
+        show_default=False,
+        hidden=setting.is_secret,
+        rich_help_panel=PANELS.get(setting.path[0]) if len(setting.path) > 1 else None,
+    )
+    return inspect.Parameter(
+        setting.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+    )
+
+
+def _help(setting: Setting) -> str:
+    # In round brackets: rich takes what stands in square ones for its markup, and shows nothing of it.
+    facts = [f"default {as_text(setting.default) or 'none'}"]
+    if setting.range:
+        facts.insert(0, setting.range)
+    if setting.example is not None:
+        facts.append(f"e.g. {as_text(setting.example)}")
+    return f"{setting.help} ({'; '.join([*facts, setting.variable, setting.key])})"
+
+
+def _metavar(setting: Setting) -> str:
+    if setting.unit and bare(setting.type) is int:
+        return f"<{setting.unit}>"
+    form = takes(bare(setting.type))
+    if form.endswith(": A,B"):
+        return "A,B"
+    return _METAVARS.get(form) or ("KEY=VALUE" if "KEY" in form else form.replace(", ", "|"))
+
+
+def _config_option() -> inspect.Parameter:
+    option = typer.Option("--config", help="A TOML file; without it SYNCLINE_CONFIG, else syncline.toml here.")
+    return inspect.Parameter(
+        "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+    )

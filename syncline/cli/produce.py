@@ -11,23 +11,22 @@ from typing import Annotated
 
 import typer
 
-from syncline.cli.options import Brokers, TopicPrefix, with_security
+from syncline.cli.options import with_client_settings
 from syncline.cli.progress import show_progress
 from syncline.errors import SettingsError
-from syncline.kafka.security import SecuritySettings
+from syncline.kafka.settings import ClientSettings
 from syncline.manifest import Step, read_manifest, replay
 from syncline.producer import MediaProducer, ProducerProgress
 from syncline.send_log import SendLog
-from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_PREFIX, MAX_EVENT_BYTES
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_security
+@with_client_settings("max_event_bytes")
 def produce(
     *,
-    security: SecuritySettings,
+    settings: ClientSettings,
     manifest: Annotated[
         Path,
         typer.Argument(
@@ -35,13 +34,10 @@ def produce(
             "optional lane, language (BCP 47), duration_ms, id, content_type, after_ms (ms after the start)."
         ),
     ],
-    brokers: Brokers = DEFAULT_BROKERS,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
     rate: Annotated[
         float, typer.Option(help="1 sends as the times say, 2 twice as fast, 0 as fast as possible.")
     ] = 1.0,
     source: Annotated[str, typer.Option(help="URI of this producer; default urn:host: and the machine's name.")] = "",
-    max_event_bytes: Annotated[int, typer.Option(help="Largest payload, in bytes.")] = MAX_EVENT_BYTES,
     send_log: Annotated[
         Path | None,
         typer.Option(help="Add a line of JSON for each send, how it ended: for `syncline verify`.", dir_okay=False),
@@ -64,16 +60,16 @@ def produce(
     """
     if not 0 <= rate < float("inf"):
         raise SettingsError("--rate", rate, "a number of at least 0")
-    steps = read_manifest(manifest, max_event_bytes)
+    steps = read_manifest(manifest, settings.max_event_bytes)
     started_s = time.monotonic()
     with nullcontext() if send_log is None else SendLog(send_log) as log:
         producer = MediaProducer(
-            brokers,
-            topic_prefix=topic_prefix,
+            settings.brokers,
+            topic_prefix=settings.topic_prefix,
             source=source,
-            max_event_bytes=max_event_bytes,
+            max_event_bytes=settings.max_event_bytes,
             send_log=log,
-            security=security,
+            security=settings.security,
             transactional_id=transactional_id,
         )
         n_failed = asyncio.run(_send(producer, steps, rate, transaction_ms if transactional_id else 0))

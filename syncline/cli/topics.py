@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from syncline.cli.options import Brokers, TopicPrefix, with_security
+from syncline.cli.options import with_client_settings, with_settings
 from syncline.errors import TopicError
 from syncline.kafka.authorization import Role, commands, needs_of
 from syncline.kafka.cluster import Cluster
-from syncline.kafka.security import SecuritySettings
+from syncline.kafka.settings import ClientSettings
 from syncline.kafka.topic_growth import RESOLVE_LIMIT_S, TopicGrowth
 from syncline.kafka.topics import (
     DAY_MS,
@@ -23,22 +23,20 @@ from syncline.kafka.topics import (
     check_topics,
     create_topics,
 )
-from syncline.wire.contract import ALL_TOPICS, DEFAULT_BROKERS, DEFAULT_GROUP, DEFAULT_PREFIX
+from syncline.wire.contract import ALL_TOPICS
 
 app = typer.Typer(no_args_is_help=True, help="Create, check or grow the topics; say who may do what.")
 
 
 @app.command()
-@with_security
+@with_client_settings()
 def create(
     *,
-    security: SecuritySettings,
-    brokers: Brokers = DEFAULT_BROKERS,
+    settings: ClientSettings,
     partitions: Annotated[
         int, typer.Option(help="Partitions of each topic: at most so many workers share the streams.")
     ] = 4,
     replication: Annotated[int, typer.Option(help="Copies of each record; 3 where there are three brokers.")] = 1,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
     retention_hours: Annotated[
         float, typer.Option(help="How long records are kept; decisions are kept 7 days longer.")
     ] = DEFAULT_RETENTION_MS / DAY_MS * 24,
@@ -48,49 +46,44 @@ def create(
     plan = TopicPlan(
         n_partitions=partitions,
         replication=replication,
-        prefix=topic_prefix,
+        prefix=settings.topic_prefix,
         retention_ms=round(retention_hours * 3_600_000),
         max_message_bytes=max_message_bytes,
     )
-    cluster = Cluster.of(brokers, security)
+    cluster = Cluster.of(settings.brokers, settings.security)
     created = asyncio.run(create_topics(cluster, plan))
     for name in created:
         typer.echo(f"created {name}")
     typer.echo(f"{len(created)} created, {len(ALL_TOPICS) - len(created)} were there")
-    _check(cluster, topic_prefix, partitions, replication)
+    _check(cluster, settings.topic_prefix, partitions, replication)
 
 
 @app.command()
-@with_security
+@with_client_settings()
 def check(
     *,
-    security: SecuritySettings,
-    brokers: Brokers = DEFAULT_BROKERS,
+    settings: ClientSettings,
     partitions: Annotated[
         int | None, typer.Option(help="Partitions of each topic; without it they need only be equal.")
     ] = None,
     replication: Annotated[
         int | None, typer.Option(help="Copies of each record; without it any number will do.")
     ] = None,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
 ) -> None:
     """Compare the topics with what the service needs; exit code 1 when one differs."""
-    _check(Cluster.of(brokers, security), topic_prefix, partitions, replication)
+    _check(Cluster.of(settings.brokers, settings.security), settings.topic_prefix, partitions, replication)
 
 
 @app.command()
-@with_security
+@with_client_settings("group")
 def grow(
     *,
-    security: SecuritySettings,
+    settings: ClientSettings,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of each topic from now on, more than it has.")],
-    group: Annotated[str, typer.Option(envvar="SYNCLINE_GROUP", help="The workers' consumer group.")] = DEFAULT_GROUP,
     wait_s: Annotated[
         float, typer.Option(min=0, help="How long all that was sent may take to be resolved, in seconds.")
     ] = RESOLVE_LIMIT_S,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
-    brokers: Brokers = DEFAULT_BROKERS,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
 ) -> None:
     """Give all topics more partitions. Stop all producers before it; workers may run, and must be started anew.
 
@@ -107,7 +100,14 @@ def grow(
             typer.echo(what, err=True)
 
     say("producers must be stopped now, until this says that they may go on")
-    growth = TopicGrowth(Cluster.of(brokers, security), topic_prefix, group, partitions, say=say, limit_s=wait_s)
+    growth = TopicGrowth(
+        Cluster.of(settings.brokers, settings.security),
+        settings.topic_prefix,
+        settings.group,
+        partitions,
+        say=say,
+        limit_s=wait_s,
+    )
     done = asyncio.run(growth.run())
     if as_json:
         typer.echo(
@@ -126,23 +126,27 @@ def grow(
 
 
 @app.command()
+@with_settings(ClientSettings, "brokers", "topic_prefix")
 def acls(
     *,
+    settings: ClientSettings,
     role: Annotated[Role, typer.Argument(help="Whose; each role has its own user.")],
     user: Annotated[str, typer.Option(help="The user's name at the brokers; default the role's.")] = "",
-    brokers: Brokers = DEFAULT_BROKERS,
-    topic_prefix: TopicPrefix = DEFAULT_PREFIX,
     group: Annotated[
-        str, typer.Option(help=f"The workers' consumer group, default {DEFAULT_GROUP}; for a consumer its own, if any.")
+        str, typer.Option(help="The workers' consumer group, by default the setting; for a consumer its own, if any.")
     ] = "",
     transactional_id: Annotated[str, typer.Option(help="Of a producer that sends in transactions.")] = "",
 ) -> None:
     """Print what an administrator runs so that Kafka's brokers allow a role what it needs, and no more."""
-    of_group = group or ("" if role == "consumer" else DEFAULT_GROUP)
+    of_group = group or ("" if role == "consumer" else settings.group)
     lines = commands(
-        needs_of(role), user=user or role, prefix=topic_prefix, group=of_group, transactional_id=transactional_id,
-        brokers=brokers,
-    )  # fmt: skip
+        needs_of(role),
+        user=user or role,
+        prefix=settings.topic_prefix,
+        group=of_group,
+        transactional_id=transactional_id,
+        brokers=settings.brokers,
+    )
     for line in lines:
         typer.echo(line)
 

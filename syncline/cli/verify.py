@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.settings import WorkerSettings
-from syncline.cli.options import with_worker_settings
+from syncline.cli.options import with_settings
 from syncline.cli.progress import show_progress
 from syncline.kafka.cluster import Cluster
 from syncline.send_log import Send, read_send_log
@@ -24,8 +24,16 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_worker_settings(
-    "brokers", "security", "group", "topic_prefix", "max_event_bytes", "join", "convert", "convert_streams"
+@with_settings(
+    WorkerSettings,
+    "brokers",
+    "security",
+    "group",
+    "topic_prefix",
+    "max_event_bytes",
+    "join",
+    "convert",
+    "convert_streams",
 )
 def verify(
     *,

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import inspect
+from typing import Annotated
 
 import typer
 
-from syncline.cli.options import config_option, flag, load_worker_settings, setting_options
+from streams.settings import WorkerSettings
+from syncline.cli.options import with_settings
+from syncline.settings.config import Loaded
 
 app = typer.Typer(add_completion=False)
 
 
-def _worker(show_config: bool, config: str | None, **flags: str | None) -> None:
+@app.command()
+@with_settings(WorkerSettings)
+def worker(
+    *,
+    loaded: Loaded[WorkerSettings],
+    show_config: Annotated[
+        bool, typer.Option("--show-config", help="Print every setting, its value and where it came from, and exit.")
+    ] = False,
+) -> None:
     """Run one worker until SIGTERM or Ctrl-C; a second one ends it at once.
 
-    Flags go before SYNCLINE_* variables, and those before syncline.toml.
+    Flags go before SYNCLINE_* variables, and those before syncline.toml. After each setting stand its default, its
+    variable and its key in the file; docs/settings.md has all in one table.
     """
-    loaded = load_worker_settings(flags, config)
     if show_config:
         for line in loaded.lines():
             typer.echo(line)
@@ -24,14 +34,3 @@ def _worker(show_config: bool, config: str | None, **flags: str | None) -> None:
     from streams.worker.process import run_worker
 
     run_worker(loaded.settings)
-
-
-# Text all of them: one loader converts flags, variables and file alike, and its errors say where a value came from.
-_worker.__signature__ = inspect.Signature(  # pyright: ignore[reportFunctionMemberAccess]
-    [
-        flag("show_config", bool, False, "Print every setting, its value and where it came from, and exit."),
-        config_option(),
-        *setting_options(),
-    ]
-)
-app.command("worker")(_worker)

@@ -10,32 +10,17 @@ machine could read them with `ps`, and a configuration file is copied and commit
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from syncline.errors import SettingsError
+from syncline.settings.definition import as_text, check_ranges
 from syncline.settings.secret import MASK, Secret
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
-
-_HELP = """
-security_protocol       PLAINTEXT (no protection), SSL (TLS), SASL_SSL (TLS and a password), SASL_PLAINTEXT.
-ssl_cafile              PEM file of the authorities that brokers' certificates must be of; default the system's.
-ssl_certfile            PEM file of this client's certificate, for brokers that ask for one.
-ssl_keyfile             PEM file of its key, where that is not in the certificate's file.
-ssl_key_password        Password of an encrypted key. No flag: `ps` would show it to everybody.
-ssl_key_password_file   File whose only line is the key's password; or the variable SYNCLINE_SSL_KEY_PASSWORD.
-ssl_check_hostname      Whether a broker's certificate must be for the name that it is reached by.
-sasl_mechanism          How the password is proved; PLAIN sends it as it is.
-sasl_username           User at the brokers.
-sasl_password           The user's password. No flag: `ps` would show it to everybody.
-sasl_password_file      File whose only line is the user's password; or the variable SYNCLINE_SASL_PASSWORD.
-allow_sasl_without_tls  Let SASL_PLAINTEXT be: whoever is on the way reads along.
-"""
-SECURITY_HELP = {line.split()[0]: " ".join(line.split()[1:]) for line in _HELP.strip().splitlines()}
-"""A line for each setting; a test holds it against the fields."""
 
 
 class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,26 +31,45 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
     Raises `SettingsError` with the setting, what it got (never a secret) and what it takes.
     """
 
-    security_protocol: Protocol = "PLAINTEXT"
-    ssl_cafile: str = ""
-    ssl_certfile: str = ""
-    ssl_keyfile: str = ""
-    ssl_key_password: Secret = Secret()
-    ssl_key_password_file: str = ""
-    ssl_check_hostname: bool = True
-    sasl_mechanism: Mechanism = "SCRAM-SHA-512"
-    sasl_username: str = ""
-    sasl_password: Secret = Secret()
-    sasl_password_file: str = ""
-    allow_sasl_without_tls: bool = False
+    security_protocol: Annotated[
+        Protocol,
+        Meta(description="PLAINTEXT (no protection), SSL (TLS), SASL_SSL (TLS and a password), SASL_PLAINTEXT."),
+    ] = "PLAINTEXT"
+    ssl_cafile: Annotated[
+        str,
+        Meta(description="PEM file of the authorities that brokers' certificates must be of; default the system's."),
+    ] = ""
+    ssl_certfile: Annotated[
+        str, Meta(description="PEM file of this client's certificate, for brokers that ask for one.")
+    ] = ""
+    ssl_keyfile: Annotated[
+        str, Meta(description="PEM file of its key, where that is not in the certificate's file.")
+    ] = ""
+    ssl_key_password: Annotated[
+        Secret, Meta(description="Password of an encrypted key. No flag: `ps` would show it to everybody.")
+    ] = Secret()
+    ssl_key_password_file: Annotated[
+        str, Meta(description="File whose only line is the key's password; or the variable SYNCLINE_SSL_KEY_PASSWORD.")
+    ] = ""
+    ssl_check_hostname: Annotated[
+        bool, Meta(description="Whether a broker's certificate must be for the name that it is reached by.")
+    ] = True
+    sasl_mechanism: Annotated[Mechanism, Meta(description="How the password is proved; PLAIN sends it as it is.")] = (
+        "SCRAM-SHA-512"
+    )
+    sasl_username: Annotated[str, Meta(description="User at the brokers.")] = ""
+    sasl_password: Annotated[
+        Secret, Meta(description="The user's password. No flag: `ps` would show it to everybody.")
+    ] = Secret()
+    sasl_password_file: Annotated[
+        str, Meta(description="File whose only line is the user's password; or the variable SYNCLINE_SASL_PASSWORD.")
+    ] = ""
+    allow_sasl_without_tls: Annotated[
+        bool, Meta(description="Let SASL_PLAINTEXT be: whoever is on the way reads along.")
+    ] = False
 
     def __post_init__(self) -> None:
-        for name, kind in (("security_protocol", Protocol), ("sasl_mechanism", Mechanism)):
-            if getattr(self, name) not in get_args(kind):
-                raise SettingsError(name, getattr(self, name), ", ".join(get_args(kind)))
-        for name in ("ssl_key_password", "sasl_password"):
-            if not isinstance(getattr(self, name), Secret):
-                raise SettingsError(name, Secret("***"), "a Secret: Secret(text)")
+        check_ranges(self)
         self._check_layer("ssl_", self.uses_tls, "SSL or SASL_SSL")
         self._check_layer("sasl_", self.uses_sasl, "SASL_SSL")
         self._check_tls()
@@ -98,7 +102,7 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def as_environment(self) -> dict[str, str]:
         """Variables that give a child process the same settings; passwords among them, as `ps` shows no environment."""
-        return {f"SYNCLINE_{name.upper()}": _as_text(getattr(self, name)) for name in self.__struct_fields__}
+        return {f"SYNCLINE_{name.upper()}": as_text(getattr(self, name)) for name in self.__struct_fields__}
 
     def _check_layer(self, prefix: str, in_use: bool, takes: str) -> None:
         if in_use:
@@ -152,9 +156,3 @@ def _read(name: str, path: str) -> Secret:
     if not line or "\n" in line:
         raise SettingsError(name, path, f"{takes} (it has {'more lines' if line else 'none'})")
     return Secret(line)
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, Secret):
-        return value.reveal()
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,8 +5,8 @@
     loaded.sources["join.tolerance_ms"]   # "flag --tolerance-ms"
 
 A field that is a Struct is a table in the file (`[join]`); flags and variables name its fields directly
-(`--tolerance-ms`, `SYNCLINE_TOLERANCE_MS`). How text becomes a list or a map: `syncline.settings.config`.
-A `Secret` comes from its variable alone, and no value of an unknown setting is printed: it may be a misspelt secret.
+(`--tolerance-ms`, `SYNCLINE_TOLERANCE_MS`). A `Secret` comes from its variable alone, and no value of an unknown
+setting is printed: it may be a misspelt secret. What a Struct's settings are: `syncline.settings.definition`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,25 @@ import os
 import re
 import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from syncline.errors import SettingsError
+from syncline.settings.definition import (
+    ENV_PREFIX,
+    LISTS,
+    Setting,
+    bare,
+    is_struct,
+    settings_of,
+    takes,
+    without_ranges,
+)
 from syncline.settings.secret import Secret
 
-ENV_PREFIX = "SYNCLINE_"
 CONFIG_VARIABLE = "SYNCLINE_CONFIG"
 DEFAULT_FILE = "syncline.toml"
 DEFAULT_SOURCE = "default"
@@ -48,19 +57,12 @@ class Loaded(NamedTuple, Generic[_S]):
         return [f"{name:<{names}} = {value:<{values}}  ({source})" for name, value, source in rows]
 
 
-class _Leaf(NamedTuple):
-    path: tuple[str, ...]
-    type: Any
-    required: bool
-
-    @property
-    def name(self) -> str:
-        return self.path[-1]
-
-
 class _Given(NamedTuple):
     value: object
     source: str
+
+
+_AllGiven = dict[tuple[str, ...], _Given]
 
 
 def load_settings(
@@ -70,45 +72,34 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     file: str | Path | None = None,
     default_file: str | None = DEFAULT_FILE,
-    other_variables: frozenset[str] = frozenset(),
+    is_others: Callable[[tuple[str, ...]], bool] = lambda _: False,
 ) -> Loaded[_S]:
     """Load a Struct of settings.
 
-    flags: by field name, typed or as text; None is a flag that was not given. environment: default `os.environ`.
-    file: default `SYNCLINE_CONFIG`, else `default_file` where there is one. other_variables: `SYNCLINE_*` names that
-    belong to somebody else. Raises `SettingsError` with setting, source, what it got and what it takes.
+    Args:
+        kind: the Struct's type.
+        flags: values by field name, typed or as text; None is a flag that was not given.
+        environment: variables; default `os.environ`.
+        file: path of a TOML file; default `SYNCLINE_CONFIG`, else `default_file` where there is one.
+        default_file: file that is read where none is named and it exists; None reads none. Default syncline.toml.
+        is_others: whether a key of the file, or the name of a variable as a key of one part, that `kind` does not have
+            is read by other commands, so that one file and one environment serve all. Default: it is an error.
+
+    Raises:
+        SettingsError: with the setting, its source, what it got and what it takes.
     """
     variables = os.environ if environment is None else environment
-    leaves = _leaves(kind)
-    given = _from_file(_find_file(file, variables, default_file), kind)
-    given |= _from_environment(variables, leaves, other_variables)
-    given |= _from_flags(flags or {}, leaves)
-    values = {leaf.path: _convert(leaf, given[leaf.path]) for leaf in leaves if leaf.path in given}
-    sources = {".".join(leaf.path): _source(given, leaf) for leaf in leaves}
-    for leaf in leaves:
-        if leaf.required and leaf.path not in given:
-            raise SettingsError(leaf.name, None, describe(leaf.type))
-    return Loaded(_build(kind, None, (), values, sources), sources)
-
-
-def _leaves(kind: type[msgspec.Struct], path: tuple[str, ...] = ()) -> list[_Leaf]:
-    leaves: list[_Leaf] = []
-    for field in msgspec.structs.fields(kind):
-        here = (*path, field.name)
-        if _is_struct(field.type):
-            inner = _leaves(field.type, here)
-            leaves += inner if field.required else [leaf._replace(required=False) for leaf in inner]
-        else:
-            leaves.append(_Leaf(here, field.type, field.required))
-    names = [leaf.name for leaf in leaves]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise TypeError(f"{kind.__name__} has two settings of the name {', '.join(sorted(twice))}")
-    return leaves
-
-
-def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    settings = settings_of(kind)
+    given = _from_file(_find_file(file, variables, default_file), kind, is_others)
+    given |= _from_environment(variables, settings, is_others)
+    given |= _from_flags(flags or {}, settings)
+    values = {setting.path: _convert(setting, given[setting.path]) for setting in settings if setting.path in given}
+    for setting in settings:
+        if setting.required and setting.path not in given:
+            raise SettingsError(setting.name, None, takes(setting.type))
+    sources = {setting.key: given[setting.path].source for setting in settings if setting.path in given}
+    all_sources = {setting.key: sources.get(setting.key, DEFAULT_SOURCE) for setting in settings}
+    return Loaded(_build(kind, None, (), values, all_sources), all_sources)
 
 
 def _find_file(file: str | Path | None, variables: Mapping[str, str], default_file: str | None) -> Path | None:
@@ -120,68 +111,74 @@ def _find_file(file: str | Path | None, variables: Mapping[str, str], default_fi
     return Path(named)
 
 
-def _from_file(path: Path | None, kind: type[msgspec.Struct]) -> dict[tuple[str, ...], _Given]:
+_IsOthers = Callable[[tuple[str, ...]], bool]
+
+
+def _from_file(path: Path | None, kind: type[msgspec.Struct], is_others: _IsOthers) -> _AllGiven:
     if path is None:
         return {}
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError("config file", str(path), f"a TOML file ({error})") from error
-    return _from_table(content, kind, (), str(path))
+    return _from_table(content, kind, (), str(path), is_others)
 
 
 def _from_table(
-    table: Mapping[str, object], kind: type[msgspec.Struct], path: tuple[str, ...], source: str
-) -> dict[tuple[str, ...], _Given]:
+    table: Mapping[str, object],
+    kind: type[msgspec.Struct],
+    path: tuple[str, ...],
+    source: str,
+    is_others: _IsOthers,
+) -> _AllGiven:
     types = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    given: dict[tuple[str, ...], _Given] = {}
+    given: _AllGiven = {}
     for name, value in table.items():
         here = (*path, name)
+        shown = f"{'.'.join(here)} ({source})"
         if name not in types:
-            raise _unknown(f"{'.'.join(here)} ({source})", name, types)
-        if types[name] is Secret:
-            raise SettingsError(f"{'.'.join(here)} ({source})", _UNSHOWN, _takes_no_secret(name, "a file of settings"))
-        if not _is_struct(types[name]):
+            if not is_others(here):
+                raise _unknown(shown, name, types)
+        elif bare(types[name]) is Secret:
+            raise SettingsError(shown, _UNSHOWN, _takes_no_secret(name, "a file of settings"))
+        elif not is_struct(types[name]):
             given[here] = _Given(value, source)
         elif isinstance(value, dict):
-            given |= _from_table(msgspec.convert(value, dict[str, object]), types[name], here, source)
+            inner = msgspec.convert(value, dict[str, object])
+            given |= _from_table(inner, types[name], here, source, is_others)
         else:
-            raise SettingsError(f"{'.'.join(here)} ({source})", _UNSHOWN, f"a table: [{name}]")
+            raise SettingsError(shown, _UNSHOWN, f"a table: [{name}]")
     return given
 
 
-def _from_environment(
-    variables: Mapping[str, str], leaves: list[_Leaf], others: frozenset[str]
-) -> dict[tuple[str, ...], _Given]:
-    known = {ENV_PREFIX + leaf.name.upper(): leaf for leaf in leaves}
-    given: dict[tuple[str, ...], _Given] = {}
+def _from_environment(variables: Mapping[str, str], settings: list[Setting], is_others: _IsOthers) -> _AllGiven:
+    known = {setting.variable: setting for setting in settings}
+    given: _AllGiven = {}
     for name, value in variables.items():
         if name in known:
             given[known[name].path] = _Given(value, name)
-        elif name.startswith(ENV_PREFIX) and not _foreign(name, others):
+        elif name.startswith(ENV_PREFIX) and not _foreign(name, is_others):
             raise _unknown(name, name, known)
     return given
 
 
-def _foreign(name: str, others: frozenset[str]) -> bool:
-    return name == CONFIG_VARIABLE or name in others or _SERVICE_LINK.fullmatch(name) is not None
+def _foreign(name: str, is_others: _IsOthers) -> bool:
+    key = (name.removeprefix(ENV_PREFIX).lower(),)
+    return name == CONFIG_VARIABLE or _SERVICE_LINK.fullmatch(name) is not None or is_others(key)
 
 
-def _from_flags(flags: Mapping[str, object], leaves: list[_Leaf]) -> dict[tuple[str, ...], _Given]:
-    known = {leaf.name: leaf for leaf in leaves}
-    given: dict[tuple[str, ...], _Given] = {}
+def _from_flags(flags: Mapping[str, object], settings: list[Setting]) -> _AllGiven:
+    known = {setting.name: setting for setting in settings}
+    given: _AllGiven = {}
     for name, value in flags.items():
         if name not in known:
-            raise _unknown(_flag(name), name, known)
-        if value is not None and known[name].type is Secret:
-            raise SettingsError(_flag(name), _UNSHOWN, _takes_no_secret(name, "a command line"))
+            raise _unknown("--" + name.replace("_", "-"), name, known)
+        setting = known[name]
+        if value is not None and setting.is_secret:
+            raise SettingsError(setting.flag, _UNSHOWN, _takes_no_secret(name, "a command line"))
         if value is not None:
-            given[known[name].path] = _Given(value, f"flag {_flag(name)}")
+            given[setting.path] = _Given(value, f"flag {setting.flag}")
     return given
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _takes_no_secret(name: str, place: str) -> str:
@@ -197,16 +194,12 @@ def _close(name: str, known: Mapping[str, object]) -> str:
     return f"; is {close[0]} meant?" if close else f"; there are: {', '.join(sorted(known))}"
 
 
-def _convert(leaf: _Leaf, given: _Given) -> object:
+def _convert(setting: Setting, given: _Given) -> object:
     try:
-        return convert(given.value, leaf.type)
+        return convert(given.value, setting.type)
     except ValueError as error:  # msgspec's errors are ValueErrors too
-        takes = f"{describe(leaf.type)} ({error})"
-        raise SettingsError(f"{'.'.join(leaf.path)} ({given.source})", given.value, takes) from error
-
-
-def _source(given: Mapping[tuple[str, ...], _Given], leaf: _Leaf) -> str:
-    return given[leaf.path].source if leaf.path in given else DEFAULT_SOURCE
+        wanted = f"{takes(setting.type)} ({error})"
+        raise SettingsError(f"{setting.key} ({given.source})", given.value, wanted) from error
 
 
 def _build(
@@ -219,7 +212,7 @@ def _build(
     arguments: dict[str, Any] = msgspec.structs.asdict(default) if default is not None else {}
     for field in msgspec.structs.fields(kind):
         here = (*path, field.name)
-        if _is_struct(field.type):
+        if is_struct(field.type):
             inner = arguments.get(field.name, None if field.required else field.default)
             arguments[field.name] = _build(field.type, inner, here, values, sources)
         elif here in values:
@@ -240,12 +233,12 @@ def _value(settings: msgspec.Struct, dotted: str) -> object:
     return value
 
 
-_LISTS = (list, tuple, set, frozenset)
-_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text", Secret: "a password"}
-
-
 def convert(value: object, kind: Any) -> object:
-    """A value from a file (typed) or a flag or variable (text) as `kind`; raises ValueError."""
+    """A value from a file (typed) or a flag or variable (text) as `kind`, whatever range; raises ValueError.
+
+    A list is `A,B`, a map `KEY=VALUE,KEY=VALUE`, a map to lists `KEY=A,B;KEY=C`. The range is the Struct's to check.
+    """
+    kind = without_ranges(kind)
     if kind is Secret:
         return Secret(str(value))
     if isinstance(value, str):
@@ -253,21 +246,6 @@ def convert(value: object, kind: Any) -> object:
     if isinstance(value, bool) and not _takes_bool(kind):
         raise ValueError(f"got {value}")  # msgspec would take true for 1
     return msgspec.convert(value, kind, strict=False)
-
-
-def describe(kind: Any) -> str:
-    """What a setting of this type takes, in words."""
-    origin, arguments = get_origin(kind), [argument for argument in get_args(kind) if argument is not Ellipsis]
-    if origin is Literal:
-        return ", ".join(str(argument) for argument in arguments)
-    if origin in (Union, types.UnionType):
-        return " or ".join("none" if argument is type(None) else describe(argument) for argument in arguments)
-    if origin in _LISTS:
-        return f"a list of {describe(arguments[0])}: A,B"
-    if origin is dict:
-        example = "KEY=A,B;KEY=C" if get_origin(arguments[1]) in _LISTS else "KEY=VALUE,KEY=VALUE"
-        return f"a map to {describe(arguments[1]).split(':')[0]}: {example}"
-    return _NAMES.get(kind, getattr(kind, "__name__", str(kind)))
 
 
 def _takes_bool(kind: Any) -> bool:
@@ -280,7 +258,7 @@ def _from_text(text: str, kind: Any) -> object:
         if not text and type(None) in arguments:
             return None
         return _from_text(text, next(argument for argument in arguments if argument is not type(None)))
-    if origin in _LISTS:
+    if origin in LISTS:
         return _split(text, ",")
     if origin is dict:
         return _map_from_text(text, arguments[1])
@@ -288,7 +266,7 @@ def _from_text(text: str, kind: Any) -> object:
 
 
 def _map_from_text(text: str, value_kind: Any) -> dict[str, object]:
-    entries = _split(text, ";" if get_origin(value_kind) in _LISTS else ",")
+    entries = _split(text, ";" if get_origin(value_kind) in LISTS else ",")
     found: dict[str, object] = {}
     for entry in entries:
         key, equals, value = entry.partition("=")

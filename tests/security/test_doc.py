@@ -1,4 +1,4 @@
-"""docs/security.md against the code: settings, rights, and the tests that it names."""
+"""docs/security.md against the code: rights, and the tests that it names."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import re
 from pathlib import Path
 from typing import get_args
 
-import msgspec
 import pytest
 
 from syncline.kafka.authorization import NEEDS, Need, Role, commands, needs_of
-from syncline.kafka.security import SecuritySettings
 from syncline.wire.contract import ALL_TOPICS, DEFAULT_GROUP, MEDIA_TOPICS, RESULT_TOPICS
 
 ROOT = Path(__file__).parents[2]
@@ -23,18 +21,6 @@ def rows(n_cells: int) -> list[list[str]]:
     """Cells of the rows of all tables that have so many."""
     found = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in TEXT.splitlines() if line[:2] == "| "]
     return [row for row in found if len(row) == n_cells]
-
-
-def test_every_setting_is_listed_with_its_default() -> None:
-    """In the order of the code; a default that is empty is told in words."""
-    names = SecuritySettings.__struct_fields__
-    listed = {row[0].strip("`"): row[1].strip("`") for row in rows(3) if row[0].strip("`") in names}
-    assert tuple(listed) == names
-    for field in msgspec.structs.fields(SecuritySettings):
-        if isinstance(field.default, bool):
-            assert listed[field.name] == str(field.default).lower()
-        elif isinstance(field.default, str) and field.default:
-            assert listed[field.name] == field.default
 
 
 def test_the_rights_are_those_of_the_table_in_the_code() -> None:

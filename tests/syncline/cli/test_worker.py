@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from streams.settings import HELP
+from streams.settings import WorkerSettings
+from syncline.settings.definition import settings_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,9 +24,12 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_help_names_every_setting() -> None:
-    """With its flag."""
-    shown = run("--help").stdout
-    assert [name for name in HELP if "--" + name.replace("_", "-") not in shown] == []
+    """With its flag, its default, its variable and its key in the file."""
+    shown = re.sub(r"[\s│]+", " ", run("--help", COLUMNS="400").stdout)
+    told = [setting for setting in settings_of(WorkerSettings) if not setting.is_secret]
+    assert [setting.key for setting in told if setting.flag + " " not in shown] == []
+    assert [setting.key for setting in told if f"; {setting.variable}; {setting.key})" not in shown] == []
+    assert "(at least 0; default 50; SYNCLINE_TOLERANCE_MS; join.tolerance_ms)" in shown
 
 
 def test_show_config_says_where_each_value_came_from(tmp_path: Path) -> None:

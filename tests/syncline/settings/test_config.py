@@ -1,4 +1,4 @@
-"""Laws of `syncline.settings.config` and `syncline.settings.config`."""
+"""Laws of `syncline.settings.config`."""
 
 from __future__ import annotations
 
@@ -135,7 +135,17 @@ def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "empty.toml"
     file.touch()
     variables = {"SYNCLINE_PORT": "tcp://10.0.0.1", "SYNCLINE_KAFKA_SERVICE_HOST": "10.0.0.1", "SYNCLINE_X": "1"}
-    load_settings(Inner, environment=variables, file=file, other_variables=frozenset({"SYNCLINE_X"}))
+    load_settings(Inner, environment=variables, file=file, is_others=lambda path: path == ("x",))
+
+
+def test_a_file_may_hold_what_other_commands_read(tmp_path: Path) -> None:
+    """Keys and tables that somebody else says are theirs are left alone; a misspelt one is an error still."""
+    file = tmp_path / "syncline.toml"
+    file.write_text("size_ms = 5\nmodel = 1\n[join]\nlanes = 7\n")
+    others = {("model",), ("join",)}
+    assert load_settings(Inner, environment={}, file=file, is_others=others.__contains__).settings.size_ms == 5
+    with pytest.raises(SettingsError, match="model"):
+        load_settings(Inner, environment={}, file=file, is_others=[("join",)].__contains__)
 
 
 def test_lines_show_every_setting_with_its_source(tmp_path: Path) -> None:
