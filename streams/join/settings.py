@@ -47,7 +47,7 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
     lanes: Annotated[
         tuple[str, ...],
         Meta(
-            description="What a set waits for, each LANE or LANE:MODALITY.",
+            description="What a set waits for, each LANE or LANE:MODALITY, at most 256; others are `unexpected`.",
             examples=[("left:image", "right:image", "text")],
         ),
     ] = MODALITIES
