@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
+from msgspec import Meta
 
-from syncline.errors import BrokerTimeoutError, SettingsError
+from syncline.errors import BrokerTimeoutError
 from syncline.kafka.broker_errors import of_code
 from syncline.kafka.client import quiet, start_error
 from syncline.kafka.cluster import Cluster, as_cluster
+from syncline.settings.definition import check_ranges
 from syncline.wire.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PREFIX, MEDIA_TOPICS, RESULT_TOPICS
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -33,20 +36,17 @@ VISIBLE_TIMEOUT_S = 30.0
 _ALREADY_EXISTS = 36
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicPlan:
+class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What the topics shall be like; times in ms, sizes in bytes of a whole record."""
 
-    n_partitions: int = 4
-    replication: int = 1
+    n_partitions: Annotated[int, Meta(ge=1)] = 4
+    replication: Annotated[int, Meta(ge=1)] = 1
     prefix: str = DEFAULT_PREFIX
-    retention_ms: int = DEFAULT_RETENTION_MS
-    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+    retention_ms: Annotated[int, Meta(ge=1)] = DEFAULT_RETENTION_MS
+    max_message_bytes: Annotated[int, Meta(ge=1_024)] = DEFAULT_MAX_MESSAGE_BYTES
 
     def __post_init__(self) -> None:
-        for name, least in (("n_partitions", 1), ("replication", 1), ("retention_ms", 1), ("max_message_bytes", 1024)):
-            if getattr(self, name) < least:
-                raise SettingsError(name, getattr(self, name), f"a whole number from {least}")
+        check_ranges(self)
 
     def names(self) -> tuple[str, ...]:
         """All topics with their prefix, in the contract's order."""

@@ -164,14 +164,19 @@ NotEmpty = msgspec.Meta(pattern=r"\S")
 """Text with something in it that can be seen."""
 
 
-def check_ranges(settings: msgspec.Struct) -> None:
+def check_ranges(settings: msgspec.Struct, within: str = "") -> None:
     """Hold every value against its field's type and range; a Struct among them has checked itself.
 
-    Raises `SettingsError` with the setting, what it got and what it takes.
+    Args:
+        settings: the Struct, from its `__post_init__`.
+        within: what stands before a setting's name in an error, such as `image.`; default nothing.
+
+    Raises:
+        SettingsError: with the setting, what it got and what it takes.
     """
     for field in msgspec.structs.fields(type(settings)):
         if not is_struct(field.type):
-            _check(field.name, getattr(settings, field.name), field.type)
+            _check(within + field.name, getattr(settings, field.name), field.type)
 
 
 def _check(name: str, value: Any, kind: Any) -> None:
