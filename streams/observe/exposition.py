@@ -43,10 +43,10 @@ class MetricReading(NamedTuple):
     value: float | Histogram | Mapping[str, str]
 
 
-def read_all(sources: WorkerState) -> Iterator[MetricReading]:
+def read_all(state: WorkerState) -> Iterator[MetricReading]:
     """Every value that there is now."""
     for read in (_reading, _held, _join, _decisions, _model, _conversions, _outcomes, _output, _worker):
-        yield from read(sources)
+        yield from read(state)
 
 
 def bounded(reason: str) -> str:
@@ -54,38 +54,38 @@ def bounded(reason: str) -> str:
     return reason if reason in _REASONS else OTHER
 
 
-def _reading(sources: WorkerState) -> Iterator[MetricReading]:
-    watch = sources.lag_watch
+def _reading(state: WorkerState) -> Iterator[MetricReading]:
+    watch = state.lag_watch
     silent_ms = watch.silent_ms if watch is not None else None
     if silent_ms is not None:
         yield MetricReading("high_watermark_age_seconds", (), silent_ms / _MILLI)
-    for topic, partition, lag in sorted(sources.manager.lags()):
+    for topic, partition, lag in sorted(state.manager.lags()):
         if lag is not None and silent_ms is not None and silent_ms <= STALE_AFTER_MS:
             labels = (topic, str(partition))
             yield MetricReading("consumer_lag", labels, lag.records)
             yield MetricReading("consumer_lag_seconds", labels, lag.age_ms / _MILLI)
-    for partition, driver in sources.manager.drivers.items():
+    for partition, driver in state.manager.drivers.items():
         for topic in MEDIA_TOPICS:
             yield MetricReading("reading_paused", (topic, str(partition)), topic not in driver.reads)
-    if sources.decoder is not None:
-        for topic, took_ms in sources.decoder.took_ms.items():
+    if state.context is not None:
+        for topic, took_ms in state.context.decoder.took_ms.items():
             yield MetricReading("decode_seconds", (_modality(topic),), took_ms)
 
 
-def _held(sources: WorkerState) -> Iterator[MetricReading]:
-    join = sources.settings.join
+def _held(state: WorkerState) -> Iterator[MetricReading]:
+    join = state.settings.join
     for limit, factor in (("soft", 1), ("hard", join.hard_limit_factor)):
         yield MetricReading("held_records_limit", (limit,), join.max_held_events * factor)
         yield MetricReading("held_bytes_limit", (limit,), join.max_held_bytes * factor)
-    for partition, driver in sources.manager.drivers.items():
+    for partition, driver in state.manager.drivers.items():
         held = driver.owner.status.held
         yield MetricReading("held_records", (str(partition),), held.events)
         yield MetricReading("held_bytes", (str(partition),), held.n_bytes)
         yield MetricReading("kept_records", (str(partition),), driver.owner.status.n_kept)
 
 
-def _join(sources: WorkerState) -> Iterator[MetricReading]:
-    meter, owners = sources.meter, [driver.owner for driver in sources.manager.drivers.values()]
+def _join(state: WorkerState) -> Iterator[MetricReading]:
+    meter, owners = state.meter, [driver.owner for driver in state.manager.drivers.values()]
     joins = [owner.status.join for owner in owners if owner.status.join is not None]
     streams = [stream for join in joins for stream in join.streams]
     wall_ms = time.time() * 1_000
@@ -101,7 +101,7 @@ def _join(sources: WorkerState) -> Iterator[MetricReading]:
         sum(owner.status.held.n_bytes - owner.status.on_its_way.n_bytes for owner in owners),
     )
     yield MetricReading("join_wait_seconds", (), meter.counters.waits_ms)
-    for partition, driver in sources.manager.drivers.items():
+    for partition, driver in state.manager.drivers.items():
         if (join := driver.owner.status.join) is not None:
             yield MetricReading("remembered_lanes", (str(partition),), len(join.clocks))
             yield MetricReading("remembered_ids", (str(partition),), join.clocks.n_more_ids)
@@ -109,11 +109,12 @@ def _join(sources: WorkerState) -> Iterator[MetricReading]:
         yield MetricReading("forgotten_total", (kind,), meter.counters.forgotten[kind])
     n_suspect = meter.counters.n_suspect_pairs + sum(join.counters["suspect_pairs"] for join in joins)
     yield MetricReading("suspect_pairs_total", (), n_suspect)
-    yield MetricReading("source_changes_total", (), sources.decoder.sources.n_changes if sources.decoder else 0)
+    n_changes = state.context.decoder.sources.n_changes if state.context is not None else 0
+    yield MetricReading("source_changes_total", (), n_changes)
 
 
-def _decisions(sources: WorkerState) -> Iterator[MetricReading]:
-    counters = sources.meter.counters
+def _decisions(state: WorkerState) -> Iterator[MetricReading]:
+    counters = state.meter.counters
     yield from _sums(
         "decisions_total", (((kind, bounded(reason)), n) for (kind, reason), n in counters.decisions.items())
     )
@@ -122,15 +123,15 @@ def _decisions(sources: WorkerState) -> Iterator[MetricReading]:
     yield MetricReading("claims_total", ("own",), counters.n_claims)
     yield MetricReading("claims_total", ("lost",), counters.n_lost_claims)
     yield MetricReading("snapshots_total", (), counters.n_snapshots)
-    yield MetricReading("recovery_seconds", (), sources.meter.recovery_ms)
+    yield MetricReading("recovery_seconds", (), state.meter.recovery_ms)
 
 
-def _model(sources: WorkerState) -> Iterator[MetricReading]:
-    runner = sources.runner
+def _model(state: WorkerState) -> Iterator[MetricReading]:
+    runner = state.runner
     if runner is None:
         return
     stats = runner.stats
-    yield MetricReading("batch_size", (), _sizes(stats, sources.settings.batch_max_items))
+    yield MetricReading("batch_size", (), _sizes(stats, state.settings.batch_max_items))
     for reason in get_args(FlushReason):
         yield MetricReading("batches_total", (reason,), stats.reasons[reason])
     yield MetricReading("batch_wait_seconds", (), stats.waits_ms)
@@ -139,12 +140,12 @@ def _model(sources: WorkerState) -> Iterator[MetricReading]:
     yield MetricReading("inference_queue_depth", (), runner.n_queued)
     yield MetricReading("inference_inflight", (), runner.n_running)
     yield MetricReading("device_busy_seconds_total", (), runner.busy_s)
-    yield MetricReading("device_busy_ratio", (), sources.busy.share)
+    yield MetricReading("device_busy_ratio", (), state.busy.share)
     yield MetricReading("model_down_seconds", (), runner.health().down_s)
 
 
-def _conversions(sources: WorkerState) -> Iterator[MetricReading]:
-    conversions = sources.conversions
+def _conversions(state: WorkerState) -> Iterator[MetricReading]:
+    conversions = state.conversions
     for runner in conversions.runners:
         kind = runner.kind
         for outcome in ("made", "refused"):
@@ -156,11 +157,11 @@ def _conversions(sources: WorkerState) -> Iterator[MetricReading]:
         yield MetricReading("converter_down_seconds", (kind,), runner.health().down_s)
 
 
-def _outcomes(sources: WorkerState) -> Iterator[MetricReading]:
-    counters = sources.meter.counters
+def _outcomes(state: WorkerState) -> Iterator[MetricReading]:
+    counters = state.meter.counters
     for topic in MEDIA_TOPICS:
         yield MetricReading("records_total", (_modality(topic),), counters.taken[topic])
-        yield MetricReading("unjudged_total", (_modality(topic),), sources.manager.n_unjudged[topic])
+        yield MetricReading("unjudged_total", (_modality(topic),), state.manager.n_unjudged[topic])
     for outcome in get_args(RecordOutcome):
         yield MetricReading("record_outcomes_total", (outcome,), counters.let_go[outcome])
     for outcome in ("complete", "partial", "failed"):
@@ -173,12 +174,12 @@ def _outcomes(sources: WorkerState) -> Iterator[MetricReading]:
     yield from _sums("dlq_total", (((bounded(reason),), n) for reason, n in counters.dead_letters.items()))
 
 
-def _output(sources: WorkerState) -> Iterator[MetricReading]:
-    yield MetricReading("e2e_latency_seconds", (), sources.meter.e2e_ms)
-    yield MetricReading("pipeline_latency_seconds", (), sources.meter.pipeline_ms)
-    if sources.producer is None:
+def _output(state: WorkerState) -> Iterator[MetricReading]:
+    yield MetricReading("e2e_latency_seconds", (), state.meter.e2e_ms)
+    yield MetricReading("pipeline_latency_seconds", (), state.meter.pipeline_ms)
+    if state.context is None:
         return
-    stats, prefix = sources.producer.stats, sources.settings.topic_prefix
+    stats, prefix = state.context.producer.stats, state.settings.topic_prefix
     for topic in ALL_TOPICS:
         if prefix + topic in stats.ms:
             yield MetricReading("publish_seconds", (topic,), stats.ms[prefix + topic])
@@ -187,16 +188,17 @@ def _output(sources: WorkerState) -> Iterator[MetricReading]:
             yield MetricReading("publish_errors_total", (topic,), stats.n_errors[prefix + topic])
 
 
-def _worker(sources: WorkerState) -> Iterator[MetricReading]:
-    yield MetricReading("loop_stall_seconds", (), sources.meter.loop_stall_ms)
-    if (age_s := sources.heartbeat_age_s(time.monotonic())) is not None:
+def _worker(state: WorkerState) -> Iterator[MetricReading]:
+    yield MetricReading("loop_stall_seconds", (), state.meter.loop_stall_ms)
+    if (age_s := state.heartbeat_age_s(time.monotonic())) is not None:
         yield MetricReading("heartbeat_age_seconds", (), age_s)
-    yield MetricReading("assignments_total", (), sources.manager.n_assignments)
-    yield MetricReading("assigned_partitions", (), len(sources.manager.drivers))
+    yield MetricReading("assignments_total", (), state.manager.n_assignments)
+    yield MetricReading("assigned_partitions", (), len(state.manager.drivers))
     build = {"version": version(), "contract": str(VERSION), "python": platform.python_version()}
     yield MetricReading("build", (), build)
-    if sources.model is not None:
-        yield MetricReading("model", (), {"name": sources.model.name, "version": sources.model.version})
+    if state.context is not None:
+        model = state.context.model_info
+        yield MetricReading("model", (), {"name": model.name, "version": model.version})
 
 
 def _modality(topic: str) -> str:
@@ -230,8 +232,8 @@ _FAMILIES: dict[str, Any] = {
 class WorkerMetrics(Collector):
     """Reads a worker's parts whenever somebody asks for its metrics; between, nobody counts for Prometheus' sake."""
 
-    def __init__(self, sources: WorkerState, *, is_live: Callable[[], bool], is_ready: Callable[[], bool]) -> None:
-        self._sources, self._is_live, self._is_ready = sources, is_live, is_ready
+    def __init__(self, state: WorkerState, *, is_live: Callable[[], bool], is_ready: Callable[[], bool]) -> None:
+        self._state, self._is_live, self._is_ready = state, is_live, is_ready
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)  # resident memory, CPU seconds, open files
@@ -249,7 +251,7 @@ class WorkerMetrics(Collector):
         """A family for each metric of the table, with the values that there are."""
         readings: dict[str, list[MetricReading]] = defaultdict(list)
         health = MetricReading("live", (), self._is_live()), MetricReading("ready", (), self._is_ready())
-        for reading in (*read_all(self._sources), *health):
+        for reading in (*read_all(self._state), *health):
             readings[reading.name].append(reading)
         for metric in TABLE:
             yield _family(metric, readings.pop(metric.name, []))

@@ -15,15 +15,15 @@ from streams.observe.worker_state import WorkerState
 
 
 class Health:
-    """The health of the worker whose parts `sources` names, and the server that tells it."""
+    """The health of the worker `state`, and the server that tells it."""
 
-    def __init__(self, sources: WorkerState) -> None:
-        self._sources = sources
-        self._liveness = Liveness(sources)
+    def __init__(self, state: WorkerState) -> None:
+        self._state = state
+        self._liveness = Liveness(state)
         self.descriptors = Descriptors()
         self._looked_ms = 0
-        settings = sources.settings
-        metrics = WorkerMetrics(sources, is_live=lambda: not any(self.not_live()), is_ready=lambda: self.is_ready)
+        settings = state.settings
+        metrics = WorkerMetrics(state, is_live=lambda: not any(self.not_live()), is_ready=lambda: self.is_ready)
         self.server = HealthServer(
             settings.web_host, settings.web_port, self.not_live, self.not_ready, self.facts, metrics.text,
             self.descriptors.for_answering,
@@ -36,11 +36,11 @@ class Health:
 
     async def watch(self, on_dead: Callable[[NotLiveError], None]) -> None:
         """Look at the worker for ever, on its event loop; `on_dead` is told when it should end, and be started anew."""
-        settings = self._sources.settings
+        settings = self._state.settings
         watchdog = Watchdog(lambda: self._liveness.reasons, on_dead, settings.max_stall_ms, settings.not_live_exit_ms)
         watchdog.start()
         try:
-            await beat(self._sources.meter.loop_stall_ms, lambda: self._on_beat(watchdog))
+            await beat(self._state.meter.loop_stall_ms, lambda: self._on_beat(watchdog))
         finally:
             watchdog.stop()
 
@@ -51,39 +51,39 @@ class Health:
 
     def not_live(self) -> Iterator[str]:
         """Why the process should be started anew."""
-        if self._sources.broken is not None:
-            yield f"ending: {self._sources.broken!r}"
+        if self._state.broken is not None:
+            yield f"ending: {self._state.broken!r}"
         yield from self._liveness.reasons
         silent_ms = _now_ms() - self._looked_ms
-        if self._looked_ms and silent_ms > self._sources.settings.max_stall_ms:
+        if self._looked_ms and silent_ms > self._state.settings.max_stall_ms:
             yield f"nothing has looked after this worker for {silent_ms / 1_000:.0f} s"
 
     def not_ready(self) -> Iterator[str]:
         """Why it does not work on all that it was assigned."""
-        sources = self._sources
-        silent_s = sources.heartbeat_age_s(time.monotonic()) or 0.0
-        if sources.starting:
-            yield sources.starting
-        elif silent_s * 1_000 > sources.settings.session_timeout_ms:
+        state = self._state
+        silent_s = state.heartbeat_age_s(time.monotonic()) or 0.0
+        if state.starting:
+            yield state.starting
+        elif silent_s * 1_000 > state.settings.session_timeout_ms:
             yield f"the group's coordinator has answered no heartbeat for {silent_s:.0f} s"
         if self.descriptors.reason:
             yield self.descriptors.reason
-        yield from sources.manager.reasons()
-        if sources.runner is not None and (why := sources.runner.health().not_ready):
+        yield from state.manager.reasons()
+        if state.runner is not None and (why := state.runner.health().not_ready):
             yield why
-        for converter in sources.conversions.runners:
+        for converter in state.conversions.runners:
             if why := converter.health().not_ready:
                 yield f"{converter.kind}: {why}"
-        if sources.tail is not None and sources.tail.failing:
-            yield f"the decision log cannot be read: {sources.tail.failing}"
-        if sources.access is not None and sources.access.refused:
-            yield sources.access.refused
-        if sources.lag_watch is not None:
-            yield from lag_reasons(sources.manager.lags(), sources.lag_watch.silent_ms, sources.settings.lag_limits)
+        if state.context is not None and state.context.tail.failing:
+            yield f"the decision log cannot be read: {state.context.tail.failing}"
+        if state.access is not None and state.access.refused:
+            yield state.access.refused
+        if state.lag_watch is not None:
+            yield from lag_reasons(state.manager.lags(), state.lag_watch.silent_ms, state.settings.lag_limits)
 
     def facts(self) -> dict[str, Any]:
         """What /readyz says in any case."""
-        watch, manager = self._sources.lag_watch, self._sources.manager
+        watch, manager = self._state.lag_watch, self._state.manager
         # Before an assignment nobody knows what is to be read.
         known = watch is not None and manager.is_assigned
         lag = total_lag(manager.lags(), watch.silent_ms) if watch is not None and known else None
@@ -97,8 +97,8 @@ class Health:
         self._looked_ms = now_ms
         self._liveness.look(now_ms)
         self.descriptors.look()
-        if self._sources.runner is not None:
-            self._sources.busy.look(now_ms / 1_000, self._sources.runner.busy_s)
+        if self._state.runner is not None:
+            self._state.busy.look(now_ms / 1_000, self._state.runner.busy_s)
 
 
 def _now_ms() -> int:

@@ -18,6 +18,7 @@ from streams.histogram import Histogram
 from streams.inference.runner import Runner
 from streams.observe.readiness import STALE_AFTER_MS
 from streams.observe.worker_state import WorkerState
+from streams.partition.decode import Decoder
 from syncline.errors import SynclineError
 from syncline.wire.contract import DECISIONS
 
@@ -65,8 +66,8 @@ class Sign(NamedTuple):
 class Liveness:
     """Looked at by the event loop every `LOOK_EVERY_MS`; `reasons` may be read by any thread."""
 
-    def __init__(self, sources: WorkerState) -> None:
-        self._sources = sources
+    def __init__(self, state: WorkerState) -> None:
+        self._state = state
         self._stuck: dict[str, StallTimer] = {}
         self._suspected: set[str] = set()
         self.reasons: tuple[str, ...] = ()
@@ -74,11 +75,11 @@ class Liveness:
 
     def look(self, now_ms: int) -> None:
         """Look at everything once; what has ended is told when it is seen a second time."""
-        found = dict(ended(self._sources))
+        found = dict(ended(self._state))
         told = [why for name, why in found.items() if name in self._suspected]
         self._suspected = set(found)
-        limit_ms = self._sources.settings.max_stall_ms
-        signs = list(signs_of_life(self._sources))
+        limit_ms = self._state.settings.max_stall_ms
+        signs = list(signs_of_life(self._state))
         for sign in signs:
             stuck = self._stuck.setdefault(sign.name, StallTimer())
             stuck_ms = stuck.look(has_work=sign.has_work, progress=sign.progress, now_ms=now_ms)
@@ -88,31 +89,31 @@ class Liveness:
         self.reasons = tuple(told)
 
 
-def ended(sources: WorkerState) -> Iterator[tuple[str, str]]:
+def ended(state: WorkerState) -> Iterator[tuple[str, str]]:
     """What has ended, or hangs in its thread, as (name, reason)."""
-    if sources.runner is not None and (why := sources.runner.health().not_live):
+    if state.runner is not None and (why := state.runner.health().not_live):
         yield "model", why
-    for converter in sources.conversions.runners:
+    for converter in state.conversions.runners:
         if why := converter.health().not_live:
             yield f"convert {converter.kind}", f"{converter.kind}: {why}"
-    if sources.starting:
+    if state.starting:
         return
-    if sources.tail is not None and (sources.tail.task is None or sources.tail.task.done()):
+    if state.context is not None and (state.context.tail.task is None or state.context.tail.task.done()):
         yield "tail", "the reader of the decision log has ended"
-    for partition, driver in sources.manager.drivers.items():
+    for partition, driver in state.manager.drivers.items():
         if driver.has_ended:
             yield f"driver {partition}", f"partition {partition}: its driver has ended while {driver.state}"
 
 
-def signs_of_life(sources: WorkerState) -> Iterator[Sign]:
+def signs_of_life(state: WorkerState) -> Iterator[Sign]:
     """What must go on."""
-    if sources.runner is not None:
-        yield _batcher("batcher", "sets wait for the model", sources.runner, sources.settings.batch_max_wait_ms)
-    for converter in sources.conversions.runners:
+    if state.runner is not None:
+        yield _batcher("batcher", "sets wait for the model", state.runner, state.settings.batch_max_wait_ms)
+    for converter in state.conversions.runners:
         yield _batcher(f"convert {converter.kind}", f"events wait for {converter.kind}", converter)
-    if not sources.starting:
-        yield from _decoding(sources)
-        yield from _reading(sources)
+    if not state.starting and state.context is not None:
+        yield from _decoding(state, state.context.decoder)
+        yield from _reading(state, state.context.consumer.n_ticks)
 
 
 def _batcher(name: str, what_waits: str, runner: Runner[Any, Any, Any], patience_ms: int = 0) -> Sign:
@@ -123,25 +124,21 @@ def _batcher(name: str, what_waits: str, runner: Runner[Any, Any, Any], patience
     return Sign(name, waits, progress, f"{what_waits}, and the batcher has sent it none", patience_ms)
 
 
-def _decoding(sources: WorkerState) -> Iterator[Sign]:
-    decoder = sources.decoder
-    if decoder is None:
-        return
+def _decoding(state: WorkerState, decoder: Decoder) -> Iterator[Sign]:
     oldest_s = decoder.oldest_start_s
     yield Sign("decode", oldest_s is not None, oldest_s, "a decode thread has been at one record")
-    waits = oldest_s is None and any(driver.decoding for driver in sources.manager.drivers.values())
+    waits = oldest_s is None and any(driver.decoding for driver in state.manager.drivers.values())
     why = "records wait for the decode threads, and none has been decoded"
     yield Sign("decode pool", waits, decoder.n_decoded, why)
 
 
-def _reading(sources: WorkerState) -> Iterator[Sign]:
-    n_ticks = sources.consumer_ticks() if sources.consumer_ticks else 0
+def _reading(state: WorkerState, n_ticks: int) -> Iterator[Sign]:
     yield Sign("consumer", n_ticks > 0, n_ticks, "the consumer's thread has stood still")
-    watch = sources.lag_watch
+    watch = state.lag_watch
     # While the brokers do not answer, nobody can read; and who cannot ask does not know whether there is a lag.
     answered = watch is not None and watch.silent_ms <= STALE_AFTER_MS
     wall_ms = int(time.time() * 1_000)
-    for partition, driver in sources.manager.drivers.items():
+    for partition, driver in state.manager.drivers.items():
         for topic, lag in driver.lags(wall_ms).items():
             behind = answered and lag is not None and lag.records > 0
             if topic == DECISIONS:

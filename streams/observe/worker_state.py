@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streams.convert.conversions import Conversions
 from streams.inference.runner import ModelRunner
 from streams.kafka.cluster_watch import AuthWatch
-from streams.kafka.log import LogTail
-from streams.kafka.producer import Producer
 from streams.meter import Meter
-from streams.partition.decode import Decoder
+from streams.partition.context import WorkerContext
 from streams.partition.high_waters import LagWatch
 from streams.partition.manager import PartitionManager
 from streams.settings import WorkerSettings
-from syncline.wire.results import ModelInfo
 
 WINDOW_S = 30.0
 
@@ -44,11 +40,10 @@ class BusyShare:
 
 @dataclass(slots=True, kw_only=True)
 class WorkerState:
-    """A worker as others see it. What is None has not started yet, or there is none: `runner`, for the null model.
+    """A worker from its first moment to its last, as others see it.
 
-    `starting`: why it does not work yet, or no longer. `broken`: what ends it. `heartbeat`: (generation, seconds of the
-    monotonic clock at which the last heartbeat that succeeded in it was sent). `consumer_ticks`: grows while the
-    consumer's thread runs.
+    `starting`: why it does not work yet, or no longer. `broken`: what ends it. `runner`: None until it loads, and for
+    the null model. `context`: its parts; None until its model is loaded and its topics are there, as are the watches.
     """
 
     settings: WorkerSettings
@@ -57,18 +52,13 @@ class WorkerState:
     busy: BusyShare = field(default_factory=BusyShare)
     starting: str = "starting"
     broken: BaseException | None = None
-    heartbeat: Callable[[], tuple[int, float]] | None = None
-    consumer_ticks: Callable[[], int] | None = None
-    decoder: Decoder | None = None
-    producer: Producer | None = None
     runner: ModelRunner | None = None
     conversions: Conversions = field(default_factory=Conversions)
-    model: ModelInfo | None = None
-    tail: LogTail | None = None
+    context: WorkerContext | None = None
     lag_watch: LagWatch | None = None
     access: AuthWatch | None = None
 
     def heartbeat_age_s(self, now_s: float) -> float | None:
         """Since the last heartbeat that succeeded; None before the first."""
-        generation, sent_s = self.heartbeat() if self.heartbeat else (-1, 0.0)
-        return None if generation < 0 else now_s - sent_s
+        generation, sent_ms = self.context.consumer.heartbeat if self.context is not None else (-1, 0)
+        return None if generation < 0 else now_s - sent_ms / 1_000

@@ -113,7 +113,7 @@ class PartitionDriver:
             left = await self._handover.run(limit_s)
         elif self.owner.status.n_to_carry_out:  # it has given up in the midst of its work
             left = [f"{self.owner.status.n_to_carry_out} decisions were not carried out: {self.state}"]
-        if left and self._context.generation() != self._assigned.generation:
+        if left and self._context.consumer.generation != self._assigned.generation:
             log.info("partition %d: the session is over, left to the next: %s", self._partition, "; ".join(left))
             left = []
         return [f"partition {self._partition}: {what}" for what in left]
@@ -248,7 +248,7 @@ class PartitionDriver:
         try:
             for topic in self._assigned.starts if high_water is None else high_water:
                 offset = None if high_water is None else high_water[topic]
-                end = self._context.fetched_ends(topic, self._partition).high
+                end = self._context.consumer.fetched_ends(topic, self._partition).high
                 self.owner.on_high_water(topic, offset, asked_ms, self._context.now_ms(), end)
         except MadeAnewError as error:
             self._give_up(error)
@@ -260,7 +260,7 @@ class PartitionDriver:
         for topic, offset in high_water.items():
             self._lags[topic].answered(offset, asked_ms)
         for topic, held_back in self._held_back.items():
-            high = self._context.fetched_ends(topic, self._partition).high
+            high = self._context.consumer.fetched_ends(topic, self._partition).high
             position = self.owner.status.positions[topic]
             held_back.look(stable=high_water[topic], high=high, position=position, now_ms=self._context.now_ms())
 
@@ -293,7 +293,7 @@ class PartitionDriver:
         if self._stopped:
             return
         try:
-            generation, sent_ms = self._context.heartbeat()
+            generation, sent_ms = self._context.consumer.heartbeat
             if generation == self._assigned.generation:
                 self.owner.on_heartbeat(sent_ms)
             self.owner.tick(self._context.now_ms())
@@ -321,7 +321,7 @@ class PartitionDriver:
             self._carrier.fuse(commands.fuse)
         self._carrier.publish(commands.publish)
         for topic, offset in commands.acknowledge.items():
-            self._context.resolve(self._assigned.epoch, topic, self._partition, offset)
+            self._context.consumer.resolve(self._assigned.epoch, topic, self._partition, offset)
         if commands.read is not None:
             self._wanted = commands.read
             self._apply_read()
@@ -330,7 +330,7 @@ class PartitionDriver:
         full = {topic for topic, decoding in self._decoding.items() if decoding.full}
         not_held = self._wanted - full if self._reading and not self._stopped else frozenset[str]()
         for topic in not_held ^ self._not_held:
-            self._context.hold(self._assigned.epoch, topic, self._partition, topic not in not_held)
+            self._context.consumer.hold(self._assigned.epoch, topic, self._partition, topic not in not_held)
         self._not_held = not_held
 
     async def _append(self, append: Append) -> None:

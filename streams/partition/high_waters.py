@@ -17,7 +17,6 @@ from streams.partition.context import WorkerContext
 from streams.partition.driver import PartitionDriver
 from streams.partition.manager import PartitionManager
 from syncline.kafka.client import start_consumer, stop_consumer
-from syncline.kafka.cluster import Cluster
 from syncline.kafka.routines import revive, unless_ended
 from syncline.wire.contract import DECISIONS, MEDIA_TOPICS
 
@@ -45,8 +44,9 @@ class HighWaters:
 
     every_s = ASK_EVERY_S
 
-    def __init__(self, cluster: Cluster, prefix: str, manager: PartitionManager, context: WorkerContext) -> None:
-        self._cluster, self._prefix, self._manager, self._context = cluster, prefix, manager, context
+    def __init__(self, manager: PartitionManager, context: WorkerContext) -> None:
+        self._manager, self._context = manager, context
+        self._prefix = context.settings.topic_prefix
         self._answered_ms = context.now_ms()
 
     @property
@@ -70,7 +70,9 @@ class HighWaters:
         backoff = Backoff(RETRY_S, MOST_RETRY_S)
         while True:
             try:
-                return await start_consumer(self._cluster, request_timeout_ms=5_000, isolation_level="read_committed")
+                return await start_consumer(
+                    self._context.cluster, request_timeout_ms=5_000, isolation_level="read_committed"
+                )
             except KafkaError as error:
                 log.debug("high watermarks cannot be asked: %r", error)
                 await asyncio.sleep(backoff.next_s())
@@ -110,7 +112,7 @@ class HighWaters:
 
     def _fetched(self, topic: str, partition: int) -> int:
         # Tansu counts the last batch as one record; once any of that batch is here, so is the mark of its fetch.
-        return 0 if topic == DECISIONS else self._context.fetched_ends(topic, partition).stable
+        return 0 if topic == DECISIONS else self._context.consumer.fetched_ends(topic, partition).stable
 
 
 class LagWatch(HighWaters):

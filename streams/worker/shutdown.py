@@ -139,8 +139,8 @@ LEAVE = "the group was not left: the others wait for the session's end"
 class Shutdown:
     """The end of one worker. `closers` disconnect what has been started; they may hang."""
 
-    def __init__(self, deadline: ShutdownDeadline, sources: WorkerState) -> None:
-        self._deadline, self._sources = deadline, sources
+    def __init__(self, deadline: ShutdownDeadline, state: WorkerState) -> None:
+        self._deadline, self._state = deadline, state
         self._to_do: list[str] = []
         self.closers: list[Callable[[], Awaitable[None]]] = []
 
@@ -150,23 +150,23 @@ class Shutdown:
 
     def undone(self) -> list[str]:
         """What should have been done before the end and is not, in words; may be asked from any thread."""
-        return [*self._sources.manager.left, *self._to_do]
+        return [*self._state.manager.left, *self._to_do]
 
     async def stop_working(self, app: SynclineApp, joining: asyncio.Task[Any]) -> None:
         """Read no more, carry out what is decided, commit, leave the group; `joining` is the application's start."""
         self._deadline.begin()
-        self._sources.starting = "stopping"
-        if self._sources.broken is None:
+        self._state.starting = "stopping"
+        if self._state.broken is None:
             log.info("stopping: carrying out what is decided")
             await self._execution(app)
-        self._sources.manager.stop()
+        self._state.manager.stop()
         hanging = await self._deadline.wait([app.stop()], LEAVE_UNTIL)
         if not hanging and self._has_left(app):
             self._to_do.remove(LEAVE)
         await self._deadline.wait([end_tasks([joining])], DISCONNECT_UNTIL)
 
     async def _execution(self, app: SynclineApp) -> None:
-        await self._sources.manager.close(self._deadline.left_s(CARRY_OUT_UNTIL))
+        await self._state.manager.close(self._deadline.left_s(CARRY_OUT_UNTIL))
         self._to_do.remove(CARRY_OUT)  # what of it was not possible, the partition manager says
         if await app.batches.commit_all(self._deadline.left_s(LEAVE_UNTIL)):
             self._to_do.remove(COMMIT)
@@ -174,7 +174,7 @@ class Shutdown:
     def _has_left(self, app: SynclineApp) -> bool:
         if not app.batches.is_member:
             return True
-        if self._sources.manager.n_assignments:
+        if self._state.manager.n_assignments:
             return False
         # It has asked to be let in and was not answered: a group can only be left under the name that the answer gives.
         log.info("stopped while it joined the group: the others may wait for its session's end")
@@ -183,7 +183,7 @@ class Shutdown:
     async def disconnect(self, starting: asyncio.Task[Any], pool: ThreadPoolExecutor) -> None:
         """Close everything at once; whoever does not come to an end is left to the end of the process."""
         self._deadline.begin()
-        self._sources.manager.stop()
+        self._state.manager.stop()
         pool.shutdown(wait=False, cancel_futures=True)
         works = [end_tasks([starting]), *(close() for close in self.closers)]
         await self._deadline.wait(works, DISCONNECT_UNTIL)

@@ -18,13 +18,12 @@ from streams.convert.runner import ConverterRunner
 from streams.inference.runner import ModelRunner
 from streams.kafka.app import SynclineApp
 from streams.kafka.cluster_watch import AuthWatch, Counted, PartitionsChangedError, wait_for_topics, watch_partitions
-from streams.kafka.faust import driver as faust_driver
 from streams.kafka.log import LogTail
 from streams.kafka.producer import Producer
 from streams.observe.descriptors import ReadingTurns
 from streams.observe.health import Health
 from streams.observe.worker_state import WorkerState
-from streams.partition.context import Fuse, WorkerContext
+from streams.partition.context import Fuse, GroupMember, WorkerContext
 from streams.partition.decode import Decoder
 from streams.partition.high_waters import HighWaters, LagWatch
 from streams.partition.manager import PartitionManager
@@ -56,11 +55,11 @@ class Worker:
         self._manager = PartitionManager(settings.topic_prefix, settings.handover.carry_out_s)
         self._stop = asyncio.Event()
         self._pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
-        self._sources = WorkerState(settings=settings, manager=self._manager)
-        self._health = Health(self._sources)
+        self._state = WorkerState(settings=settings, manager=self._manager)
+        self._health = Health(self._state)
         self._changed: PartitionsChangedError | None = None
         self.deadline = ShutdownDeadline(settings.stop_limit_ms / 1_000)
-        self.ending = Shutdown(self.deadline, self._sources)
+        self.ending = Shutdown(self.deadline, self._state)
 
     def stop(self) -> None:
         """Tell it to stop."""
@@ -80,8 +79,8 @@ class Worker:
         finally:
             await self.ending.disconnect(starting, self._pool)
             await self.deadline.wait([self._health.close()], DISCONNECT_UNTIL)
-        if self._sources.broken is not None:
-            raise self._sources.broken
+        if self._state.broken is not None:
+            raise self._state.broken
         if self._changed is not None:
             raise self._changed
 
@@ -103,38 +102,56 @@ class Worker:
 
     async def _start(self) -> SynclineApp:
         """Everything up to the application, which is not started yet."""
-        settings, topic, closers = self._settings, self._settings.topic_prefix + DECISIONS, self.ending.closers
-        model, fuse = await load_model(self._sources, closers)
+        settings, closers = self._settings, self.ending.closers
+        model, fuse = await load_model(self._state, closers)
         log.info("%s", describe(model, settings))
-        await load_converters(self._sources, closers)
+        await load_converters(self._state, closers)
         n_partitions = await wait_for_topics(
             self._cluster, settings.topic_prefix, settings.group, self._say_why_it_waits
         )
         check_shares(settings, n_partitions)
-        producer = Producer(self._cluster)
-        closers.append(producer.stop)  # it connects when there is something to send
-        tail = LogTail(self._cluster, topic)
-        closers.append(tail.stop)
-        await tail.start()
-        decoder = Decoder(settings.join, n_partitions, model.prepare, settings.max_event_bytes)
         app = SynclineApp(settings, self._cluster, self._manager.hand_over, self._manager)
-        context = self._context(app, n_partitions, model, decoder, producer, tail, fuse)
+        context = await self._open(app, model, fuse, n_partitions)
         self._manager.use(context)
-        sources = self._sources
-        sources.decoder, sources.producer, sources.tail, sources.model = decoder, producer, tail, context.model_info
-        sources.heartbeat, sources.consumer_ticks = lambda: app.batches.heartbeat, lambda: app.batches.n_ticks
-        background = self._start_background(app, context, n_partitions, tail)
+        self._state.context = context
+        background = self._start_background(app, context)
         closers.append(lambda: self._end(background))
         return app
 
+    async def _open(self, app: SynclineApp, model: Model, fuse: Fuse | None, n_partitions: int) -> WorkerContext:
+        settings, closers = self._settings, self.ending.closers
+        producer = Producer(self._cluster)
+        closers.append(producer.stop)  # it connects when there is something to send
+        tail = LogTail(self._cluster, settings.topic_prefix + DECISIONS)
+        closers.append(tail.stop)
+        await tail.start()
+        return WorkerContext(
+            settings=settings,
+            cluster=self._cluster,
+            n_partitions=n_partitions,
+            model_info=ModelInfo(model.name, model.version),
+            decoder=Decoder(settings.join, n_partitions, model.prepare, settings.max_event_bytes),
+            pool=self._pool,
+            producer=producer,
+            tail=tail,
+            fuse=fuse,
+            recoveries=ReadingTurns(RECOVERIES_AT_ONCE, self._health.descriptors),
+            now_ms=now_ms,
+            consumer=GroupMember(app, settings.topic_prefix),
+            on_broken=self._on_broken,
+            counted=Counted(now_ms),
+            conversions=self._state.conversions,
+            meter=self._state.meter,
+        )
+
     def _say_why_it_waits(self, trouble: str) -> None:
-        if trouble != self._sources.starting:
+        if trouble != self._state.starting:
             log.warning("waiting: %s", trouble)
-        self._sources.starting = trouble
+        self._state.starting = trouble
 
     async def _work(self, app: SynclineApp) -> None:
         """Faust from start to stop; its start ends with the first assignment, for which a stop does not wait."""
-        self._sources.starting = ""
+        self._state.starting = ""
         self.ending.begins_to_work()
         joining = asyncio.create_task(app.start(), name="join the group")
         try:
@@ -144,55 +161,14 @@ class Worker:
         finally:
             await self.ending.stop_working(app, joining)
 
-    def _context(
-        self,
-        app: SynclineApp,
-        n_partitions: int,
-        model: Model,
-        decoder: Decoder,
-        producer: Producer,
-        tail: LogTail,
-        fuse: Fuse | None,
-    ) -> WorkerContext:
-        prefix = self._settings.topic_prefix
-
-        def heartbeat() -> tuple[int, int]:
-            generation, sent_s = app.batches.heartbeat
-            return generation, int(sent_s * 1_000)
-
-        return WorkerContext(
-            settings=self._settings,
-            cluster=self._cluster,
-            n_partitions=n_partitions,
-            model_info=ModelInfo(model.name, model.version),
-            decoder=decoder,
-            pool=self._pool,
-            producer=producer,
-            tail=tail,
-            fuse=fuse,
-            recoveries=ReadingTurns(RECOVERIES_AT_ONCE, self._health.descriptors),
-            now_ms=now_ms,
-            heartbeat=heartbeat,
-            generation=lambda: app.batches.generation,
-            hold=lambda epoch, topic, p, held: app.batches.hold(epoch, faust_driver.TP(prefix + topic, p), held),
-            resolve=lambda epoch, topic, p, at: app.batches.resolve(epoch, faust_driver.TP(prefix + topic, p), at),
-            fetched_ends=lambda topic, p: app.batches.fetched_ends(faust_driver.TP(prefix + topic, p)),
-            on_broken=self._on_broken,
-            counted=Counted(now_ms),
-            conversions=self._sources.conversions,
-            meter=self._sources.meter,
-        )
-
-    def _start_background(
-        self, app: SynclineApp, context: WorkerContext, n_partitions: int, tail: LogTail
-    ) -> list[asyncio.Task[None]]:
-        settings = self._settings
-        high_waters = HighWaters(self._cluster, settings.topic_prefix, self._manager, context)
-        lag_watch = self._sources.lag_watch = LagWatch(self._cluster, settings.topic_prefix, self._manager, context)
-        access = self._sources.access = AuthWatch(self._cluster, lambda: lag_watch.silent_ms)
-        counting = watch_partitions(self._cluster, settings.topic_prefix, self._manager, n_partitions, context.counted)
+    def _start_background(self, app: SynclineApp, context: WorkerContext) -> list[asyncio.Task[None]]:
+        cluster, prefix, manager, tail = self._cluster, self._settings.topic_prefix, self._manager, context.tail
+        high_waters = HighWaters(manager, context)
+        lag_watch = self._state.lag_watch = LagWatch(manager, context)
+        access = self._state.access = AuthWatch(cluster, lambda: lag_watch.silent_ms)
+        counting = watch_partitions(cluster, prefix, manager, context.n_partitions, context.counted)
         works = {
-            "the clock of the partitions": self._manager.tick(),
+            "the clock of the partitions": manager.tick(),
             "asking for high watermarks": high_waters.run(),
             "asking for the lag": lag_watch.run(),
             "looking why no answer comes": access.run(),
@@ -209,9 +185,9 @@ class Worker:
     # --- trouble -----------------------------------------------------------------------------------------------
 
     def _on_broken(self, error: BaseException) -> None:
-        if self._sources.broken is None:
+        if self._state.broken is None:
             log.error("this worker ends: %r", error, exc_info=None if isinstance(error, SettingsError) else error)
-            self._sources.broken = error
+            self._state.broken = error
         self._stop.set()
 
     async def _watch_application(self, app: SynclineApp) -> None:
@@ -250,21 +226,21 @@ def describe(model: Model, settings: WorkerSettings) -> str:
     return f"{what}; lanes {', '.join(join.lanes)}; strategy {join.strategy}"
 
 
-async def load_model(sources: WorkerState, closers: Closers) -> tuple[Model, Fuse | None]:
+async def load_model(state: WorkerState, closers: Closers) -> tuple[Model, Fuse | None]:
     """Load the model that fuses; raises what it raises."""
-    settings = sources.settings
-    sources.starting = f"loading model {settings.model}"
+    settings = state.settings
+    state.starting = f"loading model {settings.model}"
     if settings.model == NULL:
         return registry.load(NULL), None
-    sources.runner = runner = ModelRunner(lambda: registry.load(settings.model), settings.runner)
+    state.runner = runner = ModelRunner(lambda: registry.load(settings.model), settings.runner)
     closers.append(runner.close)
     await runner.start()
     return runner.model, runner.fuse
 
 
-async def load_converters(sources: WorkerState, closers: Closers) -> None:
+async def load_converters(state: WorkerState, closers: Closers) -> None:
     """Load the converters that the settings name; raises what they raise."""
-    settings = sources.settings
+    settings = state.settings
     if not settings.converters:
         return
     pool = ThreadPoolExecutor(1, thread_name_prefix="prepare")
@@ -272,7 +248,7 @@ async def load_converters(sources: WorkerState, closers: Closers) -> None:
         ConverterRunner(spec.kind, partial(open_converter, spec), pool, settings.converter_runner)
         for spec in settings.converters
     ]
-    sources.starting = f"loading {', '.join(settings.convert)}"
-    sources.conversions = Conversions(runners, pool, settings.convert_streams)
-    closers.append(sources.conversions.close)
-    await sources.conversions.start()
+    state.starting = f"loading {', '.join(settings.convert)}"
+    state.conversions = Conversions(runners, pool, settings.convert_streams)
+    closers.append(state.conversions.close)
+    await state.conversions.start()

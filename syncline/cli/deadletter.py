@@ -181,4 +181,4 @@ async def _plan(cluster: Cluster, prefix: str, selection: DeadLetterFilter, agai
 async def _send(cluster: Cluster, prefix: str, plan: Plan) -> SentRetries:
     with show_progress("sending", len(plan.to_send)) as advance:
         async with DeadLetterReader(cluster, prefix) as box:
-            return await send_retries(box, cluster, prefix, plan, advance)
+            return await send_retries(box, plan, advance)

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from syncline.deadletter.filter import Letter, LetterCounts, stream_of
-from syncline.deadletter.reader import n_retries, why_not
-from syncline.deadletter.retry import Plan, SentRetries
+from syncline.deadletter.retry import Plan, SentRetries, n_retries, why_not
 from syncline.wire import contract as c
 from syncline.wire.timestamps import MAX_TIME_MS, format_time
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -72,22 +72,39 @@ def stream_of(letter: DeadLetter) -> str:
 
 
 @dataclass(slots=True)
+class Repeats:
+    """Knows letters that were there before: a crash of a worker's may write one twice. `n`: how many repeats it saw."""
+
+    n: int = 0
+    _ids: set[str] = field(default_factory=set[str])
+
+    def left_out(self, letters: Iterable[Letter]) -> Iterator[Letter]:
+        """The letters that were not there before."""
+        for one in letters:
+            if one.letter.id in self._ids:
+                self.n += 1
+            else:
+                self._ids.add(one.letter.id)
+                yield one
+
+
+@dataclass(slots=True)
 class LetterCounts:
     """Counts letters by reason and stream, and keeps the newest, without their bytes; a repeat counts once."""
 
     n_newest: int
     counts: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
-    n_repeats: int = 0
     newest: list[Letter] = field(default_factory=list[Letter])
-    _ids: set[str] = field(default_factory=set[str])
+    _repeats: Repeats = field(default_factory=Repeats)
+
+    @property
+    def n_repeats(self) -> int:
+        """How many letters were there before, and were not counted."""
+        return self._repeats.n
 
     def take(self, letters: Iterable[Letter]) -> None:
         """Count some letters, in any order."""
-        for one in letters:
-            if one.letter.id in self._ids:
-                self.n_repeats += 1
-                continue
-            self._ids.add(one.letter.id)
+        for one in self._repeats.left_out(letters):
             self.counts[one.letter.reason, stream_of(one.letter)] += 1
             self.newest.append(one._replace(letter=msgspec.structs.replace(one.letter, data=None)))
         self.newest.sort(key=lambda one: (one.append_ms, one.partition, one.offset), reverse=True)

@@ -131,16 +131,16 @@ def _consumer_thread(caught: _Caught, is_on: IsOn) -> None:
 
 def _batcher(caught: _Caught, is_on: IsOn) -> None:
     # Nobody wakes it any more, as after a lost wake-up.
-    caught.worker._sources.runner._batcher._changed = asyncio.Event()
-    caught.worker._sources.runner._batcher._wait_for_batch = asyncio.Event().wait
+    caught.worker._state.runner._batcher._changed = asyncio.Event()
+    caught.worker._state.runner._batcher._wait_for_batch = asyncio.Event().wait
 
 
 def _model_thread(caught: _Caught, is_on: IsOn) -> None:
-    caught.worker._sources.runner._thread.stop()
+    caught.worker._state.runner._thread.stop()
 
 
 def _tail_task(caught: _Caught, is_on: IsOn) -> None:
-    caught.loop.call_soon_threadsafe(caught.worker._sources.tail.task.cancel)
+    caught.loop.call_soon_threadsafe(caught.worker._state.context.tail.task.cancel)
 
 
 def _decode_pool(caught: _Caught, is_on: IsOn) -> None:

@@ -71,18 +71,15 @@ class World:
         self.now_ms = 0
         manager = PartitionManager("p.")
         manager.drivers[3] = self.driver  # type: ignore[assignment]
-        parts: dict[str, Any] = {
-            "runner": self.runner,
-            "tail": SimpleNamespace(task=self.tail_task),
-            "decoder": self.decoder,
-            "lag_watch": self,
-            "consumer_ticks": self.tick,
-        }
+        context = SimpleNamespace(tail=SimpleNamespace(task=self.tail_task), decoder=self.decoder, consumer=self)
+        parts: dict[str, Any] = {"runner": self.runner, "context": context, "lag_watch": self}
         settings = WorkerSettings(max_stall_ms=LIMIT_MS, batch_max_wait_ms=1_000)
-        self.sources = WorkerState(settings=settings, manager=manager, starting="", **parts)
-        self.liveness = Liveness(self.sources)
+        self.state = WorkerState(settings=settings, manager=manager, starting="", **parts)
+        self.liveness = Liveness(self.state)
 
-    def tick(self) -> int:
+    @property
+    def n_ticks(self) -> int:
+        """The consumer's thread moves on whenever somebody looks."""
         self.ticks += self.ticking
         return self.ticks
 
@@ -203,7 +200,7 @@ def _it_recovers(world: World) -> None:
 
 
 def _nothing_is_assigned(world: World) -> None:
-    world.sources.manager.drivers.clear()
+    world.state.manager.drivers.clear()
 
 
 def _the_lag_is_not_known(world: World) -> None:
@@ -211,7 +208,7 @@ def _the_lag_is_not_known(world: World) -> None:
 
 
 def _it_stops(world: World) -> None:
-    world.sources.starting = "stopping"
+    world.state.starting = "stopping"
     _tail_ended(world)
     _consumer_thread(world)
 

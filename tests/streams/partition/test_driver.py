@@ -51,8 +51,8 @@ def driver_with(generation: int = 1, n_shares: int = 1, **context: Any) -> Parti
     given: dict[str, Any] = {
         "settings": WorkerSettings(), "model_info": ModelInfo("null", "1"), "pool": nothing, "producer": nothing,
         "tail": nothing, "decoder": Decoder(JoinSettings(), 4, no_memory_for_bad, 100), "fuse": None,
-        "recoveries": asyncio.Semaphore(1), "cluster": nothing, "now_ms": lambda: 0, "heartbeat": lambda: (1, 0),
-        "generation": lambda: generation, "hold": nothing, "resolve": nothing, "fetched_ends": nothing,
+        "recoveries": asyncio.Semaphore(1), "cluster": nothing, "now_ms": lambda: 0,
+        "consumer": Mock(heartbeat=(1, 0), generation=generation),
         "on_broken": nothing, "n_partitions": 4, "counted": Counted(lambda: 0),
     }  # fmt: skip
     starts = dict.fromkeys(MEDIA_TOPICS, Start(None, 0))

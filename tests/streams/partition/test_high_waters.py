@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock
@@ -16,6 +17,7 @@ from streams.kafka import cluster_watch as watch
 from streams.kafka.batch_consumer import Ends
 from streams.kafka.cluster_watch import PartitionsChangedError, count_partitions, watch_partitions
 from streams.partition.high_waters import HighWaters, LagWatch
+from streams.settings import WorkerSettings
 from syncline.errors import AccessError, BrokerError, MissingRightError
 from syncline.kafka.cluster import Cluster
 from syncline.kafka.partition_counts import Nodes
@@ -43,6 +45,21 @@ class Driver:
         self.answers.put_nowait((high_water, asked_ms))
 
 
+def context_of(
+    broker: TestBroker,
+    prefix: str,
+    now_ms: Callable[[], int] = lambda: 17,
+    ends: Callable[[str, int], Ends] = lambda topic, p: Ends(0, 0),
+) -> Any:
+    """A worker's parts, as far as they are asked for here."""
+    return SimpleNamespace(
+        cluster=Cluster.of(broker.address),
+        settings=WorkerSettings(topic_prefix=prefix),
+        now_ms=now_ms,
+        consumer=SimpleNamespace(fetched_ends=ends),
+    )
+
+
 async def test_high_watermarks_are_asked_for_those_who_want_them(
     broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,10 +71,8 @@ async def test_high_watermarks_are_asked_for_those_who_want_them(
             await producer.send_and_wait(topic_prefix + "media.text", b"x", partition=1)
     curious, content = Driver({"media.text", "media.image"}), Driver(set())
     manager: Any = SimpleNamespace(drivers={1: curious, 0: content})
-    parts: Any = SimpleNamespace(
-        now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(9, 11) if "image" in topic else Ends(0, 0)
-    )
-    asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, manager, parts).run())
+    context = context_of(broker, topic_prefix, ends=lambda topic, p: Ends(9, 11) if "image" in topic else Ends(0, 0))
+    asking = asyncio.create_task(HighWaters(manager, context).run())
     try:
         answer = await asyncio.wait_for(curious.answers.get(), 20)
     finally:
@@ -76,13 +91,12 @@ async def test_what_an_open_transaction_holds_back_is_not_asked_of_anybody(
     await make_topics(broker.address, topic_prefix, 1)
     topic, curious = topic_prefix + "media.text", Driver({"media.text"})
     manager: Any = SimpleNamespace(drivers={0: curious})
-    parts: Any = SimpleNamespace(now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(0, 0))
     async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
         await producer.send_and_wait(topic, b"x", partition=0)
     async with transactional(broker, topic_prefix) as producer:
         await producer.begin_transaction()
         await producer.send_and_wait(topic, b"x", partition=0)
-        asking = asyncio.create_task(HighWaters(Cluster.of(broker.address), topic_prefix, manager, parts).run())
+        asking = asyncio.create_task(HighWaters(manager, context_of(broker, topic_prefix)).run())
         try:
             assert (await asyncio.wait_for(curious.answers.get(), 20))[0] == {"media.text": 1}
             await producer.abort_transaction()
@@ -105,10 +119,9 @@ async def test_all_high_watermarks_are_asked_for_the_lag_and_silence_is_noticed(
             await producer.send_and_wait(topic_prefix + topic, b"x", partition=1)
     content, started_s = Driver(set()), time.monotonic()
     manager: Any = SimpleNamespace(drivers={1: content})
-    parts: Any = SimpleNamespace(
-        now_ms=lambda: int((time.monotonic() - started_s) * 1_000), fetched_ends=lambda topic, p: Ends(0, 0)
+    watch_ = LagWatch(
+        manager, context_of(own_broker, topic_prefix, lambda: int((time.monotonic() - started_s) * 1_000))
     )
-    watch_ = LagWatch(Cluster.of(own_broker.address), topic_prefix, manager, parts)
     asking = asyncio.create_task(watch_.run())
     try:
         answer, _ = await asyncio.wait_for(content.answers.get(), 20)
@@ -242,8 +255,8 @@ async def test_a_worker_without_partitions_hears_that_nobody_answers(
     monkeypatch.setattr(LagWatch, "every_s", 0.05)
     started_s = time.monotonic()
     manager: Any = SimpleNamespace(drivers={})
-    parts: Any = SimpleNamespace(now_ms=lambda: int((time.monotonic() - started_s) * 1_000))
-    lag_watch = LagWatch(Cluster.of(own_broker.address), topic_prefix, manager, parts)
+    context = context_of(own_broker, topic_prefix, lambda: int((time.monotonic() - started_s) * 1_000))
+    lag_watch = LagWatch(manager, context)
     asking = asyncio.create_task(lag_watch.run())
     try:
         async with asyncio.timeout(30):
@@ -268,8 +281,7 @@ async def test_a_broker_that_is_away_at_the_first_question_is_waited_for(
     await own_broker.stop()
     curious = Driver({"media.text"})
     manager: Any = SimpleNamespace(drivers={0: curious})
-    parts: Any = SimpleNamespace(now_ms=lambda: 17, fetched_ends=lambda topic, p: Ends(0, 0))
-    asking = asyncio.create_task(HighWaters(Cluster.of(own_broker.address), topic_prefix, manager, parts).run())
+    asking = asyncio.create_task(HighWaters(manager, context_of(own_broker, topic_prefix)).run())
     await asyncio.sleep(0)
     await own_broker.start()
     await make_topics(own_broker.address, topic_prefix, 1)

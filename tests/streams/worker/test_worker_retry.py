@@ -24,7 +24,7 @@ async def retry_all(broker: TestBroker, prefix: str) -> int:
     cluster = Cluster.of(broker.address)
     async with DeadLetterReader(cluster, prefix) as box:
         plan = await make_plan(box, DeadLetterFilter(reason="too_large"), again=False)
-        return (await send_retries(box, cluster, prefix, plan)).n_sent
+        return (await send_retries(box, plan)).n_sent
 
 
 async def test_what_was_too_large_is_fused_when_the_limit_is_raised(broker: TestBroker, topic_prefix: str) -> None:
