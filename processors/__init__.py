@@ -1,5 +1,5 @@
-"""Preprocessing of one modality a file: pure functions from bytes to arrays.
+"""Preprocessing: pure functions from media bytes to arrays, one file a modality.
 
-What a model calls: `image.load_pixels` (uint8) and `image.normalise`, `audio.load_log_mel`, `text.load_text`,
-`words.tag_words`, `tokens.Tokens`. All raise `MediaError` with a reason of `processors.limits.REASONS`.
+Models call `image.load_pixels` (uint8), `image.normalise`, `audio.load_log_mel`, `text.load_text`, `text.Tokens` and
+`words.tag_words`. All raise `MediaError` with a reason of `processors.limits.REASONS`.
 """

@@ -1,4 +1,4 @@
-"""Sound: WAV, FLAC and Ogg (Vorbis, Opus) bytes to arrays. Decoders, soxr and numpy release the GIL."""
+"""Sound: WAV, FLAC and Ogg (Vorbis, Opus) to arrays. Decoders, soxr and numpy release the GIL."""
 
 from __future__ import annotations
 
@@ -17,26 +17,61 @@ from syncline.errors import MediaError
 
 DEFAULT = AudioSettings()
 MAX_ABSOLUTE_SAMPLE = 65_536.0
-"""Full scale is 1. Float files with integer-sized samples exist; beyond this it is no sound, and power overflows."""
+"""Full scale is 1. Some float files have integer-sized samples; above this the power overflows."""
 _SPARE_FRAMES = 8_192
-"""How many more frames than claimed a decoder may give: Vorbis and Opus round up to whole blocks."""
+"""How many frames beyond its claim a file may have: Vorbis and Opus round up to whole blocks."""
 _TYPES = ("audio/wav", "audio/flac", "audio/ogg")
 
 
 def load_log_mel(data: bytes, content_type: str, settings: AudioSettings = DEFAULT) -> npt.NDArray[np.float32]:
-    """Decode sound and make its log-mel spectrogram: float32 (n_mels, n_frames), a frame each `hop_ms`.
+    """Decode sound to a log-mel spectrogram (`processors.mel.log_mel`).
 
-    Raises `MediaError` as `load_mono` does; parameters and framing are those of `processors.mel.log_mel`.
+    Args:
+        data (bytes): the file.
+        content_type (str): `audio/wav`, `audio/flac` or `audio/ogg`.
+        settings (AudioSettings): sample rate, frames, bands and limits. Default `AudioSettings()`.
+
+    Returns:
+        npt.NDArray[np.float32]: (n_mels, n_frames), a frame every `settings.hop_ms` ms.
+
+    Raises:
+        MediaError: as in `load_mono`.
+
+    Example:
+        >>> import io
+        >>> import numpy as np, soundfile
+        >>> from processors.audio import load_log_mel
+        >>> file = io.BytesIO()
+        >>> soundfile.write(file, np.zeros(16_000), 16_000, format="WAV")
+        >>> load_log_mel(file.getvalue(), "audio/wav").shape
+        (64, 99)
     """
     return log_mel(load_mono(data, content_type, settings), settings)
 
 
 def load_mono(data: bytes, content_type: str, settings: AudioSettings = DEFAULT) -> npt.NDArray[np.float32]:
-    """Decode sound, take the mean of its channels and resample it: float32 (n_samples,) at `rate_hz`.
+    """Decode sound, average its channels and resample it (soxr, quality `HQ`).
 
-    Full scale is [-1, 1]; float files may go beyond. Resampled by soxr in its `HQ` quality.
-    Raises `MediaError`: `empty`, `too_many_bytes`, `content_type_unknown`, `content_type_mismatch`, and all that begin
-    with `audio_`.
+    Args:
+        data (bytes): the file.
+        content_type (str): `audio/wav`, `audio/flac` or `audio/ogg`.
+        settings (AudioSettings): sample rate and limits. Default `AudioSettings()`.
+
+    Returns:
+        npt.NDArray[np.float32]: (n_samples,) at `settings.rate_hz`. Full scale is [-1, 1]; float files may exceed it.
+
+    Raises:
+        MediaError: `empty`, `too_many_bytes`, `content_type_unknown`, `content_type_mismatch`, or a reason that begins
+            with `audio_`.
+
+    Example:
+        >>> import io
+        >>> import numpy as np, soundfile
+        >>> from processors.audio import load_mono
+        >>> file = io.BytesIO()
+        >>> soundfile.write(file, np.zeros((44_100, 2)), 44_100, format="FLAC")
+        >>> load_mono(file.getvalue(), "audio/flac").shape
+        (16000,)
     """
     declared, _ = media_type(content_type, _TYPES)
     check_size(data, settings.max_bytes)
@@ -63,7 +98,7 @@ def _sniff(data: bytes) -> str | None:
 def _load_wav(data: bytes, settings: AudioSettings) -> tuple[npt.NDArray[np.float32], int]:
     wav = read_wav_format(data)
     _check_claim("audio/wav", wav.rate_hz, wav.n_channels, wav.n_frames, settings)
-    with np.errstate(over="ignore", invalid="ignore"):  # a 64-bit float may not fit 32: infinite, refused by the caller
+    with np.errstate(over="ignore", invalid="ignore"):  # a 64-bit float may become infinite: the caller rejects it
         return wav_mono(data, wav), wav.rate_hz
 
 
@@ -78,7 +113,7 @@ def _load_other(data: bytes, declared: str, settings: AudioSettings) -> tuple[np
         mono, rate_hz = decode_mono(claim, declared, (claim.n_frames or most) + _SPARE_FRAMES)
     except MediaError:
         raise
-    except Exception as error:  # libsndfile's errors, and whatever its binding makes of broken files
+    except Exception as error:  # libsndfile and its binding raise many kinds on broken files
         raise refuse("audio_undecodable", f"{declared}: {type(error).__name__}: {error}") from error
     if (n_frames := len(mono) * claim.rate_hz // max(1, rate_hz)) < claim.n_frames:
         raise refuse("audio_undecodable", f"{declared}: header claims {claim.n_frames} frames, got {n_frames}")

@@ -1,7 +1,7 @@
-"""FLAC, Ogg Vorbis and Ogg Opus: headers read by own code and checked first, then decoded by libsndfile.
+"""FLAC, Ogg Vorbis and Ogg Opus: headers are parsed and checked here, then libsndfile decodes.
 
-libsndfile opens 26 formats by what it finds, and its bundled release lacks fixes that exist upstream: it sees only
-what passed here, and a FLAC's metadata blocks (pictures, cue sheets, comments) are cut out before.
+libsndfile opens 26 formats by their content, and its bundled release lacks upstream fixes. So it gets only files that
+pass here, FLACs without their metadata blocks (pictures, cue sheets, comments).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _OPUS_RATE_HZ = 48_000
 _NO_GRANULE = 2**64 - 1
 _MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 MAX_BLOCKS = 128
-"""FLAC: metadata blocks."""
+"""Limit of metadata blocks in a FLAC."""
 
 
 class FileHeader(msgspec.Struct, frozen=True):
-    """What a compressed file's header says, and the bytes that libsndfile is to see. `n_frames` 0: it does not say."""
+    """A compressed file's header, and the bytes for libsndfile. `n_frames` is 0 if the header does not say."""
 
     rate_hz: int
     n_channels: int
@@ -39,9 +39,9 @@ class FileHeader(msgspec.Struct, frozen=True):
 
 
 def read_flac(data: bytes) -> FileHeader:
-    """The STREAMINFO of a FLAC file, and the file without its other metadata. Raises `audio_header`."""
+    """Read a FLAC's STREAMINFO and drop its other metadata. Raises `MediaError`: `audio_header`."""
     if data[4] & 0x7F or data[5:8] != b"\0\0\x22" or len(data) < 42:
-        raise refuse("audio_header", "audio/flac: the first block is no STREAMINFO of 34 bytes")
+        raise refuse("audio_header", "audio/flac: the first block is not a STREAMINFO of 34 bytes")
     packed = int.from_bytes(data[18:26], "big")
     at, last = 4, False
     for _ in range(MAX_BLOCKS):
@@ -58,9 +58,9 @@ def read_flac(data: bytes) -> FileHeader:
 
 
 def read_ogg(data: bytes) -> FileHeader:
-    """The first packet and the last granule of an Ogg file that holds one Vorbis or Opus stream, whole.
+    """Read the first packet and the last granule of an Ogg file with one complete Vorbis or Opus stream.
 
-    Raises `MediaError`: `audio_header` (a page is cut short, the last is missing), `audio_codec_unknown`.
+    Raises `MediaError`: `audio_header` (a page is cut short or the last is missing) or `audio_codec_unknown`.
     """
     rate_hz, n_channels, skipped = 0, 0, 0
     serial, last_granule, ended = b"", 0, False
@@ -82,9 +82,10 @@ def read_ogg(data: bytes) -> FileHeader:
 
 
 def decode_mono(claim: FileHeader, content_type: str, max_frames: int) -> tuple[npt.NDArray[np.float32], int]:
-    """The mean of all channels, float32 (n_frames,), and the rate in Hz. Raises `MediaError`, or what libsndfile does.
+    """Decode to the mean of all channels, float32 (n_frames,), and the rate in Hz.
 
-    Decoded block by block, so that channels and lies about the length cost no memory.
+    Block by block, so that neither many channels nor a false length cost memory. Raises `MediaError` and libsndfile's
+    errors.
     """
     parts: list[npt.NDArray[np.float32]] = []
     n_frames = 0
@@ -105,7 +106,7 @@ def decode_mono(claim: FileHeader, content_type: str, max_frames: int) -> tuple[
 
 
 def _ogg_codec(packet: bytes) -> tuple[int, int, int]:
-    """(rate, channels, samples to skip) of the stream's first packet."""
+    """Parse the stream's first packet: (rate in Hz, channels, samples to skip)."""
     if packet.startswith(b"\x01vorbis"):
         n_channels, rate_hz = struct.unpack_from("<BI", packet, 11)
         return rate_hz, n_channels, 0
@@ -116,7 +117,7 @@ def _ogg_codec(packet: bytes) -> tuple[int, int, int]:
 
 
 def _pages(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Each page's start, flags, granule and where its body starts."""
+    """Yield each page's start, flags, granule and body start."""
     at = 0
     while at < len(data):
         start, version, flags, granule = struct.unpack_from("<4sBBQ", data, at)
@@ -132,9 +133,9 @@ def _pages(data: bytes) -> Iterator[tuple[int, int, int, int]]:
 
 
 def page_checksum(page: bytes) -> int:
-    """The CRC-32 of an Ogg page: polynomial 0x04C11DB7, bits from the top, starting at 0, its own field as zeros.
+    """Compute an Ogg page's CRC-32: polynomial 0x04C11DB7, top bit first, initial value 0, its own field as zeros.
 
-    zlib's runs from the bottom bit, so bytes go in and the sum comes out mirrored; decoders just skip broken pages.
+    zlib's CRC is bottom bit first, so mirror its input and its result. Checked here because decoders skip broken pages.
     """
     mirrored = (page[:22] + bytes(4) + page[26:]).translate(_MIRROR)
     total = zlib.crc32(mirrored, 0xFFFFFFFF) ^ 0xFFFFFFFF
@@ -142,14 +143,14 @@ def page_checksum(page: bytes) -> int:
 
 
 class _FromTheStart(soundfile.SoundFile):
-    """Read in order only: else a seek follows every block, which fails on FLACs of unknown length."""
+    """A file that is read in order: otherwise a seek follows every block and fails on FLACs of unknown length."""
 
     def seekable(self) -> bool:
         return False
 
 
 class _Clamped(io.BytesIO):
-    """Bytes whose `seek` cannot fail: an error inside libsndfile's callback would be printed and then ignored."""
+    """Bytes whose `seek` never fails: an error in libsndfile's callback would be printed and ignored."""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         length = self.getbuffer().nbytes

@@ -1,4 +1,4 @@
-"""Pictures: JPEG, PNG and WebP bytes to arrays. Pillow releases the GIL while it decodes and scales."""
+"""Pictures: JPEG, PNG and WebP to arrays. Pillow releases the GIL while it decodes and scales."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _MAX_TAGS = 1_024
 
 
 def orientation(exif: bytes) -> int:
-    """The EXIF orientation, 1 to 8; 1 (upright) where the block has none or is broken.
+    """Read the EXIF orientation, 1 to 8; 1 (upright) if there is none or the block is broken.
 
-    `exif`: a TIFF block, with or without the six bytes `Exif\\0\\0` in front. Broken EXIF is no reason to refuse a
-    picture: many cameras write some.
+    exif: a TIFF block, with or without the prefix `Exif\\0\\0`. A broken block is no reason to reject a picture: many
+    cameras write one.
     """
     tiff = exif[6:] if exif.startswith(b"Exif\0\0") else exif
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
@@ -46,9 +46,9 @@ def orientation(exif: bytes) -> int:
 
 DEFAULT = ImageSettings()
 REDUCING_GAP = 3.0
-"""Large pictures are first averaged down by whole factors to no less than this times `size`: as good, and faster."""
+"""Large pictures are first averaged down by whole factors, to at least this times `size`: faster and as good."""
 
-# The classes themselves, not Image.open: no other of Pillow's forty formats can be reached, not even by MPO.
+# The decoder classes, not Image.open: none of Pillow's forty other formats can be reached, not even through MPO.
 _DECODERS: dict[str, type[ImageFile.ImageFile]] = {
     "image/jpeg": JpegImagePlugin.JpegImageFile,
     "image/png": PngImagePlugin.PngImageFile,
@@ -63,24 +63,63 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What Pillow warns of is a broken file. Set once, at import: changing filters inside threads is not safe.
+# A Pillow warning means a broken file. Set at import, since changing filters in threads is not safe.
 for _category in (UserWarning, RuntimeWarning):
     warnings.filterwarnings("error", category=_category, module=r"PIL\.")
 
 
 def load_image(data: bytes, content_type: str, settings: ImageSettings = DEFAULT) -> npt.NDArray[np.float32]:
-    """Decode, square and normalise a picture: float32 (3, size, size). Raises `MediaError` as `load_pixels` does."""
+    """Decode a picture to a normalised square: `load_pixels`, then `normalise`.
+
+    Args:
+        data (bytes): the file.
+        content_type (str): `image/jpeg`, `image/png` or `image/webp`.
+        settings (ImageSettings): size, mean, standard deviation and limits. Default `ImageSettings()`.
+
+    Returns:
+        npt.NDArray[np.float32]: (3, size, size).
+
+    Raises:
+        MediaError: as in `load_pixels`.
+
+    Example:
+        >>> import io
+        >>> from PIL import Image
+        >>> from processors.image import load_image
+        >>> file = io.BytesIO()
+        >>> Image.new("RGB", (80, 60), "white").save(file, "PNG")
+        >>> float(load_image(file.getvalue(), "image/png").max())
+        1.0
+    """
     return normalise(load_pixels(data, content_type, settings), settings)
 
 
 def load_pixels(data: bytes, content_type: str, settings: ImageSettings = DEFAULT) -> npt.NDArray[np.uint8]:
-    """Decode a picture and make it a square: uint8 (3, size, size), red, green, blue.
+    """Decode a picture to a square: scale its shortest side to `size` (bicubic, antialiased) and crop the centre.
 
-    The largest centred square is scaled to `size` by bicubic interpolation (antialiased), which is to scale the
-    shortest side to `size` and crop the centre. EXIF orientation is obeyed, transparency is laid on `background`,
-    16-bit grey keeps its upper 8 bits, of an animation the first frame is taken; embedded colour profiles are not
-    applied. Raises `MediaError`: `empty`, `too_many_bytes`, `content_type_unknown`, `content_type_mismatch`,
-    `image_header`, `image_too_many_parts`, `image_too_many_pixels`, `image_undecodable`.
+    EXIF orientation is applied, transparency is laid on `background`, 16-bit grey keeps its upper 8 bits, an animation
+    gives its first frame. Colour profiles are not applied.
+
+    Args:
+        data (bytes): the file.
+        content_type (str): `image/jpeg`, `image/png` or `image/webp`.
+        settings (ImageSettings): size, background and limits. Default `ImageSettings()`.
+
+    Returns:
+        npt.NDArray[np.uint8]: (3, size, size): red, green, blue.
+
+    Raises:
+        MediaError: `empty`, `too_many_bytes`, `content_type_unknown`, `content_type_mismatch`, `image_header`,
+            `image_too_many_parts`, `image_too_many_pixels` or `image_undecodable`.
+
+    Example:
+        >>> import io
+        >>> from PIL import Image
+        >>> from processors.image import load_pixels
+        >>> file = io.BytesIO()
+        >>> Image.new("RGB", (80, 60), "red").save(file, "PNG")
+        >>> load_pixels(file.getvalue(), "image/png").shape
+        (3, 64, 64)
     """
     declared, _ = media_type(content_type, _DECODERS)
     check_size(data, settings.max_bytes)
@@ -95,12 +134,26 @@ def load_pixels(data: bytes, content_type: str, settings: ImageSettings = DEFAUL
         return _decode(data, declared, (width, height), settings)
     except MediaError:
         raise
-    except Exception as error:  # decoders raise a dozen kinds on broken files, and all mean the same
+    except Exception as error:  # decoders raise a dozen kinds on broken files
         raise refuse("image_undecodable", f"{declared}: {type(error).__name__}: {error}") from error
 
 
 def normalise(pixels: npt.NDArray[np.uint8], settings: ImageSettings = DEFAULT) -> npt.NDArray[np.float32]:
-    """(value / 255 - mean) / std: uint8 (..., 3, H, W) to float32 of the same shape, so one call does a batch."""
+    """Compute (value / 255 - mean) / std, for one picture or a batch.
+
+    Args:
+        pixels (npt.NDArray[np.uint8]): (..., 3, H, W).
+        settings (ImageSettings): mean and standard deviation by channel. Default `ImageSettings()`.
+
+    Returns:
+        npt.NDArray[np.float32]: the same shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from processors.image import normalise
+        >>> float(normalise(np.full((3, 2, 2), 255, np.uint8)).max())
+        1.0
+    """
     std = np.asarray(settings.std, np.float32)
     scale = np.float32(1 / 255) / std
     shift = np.asarray(settings.mean, np.float32) / std
@@ -124,7 +177,7 @@ def _decode(data: bytes, content_type: str, size: tuple[int, int], settings: Ima
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:
-    """The picture as RGB, or RGBA where it may be transparent."""
+    """Convert to RGB, or to RGBA if the picture may be transparent."""
     if image.mode.startswith("I"):
         deep: npt.NDArray[Any] = np.asarray(image)
         image = Image.fromarray((deep >> 8).clip(0, 255).astype(np.uint8))

@@ -1,7 +1,7 @@
-"""Width and height of a picture from its first bytes, before any decoder sees it.
+"""A picture's width and height from its header, checked before Pillow sees the file.
 
-Pillow allocates a WebP's canvas while opening it, and walks JPEG fill bytes and PNG chunks one by one in Python: so
-sizes and numbers of parts are checked here.
+Pillow allocates a WebP's canvas on opening, and walks JPEG fill bytes and PNG chunks one by one in Python. So sizes and
+numbers of parts are limited here.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections import Counter
 from processors.limits import refuse
 
 MAX_SEGMENTS = 4_096
-"""JPEG: marker segments in front of the first scan. Honest files have tens."""
+"""JPEG: marker segments before the first scan. Normal files have tens."""
 MAX_SCANS = 32
-"""JPEG: scans; each costs a pass over the whole picture, and progressive files have about ten."""
+"""JPEG: scans. Each costs a pass over the whole picture; progressive files have about ten."""
 MAX_CHUNKS = 65_536
-"""PNG: chunks. Encoders cut data every 8 to 32 KiB."""
+"""PNG: chunks. Encoders write 8 to 32 KiB a chunk."""
 MAX_FILL_BYTES = 1_024
-"""JPEG: 0xFF bytes that only fill, in a row."""
+"""JPEG: fill bytes (0xFF) in a row."""
 
 MAX_PIXELS_A_BYTE = 512
-"""JPEG with Huffman codes: each 8 x 8 block takes a bit at least. libjpeg fills what is missing with grey, silently."""
+"""JPEG with Huffman codes: an 8 x 8 block takes at least a bit. libjpeg silently fills missing blocks with grey."""
 
 _HUFFMAN = (0xC0, 0xC1, 0xC2)
 _STARTS = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n", "image/webp": b"RIFF"}
@@ -31,7 +31,7 @@ _ONCE = (b"IHDR", b"PLTE", b"iCCP", b"eXIf", b"tRNS", b"acTL")
 
 
 def sniff(data: bytes) -> str | None:
-    """The content type that the first bytes speak of, or None."""
+    """Return the content type by the first bytes, or None."""
     for content_type, start in _STARTS.items():
         if data.startswith(start) and (content_type != "image/webp" or data[8:12] == b"WEBP"):
             return content_type
@@ -39,9 +39,9 @@ def sniff(data: bytes) -> str | None:
 
 
 def read_size(data: bytes, content_type: str) -> tuple[int, int]:
-    """(width, height) in pixels of a JPEG, PNG or WebP.
+    """Read (width, height) in pixels of a JPEG, PNG or WebP.
 
-    Raises `MediaError` with `image_header`, `image_too_many_parts` or `image_undecodable` (a wrong checksum).
+    Raises `MediaError`: `image_header`, `image_too_many_parts` or `image_undecodable` (a wrong checksum).
     """
     read = {"image/jpeg": _jpeg_size, "image/png": _png_size, "image/webp": _webp_size}[content_type]
     try:
@@ -77,7 +77,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_marker(data: bytes, at: int) -> tuple[int, int]:
-    """The marker at `at`, and where its segment starts."""
+    """Return where the segment of the marker at `at` starts, and the marker."""
     end = at
     while data[end] == 0xFF:
         end += 1
@@ -98,7 +98,7 @@ def _png_size(data: bytes) -> tuple[int, int]:
         at += 12 + length
         if at > len(data) or (not seen and (kind != b"IHDR" or length != 13)):
             raise refuse("image_header", f"image/png: chunk {kind!r} of {length} bytes does not fit")
-        # Pillow reads pixels without their checksum: what a turned bit makes of them would pass for the picture.
+        # Pillow ignores the pixels' checksums and would pass a flipped bit on.
         if kind[:1].isupper() and zlib.crc32(data[at - 8 - length : at - 4]) != int.from_bytes(data[at - 4 : at]):
             raise refuse("image_undecodable", f"image/png: wrong checksum of chunk {kind!r}")
         seen[kind] += 1

@@ -1,4 +1,4 @@
-"""Every way in which media can be wrong, each with its own dead-letter reason, and the checks that all media share."""
+"""The dead-letter reasons of broken media, and the checks that all modalities share."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ Reason = Literal[
     "text_too_many_marks",
     "text_no_words",
 ]
-"""What stands in the dead letter."""
+"""The `reason` of a dead letter."""
 IN_WORDS: dict[Reason, str] = {
     "empty": "the file has no bytes",
     "too_many_bytes": "the file has more bytes than `max_bytes`",
-    "content_type_unknown": "the declared content type is none that the modality takes",
+    "content_type_unknown": "the modality does not take the declared content type",
     "content_type_mismatch": "the bytes do not begin as the declared content type does",
     "image_header": "the picture's header is cut short, contradicts itself or gives a size of 0",
     "image_too_many_pixels": "width x height is above `max_pixels` (decompression bombs end here, before decoding)",
-    "image_too_many_parts": "it has more segments, chunks or scans than any honest picture",
+    "image_too_many_parts": "it has far more segments, chunks or scans than normal pictures",
     "image_undecodable": "the decoder fails, or warns",
     "audio_header": "the header is cut short, contradicts itself or claims more than is there",
     "audio_codec_unknown": "its codec or sample format is not on the allow-list",
@@ -49,7 +49,7 @@ IN_WORDS: dict[Reason, str] = {
     "audio_too_many_channels": "it has 0 channels, or more than `max_channels`",
     "audio_too_many_seconds": "the sound is longer than `max_seconds`",
     "audio_too_many_samples": "frames x channels is above `max_samples`",
-    "audio_no_samples": "no sample is left to hear",
+    "audio_no_samples": "it has no samples",
     "audio_not_finite": "a sample is NaN or infinite",
     "audio_out_of_range": "a sample is far beyond full scale",
     "audio_undecodable": "the decoder fails, or gives fewer frames than the header claims",
@@ -60,17 +60,17 @@ IN_WORDS: dict[Reason, str] = {
     "text_too_many_marks": "it has more than 30 combining marks in a row",
     "text_no_words": "it has nothing but white space",
 }
-"""Each reason, said to people."""
+"""Each reason in words."""
 REASONS: frozenset[str] = frozenset(get_args(Reason))
 
 
 def refuse(reason: Reason, detail: str) -> MediaError:
-    """The error for `reason`, a checked name, with what was found and what is taken."""
+    """Make the error for a reason; `detail` says what was found and what is taken."""
     return MediaError(reason, detail)
 
 
 def check_size(data: bytes, max_bytes: int) -> None:
-    """Refuse no bytes and more than `max_bytes`."""
+    """Raise `empty` or `too_many_bytes` unless there are 1 to `max_bytes` bytes."""
     if not data:
         raise refuse("empty", "got 0 bytes, takes at least 1")
     if len(data) > max_bytes:
@@ -78,7 +78,7 @@ def check_size(data: bytes, max_bytes: int) -> None:
 
 
 def media_type(content_type: str, takes: Collection[str]) -> tuple[str, dict[str, str]]:
-    """Split a content type into its type and parameters, both in lower case; refuse types not in `takes`."""
+    """Split a content type into type and parameters, in lower case. Raises `content_type_unknown` unless in `takes`."""
     essence, *rest = content_type.split(";")
     essence = essence.strip().lower()
     if essence not in takes:

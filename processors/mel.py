@@ -1,6 +1,6 @@
-"""Log-mel spectrograms in numpy: float64 inside, so that quiet bands beside loud ones are right.
+"""Log-mel spectrograms in numpy, computed in float64 so that quiet bands beside loud ones are right.
 
-No matrix product: OpenBLAS would run this small one on all cores, which on busy cores took 22 ms instead of 0.5 ms.
+Without a matrix product: OpenBLAS would run this small one on all cores, which took 22 ms on busy cores, not 0.5 ms.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _FRAMES_AT_ONCE = 64
 
 
 def n_frames_of(n_samples: int, settings: AudioSettings) -> int:
-    """How many frames `n_samples` give: one, and one more for each hop begun past the first window."""
+    """Return the number of frames: one, plus one for each hop begun after the first window."""
     window, hop = _lengths(settings)
     return 1 + max(0, -(-(n_samples - window) // hop))
 
 
 def log_mel(samples: npt.NDArray[np.float32], settings: AudioSettings) -> npt.NDArray[np.float32]:
-    """Natural logarithm of mel-band power: float32 (n_samples,) at `rate_hz` to float32 (n_mels, n_frames).
+    """Compute the log-mel spectrogram: float32 (n_samples,) at `rate_hz` to float32 (n_mels, n_frames).
 
-    Frame i holds samples i * hop to i * hop + window, zeros past the end, times a periodic Hann window, padded with
-    zeros to `n_fft`. Power = |rfft|^2. Bands are triangles of height 1 whose corners lie evenly between `fmin_hz` and
-    `fmax_hz` on the mel scale 2595 log10(1 + f / 700) (HTK's), without area normalisation.
-    Value = ln(max(power, log_floor)). A band too narrow to hold a bin has no power.
+    Frame i has samples i * hop to i * hop + window, zeros past the end, times a periodic Hann window, padded with
+    zeros to `n_fft`. Power is |rfft|^2. Bands are triangles of height 1, not area-normalised, with corners evenly
+    spaced from `fmin_hz` to `fmax_hz` on HTK's mel scale 2595 log10(1 + f / 700). A band without a bin has no power.
+    The value is ln(max(power, log_floor)).
     """
     window_length, hop = _lengths(settings)
     n_frames = n_frames_of(len(samples), settings)
@@ -39,7 +39,7 @@ def log_mel(samples: npt.NDArray[np.float32], settings: AudioSettings) -> npt.ND
     frames = np.lib.stride_tricks.sliding_window_view(padded, window_length)[::hop]
     window = _window(window_length)
     out = np.empty((settings.n_mels, n_frames), np.float32)
-    for at in range(0, n_frames, _FRAMES_AT_ONCE):  # few: fits the cache, half the time of 256
+    for at in range(0, n_frames, _FRAMES_AT_ONCE):  # fits the cache: half the time of 256
         block = frames[at : at + _FRAMES_AT_ONCE]
         buffer = np.zeros((len(block), settings.n_fft), np.float64)
         np.multiply(block, window, out=buffer[:, :window_length])
@@ -49,9 +49,9 @@ def log_mel(samples: npt.NDArray[np.float32], settings: AudioSettings) -> npt.ND
 
 
 def _band_power(spectrum: npt.NDArray[np.complex128], settings: AudioSettings) -> npt.NDArray[np.float64]:
-    """Complex (n_frames, n_bins) to power float64 (n_frames, n_mels).
+    """Compute band power: complex (n_frames, n_bins) to float64 (n_frames, n_mels).
 
-    Between two corners one band rises while the one before it falls: two sums over each such gap give all bands.
+    Between two corners one band rises while the one before falls, so two sums for each gap give all bands.
     """
     gaps = _gaps(settings)
     part = spectrum[:, gaps.first : gaps.end]
@@ -66,9 +66,9 @@ def _band_power(spectrum: npt.NDArray[np.complex128], settings: AudioSettings) -
 
 
 class _Gaps(msgspec.Struct, frozen=True):
-    """Where the gaps between corners lie: bins `first` to `end`; gaps `filled` hold some, from `starts` on.
+    """The gaps between corners: they cover bins `first` to `end`; the gaps `filled` have bins, from `starts` on.
 
-    rise: of each bin, how far up the rising band it is, float64 (end - first,).
+    rise: each bin's height in the rising band, float64 (end - first,).
     """
 
     first: int
@@ -99,5 +99,5 @@ def _window(length: int) -> npt.NDArray[np.float64]:
 
 
 def _lengths(settings: AudioSettings) -> tuple[int, int]:
-    """Window and hop in samples."""
+    """Return window and hop in samples."""
     return settings.rate_hz * settings.window_ms // 1_000, settings.rate_hz * settings.hop_ms // 1_000

@@ -1,4 +1,4 @@
-"""Text: bytes to checked Unicode, and to what a model and a reader want of it."""
+"""Text: bytes to checked Unicode, and Unicode to tokens."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from processors.limits import check_size, media_type, refuse
 from processors.settings import TextSettings
 from syncline.errors import SettingsError
 
-# Before the import: its threads would compete with ours, and it warns after a fork.
+# Its own threads would compete with the decode threads, and it warns after a fork.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 class Tokens:
-    """A tokenizer file, loaded once; may be called on several threads at once and releases the GIL.
+    """A tokenizer, loaded once. May be called on several threads at once; releases the GIL.
 
-    path: a `tokenizer.json`. max_tokens: longer texts are cut, special tokens kept.
-    Raises `SettingsError` where the file cannot be read.
+    Args:
+        path (str | Path): a `tokenizer.json`.
+        max_tokens (int): longer texts are cut; special tokens stay. Default 128.
+
+    Raises:
+        SettingsError: the file cannot be read.
     """
 
     def __init__(self, path: str | Path, max_tokens: int = 128) -> None:
@@ -37,7 +41,7 @@ class Tokens:
         self.n_vocabulary = self._tokenizer.get_vocab_size()
 
     def __call__(self, text: str) -> npt.NDArray[np.int32]:
-        """Text to int32 (n_tokens,), at least one; raises `MediaError` (`text_no_words`) where nothing is left."""
+        """Convert text to int32 (n_tokens,). Raises `MediaError`: `text_no_words` if there are no tokens."""
         ids = np.asarray(self._tokenizer.encode(text).ids, np.int32)
         if not len(ids):
             raise refuse("text_no_words", "the tokenizer finds no token")
@@ -46,17 +50,30 @@ class Tokens:
 
 DEFAULT = TextSettings()
 MAX_MARKS = 30
-"""Combining marks in a row, Unicode's Stream-Safe limit (UAX #15): normalising n of them takes n^2 steps."""
+"""Limit of combining marks in a row, Unicode's Stream-Safe limit (UAX #15): normalising n of them takes n^2 steps."""
 _CHARSETS = ("utf-8", "utf8", "us-ascii")
 _ALLOWED_CONTROLS = "\t\n\r"
 _BOM = "\ufeff"
 
 
 def load_text(data: bytes, content_type: str, settings: TextSettings = DEFAULT) -> str:
-    """Decode text: strict UTF-8 to a str in Unicode NFC, with something else than white space in it.
+    """Decode strict UTF-8 to Unicode NFC; drop a byte-order mark in front.
 
-    One byte-order mark in front is dropped. Tab, line feed and carriage return are the only control characters taken.
-    Raises `MediaError`: `empty`, `too_many_bytes`, `content_type_unknown`, and all that begin with `text_`.
+    Args:
+        data (bytes): the file. Tab, line feed and carriage return are the only control characters allowed.
+        content_type (str): `text/plain`, with charset UTF-8 or US-ASCII if it names one.
+        settings (TextSettings): limits. Default `TextSettings()`.
+
+    Returns:
+        str: not only white space.
+
+    Raises:
+        MediaError: `empty`, `too_many_bytes`, `content_type_unknown`, or a reason that begins with `text_`.
+
+    Example:
+        >>> from processors.text import load_text
+        >>> load_text(b"a red apple", "text/plain; charset=utf-8")
+        'a red apple'
     """
     _, parameters = media_type(content_type, ("text/plain",))
     if (charset := parameters.get("charset", "utf-8")) not in _CHARSETS:

@@ -1,4 +1,4 @@
-"""WAV files with PCM, float or G.711 samples, read by own code: libsndfile's WAV readers have unreleased fixes."""
+"""WAV files with PCM, float or G.711 samples, decoded here: fixes of libsndfile's WAV readers are unreleased."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from processors.limits import refuse
 
 
 def _mu_law() -> npt.NDArray[np.float32]:
-    """Sign, three bits of exponent, four of mantissa, all inverted; 14 bits of range, a bias of 33."""
+    """Decode mu-law: sign, three bits of exponent, four of mantissa, all inverted; 14 bits of range, a bias of 33."""
     code = ~np.arange(256, dtype=np.uint8)
     exponent, mantissa = (code >> 4 & 7).astype(np.int32), (code & 15).astype(np.int32)
     size = ((2 * mantissa + 33) << exponent) - 33
@@ -22,7 +22,7 @@ def _mu_law() -> npt.NDArray[np.float32]:
 
 
 def _a_law() -> npt.NDArray[np.float32]:
-    """Sign (set where positive), exponent, mantissa, every other bit inverted; 13 bits of range, no bias."""
+    """Decode A-law: sign (1 is positive), exponent, mantissa, every other bit inverted; 13 bits of range, no bias."""
     code = np.arange(256, dtype=np.uint8) ^ 0x55
     exponent, mantissa = (code >> 4 & 7).astype(np.int32), (code & 15).astype(np.int32)
     size = np.where(exponent == 0, 2 * mantissa + 1, (2 * mantissa + 33) << np.maximum(exponent - 1, 0))
@@ -30,12 +30,12 @@ def _a_law() -> npt.NDArray[np.float32]:
 
 
 A_LAW_SAMPLES, MU_LAW_SAMPLES = _a_law(), _mu_law()
-"""float32 (256,), full scale is [-1, 1]: the sample that each byte stands for."""
+"""The sample of each byte: float32 (256,), full scale [-1, 1]."""
 
 
 PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 TO_THE_END = 0xFFFFFFFF
-"""What programs that write into a pipe put where a length belongs."""
+"""The length that programs write when they write into a pipe."""
 MAX_CHUNKS = 1_024
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 """The 14 bytes after the format number in a WAVE_FORMAT_EXTENSIBLE sub-format."""
@@ -45,7 +45,7 @@ _BLOCK_SAMPLES = 2**18
 
 
 class WavFormat(msgspec.Struct, frozen=True):
-    """What a WAV's header says: `code` is PCM, FLOAT, A_LAW or MU_LAW, the samples are `n_bytes` from `start`."""
+    """A WAV's header. `code` is PCM, FLOAT, A_LAW or MU_LAW; the samples are `n_bytes` from byte `start`."""
 
     code: int
     bits: int
@@ -60,9 +60,9 @@ class WavFormat(msgspec.Struct, frozen=True):
 
 
 def read_wav_format(data: bytes) -> WavFormat:
-    """Read the header of a RIFF/WAVE file and check that it agrees with the bytes that are there.
+    """Read a RIFF/WAVE header and check it against the file's size.
 
-    Raises `MediaError`: `audio_header`, `audio_codec_unknown`, `audio_too_many_channels` (none at all).
+    Raises `MediaError`: `audio_header`, `audio_codec_unknown` or `audio_too_many_channels` (0 channels).
     """
     try:
         return _read_format(data)
@@ -71,7 +71,7 @@ def read_wav_format(data: bytes) -> WavFormat:
 
 
 def wav_mono(data: bytes, wav: WavFormat) -> npt.NDArray[np.float32]:
-    """The mean of all channels: float32 (n_frames,), full scale is [-1, 1]."""
+    """Decode to the mean of all channels: float32 (n_frames,), full scale [-1, 1]."""
     mono = np.empty(wav.n_frames, np.float32)
     at = 0
     for block in _blocks(data, wav):
@@ -81,7 +81,7 @@ def wav_mono(data: bytes, wav: WavFormat) -> npt.NDArray[np.float32]:
 
 
 def mean_channels(block: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
-    """(n_frames, n_channels) to (n_frames,). By columns: numpy's mean over a short last axis takes 5 times as long."""
+    """Average (n_frames, n_channels) to (n_frames,), by columns: numpy's mean over a short last axis is 5x slower."""
     n_channels = block.shape[1]
     if n_channels == 1:
         return block[:, 0]
@@ -109,7 +109,7 @@ def _read_format(data: bytes) -> WavFormat:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Each chunk's name, start and length."""
+    """Yield each chunk's name, start and length."""
     (riff_length,) = struct.unpack_from("<I", data, 4)
     if riff_length != TO_THE_END and riff_length + 8 > len(data):
         raise refuse("audio_header", f"audio/wav: header claims {riff_length + 8} bytes, got {len(data)}")
@@ -137,7 +137,7 @@ def _read_fmt(data: bytes, start: int, length: int) -> tuple[int, int, int, int]
             raise refuse("audio_header", f"audio/wav: extensible fmt chunk of {length} bytes, takes at least 40")
         (code,) = struct.unpack_from("<H", data, start + 24)
         if data[start + 26 : start + 40] != _GUID_TAIL:
-            raise refuse("audio_codec_unknown", "audio/wav: a sub-format that is none of Microsoft's numbers")
+            raise refuse("audio_codec_unknown", "audio/wav: an unknown sub-format")
     if (code, bits) not in _DTYPES and (code not in _TABLES or bits != 8):
         takes = "PCM of 8, 16, 24, 32 bits, float of 32, 64 bits and G.711 of 8 bits"
         raise refuse("audio_codec_unknown", f"audio/wav: got format {code} of {bits} bits, takes {takes}")
@@ -149,7 +149,7 @@ def _read_fmt(data: bytes, start: int, length: int) -> tuple[int, int, int, int]
 
 
 def _blocks(data: bytes, wav: WavFormat) -> Iterator[npt.NDArray[np.floating[Any]]]:
-    """Blocks of (n_frames, n_channels), so that many channels need no second copy of the whole file."""
+    """Yield blocks of (n_frames, n_channels); converting the whole file at once would copy it."""
     sample_bytes = wav.bits // 8
     raw = np.frombuffer(data, np.uint8, wav.n_bytes, wav.start).reshape(wav.n_frames, wav.n_channels * sample_bytes)
     n = max(1, _BLOCK_SAMPLES // wav.n_channels)

@@ -1,10 +1,10 @@
-"""Words of a text, without a table of all of Unicode: script runs, Chinese by rjieba, the rest by Unicode category.
+"""Splits text into words: Chinese with rjieba, everything else by Unicode category, without a table of all of Unicode.
 
-The rules are those of UAX #29 (word boundaries) that matter for finding words: letters, marks, digits and connecting
-punctuation hold together; one apostrophe, full stop, colon or middle dot between letters and one comma or full stop
-between digits do not part a word; a picture sign with its joiners and skin tones is one word. Where it differs:
-scripts that write no spaces and are not Chinese (Thai, Lao, Khmer, Myanmar, and runs of one Japanese syllabary) come
-as one word a run, because parting them takes a dictionary.
+The rules are UAX #29 (word boundaries), as far as they matter for words. Letters, marks, digits and connecting
+punctuation stay together. One apostrophe, full stop, colon or middle dot between letters, and one comma or full stop
+between digits, do not split a word. An emoji with its joiners and skin tones is one word. One difference: scripts
+without spaces other than Chinese (Thai, Lao, Khmer, Myanmar, one Japanese syllabary) give one word a run, because
+splitting them takes a dictionary.
 """
 
 from __future__ import annotations
@@ -26,10 +26,20 @@ _WORD_KINDS = frozenset({"letter", "digit"})
 
 
 def tag_words(text: str, language: str | None = None) -> tuple[tuple[str, str], ...]:
-    """The words of `text` in order, each with its part-of-speech tag, "" where none is known.
+    """Split text into words with part-of-speech tags; leave out white space and punctuation.
 
-    `text`: NFC. `language`: BCP 47 or None; Chinese characters are parted and tagged (ICTCLAS tags: n, v, r, ...)
-    unless it says Japanese or Korean, where a run of them is one word. White space and punctuation are left out.
+    Args:
+        text (str): Unicode NFC, as from `load_text`.
+        language (str | None): BCP 47 tag. With `ja` or `ko` a run of Chinese characters is one word; otherwise it is
+            split and tagged (ICTCLAS tags: n, v, r, ...). Default None: unknown.
+
+    Returns:
+        tuple[tuple[str, str], ...]: (word, tag) in order; the tag is "" if unknown.
+
+    Example:
+        >>> from processors.words import tag_words
+        >>> tag_words("It's 3.5 km")
+        (("It's", ''), ('3.5', ''), ('km', ''))
     """
     chinese = (language or "").lower().split("-")[0] not in {"ja", "ko"}
     words: list[tuple[str, str]] = []
@@ -42,7 +52,7 @@ def tag_words(text: str, language: str | None = None) -> tuple[tuple[str, str], 
 
 
 def _segments(text: str) -> Iterator[tuple[Kind, str]]:
-    """(kind, word) of each word; a run of Chinese characters is one."""
+    """Yield (kind, word); a run of Chinese characters is one word here."""
     start, kind = 0, "other"
     for at, char in enumerate(text):
         now = kind_of(char)
@@ -56,12 +66,12 @@ def _segments(text: str) -> Iterator[tuple[Kind, str]]:
 
 
 def _starts(kind: Kind) -> Kind:
-    """What a word that begins with `kind` is: marks, joiners and middle signs begin none."""
+    """Return the kind of a word that begins with `kind`: marks, joiners and middle signs begin none."""
     return "other" if kind in ("mark", "joiner", "middle") else kind
 
 
 def _holds(text: str, at: int, kind: Kind, now: Kind) -> bool:
-    """Whether the character at `at`, of kind `now`, belongs to the word of `kind` that stands before it."""
+    """Tell whether the character at `at`, of kind `now`, continues the word of `kind` before it."""
     if kind == "other":
         return False
     if now in ("mark", "joiner"):
@@ -76,7 +86,7 @@ def _holds(text: str, at: int, kind: Kind, now: Kind) -> bool:
 
 
 def _is_between(text: str, at: int) -> bool:
-    """Whether the sign at `at` stands between two letters, or two digits, that it does not part."""
+    """Tell whether the sign at `at` is between two letters or two digits that it does not split."""
     if at + 1 >= len(text):
         return False
     before, after = _before_marks(text, at), kind_of(text[at + 1])
@@ -86,7 +96,7 @@ def _is_between(text: str, at: int) -> bool:
 
 
 def _before_marks(text: str, at: int) -> Kind:
-    """The kind of the character before `at`, marks skipped (at most 30 stand in a row: `processors.text`)."""
+    """Return the kind of the character before `at`, skipping marks (at most 30 in a row: `processors.text`)."""
     at -= 1
     while at > 0 and kind_of(text[at]) == "mark":
         at -= 1
@@ -95,7 +105,7 @@ def _before_marks(text: str, at: int) -> Kind:
 
 @lru_cache(maxsize=65_536)
 def kind_of(char: str) -> Kind:
-    """What one character is to the finding of words."""
+    """Classify one character."""
     code = ord(char)
     if char in _JOINERS:
         return "joiner"

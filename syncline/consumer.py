@@ -1,9 +1,4 @@
-"""Read results from Kafka, typed, each once.
-
-async with ResultConsumer("localhost:9092", ("results.fused", "unfused")) as results:
-    async for received in results:
-        print(received.topic, received.result)
-"""
+"""Read results from Kafka, typed and without repeats: `ResultConsumer`."""
 
 from __future__ import annotations
 
@@ -51,7 +46,15 @@ READABLE_TOPICS = (*_DECODE, c.DEADLETTER)
 
 
 class Received(NamedTuple):
-    """A result and the record it came in: unprefixed topic, partition, offset, the broker's append time in ms."""
+    """A result and the record it came in.
+
+    Attributes:
+        result (FusedResult | ConvertedText | ConvertedAudio | Unfused | DeadLetter): the decoded value.
+        topic (str): the topic without its prefix, e.g. `results.fused`.
+        partition (int): the partition's number.
+        offset (int): the record's offset in the partition.
+        append_ms (int): when the broker took the record, ms since 1970.
+    """
 
     result: Result
     topic: str
@@ -61,9 +64,9 @@ class Received(NamedTuple):
 
 
 def read_record(topic: str, record: Any) -> Received:
-    """A record of a readable topic (unprefixed) as what it holds.
+    """Decode a record of a readable topic (named without prefix).
 
-    Raises ContractError where it does not keep to the contract, NewerVersionError where it is of a later one.
+    Raises ContractError if it breaks the contract, NewerVersionError if it has a later version.
     """
     check_version(record.headers)
     if topic == c.DEADLETTER:
@@ -74,14 +77,14 @@ def read_record(topic: str, record: Any) -> Received:
 
 
 class DedupCache:
-    """The last `n_ids` results; about 200 bytes each."""
+    """Remembers the ids of the last `n_ids` results, about 200 bytes each."""
 
     def __init__(self, n_ids: int) -> None:
         self._n_ids = n_ids
         self._seen: dict[tuple[str, str], None] = {}  # keeps its order: the oldest goes first
 
     def is_repeat(self, received: Received) -> bool:
-        """Whether it is among them; from now on it is."""
+        """Tell whether this result was seen before, and remember it."""
         key = (received.topic, received.result.id)
         if key in self._seen:
             return True
@@ -94,13 +97,20 @@ class DedupCache:
 DEFAULT_REMEMBERED_IDS = 100_000
 COMMIT_INTERVAL_S = 5.0
 LEAVE_LIMIT_S = 10.0
-"""For so long a broker may take to let a consumer leave its group."""
+"""How long the broker may take to let a consumer leave its group."""
 _MAX_RECORDS = 500
 
 
 @dataclass(slots=True)
 class ConsumerProgress:
-    """Counts since the start: results handed out, repeats dropped, records that could not be read; value bytes."""
+    """Counts since the consumer was made.
+
+    Attributes:
+        n_received (int): results handed out. Default 0.
+        n_repeats (int): repeats dropped. Default 0.
+        n_unreadable (int): records that break the contract, skipped. Default 0.
+        n_bytes (int): value bytes of the results handed out. Default 0.
+    """
 
     n_received: int = 0
     n_repeats: int = 0
@@ -111,15 +121,38 @@ class ConsumerProgress:
 class ResultConsumer:
     """Reads results; an async context manager and an async iterator of `Received`.
 
-    topics: of `READABLE_TOPICS`. group_id: None reads all partitions and remembers nothing between runs; with a group
-    its members share the partitions, and a result counts as done when the next one is asked for: after a crash it
-    comes again, it is never lost. start: where to begin without a committed offset.
-    A repeat (a result with the id of one before, which the service writes after a crash) is dropped and counted, as
-    long as fewer than `remember_ids` other results lie between the two (about 20 MB at the default).
-    on_progress: called after each result handed out. security: TLS and password, default neither. kafka_options:
-    further arguments for aiokafka's clients, which go before `security`. Wrong settings raise `SettingsError`.
-    Entering raises `BrokerUnreachableError` where the broker cannot be reached, `TopicError` where it lacks a topic
-    (topics are never created), `AccessError` where it does not let this client in: all of them are `BrokerError`.
+    In a group, asking for the next result marks the one before as done. A result that is not done comes again after a
+    crash; none is lost. After its own crashes the service may write a result twice: the second is dropped.
+
+    Args:
+        brokers (str): bootstrap addresses, `host:port,host:port`. Default `localhost:9092`.
+        topics (Sequence[str]): topics without prefix, of `READABLE_TOPICS`. Default `("results.fused",)`.
+        topic_prefix (str): in front of every topic's name. Default `syncline.`.
+        group_id (str | None): the consumer group, whose members share the partitions. Default None: read all
+            partitions and commit nothing.
+        start (Literal["earliest", "latest"]): where to begin without a committed offset. Default `earliest`.
+        remember_ids (int): how many results back a repeat is recognised; 100,000 take 20 MB. Default 100,000.
+        on_progress (Callable[[ConsumerProgress], None] | None): called after each result. Default None.
+        security (SecuritySettings | None): TLS and password. Default None: neither.
+        kafka_options (Mapping[str, Any] | None): more arguments for aiokafka's clients; they override `security`.
+            Default None.
+
+    Raises:
+        SettingsError: an argument is wrong.
+        BrokerUnreachableError: on entering, no broker answers.
+        TopicError: on entering, a topic is missing; topics are never created.
+        AccessError: on entering, the broker refuses this client. Like the two above, a `BrokerError`.
+
+    Example:
+        >>> import asyncio
+        >>> from syncline import ResultConsumer
+        >>> async def main() -> None:
+        ...     async with ResultConsumer("localhost:9092") as results:
+        ...         async for received in results:
+        ...             print(received.result.stream, received.result.outcome, received.result.labels[0])
+        ...             break
+        >>> asyncio.run(main())
+        lobby partial ('cat', 0.75)
     """
 
     def __init__(
@@ -145,7 +178,7 @@ class ResultConsumer:
         self._records: deque[Any] = deque()
         self._done: dict[Any, int] = {}
         self._in_hand: dict[Any, int] = {}
-        """By partition of what was handed out and is not done yet: the offset behind the last of it."""
+        """By partition, the offset after the last result that is handed out and not done."""
         self._ends: dict[Any, int] = {}
         self._committed_s = time.monotonic()
         self._client: Any = None
@@ -165,7 +198,7 @@ class ResultConsumer:
                     fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
                 )
             if self._start == "latest" and self._group_id is None:
-                # Else the end is looked up at the first read, and what came between is skipped.
+                # Otherwise aiokafka looks the end up at the first read and skips what arrives until then.
                 await client.seek_to_end()
         except BaseException as error:
             if client is not None:
@@ -199,19 +232,35 @@ class ResultConsumer:
         return received
 
     async def receive(self, timeout_s: float | None = None) -> Received | None:
-        """The next result; None once `timeout_s` have passed without one, or the consumer was closed.
+        """Wait for the next result, and mark the one before as done.
 
-        Asking for the next one says that the one before is done. Raises `BrokerError`, and `NewerVersionError` at a
-        result of a version that this client does not know, each time until it is replaced by one that does.
+        Args:
+            timeout_s (float | None): how long to wait, s. Default None: for ever.
+
+        Returns:
+            Received | None: None if the time is up or the consumer was closed.
+
+        Raises:
+            BrokerError: the broker cannot be read, or the consumer is not started.
+            NewerVersionError: a newer Syncline wrote the next result. It stays next until this client is upgraded.
         """
         found = await self.receive_many(1, timeout_s)
         return found[0] if found else None
 
     async def receive_many(self, max_results: int, timeout_s: float | None = None) -> list[Received]:
-        """Results as they come, until there are `max_results`, `timeout_s` have passed, or the consumer was closed.
+        """Collect up to `max_results` results, and mark all those before as done.
 
-        As with `receive`, asking for more, or `commit`, says that those before are done: all of them, and none before
-        that. What was handed out when an error is raised comes first; the error is raised when more is asked for.
+        Args:
+            max_results (int): return at this many.
+            timeout_s (float | None): return after this long with what there is, s. Default None: wait for all.
+
+        Returns:
+            list[Received]: fewer than `max_results` if the time is up, the consumer was closed, or the next result
+            raises `NewerVersionError`: that is raised by the next call.
+
+        Raises:
+            BrokerError: the broker cannot be read, or the consumer is not started.
+            NewerVersionError: a newer Syncline wrote the next result.
         """
         self._finish()
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
@@ -227,19 +276,19 @@ class ResultConsumer:
                 return found
 
     async def commit(self) -> None:
-        """Say that all that was handed out is done, and tell the broker so now instead of within some seconds."""
+        """Mark all results handed out as done and commit now; otherwise commits happen every 5 s."""
         self._finish()
         await self._commit()
 
     @property
     def closed(self) -> bool:
-        """Whether it is not open: before it is entered, and after it was left."""
+        """Whether the context has not been entered, or has been left."""
         return self._client is None
 
     async def at_end(self) -> bool:
-        """Whether all has been handed out that each partition held when this consumer first heard of its end.
+        """Tell whether this consumer has handed out what its partitions held when it first learned their ends.
 
-        Only partitions count that belong to this consumer: with a group its other members may be behind.
+        In a group only its own partitions count; other members may be behind.
         """
         if self.closed or self._records:
             return self.closed
@@ -253,11 +302,11 @@ class ResultConsumer:
         return True
 
     async def _fetch(self, wait_s: float) -> bool:
-        """Fetch records, for `wait_s` at most; False once closed."""
+        """Fetch records for at most `wait_s`; False if the consumer is closed."""
         if self._client is None:
             raise BrokerError("the consumer is not started: use it as `async with ResultConsumer(…) as results`")
         if ended := revive(self._client):
-            log.warning("reading results, %s; it goes on anew", ended)
+            log.warning("reading results: %s; restarted", ended)
         try:
             batches = await self._client.getmany(timeout_ms=max(1, int(wait_s * 1000)), max_records=_MAX_RECORDS)
         except ConsumerStoppedError:
@@ -269,24 +318,24 @@ class ResultConsumer:
         return True
 
     def _take_fetched(self, found: list[Received], max_results: int) -> None:
-        """Move what was fetched into `found`, until that has `max_results`."""
+        """Move fetched results into `found` until it has `max_results`."""
         while self._records and len(found) < max_results:
             try:
                 received = self._take(self._records.popleft())
             except NewerVersionError:
                 if not found:
                     raise
-                return  # what came before it goes out first
+                return  # hand out the earlier ones first
             if received is not None:
                 found.append(received)
 
     def _take(self, record: Any) -> Received | None:
-        """A record as what to hand out; None where it is a repeat or cannot be read."""
+        """Decode a record; None if it is a repeat or unreadable."""
         topic = record.topic[len(self._prefix) :]
         try:
             received = read_record(topic, record)
         except NewerVersionError:
-            self._records.appendleft(record)  # it is not done: whoever can read it finds it again
+            self._records.appendleft(record)  # not done: a newer client will find it again
             raise
         except ContractError as error:
             self.progress.n_unreadable += 1
@@ -305,12 +354,11 @@ class ResultConsumer:
         return received
 
     def _finish(self) -> None:
-        """Note that the records in hand are done."""
         self._done |= self._in_hand
         self._in_hand.clear()
 
     def _pass_over(self, record: Any) -> None:
-        """Nobody is given this record: it is done as soon as what is in hand of its partition is."""
+        """Skip a record: it is done once the results before it are."""
         partition = _partition_of(record)
         behind = self._in_hand if partition in self._in_hand else self._done
         behind[partition] = record.offset + 1
@@ -328,7 +376,7 @@ class ResultConsumer:
         try:
             await client.commit(offsets)
         except KafkaError as error:
-            # A rebalance took the partitions: their next owner reads these results again, none is lost.
+            # A rebalance took the partitions; their next owner reads these results again.
             log.warning("group %s: offsets not committed: %s", self._group_id, error)
 
 

@@ -1,4 +1,4 @@
-"""Manifests: which media to send, when, as a file of JSON lines; and sending them."""
+"""Manifests: JSON lines that say which media to send and when; `replay` sends them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,21 @@ _MAGIC_BYTES = 16
 
 
 class ManifestEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line: an event to send.
+    """One line of a manifest: an event to send.
 
-    time_ms: event time, ms since 1970. path or text: the payload. after_ms: when to send it, in ms after the start
-    at rate 1; default: by its time, the manifest's first event at once. content_type: needed only where the first
-    bytes do not tell. id: unique within the source, default random.
+    Attributes:
+        stream (str): what the event belongs to.
+        modality (str): `image`, `text` or `audio`.
+        time_ms (int): event time, ms since 1970.
+        path (str | None): the payload's file, relative to the manifest. Default None: `text` is the payload.
+        text (str | None): the payload of a text event. Default None.
+        lane (str): which of several sources of one modality. Default: the modality.
+        language (str): BCP 47 tag. Default: unknown.
+        duration_ms (int): how long the event lasts, ms. Default 0.
+        id (str): unique within the source. Default: random.
+        content_type (str): needed only if the first bytes do not tell it. Default: found from them.
+        after_ms (int | None): when to send it, ms after the start at rate 1. Default None: by its time, the earliest
+            event first.
     """
 
     stream: str
@@ -39,7 +49,7 @@ class ManifestEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after_ms: int | None = None
 
     def fields(self) -> EventFields:
-        """What `MediaProducer.send` wants beside stream, modality and data."""
+        """Return the keyword arguments for `MediaProducer.send`."""
         fields = EventFields(
             time_ms=self.time_ms,
             lane=self.lane,
@@ -54,7 +64,7 @@ class ManifestEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """An entry, when it is due (ms after the start at rate 1), and its file (None for a text)."""
+    """An entry with its due time (ms after the start at rate 1) and its file (None for a text)."""
 
     due_ms: int
     entry: ManifestEntry
@@ -62,9 +72,24 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def read_manifest(path: Path, max_event_bytes: int = MAX_EVENT_BYTES) -> list[Step]:
-    """Read and check a manifest; steps come in the order in which they are due.
+    """Read and check a manifest.
 
-    Raises `SettingsError` for the first line that is wrong, or where there is no line at all.
+    Args:
+        path (Path): the file of JSON lines, one `ManifestEntry` each.
+        max_event_bytes (int): largest payload, bytes. Default 1,000,000.
+
+    Returns:
+        list[Step]: the entries, sorted by due time.
+
+    Raises:
+        SettingsError: a line is wrong (the first such line is named), or there is none.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from syncline.manifest import read_manifest
+        >>> _ = Path("chat.jsonl").write_text('{"stream": "lobby", "modality": "text", "time_ms": 1000, "text": "hi"}')
+        >>> read_manifest(Path("chat.jsonl"))[0].entry.text
+        'hi'
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -131,16 +156,26 @@ def _check_event(entry: ManifestEntry, file: Path | None, max_event_bytes: int) 
 
 
 _MAX_ON_THEIR_WAY = 2_000
-"""Deliveries awaited at a time: bounds memory when the broker is slower than the disk."""
+"""Deliveries awaited at a time; bounds memory when the broker is slower than the disk."""
 
 
 async def replay(producer: MediaProducer, steps: Sequence[Step], rate: float = 1.0, transaction_ms: int = 0) -> int:
-    """Send all steps and wait until each is on the broker; returns how many were not taken.
+    """Send all steps and wait for their deliveries.
 
-    rate: 1 sends as the steps' times say, 2 twice as fast, 0 as fast as possible. transaction_ms: so much of the steps'
-    time is one transaction, 0 sends without. A failed delivery does not stop the others, and fails all of its
-    transaction; it is counted. Raises what `MediaProducer.send_soon` and `transaction` raise, and OSError where a file
-    has gone.
+    A failed delivery does not stop the others; in a transaction it fails all of that transaction's.
+
+    Args:
+        producer (MediaProducer): an entered producer.
+        steps (Sequence[Step]): what `read_manifest` returned.
+        rate (float): 1 sends by the steps' times, 2 twice as fast, 0 as fast as possible. Default 1.0.
+        transaction_ms (int): send the steps of each such span in one transaction, ms. Default 0: no transactions.
+
+    Returns:
+        int: the number of failed deliveries.
+
+    Raises:
+        BrokerError: as in `MediaProducer.send_soon` and `transaction`.
+        OSError: a file cannot be read any more.
     """
     start_s = asyncio.get_running_loop().time()
     if not transaction_ms:

@@ -1,12 +1,4 @@
-"""Push media events onto Kafka.
-
-async with MediaProducer("localhost:9092") as producer:
-    await producer.send("lobby", "image", jpeg_bytes, time_ms=1_772_366_400_250)
-    await producer.send("lobby", "text", text="hello", time_ms=1_772_366_400_260, language="en")
-
-async with MediaProducer("localhost:9092", transactional_id="camera-7") as producer, producer.transaction():
-    await producer.send("lobby", "image", jpeg_bytes, time_ms=1_772_366_400_250)  # read with all others, or not at all
-"""
+"""Push media events onto Kafka: `MediaProducer`."""
 
 from __future__ import annotations
 
@@ -33,11 +25,18 @@ from syncline.wire.media import check_modality, sniff_content_type
 from syncline.wire.placement import partition_for
 
 _OVERHEAD_BYTES = 48 * 1024
-"""Room for headers and key beside the largest value: 1 MB and this stay below Kafka's 1 MiB a record."""
+"""Room for key and headers beside the largest value; 1 MB plus this stays below Kafka's limit of 1 MiB a record."""
 
 
 class Delivery(NamedTuple):
-    """Where an event is now: its id, unprefixed topic, partition and offset."""
+    """Where the broker stored an event.
+
+    Attributes:
+        id (str): the event's id, `ce_id`.
+        topic (str): the topic without its prefix, e.g. `media.image`.
+        partition (int): the partition's number.
+        offset (int): the record's offset in the partition.
+    """
 
     id: str
     topic: str
@@ -47,7 +46,14 @@ class Delivery(NamedTuple):
 
 @dataclass(slots=True)
 class ProducerProgress:
-    """Counts since the start: events handed to the client, on the broker, failed; payload bytes on the broker."""
+    """Counts since the producer was made.
+
+    Attributes:
+        n_sent (int): events handed to the Kafka client. Default 0.
+        n_delivered (int): events that the broker has. Default 0.
+        n_failed (int): events that the broker did not take. Default 0.
+        n_bytes (int): payload bytes that the broker has. Default 0.
+    """
 
     n_sent: int = 0
     n_delivered: int = 0
@@ -56,13 +62,7 @@ class ProducerProgress:
 
 
 class EventFields(TypedDict, total=False):
-    """What can be said of an event beside stream, modality and data.
-
-    time_ms: event time, integer ms since 1970. duration_ms: the event covers [time_ms, time_ms + duration_ms].
-    text: the payload of a text event. lane: which of several sources of one modality, default the modality.
-    id: unique within the source, default random. language: BCP 47. content_type: default by the first bytes.
-    traceparent: W3C trace context, passed on to the result.
-    """
+    """The keyword arguments of `MediaProducer.send`, which describes them."""
 
     time_ms: Required[int]
     text: str
@@ -77,17 +77,41 @@ class EventFields(TypedDict, total=False):
 class MediaProducer:
     """Sends media events to the `media.*` topics; an async context manager.
 
-    source: URI of this producer (`ce_source`), default `urn:host:` + this machine's name; it should outlive
-    restarts, since a second source on one lane is warned of. max_event_bytes: largest payload. linger_ms: how long a
-    batch may wait for more. on_progress: called after each delivery or failure. send_log: told of each send how it
-    ended, for `syncline verify`; closing it is the caller's. security: TLS and password, default
-    neither. kafka_options: further arguments for aiokafka's clients, such as `client_id`; they go before `security`.
-    transactional_id: a name that no other producer has at the same time, and that this one keeps over restarts; then
-    all sends are in a `transaction`. transaction_timeout_ms: one that is open for longer is aborted by the broker.
-    Sends with `acks=all`, idempotent where the broker can: then a send, and leaving too, waits for a broker that is
-    away as long as it takes. Else a send fails after 40 s. Wrong settings raise `SettingsError`.
-    Entering raises `BrokerUnreachableError` where the broker cannot be reached, `TopicError` where it lacks a topic
-    (topics are never created), `AccessError` where it does not let this client in: all of them are `BrokerError`.
+    Sends use `acks=all`. Where the broker supports idempotence, a send waits as long as the broker is away, and so
+    does leaving the context. Otherwise a send fails after 40 s. Topics are never created.
+
+    Args:
+        brokers (str): bootstrap addresses, `host:port,host:port`. Default `localhost:9092`.
+        topic_prefix (str): in front of every topic's name. Default `syncline.`.
+        source (str): URI of this producer, `ce_source`. Keep it over restarts: the worker warns of a second source on
+            one lane. Default `urn:host:` and this machine's name.
+        max_event_bytes (int): largest payload, bytes. Default 1,000,000.
+        linger_ms (int): how long a batch waits for more events, ms. Default 2.
+        on_progress (Callable[[ProducerProgress], None] | None): called after each delivery or failure. Default None.
+        send_log (SendLog | None): gets the outcome of each send, for `syncline verify`. The caller closes it.
+            Default None.
+        security (SecuritySettings | None): TLS and password. Default None: neither.
+        kafka_options (Mapping[str, Any] | None): more arguments for aiokafka's clients, e.g. `client_id`. They
+            override `security`. Default None.
+        transactional_id (str): a name that no other running producer has and that this one keeps over restarts. With
+            it every send must be inside `transaction`. Default: no transactions.
+        transaction_timeout_ms (int): the broker aborts a transaction that is open for longer, ms. Default 60,000.
+
+    Raises:
+        SettingsError: an argument is wrong.
+        BrokerUnreachableError: on entering, no broker answers.
+        TopicError: on entering, a topic is missing.
+        AccessError: on entering, the broker refuses this client. Like the two above, a `BrokerError`.
+
+    Example:
+        >>> import asyncio
+        >>> from syncline import MediaProducer
+        >>> async def main() -> None:
+        ...     async with MediaProducer("localhost:9092", source="urn:chat:1") as producer:
+        ...         delivery = await producer.send("lobby", "text", text="hello", time_ms=1_772_366_400_260)
+        ...         print(delivery.topic, producer.progress.n_delivered)
+        >>> asyncio.run(main())
+        media.text 1
     """
 
     def __init__(
@@ -123,7 +147,7 @@ class MediaProducer:
         self._client: Any = None
         self._sending = asyncio.Lock()
         self._has_gap = False
-        """The broker refused a batch: an idempotent producer counts them, and can send none behind the gap."""
+        """The broker rejected a batch. An idempotent producer numbers batches and can send none after the gap."""
 
     async def __aenter__(self) -> Self:
         await require_rights(self._cluster, needs_of("producer"), self._prefix)
@@ -144,18 +168,49 @@ class MediaProducer:
     ) -> Delivery:
         """Send one event and wait until the broker has it.
 
-        data: the payload, the file's bytes; for text give `text` instead. fields: see `EventFields`.
-        Raises `ContractError` for what the worker would refuse, `BrokerError` for what the broker does. In a
-        transaction the broker has it then, and whether it counts is known at the transaction's end.
+        Inside a transaction the event counts only once the transaction is committed.
+
+        Args:
+            stream (str): what the event belongs to, 1 to 256 characters; the record's key.
+            modality (str): `image`, `text` or `audio`.
+            data (bytes | None): the payload, a whole file. Default None: `text` is the payload.
+            time_ms (int): event time, ms since 1970. Required.
+            text (str): the payload of a text event, instead of `data`.
+            lane (str): which of several sources of one modality. Default: the modality.
+            id (str): unique within the source. Default: random.
+            duration_ms (int): the event covers [time_ms, time_ms + duration_ms], ms. Default 0.
+            language (str): BCP 47 tag, e.g. `en`. Default: unknown.
+            content_type (str): e.g. `image/jpeg`. Default: found from the first bytes.
+            traceparent (str): W3C trace context, passed on to the result. Default: none.
+
+        Returns:
+            Delivery: where the broker stored it.
+
+        Raises:
+            ContractError: the worker would reject the event.
+            BrokerError: the broker did not take it, or the producer is not started.
         """
         return await (await self.send_soon(stream, modality, data, **fields))
 
     async def send_soon(
         self, stream: str, modality: str, data: bytes | None = None, **fields: Unpack[EventFields]
     ) -> asyncio.Future[Delivery]:
-        """Like `send`, but wait for room in the send buffer only; await what it returns for the delivery.
+        """Send one event and wait only for room in the send buffer.
 
-        Events of one stream and modality reach the broker in the order of these calls.
+        Sends of one stream and modality stay in the order of these calls.
+
+        Args:
+            stream (str): as in `send`.
+            modality (str): as in `send`.
+            data (bytes | None): as in `send`. Default None.
+            **fields (Unpack[EventFields]): as in `send`.
+
+        Returns:
+            asyncio.Future[Delivery]: await it for the delivery or its `BrokerError`.
+
+        Raises:
+            ContractError: the worker would reject the event.
+            BrokerError: the producer is not started.
         """
         check_modality(modality)
         text = fields.get("text")
@@ -178,13 +233,28 @@ class MediaProducer:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:
-        """Send all that is sent meanwhile together: committed at the end, aborted on an exception.
+        """Commit all sends of a `with` block together, or abort them all on an exception.
 
-        Nobody reads any of it before it is committed, and records that others have written behind it wait with it: keep
-        it short. One at a time. `progress` and `send_log` are told of its sends at its end; those of one that is
-        aborted have failed. Raises `AbortedError` where not all of its sends were taken, or it took too long;
-        `FencedError` where another producer with this `transactional_id` has begun; `BrokerError` where it is not known
-        whether it was committed; `SettingsError` without a `transactional_id`.
+        Keep it short: readers see nothing of it, nor later records of these partitions, before it ends. A producer has
+        one transaction at a time. `progress` and `send_log` learn the outcome of its sends when it ends.
+
+        Raises:
+            AbortedError: a send failed, or the transaction took longer than its timeout.
+            FencedError: another producer started with this `transactional_id`.
+            BrokerError: it is unknown whether the transaction was committed.
+            SettingsError: the producer has no `transactional_id`.
+
+        Example:
+            >>> import asyncio
+            >>> from syncline import MediaProducer
+            >>> async def main() -> None:
+            ...     async with MediaProducer("localhost:9092", transactional_id="chat-1") as producer:
+            ...         async with producer.transaction():
+            ...             await producer.send("lobby", "text", text="hello", time_ms=1_000)
+            ...             await producer.send("lobby", "text", text="again", time_ms=2_000)
+            ...         print(producer.progress.n_delivered)
+            >>> asyncio.run(main())
+            2
         """
         self._transaction = transaction = await self._begin()
         try:
@@ -214,7 +284,11 @@ class MediaProducer:
         return Transaction(client, self._cluster, self._transactional_id, self._transaction_timeout_ms, self._settled)
 
     async def flush(self) -> None:
-        """Wait until everything sent so far is on the broker or has failed."""
+        """Wait until every send so far has been delivered or has failed.
+
+        Raises:
+            BrokerError: the producer is not started.
+        """
         await self._started().flush()
 
     async def _start(self) -> Any:
@@ -227,7 +301,7 @@ class MediaProducer:
         return await start_producer(self._cluster, **options)
 
     async def _sound_client(self) -> Any:
-        """The client, another one where the last has a gap; the old one ends first, so that the order stays."""
+        """Return a client that can send: replace one that has a gap. The old one stops first, which keeps the order."""
         client = self._started()
         if self._has_gap:
             await stop_producer(client)
@@ -246,7 +320,7 @@ class MediaProducer:
         if self._transactional_id and transaction is None:
             raise BrokerError("this producer has a transactional_id: send inside `async with producer.transaction()`")
         key, headers = event.stream.encode(), build_headers(event)
-        # Read back what will be sent: the worker reads with the same function, so it refuses nothing that goes out.
+        # The worker parses with the same function, so it accepts whatever passes here.
         parse_headers(event.topic, key, headers, event.time_ms)
         topic = self._prefix + event.topic
         self.progress.n_sent += 1
@@ -256,7 +330,7 @@ class MediaProducer:
             async with self._sending:
                 client = self._started() if transaction is not None else await self._sound_client()
                 sent = await client.send(topic, payload, key, partition, headers=headers)
-        except BaseException as error:  # no connection, no room: aiokafka has not taken it
+        except BaseException as error:  # aiokafka did not accept it: no connection, or no room
             self._ended(transaction, Sent(event, 0, error))
             if isinstance(error, KafkaError):
                 raise self._error_of(transaction, error) from error
@@ -281,13 +355,13 @@ class MediaProducer:
         error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
         self._has_gap |= isinstance(error, KafkaError) and not error.retriable
         if delivery.cancelled():
-            pass  # nobody waits for it any more; it counts all the same
+            pass  # nobody waits for it; it still counts
         elif error is not None:
             delivery.set_exception(self._error_of(transaction, error))
         else:
             metadata = sent.result()
             delivery.set_result(Delivery(event.id, event.topic, metadata.partition, metadata.offset))
-        # Last, because a log may be full and on_progress is somebody else's: should it raise, the delivery is settled.
+        # Last: the log or on_progress may raise, and the delivery is settled by then.
         self._ended(transaction, Sent(event, n_bytes, error, None if error is not None else sent.result()))
 
     def _error_of(self, transaction: Transaction | None, error: BaseException) -> BrokerError:
@@ -300,7 +374,7 @@ class MediaProducer:
             transaction.note(sent)
 
     def _settled(self, sent: Sent) -> None:
-        """Note how a send ended for good."""
+        """Count a send's final outcome and report it."""
         event, n_bytes, error, metadata = sent
         if error is not None:
             self.progress.n_failed += 1

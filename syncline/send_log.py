@@ -1,4 +1,4 @@
-"""A producer's own record of its sends, so that somebody can judge afterwards whether the broker kept its word.
+"""A producer's log of its sends, from which `syncline verify` judges afterwards whether the broker lost any.
 
 One JSON object a line, written when the outcome of a send is known:
 
@@ -23,11 +23,10 @@ SendOutcome = Literal["ok", "failed", "unknown"]
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One send of one event. `topic` is unprefixed; `partition` and `offset` are -1 unless the outcome is `ok`.
+    """One send of one event. `topic` has no prefix; `partition` and `offset` are -1 unless the outcome is `ok`.
 
-    ok: the broker acknowledged it at that place, and the transaction too that it was in, if any. failed: the broker
-    refused it, or its transaction was aborted. unknown: no answer came in time, or
-    the connection broke: the event may be there or not.
+    ok: the broker has it, and its transaction, if any, is committed. failed: the broker refused it, or its transaction
+    was aborted. unknown: the answer was lost or late, so the event may be there or not.
     """
 
     id: str
@@ -42,9 +41,23 @@ class Send(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
 
 class SendLog:
-    """Writes sends to a file as they end; a context manager. An existing file is continued.
+    """Appends sends to a file as they end; a context manager.
 
-    Each line is in the operating system's hands when `write` returns: it outlives the process, not the machine.
+    A line survives the process once `write` has returned; it may not survive the machine.
+
+    Args:
+        path (Path | str): the file; an existing one is continued.
+
+    Raises:
+        SettingsError: the file cannot be written.
+
+    Example:
+        >>> from syncline.send_log import Send, SendLog, read_send_log
+        >>> with SendLog("sends.jsonl") as log:
+        ...     log.write(Send(id="frame-1", source="urn:camera:7", stream="lobby", lane="image", topic="media.image",
+        ...                    outcome="ok", partition=2, offset=17))
+        >>> read_send_log("sends.jsonl")[0].offset
+        17
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -61,16 +74,16 @@ class SendLog:
         self.close()
 
     def write(self, send: Send) -> None:
-        """Add one send."""
+        """Append one send."""
         self._file.write(self._encoder.encode(send) + b"\n")
 
     def close(self) -> None:
-        """Close the file; again does nothing."""
+        """Close the file. May be called again."""
         self._file.close()
 
 
 def send_of(event: MediaEvent, error: BaseException | None, partition: int = -1, offset: int = -1) -> Send:
-    """How the send of an event ended: with an error, or at a place."""
+    """Describe an event's send, which ended with an error or at a partition and offset."""
     return Send(
         id=event.id,
         source=event.source,
@@ -85,8 +98,8 @@ def send_of(event: MediaEvent, error: BaseException | None, partition: int = -1,
 
 
 def outcome_of(error: BaseException) -> SendOutcome:
-    """What is known of a send that ended with this error: `failed` only where the broker surely has no such record."""
-    from aiokafka import errors  # whoever only reads a log needs no client
+    """Classify a send by its error: `failed` only if the broker surely has no such record."""
+    from aiokafka import errors  # reading a log needs no client
 
     refusals = (
         errors.InvalidTopicError,
@@ -98,9 +111,16 @@ def outcome_of(error: BaseException) -> SendOutcome:
 
 
 def read_send_log(path: Path | str) -> list[Send]:
-    """All sends of a file that `SendLog` wrote; what a killed producer left of its last line is passed over.
+    """Read a file that `SendLog` wrote; skip a last line that a killed producer left unfinished.
 
-    Raises `SettingsError` where the file cannot be read or a line is none of a send log.
+    Args:
+        path (Path | str): the file.
+
+    Returns:
+        list[Send]: the sends, in the order of their outcomes.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line is not a send.
     """
     try:
         data = Path(path).read_bytes()

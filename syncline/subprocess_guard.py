@@ -1,8 +1,7 @@
-"""Child processes that never outlive the process that started them.
+"""Child processes that never outlive their parent.
 
-A terminal's Ctrl-C must not reach a broker before the workers are done with it, so each child has a session of its
-own; then nothing would end it when we are killed ourselves. A guard (a shell of a few KB that waits at the far end of
-a pipe) does: the system closes the pipe when we are gone, however that came about.
+Each child has its own session, so that a terminal's Ctrl-C does not stop a broker before its workers. A guard, a small
+shell that reads a pipe from us, kills the child if we die: the system closes the pipe then, whatever killed us.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _GUARD = 'cat >/dev/null; kill -KILL -"$1" 2>/dev/null'
 
 
 class Child:
-    """A process in a session of its own; its output is kept in an unnamed file, never in a pipe that could fill."""
+    """A process in its own session. Its output goes to an unnamed file, since a pipe could fill up."""
 
     def __init__(
         self, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
@@ -39,7 +38,7 @@ class Child:
             self._output.close()
             raise
         self.pid = self._process.pid
-        # The guard ignores us and is ignored by us: it ends by its pipe, or by stop().
+        # Its own session as well: it ends by its pipe or by stop(), not by our signals.
         self._guard = subprocess.Popen(
             ["sh", "-c", _GUARD, "sh", str(self.pid)],
             stdin=subprocess.PIPE,
@@ -50,30 +49,30 @@ class Child:
 
     @property
     def returncode(self) -> int | None:
-        """Exit code, negative for a signal; None while the process runs."""
+        """The exit code, negative for a signal; None while the process runs."""
         return self._process.poll()
 
     def output(self, max_bytes: int = 8192) -> str:
-        """Return the end of what the process wrote to stdout and stderr, at most `max_bytes` of it."""
+        """Return the last `max_bytes` of stdout and stderr."""
         if self._output.closed:
             return ""
-        # pread leaves the offset alone, which the child shares with us.
+        # pread does not move the offset, which the child shares.
         size = os.fstat(self._output.fileno()).st_size
         start = max(0, size - max_bytes)
         return os.pread(self._output.fileno(), size - start, start).decode("utf-8", "replace")
 
     def signal(self, number: int) -> None:
-        """Send a signal to the process and all that it started; nothing happens when it has ended."""
+        """Send a signal to the process and its descendants; do nothing if it has ended."""
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """Wait for the process to end and return its exit code; raises subprocess.TimeoutExpired."""
+        """Wait for the process to end, and return its exit code. Raises subprocess.TimeoutExpired."""
         return self._process.wait(timeout_s)
 
     def end(self, grace_s: float = 5.0) -> None:
-        """End the process: SIGTERM, and SIGKILL after `grace_s` (0: at once). Its output can be read until `stop`."""
+        """Send SIGTERM, and SIGKILL after `grace_s` (0: at once). The output stays readable until `stop`."""
         if grace_s > 0:
             self.signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -82,13 +81,13 @@ class Child:
         self._process.wait()
 
     def stop(self, grace_s: float = 5.0) -> None:
-        """End the process as `end` does, and let go of all that it needed. May be called again."""
+        """End the process as `end` does and release its resources. May be called again."""
         self.end(grace_s)
         self._end_guard()
         self._output.close()
 
     def _end_guard(self) -> None:
-        # Before anything else may take the child's number: a guard that woke later would kill a stranger.
+        # Now, before another process may get the child's id and be killed in its place.
         self._guard.kill()
         self._guard.wait()
         if self._guard.stdin is not None:

@@ -1,11 +1,11 @@
-"""One transaction of a `MediaProducer`: all of its sends are committed together, or none of them.
+"""One transaction of a `MediaProducer`: its sends are committed together or not at all.
 
-A send is on the broker long before it is known whether it counts: how it ended is noted here, and told when the
-transaction has ended.
+A send is on the broker before it is known whether it counts. Its outcome is kept here and reported when the
+transaction ends.
 
-    begin --> send ... send --> all taken? --> commit --> each is told as it ended
+    begin --> send ... send --> all taken? --> commit --> report each outcome
                                     |  no, or an exception
-                                    +--------> abort  --> each has failed
+                                    +--------> abort  --> report each as failed
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TRANSACTION_TIMEOUT_MS = 60_000
 
 
 class Sent(NamedTuple):
-    """How a send ended: with an error, or with aiokafka's answer in `metadata`."""
+    """A send's outcome: an error, or aiokafka's answer in `metadata`."""
 
     event: MediaEvent
     n_bytes: int
@@ -36,7 +36,7 @@ class Sent(NamedTuple):
 
 
 class Transaction:
-    """One transaction, from its begin to its end; `on_end` is told of each of its sends when it has ended."""
+    """One open transaction; calls `on_end` with each of its sends when it ends."""
 
     def __init__(
         self, client: Any, cluster: Cluster, name: str, timeout_ms: int, on_end: Callable[[Sent], None]
@@ -48,18 +48,18 @@ class Transaction:
         self._sent: list[Sent] = []
         self._began_s = time.monotonic()
         self.is_broken = False
-        """aiokafka's producer cannot be used for another one."""
+        """aiokafka's producer cannot be used for another transaction."""
 
     def add(self, answer: asyncio.Future[Any]) -> None:
-        """Something was handed to the client; `note` says how it ended, when `answer` is done."""
+        """Add a send handed to the client; call `note` when `answer` is done."""
         self._waiting.add(answer)
 
     def note(self, sent: Sent) -> None:
-        """A send has ended, for now."""
+        """Keep a send's outcome until the transaction ends."""
         self._sent.append(sent)
 
     async def commit(self) -> None:
-        """End it; raises `AbortedError` where not every send was taken, so that none counts."""
+        """Commit; if a send failed, abort and raise `AbortedError` or `FencedError`."""
         if self._waiting:
             await asyncio.wait(self._waiting)
         refused = next((sent.error for sent in self._sent if sent.error is not None), None)
@@ -80,7 +80,7 @@ class Transaction:
             self._on_end(sent)
 
     async def abort(self) -> None:
-        """End it so that nothing of it counts. Where the broker cannot be told, it finds out by the timeout."""
+        """Abort. A broker that cannot be told aborts by itself at the timeout."""
         try:
             if cannot_go_on(self._client):
                 self.is_broken = True
@@ -92,22 +92,22 @@ class Transaction:
             self.is_broken = True
             raise
         finally:
-            # What was refused has left a gap in the numbers of this client.
+            # A failed send leaves a gap in this client's sequence numbers.
             self.is_broken |= any(sent.error is not None for sent in self._sent)
             for sent in self._sent:
                 self._on_end(sent._replace(error=AbortedError(f"broker {self._cluster}: its transaction was aborted")))
 
     def error_of(self, refused: BaseException) -> BrokerError:
-        """Why a send of it was not taken, as ours: another producer of this name, the timeout, or what was refused."""
+        """Translate a failed send: fenced by another producer, timed out, or aborted by that failure."""
         if isinstance(refused, ProducerFenced):
             return self._timed_out or FencedError(f"{self._said_of_another}; its transaction was aborted")
         ours = broker_error(self._cluster, refused)
         return AbortedError(f"{ours}; nothing of its transaction counts", may_retry=ours.may_retry)
 
     def _error_of_commit(self, error: BaseException) -> BrokerError | None:
-        """What is known where the word to commit got no good answer; None for what is no error of Kafka's."""
+        """Translate a failed commit; None for an error that is not Kafka's."""
         if isinstance(error, ProducerFenced):
-            # The other one aborts what it finds open: unless the word had come before, and its answer was lost.
+            # The other producer aborts an open transaction. Ours may have been committed, with the answer lost.
             return self._timed_out or FencedError(
                 f"{self._said_of_another}; its transaction was aborted, if it was open"
             )
@@ -115,7 +115,7 @@ class Transaction:
 
     @property
     def _timed_out(self) -> AbortedError | None:
-        # Kafka says the same of both: an epoch that is over.
+        # Kafka gives the same error for a timeout as for fencing.
         if (time.monotonic() - self._began_s) * 1_000 < self._timeout_ms:
             return None
         why = f"the transaction was open for longer than transaction_timeout_ms={self._timeout_ms}, and was aborted"
@@ -124,7 +124,7 @@ class Transaction:
     @property
     def _said_of_another(self) -> str:
         return (
-            f"{self._where}: another producer with this name has begun, so this one can send nothing more (give each "
+            f"{self._where}: another producer with this name has started, so this one can send nothing more (give each "
             "producer that runs at the same time a name of its own)"
         )
 

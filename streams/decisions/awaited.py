@@ -1,4 +1,4 @@
-"""Confirmed decisions whose records have not come yet, as after a crash."""
+"""Confirmed decisions that wait for their records, as after a crash."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from streams.decisions.resolved import NOT_NAMED
 from streams.join.items import ClosedDecision
 
 Waiter = tuple[Task | ClosedDecision, int]
-"""What waits, and the index of the record among those that it names."""
+"""A waiting decision, and the record's index among those that it names."""
 
 
 class _Awaited:
-    """Who waits for which offset of one topic; those of a range are found without a look at the others."""
+    """The waiting decisions of one topic by offset; a range is found without a scan of the others."""
 
     def __init__(self) -> None:
         self.waiters: dict[int, list[Waiter]] = {}
@@ -35,7 +35,7 @@ class _Awaited:
         self._order.append(offset)
 
     def between(self, start: int, stop: int) -> list[int]:
-        """The offsets in [start, stop) that are waited for, in order."""
+        """Return the awaited offsets in [start, stop), in order."""
         if not self._is_sorted or len(self._order) > 2 * len(self.waiters):
             self._order, self._is_sorted, self._first = sorted(self.waiters), True, 0
         order = self._order
@@ -46,18 +46,18 @@ class _Awaited:
 
 
 class AwaitedRecords:
-    """Who waits for which record, by topic and offset."""
+    """Waiting decisions by topic and offset."""
 
     def __init__(self) -> None:
         self._by_topic: dict[str, _Awaited] = {}
         self._in_log_order: deque[Task] = deque()
-        """Those that wait, and such as do no more behind the first that does: decisions are confirmed in log order."""
+        """Waiting tasks in log order; those after the first may have ended."""
 
     def __len__(self) -> int:
         return sum(len(awaited.waiters) for awaited in self._by_topic.values())
 
     def add(self, key: Key, waiter: Waiter) -> None:
-        """`waiter` waits for the record."""
+        """Make `waiter` wait for the record."""
         awaited = self._by_topic.get(key[0])
         if awaited is None:
             awaited = self._by_topic[key[0]] = _Awaited()
@@ -67,7 +67,7 @@ class AwaitedRecords:
             self._in_log_order.append(task)
 
     def pop(self, topic: str, offset: int) -> list[Waiter]:
-        """Who waited for the record that has come, or will never come, in log order."""
+        """Remove and return the waiters for a record that has come or never will, in log order."""
         awaited = self._by_topic.get(topic)
         waiters = awaited.waiters.pop(offset, None) if awaited is not None else None
         if awaited is None or waiters is None:
@@ -77,11 +77,11 @@ class AwaitedRecords:
         return waiters
 
     def below(self, topic: str, next_offset: int) -> list[int]:
-        """The offsets below `next_offset` that are still waited for, in order."""
+        """Return the awaited offsets below `next_offset`, in order."""
         return self._between(topic, 0, next_offset)
 
     def n_between(self, topic: str, start: int, stop: int) -> int:
-        """How many offsets in [start, stop) are waited for."""
+        """Count the awaited offsets in [start, stop)."""
         return len(self._between(topic, start, stop))
 
     def _between(self, topic: str, start: int, stop: int) -> list[int]:
@@ -89,20 +89,20 @@ class AwaitedRecords:
         return awaited.between(start, stop) if awaited is not None else []
 
     def is_accepted(self, topic: str, offset: int) -> bool:
-        """Whether a decision that waits for this record took it for good: any but a dead letter."""
+        """Tell whether a waiting decision accepted this record: any decision but a dead letter."""
         awaited = self._by_topic.get(topic)
         waiters = awaited.waiters.get(offset, ()) if awaited is not None else ()
         return any(not (isinstance(task, Task) and is_dead_letter(task.decision)) for task, _ in waiters)
 
     def topics(self) -> set[str]:
-        """The topics of which a record is waited for."""
+        """Return the topics with an awaited record."""
         return set(self._by_topic)
 
     @property
     def first_log_offset(self) -> int:
-        """Where the first decision stands in the log that waits for a record; `NOT_NAMED` where none does.
+        """Return the log offset of the first waiting decision; `NOT_NAMED` if there is none.
 
-        A `closed` is not looked at: it stands behind a set that waits too.
+        A `closed` does not count: it comes after a set that waits too.
         """
         while self._in_log_order and self._in_log_order[0].ready:
             self._in_log_order.popleft()

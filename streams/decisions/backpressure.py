@@ -1,8 +1,8 @@
 """Back-pressure: which topics of a partition number may be read, and when pressure must decide.
 
-Held is everything not resolved; on its way is what is proposed or decided with all members here: that room frees
-itself. Limits are over all topics of one partition number together: its share of what its worker may hold
-(docs/design.md, "Back-pressure").
+Held: everything not resolved. On its way: proposed, or decided with all members here; its room becomes free without
+further input. The limits are one partition number's share of its worker's, over all topics together (docs/design.md,
+"Back-pressure").
 
       held   0 ......... soft ................................. hard ........
       read   everything  what a decided set waits for, if any;  only what a decided set waits for;
@@ -22,7 +22,7 @@ from streams.join.settings import JoinSettings
 
 
 class TopicReadState(NamedTuple):
-    """What the rule needs to know of one topic."""
+    """The state of one topic, as input to the rule."""
 
     held_bytes: int
     caught_up: bool
@@ -33,14 +33,14 @@ class TopicReadState(NamedTuple):
 
 
 class Backpressure:
-    """The rules of back-pressure over one partition number; until `share_limits` it has all of its worker's limits."""
+    """The rules of back-pressure for one partition number. Before `share_limits` it has all of its worker's limits."""
 
     def __init__(self, settings: JoinSettings) -> None:
         self._settings = settings
         self.share_limits(1)
 
     def share_limits(self, n_shares: int) -> None:
-        """Have one of `n_shares` equal shares of the worker's limits from now on."""
+        """Use one of `n_shares` equal shares of the worker's limits."""
         settings = self._settings
         self._soft = soft = limits_of_share(settings, n_shares)
         self._hard = Amount(soft.events * settings.hard_limit_factor, soft.n_bytes * settings.hard_limit_factor)
@@ -59,7 +59,7 @@ class Backpressure:
         return held.events > self._hard.events or held.n_bytes > self._hard.n_bytes
 
     def must_press(self, held: Amount, on_its_way: Amount) -> bool:
-        """Whether the oldest undecided set must be decided as it stands, because nothing else frees room."""
+        """Tell whether the oldest undecided set must be decided now, because nothing else frees room."""
         return self.over_hard(held) and not self._frees_itself(on_its_way)
 
     def readable(
@@ -76,16 +76,15 @@ class Backpressure:
         return self._one_behind(topics, alive=alive)
 
     def _one_behind(self, topics: Mapping[str, TopicReadState], *, alive: bool) -> frozenset[str]:
-        # Only what undecided sets wait for helps them. Where all of that is caught up and still comes in, there is
-        # nothing to do but wait: reading on in a backlog beside it would fill the room up to the hard limit, and
-        # pressure would tear sets whose members are just coming.
+        # Only topics that undecided sets wait for help. If those are caught up and still advance, wait: reading a
+        # backlog beside them would fill the room up to the hard limit, and pressure would decide sets early whose
+        # members are about to come.
         behind = [(name, state) for name, state in topics.items() if not state.caught_up]
         wanted = frozenset(name for name, state in topics.items() if state.wanted)
         if alive and wanted and all(topics[name].caught_up for name in wanted):
             return wanted
         behind = [(name, state) for name, state in behind if state.wanted] or behind
-        # The one that holds the fewest bytes: sparing the topic furthest behind in event time instead deadlocks
-        # when that one is idle.
+        # The topic with the fewest held bytes. Choosing the one furthest behind in event time deadlocks if it is idle.
         ranked = sorted((state.held_bytes, name) for name, state in behind)
         return frozenset(name for _, name in ranked[:1])
 
@@ -94,12 +93,12 @@ class Backpressure:
 
 
 def limits_of_share(settings: JoinSettings, n_shares: int) -> Amount:
-    """The soft limits of one of `n_shares` partition numbers of one worker."""
+    """Return the soft limits of one of a worker's `n_shares` partition numbers."""
     return Amount(max(1, settings.max_held_events // n_shares), max(1, settings.max_held_bytes // n_shares))
 
 
 class ReadingState:
-    """Which topics one partition number reads now, and of which the high watermark must be asked for."""
+    """The topics that one partition number reads now."""
 
     def __init__(self, backpressure: Backpressure, in_flight: InFlight) -> None:
         self._backpressure, self._in_flight = backpressure, in_flight
@@ -107,7 +106,7 @@ class ReadingState:
         self._now: frozenset[str] = frozenset(in_flight.topics)
 
     def share_limits(self, n_shares: int) -> None:
-        """This partition number is one of `n_shares` of its worker from now on."""
+        """Use one of `n_shares` equal shares of the worker's limits."""
         self._backpressure.share_limits(n_shares)
 
     @property
@@ -116,12 +115,12 @@ class ReadingState:
         return self._backpressure.share
 
     def high_water(self, topic: str, high_water: int) -> None:
-        """The broker's answer for `topic`."""
+        """Take the broker's answer for `topic`."""
         self._high_water[topic] = high_water
 
     @property
     def rationed(self) -> bool:
-        """Whether more is held than the soft limit: which topics are behind must be known then."""
+        """Whether more is held than the soft limit, so that it must be known which topics are behind."""
         return self._backpressure.over_soft(self._in_flight.load)
 
     @property
@@ -130,14 +129,14 @@ class ReadingState:
         return self._backpressure.must_press(self._in_flight.load_for_pressure, self._in_flight.on_its_way)
 
     def stop(self) -> frozenset[str] | None:
-        """Read nothing; None if that is so already."""
+        """Read nothing; return None if nothing is read already."""
         if not self._now:
             return None
         self._now = frozenset()
         return self._now
 
     def change(self, awaited: Set[str], join: PartitionJoin | None, now_ms: int) -> frozenset[str] | None:
-        """The topics to read from now on, None if that has not changed; `awaited`: a decided set waits for them."""
+        """Return the topics to read from now on, or None without a change; `awaited`: decided sets wait for them."""
         if not self.rationed:
             now = frozenset(self._in_flight.topics)
         else:

@@ -1,9 +1,8 @@
-"""The state at the acknowledged offsets: kept as records are acknowledged, written to the log now and then.
+"""The state at the acknowledged offsets, updated on each acknowledgement and written to the log at intervals.
 
-Without it a worker that takes over would not know how far each lane's watermark had come: image t=1000 at offset
-99 is acknowledged; crash; offset 100 has t=500; it must be late, as it would have been without the crash. It is the
-state at the acknowledged offsets and not at the newest item read, because a watermark taken further on would make
-undecided items late when they are read again.
+It tells a successor each lane's watermark. Example: image t=1000 at offset 99 is acknowledged, then a crash; offset 100
+has t=500 and must be late, as without the crash. It is the state at the acknowledged offsets, not at the newest item
+read: a later watermark would make undecided items late when they are read again.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from streams.join.settings import JoinSettings
 
 
 class CheckpointState:
-    """What a successor needs that no record above the acknowledged offsets can tell it.
+    """What a successor cannot learn from the records above the acknowledged offsets.
 
-    `clocks` are the lane clocks as they were at the acknowledged offsets; `bounds` maps a stream to the bound of its
-    last decision by timeout or pressure; `claims` are those that were current, by their log offset.
+    `clocks` are the lane clocks at the acknowledged offsets; `bounds` maps a stream to the bound of its last decision by
+    timeout or pressure; `claims` are those that were current, by their log offset.
     """
 
     def __init__(self, settings: JoinSettings) -> None:
@@ -36,7 +35,7 @@ class CheckpointState:
         self.claims: dict[int, Claim] = {}
 
     def restore(self, recovered: Recovered) -> None:
-        """The state at the committed offsets: a snapshot, and what moved its lane after it."""
+        """Load the state at the committed offsets: a snapshot, and the items that moved lanes after it."""
         rows: dict[tuple[str, str], LaneState] = {}
         for part in recovered.snapshot or ():
             for row in part.clocks:
@@ -50,7 +49,7 @@ class CheckpointState:
             self.clocks.move(item)
 
     def advance(self, in_flight: InFlight) -> dict[str, int]:
-        """Acknowledge what is resolved without a gap; per topic that moved, the next offset after a restart."""
+        """Acknowledge what is resolved without a gap; return by moved topic the next offset to read after a restart."""
         moved: dict[str, int] = {}
         for hold in in_flight.topics.values():
             before = hold.acknowledged
@@ -61,7 +60,7 @@ class CheckpointState:
         return moved
 
     def bind(self, decision: Decision, log_offset: int) -> None:
-        """Remember the bound of a confirmed decision by timeout or pressure."""
+        """Store the bound of a confirmed decision by timeout or pressure."""
         if isinstance(decision, SetDecision | UnfusedDecision) and decision.bound_ms:
             stream = decision.stream if isinstance(decision, SetDecision) else decision.item.stream
             self.bounds[stream] = max(decision.bound_ms, self.bounds.get(stream, decision.bound_ms))
@@ -79,13 +78,13 @@ class CheckpointState:
     def forget_bounds(self, replay_from: int, newest: Clocks | None = None) -> None:
         """Drop bounds of streams that neither these clocks nor the join's `newest` remember.
 
-        Not those from `replay_from` on: after a crash no clock may know them yet, because their records come again.
+        Bounds from `replay_from` on stay: after a crash their records come again, and no clock may know them yet.
         """
         for _ in self.live_bounds(replay_from, newest):
             pass
 
     def live_bounds(self, replay_from: int, newest: Clocks | None = None) -> Iterator[tuple[str, int]]:
-        """The bounds as they are now, to be gone through bit by bit; what nobody will ask for is dropped on the way."""
+        """Yield the present bounds, to be read in steps; drop those that are no longer needed on the way."""
         clocks = (self.clocks,) if newest is None else (self.clocks, newest)
         return self._live_bounds(list(self.bounds.items()), replay_from, clocks)
 
@@ -101,10 +100,10 @@ class CheckpointState:
                 self._bound_at.pop(stream, None)
 
     def replay_from(self, named: Iterable[int], next_offset: int) -> tuple[int, int, Claim | None]:
-        """Where a reader of a snapshot begins, and the claim that was current there.
+        """Return where the reader of a snapshot begins, and the offset and content of the claim current there.
 
-        `named` are the log offsets of the decisions on records at or above the acknowledged offsets. Older claims
-        are forgotten: nobody will ask for them again.
+        `named` are the log offsets of decisions on records at or above the acknowledged offsets. Older claims are
+        dropped.
         """
         oldest = min((offset for offset in named if offset != NOT_NAMED), default=next_offset)
         claim_offset = max((offset for offset in self.claims if offset < oldest), default=-1)

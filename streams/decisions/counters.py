@@ -1,9 +1,9 @@
-"""What becomes of the records that the owners of one worker take, counted; nothing is decided by it.
+"""Counts what becomes of the records that a worker takes; decides nothing.
 
     taken  =  fused + unfused + deadletter + lost + settled + handed back  +  held now
 
-holds at every moment, because a record is counted in where it is held and out where it is let go (in_flight.py), and
-nowhere else. Counts outlive the owners: all of a worker share one tally.
+holds at every moment: in_flight.py counts a record when it is held and when it is let go, and nothing else does. All
+owners of a worker share one `Counters`, which outlives them.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Counters:
 
     def __init__(self) -> None:
         self.taken: Counter[str] = Counter()
-        """Records by topic, and the places of lost ones."""
+        """Records by topic, with the kept places of lost ones."""
         self.let_go: Counter[RecordOutcome] = Counter()
-        """Records by what became of them."""
+        """Records by outcome."""
         self.sets: Counter[str] = Counter()
         """Published sets: complete, partial, failed."""
         self.unfused: Counter[tuple[str, str]] = Counter()
@@ -63,7 +63,7 @@ class Counters:
         self.n_snapshots = 0
 
     def confirmed(self, decisions: Iterable[Decision]) -> None:
-        """These valid decisions were read back."""
+        """Count valid decisions that were read back."""
         for decision in decisions:
             if isinstance(decision, RunDecision):
                 self.decisions[decision.outcome, decision.reason] += decision.last_offset - decision.first_offset + 1
@@ -73,7 +73,7 @@ class Counters:
                 self.decisions[_KINDS[type(decision)], decision.reason] += 1
 
     def published(self, task: Task, *, redone: bool) -> None:
-        """Every output of `task` is on the broker; its records learn their outcome."""
+        """Count a task whose outputs are all on the broker, and set its records' outcome."""
         self.n_redone += redone
         decision, outcome = task.decision, self._count(task)
         if isinstance(decision, SetDecision) and outcome == "fused":
@@ -81,7 +81,7 @@ class Counters:
         elif isinstance(decision, SetDecision):
             self.sets["failed"] += 1
         for held in task.records:
-            if held is not None and held.outcome != "fused":  # a shared member may be in a set that failed, too
+            if held is not None and held.outcome != "fused":  # a shared member may be in a failed set too
                 held.outcome = outcome
 
     def _count(self, task: Task) -> RecordOutcome:

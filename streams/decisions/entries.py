@@ -1,4 +1,4 @@
-"""The entries of the decision log, their MessagePack form and its version, and what a decision says of records."""
+"""The decision log's entries: their types, MessagePack form and version, and the records that a decision names."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from syncline.errors import NewerVersionError
 
 HEADER = "syncline_log_version"
 WritableVersion = Literal["1.2", "1.3"]
-"""What `decision_log_version` may be: the form of the release before, for as long as somebody may go back to it."""
+"""The values of `decision_log_version`: the previous release's too, so that an operator can go back to it."""
 WRITABLE_VERSIONS = get_args(WritableVersion)
 THIS_VERSION: WritableVersion = "1.3"
 MAJOR, MINOR = (int(part) for part in THIS_VERSION.split("."))
-"""What this code writes. It reads every minor version of `MAJOR` and of the majors before it.
+"""The version that this code writes. It reads every minor version of `MAJOR` and of earlier majors.
 
-1.2 differs from 1.1 in results alone: conversions say more, and there are ones in sound. In 1.3 a claim names its
-group, the settings that decide and the number of partitions, and a set says where its window ends.
+1.2 differs from 1.1 only in results: conversions have more fields and may be sound. In 1.3 a claim names its group, the
+deciding settings and the number of partitions, and a set names its window's end.
 """
 
 _VERSION = re.compile(rb"([1-9][0-9]{0,3})\.([0-9]{1,4})")
 
 
 def version_headers(version: str = THIS_VERSION) -> list[tuple[str, bytes]]:
-    """The headers of every record of the log that is written in the form of `version`."""
+    """Return the headers of a log record written in this version."""
     return [(HEADER, version.encode())]
 
 
 def check_version(version: bytes, offset: int) -> None:
-    """Raise `NewerVersionError` where the entry at `offset` is of a version that this code cannot read."""
+    """Raise `NewerVersionError` if this code cannot read the version of the entry at `offset`."""
     found = _VERSION.fullmatch(version)
     if found is None:
         raise unreadable(offset, f"says that it is of version {version[:20]!r}, which is none")
@@ -52,7 +52,7 @@ def check_version(version: bytes, offset: int) -> None:
 
 
 def unreadable(offset: int, what: str) -> NewerVersionError:
-    """The error for the entry at `offset`; it says what to do."""
+    """Make the error for the entry at `offset`; it says what to do."""
     return NewerVersionError(
         f"decisions: the entry at offset {offset} {what}: a newer Syncline wrote it; start workers of that release "
         "in place of this one. Nothing is decided here until then, and nothing is lost"
@@ -63,15 +63,15 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def encoded_bytes(thing: object) -> int:
-    """By encoding it: names are of any alphabet, and numbers of any length."""
+    """Return the encoded size; it cannot be estimated, since names and numbers vary in length."""
     return len(_encoder.encode(thing))
 
 
 class FormerPlacement(msgspec.Struct, frozen=True, array_like=True):
-    """Of each topic, the records below an offset may have been placed by another number of partitions than the claim's.
+    """A former number of partitions, and by topic the offset below which records may have been placed by it.
 
-    A producer learns of new partitions when it asks, so that below the offset there are records by both numbers: those
-    that lie where either has them are in their place.
+    Producers learn of new partitions one by one, so below the offset there are records placed by either number; both
+    are right.
     """
 
     n_partitions: int
@@ -79,14 +79,15 @@ class FormerPlacement(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
-    """Whoever is assigned a partition appends one before it proposes anything.
+    """A fencing token: an owner appends one before it proposes anything.
 
-    `worker` is unique for every owner of every process. `generation` is the consumer group's; `era` grows
-    when generations have started anew because the group was deleted. A claim is renewed by its owner before
-    each snapshot, so that a reader who goes backwards soon meets one.
-    Since 1.3, and empty in claims of before: `group` is the consumer group, `take_over` another one whose log its
-    owner was told to take over; `fingerprint` is that of the settings by which its owner decides; `n_partitions` is
-    how many partitions the topics had, `placed` says where that had been another number.
+    `worker` is unique for every owner of every process. `generation` is the consumer group's; `era` increases when the
+    group was deleted and generations started again. The owner renews its claim before each snapshot, so that a reader
+    that goes backwards soon finds one.
+
+    Since 1.3 (empty in earlier claims): `group` is the consumer group; `take_over` another group whose log the owner
+    was told to take over; `fingerprint` that of the owner's deciding settings; `n_partitions` the topics' number of
+    partitions; `placed` the former numbers.
     """
 
     worker: str
@@ -101,12 +102,12 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Claims of a lower rank than the current one are ignored."""
+        """The rank; a claim of a lower rank than the current one is ignored."""
         return self.era, self.generation
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True, tag="batch"):
-    """Decisions proposed together; `claim` is the offset of its writer's claim."""
+    """Decisions proposed together; `claim` is the offset of the writer's claim."""
 
     claim: int
     number: int
@@ -114,7 +115,7 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, tag="batch"):
 
 
 class ResolvedRun(msgspec.Struct, frozen=True, array_like=True):
-    """Neighbouring records of one topic whose outcome is on the broker, though older ones are not acknowledged."""
+    """Consecutive records of one topic whose outcome is on the broker before older ones are acknowledged."""
 
     topic: str
     first_offset: int
@@ -124,10 +125,10 @@ class ResolvedRun(msgspec.Struct, frozen=True, array_like=True):
 class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, tag="snapshot"):
     """One part of the state at the acknowledged offsets `at`; usable only if all `n_parts` are there.
 
-    A reader who starts from it reads the log from `replay_from`, where the claim at `replay_claim_offset` was
-    current: from there on stand all decisions that name an offset at or above `at`.
-    `clocks` is `Clocks.export()`; `bounds` maps a stream to the bound of its last decision by timeout or pressure.
-    `resolved`, since 1.1: what at or above `at` needs no second carrying out. A reader without it carries it out again.
+    A reader that starts from it reads the log from `replay_from`, where the claim at `replay_claim_offset` was current:
+    all decisions that name an offset at or above `at` come after that. `clocks` is `Clocks.export()`; `bounds` maps a
+    stream to the bound of its last decision by timeout or pressure. `resolved` (since 1.1) are records at or above `at`
+    that need not be carried out again.
     """
 
     claim: int
@@ -147,16 +148,16 @@ Entry = Claim | Batch | SnapshotPart
 
 _decoder = msgspec.msgpack.Decoder(Entry)
 _N_CLAIM, _N_SET = 5, 10
-"""Fields of a claim and of a set in 1.2, their tag included."""
+"""The number of fields of a claim and of a set in 1.2, with their tag."""
 
 
 def encode_entry(entry: Entry, version: str = THIS_VERSION) -> bytes:
-    """An entry as MessagePack, in the form that `version` (one of `WRITABLE_VERSIONS`) gave it."""
+    """Encode an entry as MessagePack in one of `WRITABLE_VERSIONS`."""
     return _encoder.encode(entry if version == THIS_VERSION else _as_1_2(entry))
 
 
 def _as_1_2(entry: Entry) -> list[Any]:
-    """Without what 1.3 has put at the end of claims and sets."""
+    """Drop the fields that 1.3 added to claims and sets."""
     values: list[Any] = msgspec.to_builtins(entry)
     if isinstance(entry, Claim):
         return values[:_N_CLAIM]
@@ -169,7 +170,7 @@ def _as_1_2(entry: Entry) -> list[Any]:
 
 
 class LogRecord(NamedTuple):
-    """One record of the log as it was read; `version`: what its header says, None where it has none."""
+    """One record of the log as read; `version` is its header's, None without one."""
 
     offset: int
     data: bytes
@@ -177,10 +178,9 @@ class LogRecord(NamedTuple):
 
 
 def decode_entry(record: LogRecord) -> Entry | None:
-    """The entry of one record; None for bytes that are none of ours, which every reader passes over.
+    """Decode a record's entry; None for foreign bytes (unreadable and without a version), which all readers skip.
 
-    Bytes without a version that cannot be read are none of ours. Raises `NewerVersionError` where there is a version
-    and the entry cannot be read: it may hold a decision, so nobody may pass over it.
+    Raises `NewerVersionError` for an unreadable entry with a version: it may be a decision, so nobody may skip it.
     """
     if record.version is not None:
         check_version(record.version, record.offset)
@@ -198,7 +198,7 @@ Key = tuple[str, int]
 
 
 def keys_of(decision: Decision) -> list[Key]:
-    """The records that a decision ends or names, in its own order; none for `failed`, which names a set."""
+    """Return the records that a decision names, in its order; none for `failed`, which names a set."""
     if isinstance(decision, SetDecision):
         return [(item.topic, item.offset) for item in decision.members]
     if isinstance(decision, UnfusedDecision | ClosedDecision):
@@ -211,21 +211,21 @@ def keys_of(decision: Decision) -> list[Key]:
 
 
 def is_dead_letter(decision: Decision) -> bool:
-    """Whether a decision says of single records that they cannot be used."""
+    """Tell whether a decision rejects single records."""
     return isinstance(decision, DeadLetterDecision) or (
         isinstance(decision, RunDecision) and decision.outcome == "deadletter"
     )
 
 
 def moves_nothing(decision: Decision) -> bool:
-    """Whether the records of a decision left their lane's watermark where it was."""
+    """Tell whether a decision's records did not move their lane's watermark."""
     if isinstance(decision, UnfusedDecision):
         return decision.reason in MOVES_NO_WATERMARK
     return isinstance(decision, RunDecision) or (isinstance(decision, DeadLetterDecision) and decision.item is None)
 
 
 def moving_items(decision: Decision) -> Sequence[Item]:
-    """Items of a decision that moved their lane's watermark."""
+    """Return the items of a decision that moved their lane's watermark."""
     if isinstance(decision, SetDecision):
         return decision.members
     if isinstance(decision, ClosedDecision):
@@ -238,14 +238,14 @@ def moving_items(decision: Decision) -> Sequence[Item]:
 
 
 def covered_ms(decision: SetDecision, size_ms: int) -> tuple[int, int]:
-    """What a set covers in ms since 1970; `size_ms`: the window's length where the decision does not say its end."""
+    """Return a set's start and end, ms since 1970; `size_ms` is the window's length if the decision has no end."""
     if decision.strategy == "tumbling":
         return decision.start_ms, decision.end_ms or decision.start_ms + size_ms
     return min(item.time_ms for item in decision.members), max(item.end_ms for item in decision.members)
 
 
 def named_item(decision: Decision, index: int) -> Item | None:
-    """The item of the record that a decision names in this place of `keys_of`, where the log tells it."""
+    """Return the item of the record at this index of `keys_of`, if the log has it."""
     if isinstance(decision, SetDecision):
         return decision.members[index]
     return None if isinstance(decision, RunDecision | FailedDecision) else decision.item

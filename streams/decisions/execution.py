@@ -26,7 +26,7 @@ from streams.join.items import (
 
 
 class PublishOrder:
-    """The sets that are decided and not published."""
+    """Decided and unpublished sets, by stream in log order."""
 
     def __init__(self) -> None:
         self._queues: dict[str, deque[Task]] = {}
@@ -36,16 +36,16 @@ class PublishOrder:
         return (task for queue in self._queues.values() for task in queue)
 
     def add(self, stream: str, task: Task) -> None:
-        """A set was decided after all that are there."""
+        """Append a set, decided after all others."""
         self._queues.setdefault(stream, deque()).append(task)
         self._by_members.setdefault(tuple(task.keys), task)
 
     def find(self, members: tuple[Key, ...]) -> Task | None:
-        """The set with these members."""
+        """Return the set with these members."""
         return self._by_members.get(members)
 
     def take(self, stream: str) -> list[Task]:
-        """The stream's sets whose turn has come, each once: they are fused or failed, and none before them is not."""
+        """Return the stream's sets whose turn has come, each once: fused or failed, as are all before them."""
         queue = self._queues.get(stream, deque())
         taken: list[Task] = []
         while queue and _finished(queue[0]):
@@ -60,7 +60,7 @@ class PublishOrder:
 
     @property
     def any_can_go_on(self) -> bool:
-        """Whether the first set of some stream has all its members; where it waits, so do those behind it."""
+        """Tell whether some stream's first set has all its members; while it waits, so do later sets."""
         return any(queue[0].ready for queue in self._queues.values())
 
 
@@ -80,34 +80,35 @@ class DecisionExecutor:
         self._publish: list[Task] = []
         self._proposals: list[Decision] = []
         self._too_late: dict[tuple[Key, ...], Task] = {}
-        """Sets that fail though their turn has come, by their members."""
+        """Sets that fail after their turn has come, by members."""
         self.own_from = 0
-        """Decisions before this offset of the log are those of earlier owners."""
+        """The log offset from which decisions are this owner's; those before are earlier owners'."""
         self._published: dict[str, OffsetRuns] = {}
         self._n_publishing = 0
 
     def recall(self, resolved: Iterable[ResolvedRun]) -> None:
-        """Before the log's decisions are confirmed: of these records everything is on the broker."""
+        """Note records whose outputs are on the broker; call it before decisions are confirmed."""
         for run in resolved:
             self._published.setdefault(run.topic, OffsetRuns()).add(run.first_offset, run.last_offset)
 
     def resolved_ahead(self) -> Iterator[ResolvedRun]:
-        """Of the records that `recall` was told of, those that have not come: a successor must know of them too."""
+        """Yield the records of `recall` that have not come, which a successor must know too."""
         for topic, runs in self._published.items():
             position = self._in_flight.topics[topic].position
             yield from (ResolvedRun(topic, max(first, position), last) for first, last in runs if last >= position)
 
     def know_of_fresh(self, topic: str, resolved: int) -> None:
-        """`topic` has no committed offset; of what lies below its start, all below `resolved` was resolved.
+        """Note a topic without a committed offset, of which all below `resolved` was resolved.
 
-        Before the first decision is confirmed. What lies between is gone, and nobody knows whether its outcome is out.
+        Call it before the first decision is confirmed. Records between `resolved` and the topic's start are gone, and
+        it is unknown whether their outcome was published.
         """
         self._unknown[topic] = range(resolved, self._in_flight.topics[topic].acknowledged)
 
     # --- confirmed decisions, in log order ---------------------------------------------------------------------
 
     def confirm(self, decision: Decision, log_offset: int) -> None:
-        """A valid decision was read from the log, now or during recovery."""
+        """Take a valid decision read from the log, now or during recovery."""
         if isinstance(decision, FailedDecision):
             self._confirm_failed(decision)
         elif isinstance(decision, ClosedDecision):
@@ -121,8 +122,8 @@ class DecisionExecutor:
 
     def _begin(self, task: Task) -> None:
         resolved = [self._is_resolved(*key) for key in task.keys]
-        # Members are resolved together: one that is says that all outputs of its set are on the broker, and so does one
-        # that a snapshot names as resolved.
+        # Members are resolved together: one resolved member, by itself or in a snapshot, means that all outputs of the
+        # set are on the broker.
         task.done = any(resolved) or any(offset in self._published.get(topic, ()) for topic, offset in task.keys)
         task.n_missing -= sum(resolved)
         if isinstance(task.decision, SetDecision) and not task.done:
@@ -155,14 +156,14 @@ class DecisionExecutor:
 
     def _go_on_failed(self, task: Task) -> None:
         if task.handed_over:
-            self._publish.append(task)  # dead letters now, in place of the result that could not go
+            self._publish.append(task)  # dead letters now, in place of the result
         else:
             self._when_ready(task)
 
     # --- records ----------------------------------------------------------------------------------------------
 
     def arrived(self, held: InFlightRecord) -> None:
-        """A record is here; decisions in the log may name it."""
+        """Take a record; decisions in the log may name it."""
         for task, index in self._awaited.pop(held.topic, held.offset):
             self._check_identity(task, held, index)
             self._attach(task, held, index)
@@ -196,9 +197,9 @@ class DecisionExecutor:
         self._when_ready(task)
 
     def passed(self, topic: str, next_offset: int) -> list[InFlightRecord]:
-        """Every offset of `topic` below `next_offset` has been passed; a named one that never came is lost.
+        """Note that every offset of `topic` below `next_offset` was passed: a named record that did not come is lost.
 
-        The places that are held for lost members of sets, in offset order.
+        Returns the places kept for lost members of sets, in offset order.
         """
         places: list[InFlightRecord] = []
         for offset in self._awaited.below(topic, next_offset):
@@ -215,7 +216,7 @@ class DecisionExecutor:
         task.records[index] = None
         if task.done or not task.is_set:
             return
-        # Its place is kept: were it acknowledged before the others have their outcome, a successor would take the
+        # Keep its place: if it were acknowledged before the others have their outcome, a successor would take the
         # whole set for published.
         self._keep_place(task, key, index)
         task.lost = (*task.lost, key)
@@ -226,7 +227,7 @@ class DecisionExecutor:
         place = self._in_flight.topics[key[0]].add_lost(key[1])
         place.n_open += 1
         if isinstance(task.decision, SetDecision):
-            place.item, place.moves = task.decision.members[index], True  # the log knows what the record said
+            place.item, place.moves = task.decision.members[index], True  # the log has the record's item
         if place.log_offset == NOT_NAMED:
             place.log_offset = task.log_offset
         task.places.append(place)
@@ -247,14 +248,14 @@ class DecisionExecutor:
     # --- carrying out -----------------------------------------------------------------------------------------
 
     def fused(self, tasks: Iterable[Task]) -> None:
-        """The model has answered; the driver keeps the answers until it is told to publish."""
+        """Note that the model has answered; the driver keeps the answers until they are published."""
         for task in tasks:
             task.fused = True
             if isinstance(task.decision, SetDecision):
                 self._flush(task.decision.stream)
 
     def fail(self, task: Task, reason: str) -> None:
-        """`task` cannot be fused, or its result cannot be published; this takes effect when it is read back."""
+        """Propose that `task` fails: it cannot be fused or published. It takes effect when read back from the log."""
         if task.failing is not None or task.failed is not None or not isinstance(task.decision, SetDecision):
             return
         task.failing = reason
@@ -263,12 +264,12 @@ class DecisionExecutor:
         self._proposals.append(FailedDecision(tuple(task.keys), reason, task.lost))
 
     def take_proposals(self) -> list[Decision]:
-        """Failures that must be written to the log before they are acted on; each is handed out once."""
+        """Return failures to write to the log before they are acted on; each once."""
         proposals, self._proposals = self._proposals, []
         return proposals
 
     def propose_failures_again(self) -> None:
-        """The claim under which failures were proposed is void."""
+        """Propose open failures once more: the claim under which they were proposed is void."""
         self._proposals = [
             FailedDecision(tuple(task.keys), task.failing, task.lost)
             for task in (*self._publish_order, *self._too_late.values())
@@ -285,7 +286,7 @@ class DecisionExecutor:
         self._n_publishing += 1
 
     def published(self, tasks: Iterable[Task]) -> None:
-        """Every output of these tasks is on the broker."""
+        """Note tasks whose outputs are all on the broker."""
         for task in tasks:
             self._in_flight.counters.published(task, redone=task.log_offset < self.own_from)
             self._n_publishing -= 1
@@ -301,32 +302,32 @@ class DecisionExecutor:
     # --- what the owner asks ----------------------------------------------------------------------------------
 
     def take(self, commands: Commands) -> None:
-        """Move what is to be done into `commands`."""
+        """Move pending work into `commands`."""
         commands.fuse, self._fuse = self._fuse, []
         commands.publish, self._publish = self._publish, []
 
     def n_awaited(self, topic: str, start: int = 0, stop: int = 2**63) -> int:
-        """How many offsets of `topic` in [start, stop) decisions wait for."""
+        """Count the offsets of `topic` in [start, stop) that decisions wait for."""
         return self._awaited.n_between(topic, start, stop)
 
     def is_accepted(self, topic: str, offset: int) -> bool:
-        """Whether a decision in the log, whose record has not come yet, took it for good."""
+        """Tell whether a decision in the log accepted this record, which has not come yet."""
         return self._awaited.is_accepted(topic, offset)
 
     def awaited_topics(self) -> set[str]:
-        """Topics of which a decided set waits for a record."""
+        """Return the topics with a record that a decided set waits for."""
         return self._awaited.topics()
 
     @property
     def busy(self) -> bool:
-        """Whether anything goes on without further records; a set behind one that waits for a record does not."""
+        """Whether anything can proceed without further records; a set after one that waits cannot."""
         return self._n_publishing > 0 or self._publish_order.any_can_go_on
 
     @property
     def n_to_do(self) -> int:
-        """How many tasks have all their members and are not published."""
+        """Count the unpublished tasks with all their members."""
         return self._n_publishing + sum(task.ready for task in self._publish_order)
 
     def log_offsets(self) -> Iterator[int]:
-        """Where the first decision stands in the log whose records have not come yet; `NOT_NAMED` for none."""
+        """Yield the log offsets of the first decisions whose records have not come yet; `NOT_NAMED` for none."""
         yield self._awaited.first_log_offset

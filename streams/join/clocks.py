@@ -1,8 +1,7 @@
-"""What the join remembers of each (stream, lane) once its items are gone: a watermark and recent ids.
+"""The join's memory of each (stream, lane): a watermark and recent ids.
 
-Everything here follows from the log of one media topic, in its own order: no other topic, no clock on the wall. So it
-does for what is forgotten because it is too much (`max_streams`, `max_remembered_ids`): a worker that takes over
-forgets the same at the same record.
+It depends on one media topic's log alone, in offset order: not on other topics, not on wall-clock time. That includes
+what is forgotten by `max_streams` and `max_remembered_ids`: a successor forgets the same at the same record.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from streams.join.settings import JoinSettings
 from syncline.wire.contract import media_topic
 
 SWEEP_AT_MOST = 1_000
-"""Lanes that one record may sweep, so that 100,000 idle streams do not stop the event loop (a lane: 3 us)."""
+"""Lanes that one record may sweep, at 3 us each, so that 100,000 idle streams do not block the event loop."""
 
 KEPT_SHARE = 7 / 8
-"""Of `max_remembered_ids`, once there were more: so one that is one too many does not cost a look at all lanes."""
+"""Share of `max_remembered_ids` kept when the limit is exceeded, so that not every further id scans all lanes."""
 
 Forgotten = Literal["lanes", "ids"]
 
 
 class TopicClocks:
-    """The lanes of one topic, the one that was silent for longest first."""
+    """The lanes of one topic, longest silent first."""
 
     __slots__ = ("lanes", "many", "max_lanes", "n_more_ids", "name", "newest_ms")
 
@@ -36,11 +35,11 @@ class TopicClocks:
         self.name = name
         self.lanes: OrderedDict[LaneKey, LaneClock] = OrderedDict()
         self.many: dict[LaneKey, Ids] = {}
-        """Of the lanes with several ids."""
+        """By lane, if it has several ids."""
         self.max_lanes, self.newest_ms, self.n_more_ids = max_lanes, newest_ms, 0
 
     def put(self, clock: LaneClock, before: LaneClock | None, n_before: int) -> None:
-        """Have `clock` as the newest one; `before` is what is known of its lane, with `n_before` ids beside one."""
+        """Store `clock` as the newest; `before` is the lane's clock until now, with `n_before` ids beside one."""
         key, ids = clock.key, clock.ids
         self.lanes[key] = clock
         if before is not None:
@@ -52,16 +51,16 @@ class TopicClocks:
             self.n_more_ids -= n_before
 
     def drop_oldest(self) -> LaneKey:
-        """Forget the lane that was silent for longest."""
+        """Forget the longest silent lane."""
         key, clock = self.lanes.popitem(last=False)
         if self.many.pop(key, None) is not None:
             self.n_more_ids -= clock.n_more_ids
         return key
 
     def forget_ids(self, n_left: int) -> int:
-        """Forget ids where a lane has most, each lane's oldest, until `n_left` are left beside each one's newest.
+        """Forget the oldest ids of the lanes with the most, until `n_left` are left beside each lane's newest.
 
-        Afterwards no lane that has lost any has more than another has. How many that were.
+        Lanes that lose ids end at one common level. Returns the number of forgotten ids.
         """
         level = _level([len(ids) for ids in self.many.values()], n_left)
         n_gone = sum(ids.keep_newest(level) for ids in self.many.values())
@@ -69,7 +68,7 @@ class TopicClocks:
         return n_gone
 
     def copy(self) -> TopicClocks:
-        """The same, to be changed apart from this one; what cannot change is shared."""
+        """Return an independent copy that shares what is immutable."""
         copied = TopicClocks(self.name, self.max_lanes, self.newest_ms)
         copied.lanes, copied.n_more_ids = self.lanes.copy(), self.n_more_ids
         for key, ids in self.many.items():
@@ -79,7 +78,7 @@ class TopicClocks:
 
 
 def _level(sizes: list[int], n_left: int) -> int:
-    """The most ids that each lane may keep, so that all keep at most `n_left` beside one each; at least 1."""
+    """Return how many ids each lane may keep so that all keep at most `n_left` beside one each; at least 1."""
     sizes.sort()
     for place, size in enumerate(sizes):
         level = 1 + n_left // (len(sizes) - place)
@@ -90,17 +89,17 @@ def _level(sizes: list[int], n_left: int) -> int:
 
 
 class Captured:
-    """Clocks as they were at one moment, to be written down bit by bit while the clocks themselves go on."""
+    """Clocks at one moment, to be written out piece by piece while the live clocks move on."""
 
     def __init__(self, topics: Iterable[TopicClocks], ttl_ms: int) -> None:
         self._topics = [(one.newest_ms - ttl_ms, list(one.lanes.values())) for one in topics]
         self._ids = {ids: dict(ids) for one in topics for ids in one.many.values()}
 
     def rows(self) -> Iterator[LaneClock | LaneState]:
-        """All lanes that were still remembered, in each topic the one that was silent for longest first.
+        """Yield all remembered lanes, in each topic the longest silent first.
 
-        Those with several ids come as they go into a snapshot. Of the others that would be made by the hundred
-        thousand, so that Python's garbage collector would stop the event loop to look at them.
+        Lanes with several ids come as `LaneState`. The others come as `LaneClock`: a hundred thousand new objects
+        would make Python's garbage collector stop the event loop.
         """
         for oldest_ms, clocks in self._topics:
             for clock in clocks:
@@ -110,16 +109,17 @@ class Captured:
 
 
 class Clocks:
-    """The lane clocks of one partition number, forgotten when their topic has moved on by `stream_ttl_ms`.
+    """The lane clocks of one partition number.
 
-    Use `judge`, then `move` for whatever is neither late nor unexpected. A lane is forgotten when an append
-    time on its topic is more than `stream_ttl_ms` past the last of its records that moved it. The item's own
-    append time decides when a lane is looked up; the sweep, which only frees memory, comes to the same.
+    Call `judge`, then `move` for an item that is neither late nor unexpected. A lane is forgotten once an append time
+    on its topic is more than `stream_ttl_ms` past the last record that moved it. Look-ups decide that by the item's own
+    append time; the sweep only frees memory and never changes an outcome.
 
-    Of the streams of one topic the `max_streams` are remembered that it last heard of. Beside one id a lane, a topic
-    remembers its share of `max_remembered_ids`: beyond, the lanes with the most ids forget those that they saw first.
-    `forgotten` counts both. `twin`: other clocks that come to the same place of the logs, to share memory with;
-    `on_forget(stream)` is called after a lane of a stream was forgotten.
+    Each topic remembers the `max_streams` streams that it heard of last, and beside one id a lane its share of
+    `max_remembered_ids`: beyond that, the lanes with the most ids forget their oldest. `forgotten` counts both.
+
+    `twin` are other clocks that reach the same place of the logs, and share memory with these. `on_forget(stream)` is
+    called after a lane of a stream was forgotten.
     """
 
     def __init__(self, settings: JoinSettings) -> None:
@@ -139,11 +139,11 @@ class Clocks:
 
     @property
     def n_more_ids(self) -> int:
-        """Ids that are remembered beside each lane's newest."""
+        """Remembered ids beside each lane's newest."""
         return sum(topic.n_more_ids for topic in self._topics.values())
 
     def get(self, stream: str, lane: str, topic: str | None = None) -> LaneClock | None:
-        """The clock of a lane that is remembered, else None; `topic` is where to look, all if it is not given."""
+        """Return a remembered lane's clock, else None; look in `topic`, or in all topics if it is None."""
         key = (stream, lane)
         if topic is not None:
             found = self._topics.get(topic)
@@ -152,12 +152,12 @@ class Clocks:
         return next((clock for clock in clocks if clock is not None), None)
 
     def reached_ms(self, topic: str) -> int:
-        """The newest append time that was seen on `topic`; `NEVER_MS` before any."""
+        """Return the newest append time seen on `topic`; `NEVER_MS` before any."""
         found = self._topics.get(topic)
         return NEVER_MS if found is None else found.newest_ms
 
     def remembers(self, stream: str) -> bool:
-        """Whether any of the lanes that a set of `stream` waits for is remembered."""
+        """Tell whether any lane that `stream` waits for is remembered."""
         names = self._settings.lane_names_of(stream)
         lanes = self._plans.get(names)
         if lanes is None:
@@ -166,17 +166,17 @@ class Clocks:
         return any(self.get(stream, lane, topic) is not None for lane, topic in lanes)
 
     def watermark_ms(self, stream: str, lane: str) -> int:
-        """The lane's watermark; `NEVER_MS` where the lane is not remembered."""
+        """Return the lane's watermark; `NEVER_MS` if the lane is not remembered."""
         clock = self.get(stream, lane)
         return NEVER_MS if clock is None else clock.watermark_ms
 
     def is_forgotten(self, stream: str, lane: str, append_ms: int) -> bool:
-        """Whether nothing is known of the lane for a record appended at `append_ms`."""
+        """Tell whether the lane is unknown, or forgotten by `append_ms`."""
         clock = self.get(stream, lane)
         return clock is None or append_ms - clock.append_ms > self._ttl_ms
 
     def judge(self, item: Item) -> Literal["late", "duplicate"] | None:
-        """What the lane's own log says of its next item; changes nothing."""
+        """Judge the lane's next item by its own log: late, duplicate or neither. Changes nothing."""
         topic = self._topics.get(item.topic)
         clock = None if topic is None else topic.lanes.get((item.stream, item.lane))
         if clock is None or item.append_ms - clock.append_ms > self._ttl_ms:
@@ -186,10 +186,10 @@ class Clocks:
         return "duplicate" if clock.knows(item.id_hash) else None
 
     def move(self, item: Item) -> LaneClock:
-        """Let the lane see an item: raises its watermark and remembers its id, unless the item is late."""
+        """Raise the lane's watermark and remember the item's id, unless the item is late."""
         topic = self._topics.get(item.topic) or self._open(item.topic, item.append_ms)
         before = topic.lanes.get((item.stream, item.lane))
-        # Before it changes: ids are changed in place.
+        # Count before the change: ids change in place.
         n_before = before.n_more_ids if before is not None and type(before.ids) is Ids else 0
         out_of_order_ms = self._out_of_order_ms.get(item.lane, 0)
         if before is None or item.append_ms - before.append_ms > self._ttl_ms:
@@ -197,7 +197,7 @@ class Clocks:
             watermark_ms = item.time_ms - out_of_order_ms if out_of_order_ms else item.time_ms
             clock = LaneClock(key, topic.name, item.time_ms, watermark_ms, item.append_ms, item.id_hash)
         elif item.time_ms < before.watermark_ms:
-            return before  # a late record moves nothing, so that the log need not say when it was appended
+            return before  # a late record moves nothing, so the log need not store its append time
         else:
             clock = before.after(item.time_ms, item.id_hash, item.append_ms, out_of_order_ms)
         if self.twin is not None:
@@ -210,21 +210,21 @@ class Clocks:
         return clock
 
     def capture(self) -> Captured:
-        """All lanes as they are now. Costs next to nothing but for lanes with several ids, which are copied."""
+        """Capture all lanes as they are now; cheap, except that lanes with several ids are copied."""
         return Captured(self._topics.values(), self._ttl_ms)
 
     def export(self) -> list[LaneState]:
-        """All lanes that are still remembered, as data for a snapshot."""
+        """Return all remembered lanes as data for a snapshot."""
         return [row.state() if isinstance(row, LaneClock) else row for row in self.capture().rows()]
 
     def copy(self) -> Clocks:
-        """The same, to be changed apart from these; what cannot change is shared."""
+        """Return an independent copy that shares what is immutable."""
         copied = Clocks(self._settings)
         copied._topics = {name: topic.copy() for name, topic in self._topics.items()}
         return copied
 
     def restore(self, states: Iterable[LaneState]) -> None:
-        """Take over lanes from a snapshot, in their order; a lane that is already known is replaced."""
+        """Load lanes from a snapshot, in its order; replace known ones."""
         for state in states:
             topic = self._topics.get(state.topic) or self._open(state.topic, state.append_ms)
             before = topic.lanes.get((state.stream, state.lane))
@@ -244,7 +244,7 @@ class Clocks:
         return topic
 
     def _forget(self, topic: TopicClocks, append_ms: int) -> None:
-        """Forget what is too old, and what is too much, after a record of `topic` that was appended at `append_ms`."""
+        """Forget what is too old or too much after a record of `topic` appended at `append_ms`."""
         n_dropped = 0
         if append_ms > topic.newest_ms:
             topic.newest_ms = append_ms

@@ -1,4 +1,4 @@
-"""Strategy `earliest`: the oldest undecided item opens a set, every other lane gives its earliest one."""
+"""Strategy `earliest`: the oldest undecided item opens a set; every other lane adds its earliest item."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streams.join.strategy import Strategy
 
 
 class Earliest(Strategy):
-    """The oldest undecided item opens a set; the others follow within the tolerance of its end.
+    """The oldest undecided item opens a set; other lanes add their earliest item up to its end + tolerance.
 
         tolerance 50        opener                limit = opener's end + 50
                                |                           |
@@ -18,7 +18,7 @@ class Earliest(Strategy):
                                |<-------- tolerance ------>|
 
     Decided when each present lane's watermark has reached its member (>=: a later item of the same time has
-    a higher offset) and each missing lane's has passed the limit (>: an item at the limit still belongs).
+    a higher offset) and each missing lane's watermark is past the limit (>: an item at the limit is a member).
     """
 
     def heads(self, stream: StreamState) -> list[Head]:
@@ -48,7 +48,7 @@ class Earliest(Strategy):
 
 
 def _oldest(stream: StreamState) -> Item:
-    """The oldest held item by (time, lane order, offset)."""
+    """Return the oldest held item by (time, lane order, offset)."""
     oldest: Entry | None = None
     for lane in stream.lanes:
         if lane.held and (oldest is None or lane.held[0][0] < oldest[0]):
@@ -59,5 +59,5 @@ def _oldest(stream: StreamState) -> Item:
 
 
 def opener_of(head: Head) -> tuple[LaneQueue, Entry]:
-    """Which of the picked items opened the set: the first in lane order of those at its start."""
+    """Return the picked item that opened the set: the first in lane order at the set's start."""
     return next(pair for pair in head.picked if pair[1][0] == head.start_ms)

@@ -1,7 +1,7 @@
-"""What is remembered of one (stream, lane): immutable, so that it can be shared, but for ids where they are several.
+"""The memory of one (stream, lane): immutable and shared, except for several ids.
 
-ids of a lane   None   none is known: it came from a snapshot without
-                int    the one that was seen at `max_time_ms`, as in nearly every lane without disorder
+ids of a lane   None   none known: from a snapshot without ids
+                int    the one seen at `max_time_ms`, as in nearly every lane without disorder
                 Ids    several, changed in place: each `Clocks` has its own
 """
 
@@ -14,16 +14,16 @@ from itertools import islice
 import msgspec
 
 NEVER_MS = -(2**63)
-"""Before every time: the watermark of a lane that was never seen."""
+"""Before every time: the watermark of an unknown lane."""
 
 LaneKey = tuple[str, str]
 """(stream, lane)."""
 
 
 class Ids:
-    """The ids of one lane at or above its watermark with their times, the one that was seen longest ago first.
+    """The ids of one lane at or above its watermark with their times, oldest sighting first.
 
-    `in_order`: the lane has no `out_of_order_ms`, so that all that is known lies below a new watermark.
+    `in_order`: the lane has no `out_of_order_ms`, so a new watermark is above all known ids.
     """
 
     __slots__ = ("_by_time", "_time_of")
@@ -48,11 +48,11 @@ class Ids:
         return iter(self._time_of.items())
 
     def copy(self) -> Ids:
-        """The same, to be changed apart from this one."""
+        """Return an independent copy."""
         return Ids(self._time_of.items(), in_order=self._by_time is None)
 
     def see(self, id_hash: int, time_ms: int, watermark_ms: int) -> None:
-        """Remember an id, or the later time of a known one, and drop those below the watermark."""
+        """Remember an id, or a known one's later time; drop ids below the watermark."""
         if self._time_of.get(id_hash, NEVER_MS) < time_ms:
             self._time_of.pop(id_hash, None)
             self._time_of[id_hash] = time_ms
@@ -61,17 +61,17 @@ class Ids:
         by_time = self._by_time
         while by_time and by_time[0][0] < watermark_ms:
             below_ms, below = heappop(by_time)
-            if self._time_of.get(below) == below_ms:  # else the same id came again with a later time
+            if self._time_of.get(below) == below_ms:  # otherwise the id came again with a later time
                 del self._time_of[below]
 
     def only_at(self, time_ms: int) -> int | None:
-        """The one id that is left, if that is of this time: it needs no place of its own then."""
+        """Return the only id left if it has this time (it can be stored as an int then), else None."""
         for id_hash, its_ms in self._time_of.items() if len(self._time_of) == 1 else ():
             return id_hash if its_ms == time_ms else None
         return None
 
     def keep_newest(self, n_ids: int) -> int:
-        """Forget those that were seen longest ago until `n_ids` are left; how many that were."""
+        """Forget the oldest sightings until `n_ids` are left; return how many were forgotten."""
         n_gone = max(0, len(self._time_of) - n_ids)
         if n_gone:
             self._time_of = dict(islice(self._time_of.items(), n_gone, None))
@@ -81,7 +81,7 @@ class Ids:
 
 
 class LaneState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One (stream, lane) as it goes into a snapshot; `recent` holds (id hash, time in ms), seen longest ago first."""
+    """One (stream, lane) in a snapshot; `recent` has (id hash, time in ms), oldest sighting first."""
 
     stream: str
     lane: str
@@ -94,8 +94,8 @@ class LaneState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class LaneClock(msgspec.Struct, frozen=True, gc=False):
     """Watermark and recent ids of one (stream, lane) at one place of its topic's log.
 
-    `watermark_ms` is the largest time seen, `max_time_ms`, minus the lane's `out_of_order_ms`; it never goes back.
-    `append_ms`: of the newest record that moved the lane. `ids`: of records at or above the watermark.
+    `watermark_ms` is the largest time seen, `max_time_ms`, minus the lane's `out_of_order_ms`; it never decreases.
+    `append_ms` is that of the newest record that moved the lane. `ids` are of records at or above the watermark.
     """
 
     key: LaneKey
@@ -106,12 +106,12 @@ class LaneClock(msgspec.Struct, frozen=True, gc=False):
     ids: int | Ids | None
 
     def knows(self, id_hash: int) -> bool:
-        """Whether a record with this id was seen at or above the watermark."""
+        """Tell whether a record with this id was seen at or above the watermark."""
         ids = self.ids
         return ids == id_hash if ids is None or isinstance(ids, int) else id_hash in ids
 
     def state(self, recent: tuple[tuple[int, int], ...] | None = None) -> LaneState:
-        """As it goes into a snapshot; `recent`: its ids with their times, where they are several."""
+        """Return the lane for a snapshot; `recent`: its ids with their times, if there are several."""
         stream, lane = self.key
         if recent is None:
             recent = ((self.ids, self.max_time_ms),) if isinstance(self.ids, int) else ()
@@ -119,11 +119,11 @@ class LaneClock(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def n_more_ids(self) -> int:
-        """How many ids it remembers beside one."""
+        """The number of ids remembered beside one."""
         return max(0, len(self.ids) - 1) if isinstance(self.ids, Ids) else 0
 
     def after(self, time_ms: int, id_hash: int, append_ms: int, out_of_order_ms: int) -> LaneClock:
-        """The lane once it has seen a record that is not late."""
+        """Return the lane after a record that is not late."""
         ids, max_time_ms = self.ids, self.max_time_ms
         newest_append_ms = append_ms if append_ms > self.append_ms else self.append_ms
         if time_ms > max_time_ms and not out_of_order_ms:

@@ -1,4 +1,4 @@
-"""Strategy `nearest`: one lane is the pivot, each of its items takes the nearest of every other lane."""
+"""Strategy `nearest`: each item of the pivot lane takes the nearest item of every other lane."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Nearest(Strategy):
                                |<-10->|-6-|                     |-8->|
         P takes b (6 < 10), Q takes d; a and c are in no set: unmatched. Equal distance: the earlier.
 
-    Pivots are decided in (time, offset) order. Decided when the pivot's watermark has reached it and, for
-    each other lane, end + best distance (>=: what comes later at that distance is no earlier), or has
-    passed end + tolerance where nothing was found (>). An item of another lane is unmatched once the
-    pivot's watermark is past its end + tolerance and every pivot that starts by then is decided.
+    Pivots are decided in (time, offset) order: when the pivot lane's watermark has reached the pivot, and each other
+    lane's watermark has reached the pivot's end + best distance (>=: a later item at that distance is not earlier), or
+    is past end + tolerance if the lane has no item in reach (>). An item of another lane is unmatched once the pivot
+    lane's watermark is past its end + tolerance and every pivot that starts by then is decided.
     """
 
     def heads(self, stream: StreamState) -> list[Head]:
@@ -47,7 +47,7 @@ class Nearest(Strategy):
             key = (entry[2].topic, entry[1])
             if stays and lane.name != self.settings.pivot:
                 if not head.fused:
-                    continue  # it may still be in a set with a later pivot
+                    continue  # a later pivot may take it too
                 stream.taken.add(key)
             else:
                 lane.held.remove(entry)
@@ -73,7 +73,7 @@ class Nearest(Strategy):
                 need_ms = pivot[2].end_ms + gap_ms
             if best is None:
                 head.missing.append(lane.name)
-                need_ms += 1  # must be passed, not reached
+                need_ms += 1  # past it, not at it
             else:
                 head.picked.append((lane, best))
                 head.arrived_ms = min(head.arrived_ms, best[3])
@@ -82,7 +82,7 @@ class Nearest(Strategy):
         return head
 
     def _best(self, held: list[Entry], pivot: Item) -> tuple[Entry | None, int]:
-        """The nearest of the held items within the tolerance, and its distance (else the tolerance)."""
+        """Return the nearest held item within the tolerance and its distance; else None and the tolerance."""
         best, best_ms = None, self.settings.tolerance_ms
         limit_ms = pivot.end_ms + best_ms
         for entry in held:
@@ -94,7 +94,7 @@ class Nearest(Strategy):
         return best, best_ms
 
     def _lone_heads(self, stream: StreamState, pivots: LaneQueue) -> list[Head]:
-        """Items that no held pivot reaches: one that is settled alone, else the first of each lane that waits."""
+        """Return items that no held pivot reaches: a settled one alone, else each lane's first waiting one."""
         waiting: list[Head] = []
         for lane in stream.lanes:
             if lane is pivots or not lane.held:
@@ -114,7 +114,7 @@ class Nearest(Strategy):
         for entry in lane.held:
             if first is not None:
                 if entry[0] + tolerance_ms >= first.time_ms:
-                    break  # nor is it the turn of any later one
+                    break  # later ones have to wait too
                 if entry[2].end_ms + tolerance_ms >= first.time_ms:
                     continue  # a held pivot may take it
             head = self._lone(lane, entry, pivots)
@@ -122,7 +122,7 @@ class Nearest(Strategy):
                 return head
             waiting = waiting or head
             if entry[0] + tolerance_ms >= watermark_ms:
-                break  # nor can any later one be settled
+                break  # later ones are not settled either
         return waiting
 
     def _lone(self, lane: LaneQueue, entry: Entry, pivots: LaneQueue) -> Head:

@@ -1,4 +1,4 @@
-"""The join of one partition number: items in, decisions out. Pure: no Kafka, no clock but the caller's.
+"""The join of one partition number: items in, decisions out. Pure: no Kafka, and the caller's clock.
 
 add, observe --> clocks: late? duplicate? --> held per stream and lane --> strategy: next head
                                                                                |
@@ -32,11 +32,11 @@ from syncline.wire.results import SetReason, UnfusedReason
 
 
 class DecisionBuffer:
-    """Turns what was decided into decisions, in order.
+    """Collects decisions in order and counts them.
 
-    `counters` counts sets by outcome (`complete`, `partial`) and reason (`by_complete`, `by_watermark`,
-    `by_timeout`, `by_pressure`), single records by theirs (`late`, `unmatched`, `duplicate`, `unexpected`,
-    `closed`), and `suspect_pairs`.
+    `counters` counts sets by outcome (`complete`, `partial`) and reason (`by_complete`, `by_watermark`, `by_timeout`,
+    `by_pressure`), single records by reason (`late`, `unmatched`, `duplicate`, `unexpected`, `closed`), and
+    `suspect_pairs`.
     """
 
     def __init__(self, settings: JoinSettings) -> None:
@@ -46,10 +46,10 @@ class DecisionBuffer:
         self._open_but = settings.pivot if settings.strategy == "nearest" and settings.share else None
         self._decisions: list[JoinDecision] = []
         self.tied: set[tuple[str, int]] = set()
-        """Records whose decision must not be parted from the one behind it; whoever writes them takes them out."""
+        """Records whose decision must be in one log entry with the next one; the writer removes them."""
 
     def fuse(self, stream: str, head: Head, members: tuple[Item, ...], forced: SetReason | None, bound_ms: int) -> None:
-        """A set; `forced` is why it was decided, if not by the watermarks."""
+        """Add a set; `forced` is its reason if the watermarks did not decide it."""
         outcome = "partial" if head.missing else "complete"
         reason = forced or ("watermark" if head.missing else "complete")
         still_open: tuple[int, ...] = ()
@@ -74,27 +74,27 @@ class DecisionBuffer:
         self.counters["by_" + reason] += 1
 
     def unfuse(self, item: Item, reason: UnfusedReason, *, late_by_ms: int = 0, bound_ms: int = 0) -> None:
-        """A record that is in no set."""
+        """Add a record that is in no set."""
         self._decisions.append(UnfusedDecision(item, reason, late_by_ms, bound_ms))
         self.counters[reason] += 1
 
     def give_up(self, items: Sequence[Item], bound_ms: int) -> None:
-        """The members of a set that lacks a required lane, or one item that no set takes: all in one batch of the log.
+        """Add the members of a set that lacks a required lane, or one unmatched item, as one batch of the log.
 
-        Were only some of them in it, a successor would join the others anew and fuse what a run without a crash does
-        not.
+        With only some of them in the log, a successor would join the rest again and fuse a set that a run without a
+        crash does not.
         """
         for item in items:
             self.unfuse(item, "unmatched", bound_ms=bound_ms)
         self.tied.update((item.topic, item.offset) for item in items[:-1])
 
     def close(self, item: Item) -> None:
-        """A shared item that was in a set and can be in no further one."""
+        """Add a shared item that was in a set and can be in no other."""
         self._decisions.append(ClosedDecision(item))
         self.counters["closed"] += 1
 
     def flush(self) -> list[JoinDecision]:
-        """Everything since the last call."""
+        """Return and clear the decisions since the last call."""
         decisions, self._decisions = self._decisions, []
         return decisions
 
@@ -103,13 +103,12 @@ STRATEGIES: dict[str, type[Strategy]] = {"earliest": Earliest, "nearest": Neares
 
 
 class PartitionJoin:
-    """Brings the items of one partition number together, stream by stream.
+    """Joins the items of one partition number, stream by stream.
 
-    Items of a topic must come in offset order, each by `add` or `observe`. `now_ms` is any monotonic clock,
-    the same in all calls. `clocks` and `bounds` (stream -> time below which a forced decision made it late)
-    are taken over from a snapshot; `bounds` is read-only for the caller. `waits_ms` counts how long each set waited,
-    from the arrival of its first record to its decision.
-    `counters` counts decisions by outcome and reason: see `DecisionBuffer`.
+    Pass a topic's items in offset order, each to `add` or `observe`. `now_ms` is a monotonic clock, the same in all
+    calls. `clocks` and `bounds` (stream -> time below which items are late after a forced decision) come from a
+    snapshot; callers must not change `bounds`. `waits_ms` gets each set's wait, from its first record's arrival to its
+    decision. `counters`: see `DecisionBuffer`.
     """
 
     def __init__(
@@ -138,10 +137,10 @@ class PartitionJoin:
         self.clocks.on_forget = self._on_forget
 
     def add(self, item: Item, now_ms: int, *, in_set: bool = False) -> None:
-        """Take the next item of its topic. What becomes of it, `decide` says.
+        """Take a topic's next item; `decide` returns its decision.
 
-        `in_set`: a shared item that was found in a decided set: it joins again, to be closed later; at once where it
-        cannot join by these settings, which need not be those by which the set was decided.
+        `in_set`: a shared item of a decided set. It joins again and is closed later, or at once if it cannot join by
+        these settings, which may differ from those that decided the set.
         """
         if in_set and not self._joins_again(item):
             self.observe(item, now_ms)
@@ -176,12 +175,12 @@ class PartitionJoin:
             self._outbox.unfuse(item, "duplicate")
 
     def _joins_again(self, item: Item) -> bool:
-        """Whether an item that is in a set may serve further ones."""
+        """Tell whether an item of a decided set may be in further ones."""
         shares = self.settings.strategy == "nearest" and self.settings.share and item.lane != self.settings.pivot
         return shares and self._place(item) is not None and self.clocks.judge(item) is None
 
     def observe(self, item: Item, now_ms: int) -> None:
-        """Take an item that is decided already or could not be decoded: it moves its lane and joins nothing."""
+        """Take an item that is decided already or could not be decoded: it moves its lane but does not join."""
         place = self._place(item)
         if place is None or self.clocks.judge(item) == "late":
             return
@@ -193,7 +192,7 @@ class PartitionJoin:
             self._dirty[item.stream] = None
 
     def decide(self, now_ms: int) -> list[JoinDecision]:
-        """All that can be decided now; a stream's sets in the order of their start."""
+        """Return all decisions that are possible now; a stream's sets are in order of their start."""
         self._now_ms = now_ms
         for name in self._timers.awake(now_ms):
             self._dirty[name] = None
@@ -219,41 +218,41 @@ class PartitionJoin:
         return self._outbox.flush()
 
     def high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int) -> None:
-        """Take the broker's high watermark of `topic`, asked for at `asked_ms` (None: it gave no answer)."""
+        """Take the broker's high watermark of `topic`, asked for at `asked_ms` (None: no answer)."""
         self._timers.high_water(topic, high_water, asked_ms, now_ms)
 
     def joined(self, topic: str, next_offset: int, now_ms: int) -> None:
-        """Every offset of `topic` below `next_offset` has gone through `add` or `observe`, or needs neither.
+        """Note that every offset of `topic` below `next_offset` was added, was observed, or needs neither.
 
-        To be called at the start too, with the offset at which reading begins.
+        Call it at the start too, with the first offset to be read.
         """
         self._timers.joined(topic, next_offset, now_ms)
 
     def timer_topics(self) -> set[str]:
-        """The topics whose high watermark is to be asked for now: `decide` found timers due that need it."""
+        """Return the topics whose high watermark is needed now by due timers that `decide` found."""
         return self._timers.due_topics()
 
     def next_deadline_ms(self) -> int | None:
-        """When `decide` is to be called next for a timer's sake; None if no timer runs towards its deadline."""
+        """Return when a timer needs the next `decide`; None if no timer runs towards a deadline."""
         return self._timers.next_deadline_ms()
 
     @property
     def streams(self) -> Collection[StreamState]:
-        """The streams with something undecided, to look at (streams/join/state.py)."""
+        """The streams with undecided items, read-only (streams/join/state.py)."""
         return self._streams.values()
 
     @property
     def tied(self) -> set[tuple[str, int]]:
-        """Unmatched records (topic, offset) whose set was given up with what is decided next: see `give_up`."""
+        """Unmatched records (topic, offset) of a set given up together with the next decision: see `give_up`."""
         return self._outbox.tied
 
     @property
     def suspicious(self) -> bool:
-        """Whether so many sets look shifted that the tolerance must be too near the period of a lane."""
+        """Whether so many sets look shifted that the tolerance is probably too near a lane's period."""
         return self._suspects is not None and self._suspects.warns
 
     def _place(self, item: Item) -> int | None:
-        """The number of the item's lane; None where its stream waits for no such lane from that topic."""
+        """Return the item's lane number; None if its stream waits for no such lane from that topic."""
         plan = self._plan(item.stream)
         found = plan.position.get(item.lane)
         return None if found is None or found[1] != item.topic else found[0]
@@ -271,7 +270,7 @@ class PartitionJoin:
         return stream
 
     def _decide_up_to(self, stream: StreamState, target: Item, reason: SetReason) -> None:
-        """Decide what comes before `target`, and that; what the watermarks do not settle, for this reason."""
+        """Decide everything up to and including `target`; `reason` is for what the watermarks do not settle."""
         while self._holds(stream, target):
             head = self._strategy.heads(stream)[0]
             if head.unsettled:
@@ -280,7 +279,7 @@ class PartitionJoin:
                 self._emit(stream, head, None)
 
     def _overdue(self, stream: StreamState, head: Head, now_ms: int) -> Item | None:
-        """The item that has waited for longest, where it is kept back by others that creep, `head` the next of them."""
+        """Return the longest waiting item if sets of a creeping clock, `head` the next of them, hold it up too long."""
         longest_ms = self._timers.longest_ms(head)
         stream.pace.look(now_ms, longest_ms)
         if not stream.pace.creeps:
@@ -294,7 +293,7 @@ class PartitionJoin:
         return any(entry[2] is target for lane in stream.lanes for entry in lane.held)
 
     def _run(self, stream: StreamState, now_ms: int) -> None:
-        """Decide what the stream's watermarks and timers allow, in order; arm its timer for the rest."""
+        """Decide what the stream's watermarks and timers allow, in order; set its timer for the rest."""
         while stream.n_held:
             heads = self._strategy.heads(stream)
             if not heads[0].unsettled:
@@ -316,7 +315,7 @@ class PartitionJoin:
         self._drop_if_empty(stream)
 
     def _drop_if_empty(self, stream: StreamState) -> None:
-        # Arrivals that are forgotten with it are older than that of any item held later: no timer changes.
+        # The arrivals dropped with it are older than any later item's: no timer changes.
         if not stream.n_held:
             del self._streams[stream.name]
             self.awaits.drop(stream.name)
@@ -324,7 +323,7 @@ class PartitionJoin:
                 self._on_forget(stream.name)
 
     def _emit(self, stream: StreamState, head: Head, forced: SetReason | None) -> None:
-        """Decide one head; `forced` is why, if not by the watermarks."""
+        """Decide one head; `forced` is its reason if the watermarks do not decide it."""
         self._strategy.limit(stream, head)
         head.fused = not head.lone and not any(name in self.settings.require for name in head.missing)
         in_set = head.lone and self._strategy.is_in_a_set(stream, head.picked[0][1][2])
@@ -348,17 +347,17 @@ class PartitionJoin:
             self._outbox.give_up(members, bound_ms)
 
     def _bound_ms(self, item: Item, now_ms: int) -> int:
-        """Below what `item` is late because of a forced decision."""
+        """Return the time below which `item` is late after a forced decision."""
         if self._after_silence(item, now_ms):
             self._drop_bound(item.stream)
         return self.bounds.get(item.stream, NEVER_MS)
 
     def _after_silence(self, item: Item, now_ms: int) -> bool:
-        """Whether all lanes of the item's stream were silent before it for longer than streams are remembered.
+        """Tell whether all lanes of the item's stream were silent before it for longer than streams are remembered.
 
-        A clock that was set back meanwhile would stay late for good: late items move nothing. Of a bound from before a
-        crash no lane may be known yet: the records that it came from are read again later. And a topic that is behind
-        may still have what was said meanwhile: until it is known to be caught up, the bound holds.
+        The bound must end then: a clock that was set back meanwhile would stay late for good, since late items move
+        nothing. Two exceptions keep it. After a crash no lane may be known yet, because the records behind the bound
+        are read again later. And a topic that is behind may still have records of that time.
         """
         name, lanes = item.stream, self._plan(item.stream).lanes
         known = [lane for lane, _ in lanes if self.clocks.get(name, lane) is not None]
@@ -370,7 +369,7 @@ class PartitionJoin:
         return self._timers.is_caught_up(name, others, self._silent_since_ms.setdefault(name, now_ms))
 
     def _on_forget(self, name: str) -> None:
-        """A bound goes with the last of its stream's lanes, once nothing of the stream is undecided."""
+        """Drop a stream's bound with its last lane, once nothing of the stream is undecided."""
         if name not in self.bounds or name in self._streams:
             return
         if all(self.clocks.get(name, lane, topic) is None for lane, topic in self._plan(name).lanes):

@@ -1,4 +1,4 @@
-"""Counts sets that look shifted: with a tolerance near the period, one lost item can pair all later ones wrong.
+"""Counts sets that look shifted: with a tolerance near the period, one lost item can shift all later pairs.
 
 tolerance 100, period 100; the image of 100 was lost
 image  --0-------------------200-----------300-->      text 100 opens, image 200 is within the tolerance,
@@ -16,16 +16,16 @@ from streams.join.state import Head
 WARN_ABOVE = 0.01
 LEAST_SETS = 100
 MAX_PROBES = 10_000
-"""Sets that wait for the next item of their opener's lane; beyond, the oldest is taken for none."""
+"""Limit of sets that wait for the next item of their opener's lane; beyond it the oldest counts as not suspect."""
 
 Probe = tuple[int, int, tuple[tuple[int, int], ...]]
-"""(opener's time, opener's end, other members' (time, end)): a set that may turn out to be a suspect pair."""
+"""(opener's time, opener's end, other members' (time, end)) of a set that may be suspect."""
 
 
 class ShiftDetector:
-    """How many sets have a member that lies nearer to the opener lane's next item than to the opener.
+    """Counts sets with a member that is nearer to the opener lane's next item than to the opener.
 
-    Counted as `suspect_pairs` in the join's counters. Only a count: it may depend on arrival order, decisions never do.
+    The count is `suspect_pairs` in the join's counters. It may depend on arrival order, which decisions never do.
     """
 
     __slots__ = ("_counters", "_probes")
@@ -41,7 +41,7 @@ class ShiftDetector:
         return n_sets >= LEAST_SETS and self._counters["suspect_pairs"] > WARN_ABOVE * n_sets
 
     def on_set(self, head: Head) -> None:
-        """Take a decided set; call it after the set's members were removed from their lanes."""
+        """Take a decided set, after its members were removed from their lanes."""
         if len(head.picked) < 2:
             return
         lane, opener = opener_of(head)
@@ -57,7 +57,7 @@ class ShiftDetector:
                 self._probes.popitem(last=False)
 
     def on_held(self, item: Item) -> None:
-        """Take the next item of a lane whose opener had no successor yet when its set was decided."""
+        """Take the next item of a lane whose last opener had no successor when its set was decided."""
         if self._probes and (probe := self._probes.pop((item.stream, item.lane), None)) is not None:
             self._check(probe, item)
 

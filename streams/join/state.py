@@ -1,4 +1,4 @@
-"""What the join holds of one stream while it is undecided."""
+"""The join's state of one stream with undecided items."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from streams.join.settings import Lane
 from syncline.wire.contract import media_topic
 
 SLOWEST = 0.1
-"""Below this share of real time the sets of a stream creep, if not one of them is decided by its watermarks."""
+"""A stream creeps if its sets advance by less than this share of real time and none is decided by watermarks."""
 
 
 class Pace:
-    """How the starts of a stream's sets move on, looked at every `window_ms` of a monotonic clock."""
+    """How fast the starts of a stream's sets advance, in windows of a monotonic clock."""
 
     __slots__ = ("_began_ms", "_from_ms", "_newest_ms", "_settled", "creeps")
 
@@ -25,17 +25,17 @@ class Pace:
         self._newest_ms: int | None = None
         self._settled = False
         self.creeps = False
-        """In the last window, no set was decided by the watermarks, and starts hardly moved on."""
+        """In the last window no set was decided by the watermarks, and starts hardly advanced."""
 
     def decided(self, start_ms: int, *, by_watermarks: bool) -> None:
-        """A set was decided."""
+        """Note a decided set."""
         self._newest_ms = start_ms if self._newest_ms is None else max(start_ms, self._newest_ms)
         self._from_ms = start_ms if self._from_ms is None else self._from_ms
         if by_watermarks:
             self._settled, self.creeps = True, False
 
     def look(self, now_ms: int, window_ms: int) -> None:
-        """Something of the stream waits."""
+        """Judge a finished window; call it while something of the stream waits."""
         if self._began_ms is None:
             self._began_ms = now_ms
         if now_ms - self._began_ms < window_ms:
@@ -46,13 +46,13 @@ class Pace:
 
 
 Entry = tuple[int, int, Item, int]
-"""A held item as (time_ms, offset, item, arrived_ms): sorts in the order in which ties go inside a lane."""
+"""A held item as (time_ms, offset, item, arrived_ms): sorts by the lane's order of ties."""
 
 
 class LaneQueue:
-    """The held items of one lane in (time, offset) order, its clock, and when it was last heard of.
+    """The held items of one lane in (time, offset) order, its clock and its last arrivals.
 
-    `heard_ms`: the last arrival of whatever was not late; `moved_ms`: the last one that moved the lane's watermark.
+    `heard_ms`: the last arrival that was not late; `moved_ms`: the last one that moved the lane's watermark.
     """
 
     __slots__ = ("clock", "heard_ms", "held", "moved_ms", "name", "topic")
@@ -70,13 +70,13 @@ class LaneQueue:
         return NEVER_MS if self.clock is None else self.clock.watermark_ms
 
     def hear(self, clock: LaneClock, watermark_ms: int, now_ms: int) -> None:
-        """Something arrived that was not late; the lane's watermark was `watermark_ms` before, `clock` has it now."""
+        """Note an arrival that was not late; `watermark_ms` is the lane's watermark before it, `clock` has the new."""
         self.clock, self.heard_ms = clock, now_ms
         if clock.watermark_ms > watermark_ms:
             self.moved_ms = now_ms
 
     def hold(self, entry: Entry) -> None:
-        """Keep an item at its place in time."""
+        """Insert an item in time order."""
         held = self.held
         if held and entry < held[-1]:
             insort(held, entry)
@@ -85,10 +85,10 @@ class LaneQueue:
 
 
 class Waits:
-    """Since when the heads of one stream wait: each from when it was first seen waiting.
+    """Since when each head of one stream waits: from when it was first seen waiting.
 
-    Those of one line (`Head.line`) come one after the other. Behind a head that renewed its wait for as long as it may,
-    the next ones have no such time of their own, until one that waited is decided by the watermarks.
+    Heads of one line (`Head.line`) are decided one after the other. After a head that renewed its wait to the limit,
+    the next ones of the line may not renew theirs, until the watermarks decide one that waited.
     """
 
     __slots__ = ("_since_ms", "_worn_out_ms")
@@ -98,23 +98,23 @@ class Waits:
         self._worn_out_ms: dict[str, int] = {}
 
     def since_ms(self, head: Head, now_ms: int) -> int:
-        """Since when `head` waits; from now on, if it has not waited yet."""
+        """Return since when `head` waits; now, if it has not waited yet."""
         known = self._since_ms.get((head.line, head.start_ms))
         return self._worn_out_ms.get(head.line, now_ms) if known is None else known
 
     def wait(self, head: Head, now_ms: int) -> None:
-        """`head` waits."""
+        """Note that `head` waits."""
         self._since_ms[head.line, head.start_ms] = self.since_ms(head, now_ms)
 
     def wear_out(self, head: Head, now_ms: int) -> None:
-        """`head` is decided by timeout, though what it waits for moved on to the end."""
+        """Note that `head` timed out though what it waits for kept moving."""
         self._worn_out_ms[head.line] = self.since_ms(head, now_ms)
 
     def end(self, head: Head, *, by_watermarks: bool) -> None:
-        """`head` is decided."""
+        """Note that `head` is decided."""
         if by_watermarks and (head.line, head.start_ms) in self._since_ms:
             self._worn_out_ms.pop(head.line, None)
-        if self._since_ms:  # what waited before it has become a member of another one
+        if self._since_ms:  # heads that waited before it are members of other sets now
             self._since_ms = {
                 key: since_ms
                 for key, since_ms in self._since_ms.items()
@@ -125,8 +125,8 @@ class Waits:
 class StreamState:
     """One stream with at least one undecided item; `lanes` in lane order.
 
-    `timer_ms` is when the stream is to be looked at again (0: nobody will). `waits` says since when its heads wait,
-    `pace` whether they move on. `taken` and `first_arrival_ms` belong to the strategies `nearest` and `tumbling`.
+    `timer_ms` is when to check the stream again (0: never). `waits` says since when its heads wait, `pace` how fast
+    they advance. `taken` belongs to the strategy `nearest`, `first_arrival_ms` to `tumbling`.
     """
 
     __slots__ = ("first_arrival_ms", "lanes", "n_held", "name", "pace", "taken", "timer_ms", "waits")
@@ -143,13 +143,12 @@ class StreamState:
 
 
 class Head:
-    """What a stream decides next: a set, or one item that is in none (`lone`).
+    """A stream's next decision: a set, or one item in no set (`lone`).
 
-    `start_ms` is the set's start; `bound_ms` below what the stream is late if this is forced (None: no
-    bound); `picked` are (lane, entry) pairs of the set, as far as the strategy knows them before it takes
-    them; `unsettled` are the lanes whose watermark the decision still waits for; `arrived_ms` is when the
-    wait began, `renewed_ms` when something arrived that renews it (never: it is not), `span_ms` how much time the
-    decision covers. `fused` is False where a required lane is missing, so that the members end as unmatched.
+    start_ms: the set's start. bound_ms: items of the stream below it are late if this is forced (None: no bound).
+    picked: the (lane, entry) pairs known before the strategy takes the set. unsettled: the lanes whose watermark the
+    decision still waits for. arrived_ms: when the wait began. renewed_ms: the last arrival that renews it. span_ms: how
+    much time the decision covers. fused: False if a required lane is missing, so that the members end as unmatched.
     """
 
     __slots__ = (
@@ -172,12 +171,12 @@ class Head:
 
     @property
     def line(self) -> str:
-        """Which of its stream's heads come one after the other: the sets, or the lone items of one lane."""
+        """The heads that are decided one after the other: a stream's sets, or the lone items of one lane."""
         return self.picked[0][0].name if self.lone else ""
 
 
 class LanePlan:
-    """The lanes that some streams wait for, looked up once."""
+    """The lanes that streams of one pattern wait for, looked up once."""
 
     __slots__ = ("lanes", "position")
 
@@ -187,14 +186,14 @@ class LanePlan:
 
 
 def n_pending_sets(streams: Iterable[StreamState]) -> int:
-    """How many sets these streams will still give, at least: no set takes two items of a lane, or two windows."""
+    """Return a lower bound of the sets to come: no set takes two items of a lane, or spans two windows."""
     return sum(
         len(stream.first_arrival_ms) or max((len(lane.held) for lane in stream.lanes), default=0) for stream in streams
     )
 
 
 def slowest_watermarks(streams: Iterable[StreamState]) -> dict[str, int]:
-    """By topic the watermark in ms that is furthest behind; lanes that were never heard of have none."""
+    """Return by topic the lowest watermark, in ms; lanes without one do not count."""
     slowest: dict[str, int] = {}
     for stream in streams:
         for lane in stream.lanes:

@@ -1,4 +1,4 @@
-"""Strategy `tumbling`: all items of a stream in one window of time, lists per lane."""
+"""Strategy `tumbling`: all items of a stream in one time window."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streams.join.strategy import Strategy
 
 
 class Tumbling(Strategy):
-    """All items of a stream whose time lies in [n * size, (n + 1) * size), whatever their duration.
+    """All items of a stream with a time in [n * size, (n + 1) * size), whatever their duration.
 
         size 1000         1000                    2000                    3000
         image  -------------|--o-----o-----o--------|--o---------------------|---->
@@ -21,9 +21,9 @@ class Tumbling(Strategy):
         audio  -------------|-----------------------|------------------------|---->   missing in both
                             |<---- one answer ----->|<----- the next ------->|
 
-    Decided when every lane's watermark has reached the window's end (>=: the end belongs to the next). A window that
-    holds more than `max_set_bytes` gives several sets, each of the earliest items, by (time, lane order, offset), that
-    fit. Where such a set is forced, its bound is the time of the first item that was left, not the window's end.
+    Decided when every lane's watermark has reached the window's end (>=: the end belongs to the next window). A window
+    with more than `max_set_bytes` gives several sets, each of the earliest items that fit, by (time, lane order,
+    offset). If such a set is forced, its bound is the time of the first item left out, not the window's end.
     """
 
     def heads(self, stream: StreamState) -> list[Head]:
@@ -77,7 +77,7 @@ class Tumbling(Strategy):
         return members
 
     def _renew(self, head: Head, stream: StreamState) -> None:
-        """The wait counts from the arrival of the first item past the window's end, else from the last arrival."""
+        """Count the wait from the arrival of the first item past the window's end, else from the last arrival."""
         later = [arrived_ms for start, arrived_ms in stream.first_arrival_ms.items() if start > head.start_ms]
         if later:
             head.arrived_ms = min(later)

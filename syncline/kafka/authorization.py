@@ -1,8 +1,7 @@
-"""What Kafka must allow to whom, in one table: the doc, the command and the worker's own check come from here.
+"""The rights that each role needs in Kafka: the source of docs/security.md, the command and the worker's check.
 
-kafka-acls.sh calls an operation `Read`, the resource a topic, a group or the cluster. `Read` and `Write` bring
-`Describe` with them. A producer may be idempotent with `Write` on any topic (Kafka 3.0; before it needed a right of its
-own on the cluster).
+Names are those of kafka-acls.sh. `Read` and `Write` include `Describe`. Since Kafka 3.0 `Write` on any topic allows an
+idempotent producer; before, that needed its own right on the cluster.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ Resource = Literal["topic", "group", "transactional-id"]
 
 
 class Need(NamedTuple):
-    """One operation on some topics (named without prefix), on a group or a transactional id (no names), and why."""
+    """One operation on topics (named without prefix), on the group or on the transactional id, and why."""
 
     role: Role
     operation: Operation
@@ -53,11 +52,11 @@ NEEDS = (
     Need("operator", "Describe", "group", (), "`verify`, `explain` and `topics grow`: how far the workers have come"),
     Need("operator", "Write", "topic", MEDIA_TOPICS, "`deadletter retry`"),
 )
-"""The group is the workers', for a consumer its own, which must be another one."""
+"""The group is the workers' own; a consumer has another one."""
 
 
 def needs_of(role: Role) -> tuple[Need, ...]:
-    """What one role needs."""
+    """Return the rights of one role."""
     return tuple(need for need in NEEDS if need.role == role)
 
 
@@ -70,9 +69,9 @@ def commands(
     transactional_id: str = "",
     brokers: str = DEFAULT_BROKERS,
 ) -> list[str]:
-    """Lines of kafka-acls.sh that allow it to `user`, one for each operation.
+    """Return kafka-acls.sh lines that grant the rights to `user`, one for each operation.
 
-    On a group, or a transactional id, only where one is named.
+    Rights on a group or a transactional id are left out if none is named.
     """
     named = {"group": group, "transactional-id": transactional_id}
     lines: list[str] = []
@@ -97,7 +96,7 @@ def _resources(need: Need, prefix: str, named: Mapping[str, str]) -> list[str]:
 
 
 _BITS = {"Read": 3, "Write": 4, "Create": 5, "Alter": 7, "Describe": 8, "DescribeConfigs": 10}
-"""Kafka's codes of operations, which are the bits of an answer."""
+"""Kafka's operation codes: bit numbers in `authorized_operations`."""
 _FORBIDDEN = 29
 
 
@@ -152,10 +151,9 @@ class _TopicRights(Request[_Metadata8]):
 
 
 async def missing_rights(cluster: Cluster, needs: Iterable[Need], prefix: str, group: str) -> list[Need]:
-    """What of `needs` this client may not do; a topic that does not exist is not missed.
+    """Return those of `needs` that the broker denies this client; topics that do not exist are skipped.
 
-    Nothing where the client has no name (no TLS, no password), or where the broker is too old to be asked. Raises
-    `KafkaError`.
+    Empty for an anonymous client (no TLS, no password) and for a broker too old to ask. Raises `KafkaError`.
     """
     if cluster.security.security_protocol == "PLAINTEXT":
         return []
@@ -195,7 +193,7 @@ async def _may_see_group(client: Any, group: str) -> bool:
         await client.coordinator_lookup(CoordinationType.GROUP, group)
     except GroupAuthorizationFailedError:
         return False
-    except KafkaError:  # not now; who reads will see
+    except KafkaError:  # a passing fault; joining the group will tell
         return True
     return True
 
@@ -203,7 +201,7 @@ async def _may_see_group(client: Any, group: str) -> bool:
 def rights_error(
     cluster: Cluster, missing: Sequence[Need], prefix: str, group: str = "", transactional_id: str = ""
 ) -> MissingRightError:
-    """One line that names what is missing, and allows it."""
+    """Make the error: one line with the missing rights and the command that grants them."""
     user = cluster.security.sasl_username
     named = {"group": group, "transactional-id": transactional_id}
     lacks = [

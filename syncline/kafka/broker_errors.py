@@ -1,4 +1,4 @@
-"""Which of Syncline's errors one of Kafka's is."""
+"""Translates Kafka's errors to Syncline's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from syncline.errors import (
 )
 
 _NO_METADATA = "Unable to get cluster metadata"
-"""So aiokafka says that none of the brokers it knows answers; the error has no class of its own."""
+"""aiokafka's message when none of its known brokers answers; that error has no class."""
 
 _KINDS: tuple[tuple[type[BrokerError], tuple[type[BaseException], ...]], ...] = (
     (BrokerTimeoutError, (kafka.KafkaTimeoutError, kafka.RequestTimedOutError, TimeoutError)),
@@ -74,7 +74,7 @@ _KINDS: tuple[tuple[type[BrokerError], tuple[type[BaseException], ...]], ...] = 
 
 
 def as_ours(error: BaseException, text: str) -> BrokerError:
-    """What is to be raised for an error of Kafka's, saying `text`; one that Kafka says will pass may be tried again."""
+    """Translate a Kafka error to ours with message `text`; `may_retry` if Kafka calls it retriable."""
     kind = next((ours for ours, theirs in _KINDS if isinstance(error, theirs)), BrokerError)
     if kind is BrokerError and isinstance(error, kafka.KafkaError) and _NO_METADATA in str(error):
         kind = BrokerUnreachableError
@@ -83,5 +83,5 @@ def as_ours(error: BaseException, text: str) -> BrokerError:
 
 
 def of_code(code: int, text: str) -> BrokerError:
-    """The same of an error code in an answer of Kafka's."""
+    """Translate an error code of a Kafka response, with message `text`."""
     return as_ours(kafka.for_code(code)(), text)

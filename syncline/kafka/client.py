@@ -1,4 +1,4 @@
-"""What all clients of Kafka share: starting and stopping them, and errors that say what to do."""
+"""Starts and stops aiokafka's clients, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ from syncline.kafka.routines import steady
 from syncline.kafka.tolerant_fetch import read_any_batch
 
 FETCH_MAX_WAIT_MS = 15
-"""For so long a broker holds a fetch that finds nothing. The embedded broker wakes such a fetch late: 130 ms after a
-record came where it may wait the usual 500 ms, 14 ms at 100, less than 5 ms at 15."""
+"""How long a broker holds a fetch that finds nothing. The embedded broker answers such a fetch late: 130 ms after a
+record arrives at the usual limit of 500 ms, 14 ms at 100, under 5 ms at 15."""
 
 TRANSACTIONS_LIMIT_S = 60.0
-"""For a coordinator of transactions to be found, and to end what an earlier producer of the name has left open."""
+"""Limit for finding the transaction coordinator and ending what an earlier producer of this name left open."""
 
 CLOSE_LIMIT_S = 1.0
-"""Connections are closed at once; so long they are given to send what they hold."""
+"""How long closing connections may take to send what they hold."""
 
 log = logging.getLogger(__name__)
 _NOT_IDEMPOTENT = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion, ClusterAuthorizationFailedError)
 
 
 async def start_producer(cluster: Cluster, **options: Any) -> Any:
-    """Return a started AIOKafkaProducer with `acks=all`, idempotent where the broker can.
+    """Start an AIOKafkaProducer with `acks=all`, idempotent if the broker supports it.
 
-    Tansu cannot (its InitProducerId answers UnknownError): there the producer goes on without, and one warning a
-    broker is logged. options: further arguments of AIOKafkaProducer. Raises `BrokerError`, and `SettingsError` where
-    the broker knows no transactions and they are asked for (`transactional_id`).
+    Tansu does not (InitProducerId fails with UnknownError): then warn once a broker and go on without. options: more
+    arguments of AIOKafkaProducer. Raises `BrokerError`, and `SettingsError` for a `transactional_id` at a broker
+    without transactions.
     """
     if options.get("transactional_id"):
         return await _start_transactional(cluster, **options)
     try:
         return await _start(cluster, enable_idempotence=True, **options)
     except _NOT_IDEMPOTENT as error:
-        warn_once(f"broker {cluster}: no idempotent producer ({error}); a send that is repeated may appear twice")
+        warn_once(f"broker {cluster}: no idempotent producer ({error}); a retried send may appear twice")
     except KafkaError as error:
         raise await start_error(cluster, error) from error
     try:
@@ -77,12 +77,12 @@ async def _start_transactional(cluster: Cluster, **options: Any) -> Any:
     except KafkaError as error:
         raise await start_error(cluster, error) from error
     except TimeoutError as error:
-        why = f"no coordinator of transactions has answered for {TRANSACTIONS_LIMIT_S:.0f} s"
+        why = f"no transaction coordinator answered within {TRANSACTIONS_LIMIT_S:.0f} s"
         raise BrokerTimeoutError(f"broker {cluster}: transactional_id {name!r}: {why}") from error
 
 
 def cannot_go_on(producer: Any) -> bool:
-    """Whether a transactional producer of aiokafka's has ended by an error, and takes no word any more."""
+    """Tell whether a transactional aiokafka producer has failed for good."""
     return producer._txn_manager.is_fatal_error()  # noqa: SLF001
 
 
@@ -98,11 +98,9 @@ async def _start(cluster: Cluster, **options: Any) -> Any:
 
 
 async def start_consumer(cluster: Cluster, *topics: str, **options: Any) -> Any:
-    """Return a started AIOKafkaConsumer, whose routines are to be looked after by `revive`; raises `KafkaError`.
+    """Start an AIOKafkaConsumer that reads even broken records (`tolerant_fetch`). Call `revive` on it regularly.
 
-    It reads whatever records a broker has stored (`syncline.kafka.tolerant_fetch`). options: further arguments of
-    AIOKafkaConsumer,
-    which the cluster's go before.
+    options: more arguments of AIOKafkaConsumer; the cluster's override them. Raises `KafkaError`.
     """
     consumer: Any = steady(AIOKafkaConsumer(*topics, **{**options, **cluster.client_options()}))
     read_any_batch(consumer)
@@ -116,7 +114,7 @@ async def start_consumer(cluster: Cluster, *topics: str, **options: Any) -> Any:
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Meanwhile, leave out what aiokafka logs of failed connections: the error says it, once and with what to do."""
+    """Drop aiokafka's log lines about failed connections: our error says it once, with what to do."""
     loggers = [logging.getLogger(name) for name in ("aiokafka", "aiokafka.producer.sender")]
     for logger in loggers:
         logger.addFilter(_not_ours)
@@ -133,24 +131,24 @@ def _not_ours(record: logging.LogRecord) -> bool:
 
 
 async def start_error(cluster: Cluster, error: KafkaError) -> BrokerError:
-    """Why a client could not start: what the broker, or we, object to in the other, else what aiokafka says."""
+    """Find out why a client could not start: the refusal that `find_refusal` sees, else aiokafka's error."""
     return await find_refusal(cluster) or broker_error(cluster, error)
 
 
 def broker_error(cluster: Cluster, error: BaseException) -> BrokerError:
-    """A Kafka error as ours, with the broker's address."""
+    """Translate a Kafka error to ours, with the broker's address."""
     return as_ours(error, f"broker {cluster}: {str(error) or type(error).__name__}")
 
 
 async def stop_producer(producer: Any) -> None:
-    """Stop one of aiokafka's producers, once the broker has all that was sent or refuses it.
+    """Stop an aiokafka producer after all its sends have an outcome.
 
-    Where that is cut short (a cancellation, a timeout), it ends all the same: what has no answer by then has failed.
+    On cancellation or a timeout, stop it at once: sends without an answer fail.
     """
     try:
         await producer.stop()  # flushes
     except BaseException:
-        # It counts as stopped, and goes on: its sender tries again for ever, its connections stay open.
+        # aiokafka calls it stopped, but its sender retries for ever and its connections stay open.
         producer._message_accumulator.fail_all(ProducerClosed("stopped before the broker had answered"))  # noqa: SLF001
         sending = producer._sender.sender_task  # noqa: SLF001
         if sending is not None and not sending.done():
@@ -162,9 +160,9 @@ async def stop_producer(producer: Any) -> None:
 
 
 async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> bool:
-    """Stop one of aiokafka's consumers, come what may; whether it said good-bye to its group.
+    """Stop an aiokafka consumer; return whether it left its group.
 
-    While its broker is away, its `stop` can wait for it.
+    limit_s: how long to wait, since aiokafka's `stop` can hang while the broker is away.
     """
     stopping = asyncio.ensure_future(_stop(consumer))
     await asyncio.wait([stopping], timeout=limit_s)
@@ -174,7 +172,7 @@ async def stop_consumer(consumer: Any, limit_s: float = 2.0) -> bool:
     if stopping.cancelled():
         return False
     if stopping.exception() is not None:
-        log.info("a consumer did not end cleanly", exc_info=stopping.exception())
+        log.info("a consumer did not stop cleanly", exc_info=stopping.exception())
     return stopping.exception() is None
 
 
@@ -185,25 +183,24 @@ async def _stop(consumer: Any) -> None:
     except asyncio.CancelledError:
         if stopping is None or stopping.cancelling():
             raise
-        # Nobody asked for it: aiokafka has cancelled a fetch that was about to begin, and awaited it. The group is left
-        # by then.
+        # Not our cancellation: aiokafka awaited a fetch that it had cancelled. It has left the group by then.
     except Exception as error:
-        # A connection that is just being made cannot be closed (aiokafka 0.14); by then, too, the group is left.
+        # aiokafka 0.14 cannot close a connection that is being made; it has left the group by then.
         if not _has_left(consumer):
             raise
-        log.info("a consumer's connections did not end cleanly: %r", error)
+        log.info("a consumer's connections did not close cleanly: %r", error)
     finally:
-        async with asyncio.timeout(CLOSE_LIMIT_S):  # nothing else closes what a `stop` that failed has left open
+        async with asyncio.timeout(CLOSE_LIMIT_S):  # a failed `stop` leaves connections open
             await consumer._client.close()  # noqa: SLF001
 
 
 def _has_left(consumer: Any) -> bool:
-    """Whether it has forgotten its generation in a group, as it does when it has left it (or never was in one)."""
+    """Tell whether it has no generation: it left its group or never joined one."""
     return getattr(getattr(consumer, "_coordinator", None), "generation", None) == -1
 
 
 async def require_rights(cluster: Cluster, needs: Sequence[Need], prefix: str, group: str = "") -> None:
-    """Raise a `MissingRightError` that names what of `needs` the broker forbids us, and the line that allows it."""
+    """Raise `MissingRightError` if the broker denies any of `needs`, with the command that grants it."""
     try:
         with quiet():
             missing = await missing_rights(cluster, needs, prefix, group)
@@ -214,12 +211,12 @@ async def require_rights(cluster: Cluster, needs: Sequence[Need], prefix: str, g
 
 
 async def require_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, int]:
-    """Number of partitions by topic (full names); raises `TopicError` where one is missing. Creates none."""
+    """Return the number of partitions by topic (full names). Raises `TopicError` if one is missing; creates none."""
     client: Any = steady(AIOKafkaClient(**cluster.client_options()))
     try:
         with quiet():
             await client.bootstrap()
-            # All topics: a broker that may create topics does so for any that is asked for by name.
+            # Ask for all: asking by name creates topics where the broker allows it.
             metadata = await client.fetch_all_metadata()
     except KafkaError as error:
         raise await start_error(cluster, error) from error

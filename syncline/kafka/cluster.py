@@ -1,4 +1,4 @@
-"""Where a cluster is and how its clients get in."""
+"""A Kafka cluster's addresses and the options that its clients need."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 
 def client_context(settings: SecuritySettings) -> ssl.SSLContext:
-    """TLS 1.2 or newer; the broker's certificate, and its name unless told otherwise, are checked.
+    """Make a TLS context: TLS 1.2 or newer; checks the broker's certificate, and its name unless switched off.
 
-    Raises `SettingsError` that names the file which cannot be used.
+    Raises `SettingsError` that names the unusable file.
     """
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=settings.ssl_cafile or None)
@@ -38,7 +38,7 @@ def _load_certificate(context: ssl.SSLContext, settings: SecuritySettings) -> No
     password = settings.read_secret("ssl_key_password").reveal()
     asked: list[bool] = []
 
-    def on_asked() -> str:  # without a callback OpenSSL would ask on the terminal, and wait there
+    def on_asked() -> str:  # without a callback OpenSSL would ask on the terminal and wait
         asked.append(True)
         return password
 
@@ -91,9 +91,9 @@ class Cluster:
     def of(
         cls, brokers: str, security: SecuritySettings | None = None, options: Mapping[str, Any] | None = None
     ) -> Cluster:
-        """Read what `security` names, and warn of what it leaves open; raises `SettingsError`.
+        """Read the files of `security` and warn of weak settings. Raises `SettingsError`.
 
-        brokers: `host:port,host:port`. options: further arguments of aiokafka's clients, which go before `security`.
+        brokers: `host:port,host:port`. options: more arguments of aiokafka's clients; they override `security`.
         """
         check_addresses(brokers)
         security = security or SecuritySettings()
@@ -104,7 +104,7 @@ class Cluster:
         return cls(brokers, security, {**security_options(security), **(options or {})})
 
     def client_options(self) -> dict[str, Any]:
-        """Arguments for any client of aiokafka's."""
+        """Return arguments for any aiokafka client."""
         return {"bootstrap_servers": self.brokers, **self.options}
 
     def __str__(self) -> str:
@@ -112,30 +112,30 @@ class Cluster:
 
 
 def as_cluster(brokers: str | Cluster) -> Cluster:
-    """Plain addresses as a cluster without protection."""
+    """Make plain addresses a cluster without TLS and password."""
     return brokers if isinstance(brokers, Cluster) else Cluster.of(brokers)
 
 
 _CARRY_PASSWORDS = (SaslAuthenticateRequest, *get_args(SaslAuthenticateRequestStruct))
-"""aiokafka's own request and all its versions on the wire: where they move, the import fails, and no password shows."""
+"""aiokafka's request and all its wire versions. If they move, the import fails and no password is logged."""
 
 
 def _hide_passwords(record: logging.LogRecord) -> bool:
-    # At level debug aiokafka logs every request, and one of SASL PLAIN is user and password as they are.
+    # At debug level aiokafka logs every request, and a SASL PLAIN request is the plain user and password.
     if isinstance(record.args, tuple):
         record.args = tuple("***" if isinstance(arg, _CARRY_PASSWORDS) else arg for arg in record.args)
     return True
 
 
 def warn_once(text: str) -> None:
-    """Log a warning, the same one once in a process."""
+    """Log a warning once in a process."""
     if text not in _warned:
         _warned.add(text)
         log.warning("%s", text)
 
 
 def security_options(security: SecuritySettings) -> dict[str, Any]:
-    """Arguments for any client of aiokafka's; reads the files. Raises `SettingsError`."""
+    """Return TLS and SASL arguments for any aiokafka client; reads the files. Raises `SettingsError`."""
     options: dict[str, Any] = {"security_protocol": security.security_protocol}
     if security.uses_tls:
         options["ssl_context"] = client_context(security)

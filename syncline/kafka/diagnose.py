@@ -1,7 +1,7 @@
-"""Finds out why a broker does not let us in: aiokafka logs the reason and raises that it cannot bootstrap.
+"""Finds out why a broker refuses a client: aiokafka only raises that it cannot bootstrap.
 
-A connection of our own is made as aiokafka makes them, to each bootstrap address and then to each address that the
-cluster gives its nodes, and what goes wrong is put into one line that says what to do.
+Connects as aiokafka does, to each bootstrap address and then to each node's address, and turns the first fault into one
+line that says what to do.
 """
 
 # pyright: reportUnknownVariableType=false
@@ -28,20 +28,20 @@ from syncline.kafka.cluster import Cluster
 from syncline.kafka.security import SecuritySettings
 
 LIMIT_S = 5.0
-"""For each address; a broker that does not answer by then is away, and says nothing about settings."""
+"""Limit for each address; a broker that does not answer in time says nothing about settings."""
 ALERT_S = 0.3
-"""For a refusal that follows the handshake."""
+"""How long to wait for a refusal after the handshake."""
 CLOSE_S = 0.2
-"""For a connection to close; one that was never made says nothing."""
+"""Limit for closing a connection."""
 _EXPIRED, _NOT_YET = 10, 9  # OpenSSL's X509_V_ERR_ codes, which are part of its interface
 _NO_AUTHORITY = (2, 18, 19, 20, 21)
 _OTHER_NAME = (62, 64)
 _TLS_ALERT = 0x1503
-"""How a TLS record with an alert begins; a client without TLS reads it as the size of an answer."""
+"""The start of a TLS alert, which a client without TLS reads as a response's size."""
 
 
 async def find_refusal(cluster: Cluster) -> BrokerError | None:
-    """What keeps us out, an `AccessError` where settings or certificates must be mended; None where nothing is seen."""
+    """Return what keeps us out, an `AccessError` if settings or certificates are wrong; None if nothing is found."""
     tried = await _try_all(cluster, [(host, port) for host, port, _ in collect_hosts(cluster.brokers)])
     if not all(isinstance(found, BaseException) for found in tried.values()):
         nodes = {node for found in tried.values() if not isinstance(found, BaseException) for node in found}
@@ -60,7 +60,7 @@ async def _try_all(cluster: Cluster, addresses: list[Any]) -> dict[Any, Any]:
 
 
 async def _knock(cluster: Cluster, host: str, port: int) -> list[tuple[str, int]]:
-    """Connect, prove who we are, and ask for the cluster's nodes: (host, port) of each. Raises what went wrong."""
+    """Connect, authenticate and ask for the cluster's nodes, (host, port) each. Raises what goes wrong."""
     context = cluster.options.get("ssl_context")
     if context is not None:
         await _shake_hands(host, port, context)
@@ -75,8 +75,8 @@ async def _knock(cluster: Cluster, host: str, port: int) -> list[tuple[str, int]
 
 
 async def _shake_hands(host: str, port: int, context: ssl.SSLContext) -> None:
-    # In TLS 1.3 a broker refuses our certificate after the handshake. It is read before anything is written: a reset,
-    # which answers what a closed connection is sent, may overtake the reason.
+    # In TLS 1.3 a broker refuses our certificate after the handshake. Read before writing anything: writing to a closed
+    # connection causes a reset, which may overtake the reason.
     async with asyncio.timeout(LIMIT_S):
         reader, writer = await asyncio.open_connection(host, port, ssl=context)
     try:
@@ -90,7 +90,7 @@ async def _shake_hands(host: str, port: int, context: ssl.SSLContext) -> None:
 
 
 def explain(address: str, error: BaseException, security: SecuritySettings) -> BrokerError | None:
-    """An error of a connection as one line; None where it says nothing about who may come in."""
+    """Explain a connection's error in one line; None if it says nothing about access."""
     for cause in _causes(error):
         line = _of_certificate(cause, security) or _of_sasl(cause, security) or _of_protocol(cause, security)
         if line is not None:
@@ -157,7 +157,7 @@ def _of_protocol(error: BaseException, security: SecuritySettings) -> _Line | No
                 f"it hung up; does this port want a user, where security_protocol is {protocol}?",
             )
     if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-        return AccessError, f"it speaks no TLS at this port, and security_protocol is {protocol}; set another port"
+        return AccessError, f"it does not speak TLS at this port, and security_protocol is {protocol}; set another port"
     if isinstance(error, ConnectionResetError) and security.uses_tls:
         return (
             BrokerUnreachableError,
@@ -171,7 +171,7 @@ def _of_protocol(error: BaseException, security: SecuritySettings) -> _Line | No
 
 
 def _plainly(error: OSError) -> str:
-    # asyncio's own text repeats the address, as a tuple.
+    # asyncio's message repeats the address as a tuple.
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error) or type(error).__name__
 
 

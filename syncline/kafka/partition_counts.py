@@ -1,4 +1,4 @@
-"""How many partitions topics have, as one node of the cluster after the other says."""
+"""Asks the cluster's nodes in turn how many partitions topics have."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _UNKNOWN_TOPIC = 3
 
 
 class Nodes:
-    """Asks the nodes of a cluster in turn, over connections that it keeps; an async context manager.
+    """Asks a cluster's nodes in turn over kept connections; an async context manager.
 
-    A node may know less than the others for a while: it has just started, or has lost its controller.
+    In turn, because a node may lag behind the others: it has just started, or lost its controller.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._client: Any = None
         self.node = 0
-        """The node that was asked last."""
+        """The node asked last."""
         self.known: list[int] = [0]
-        """All nodes that it told of."""
+        """All nodes that it named."""
 
     async def __aenter__(self) -> Nodes:
         return self
@@ -41,17 +41,17 @@ class Nodes:
         await self._close()
 
     async def count(self, names: Iterable[str]) -> dict[str, int]:
-        """The number of partitions of these topics (full names) as the next node knows it, 0 where it knows of none.
+        """Ask the next node for the number of partitions of topics (full names); 0 for an unknown topic.
 
-        Raises `BrokerError` where the node does not answer, or cannot say it of one of them.
+        Raises `BrokerError` if the node does not answer or cannot tell for one of them.
         """
         client = await self._connected()
         self.node = next((node for node in self.known if node > self.node), self.known[0])
         try:
-            # By name, for a cluster may have thousands of others; allowed to make none of them.
+            # By name, since a cluster may have thousands of topics, and without creating any.
             answer = await client.send(self.node, MetadataRequest(list(names), allow_auto_topic_creation=False))
         except KafkaError as error:
-            await self._close()  # connected anew, it is told of the nodes that are there now
+            await self._close()  # a new connection learns the present nodes
             raise broker_error(self.cluster, error) from error
         told = answer.to_object()
         self.known = sorted(broker["node_id"] for broker in told["brokers"]) or [self.node]

@@ -1,10 +1,7 @@
-"""How a client of ours proves to Kafka's brokers who it is, and that they are who they say: settings, checked once.
+"""TLS and SASL settings of Kafka clients.
 
-    SecuritySettings(security_protocol="SASL_SSL", ssl_cafile="ca.pem", sasl_username="worker",
-                     sasl_password_file="/run/secrets/kafka")
-
-Passwords come from files or from the environment (`SYNCLINE_SASL_PASSWORD`): on a command line everybody on the
-machine could read them with `ps`, and a configuration file is copied and committed too easily.
+Passwords come from files or the environment (`SYNCLINE_SASL_PASSWORD`). On a command line every user of the machine
+could read them with `ps`, and configuration files are easily copied and committed.
 """
 
 from __future__ import annotations
@@ -24,11 +21,24 @@ Mechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
 
 
 class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How clients get into Kafka. Files are PEM, and are read once, when a client is made.
+    """TLS and SASL settings of Kafka clients. Files are PEM and are read when a client is made.
 
-    A password is given as a `Secret` or as the path of a file that holds nothing else. Settings of TLS or SASL beside
-    a protocol without it are refused: nobody shall think that a plain connection is a protected one.
-    Raises `SettingsError` with the setting, what it got (never a secret) and what it takes.
+    A password is a `Secret`, or a file that contains nothing else. TLS or SASL settings together with a protocol
+    without TLS or SASL are refused, so that nobody mistakes a plain connection for a protected one.
+
+    Raises:
+        SettingsError: a setting is wrong; a secret is never shown.
+
+    Example:
+        >>> from syncline import SecuritySettings
+        >>> security = SecuritySettings(
+        ...     security_protocol="SASL_SSL",
+        ...     ssl_cafile="ca.pem",
+        ...     sasl_username="worker",
+        ...     sasl_password_file="/run/secrets/kafka",
+        ... )
+        >>> security.uses_tls, security.uses_sasl
+        (True, True)
     """
 
     security_protocol: Annotated[
@@ -78,21 +88,28 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def uses_tls(self) -> bool:
-        """Whether connections are encrypted, and brokers have to show a certificate."""
+        """Whether connections are encrypted and brokers must show a certificate."""
         return self.security_protocol in ("SSL", "SASL_SSL")
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether this client has a user and a password."""
+        """Whether this client logs in with a user and a password."""
         return self.security_protocol in ("SASL_PLAINTEXT", "SASL_SSL")
 
     def read_secret(self, name: str) -> Secret:
-        """The password `name`, from its file where one is named; empty where there is none."""
+        """Return a password, read from its file if one is set; empty if there is none.
+
+        Args:
+            name (str): `sasl_password` or `ssl_key_password`.
+
+        Raises:
+            SettingsError: the file cannot be read or is not one line.
+        """
         path = getattr(self, f"{name}_file")
         return _read(f"{name}_file", path) if path else getattr(self, name)
 
     def warnings(self) -> list[str]:
-        """What was asked for and weakens protection, for the log at start."""
+        """Return a line for each setting that weakens protection, for the log at start."""
         told: list[str] = []
         if self.security_protocol == "SASL_PLAINTEXT":
             told.append("SASL without TLS, as allow_sasl_without_tls asks: whoever is on the way reads along")
@@ -101,7 +118,7 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
         return told
 
     def as_environment(self) -> dict[str, str]:
-        """Variables that give a child process the same settings; passwords among them, as `ps` shows no environment."""
+        """Return variables that give a child process the same settings, passwords too: `ps` shows no environment."""
         return {f"SYNCLINE_{name.upper()}": as_text(getattr(self, name)) for name in self.__struct_fields__}
 
     def _check_layer(self, prefix: str, in_use: bool, takes: str) -> None:
@@ -137,7 +154,7 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_addresses(brokers: str) -> None:
-    """Refuse addresses that are URLs or hold a user; raises `SettingsError`, which shows nothing before the @."""
+    """Raise `SettingsError` for addresses that are URLs or contain a user; the message hides what is before the @."""
     if "@" in brokers or "://" in brokers:
         shown = MASK + brokers[brokers.rindex("@") :] if "@" in brokers else brokers
         takes = "host:port,host:port; user and password are sasl_username and sasl_password_file"

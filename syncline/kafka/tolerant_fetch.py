@@ -1,5 +1,7 @@
-"""Let aiokafka go on where a record or a batch of a careless or malicious producer would stop it: unpacked up to a
-limit.
+"""Makes aiokafka's consumers read on past broken records and batches, and limits what a batch may unpack to.
+
+aiokafka's fetcher would stop at the first such batch. Here its records become unreadable records, with the reason in
+their headers.
 """
 
 from __future__ import annotations
@@ -19,28 +21,28 @@ from syncline.errors import SynclineError
 from syncline.wire.events import unreadable_headers
 
 CODECS = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
-"""What the lowest three bits of a batch's attributes mean; 0 is none."""
+"""By the lowest three bits of a batch's attributes; 0 is uncompressed."""
 _FIRST_GUESS = 16
-"""How many times as much as was compressed is tried first."""
+"""Factor of the first buffer's size over the compressed size."""
 _NO_ROOM = "failed to write whole buffer"
 _XERIAL = b"\x82SNAPPY\0"
-"""How Java's snappy begins: a header of 16 bytes, then blocks, each behind its length."""
+"""The start of Java's snappy format: a header of 16 bytes, then blocks, each after its length."""
 
 
 class UnpackError(SynclineError):
-    """A batch cannot be unpacked; the message says why."""
+    """A batch cannot be decompressed."""
 
 
 def unpack(codec: int, data: bytes, max_bytes: int) -> bytes:
-    """The bytes that were compressed. Raises `UnpackError`, for more than `max_bytes` too; never makes many more."""
+    """Decompress; raise `UnpackError` if that fails or gives more than `max_bytes`, without making many more."""
     name = CODECS.get(codec)
     if name is None:
-        raise UnpackError(f"compression {codec} is none of Kafka's")
+        raise UnpackError(f"compression {codec} is not one of Kafka's")
     return _gunzip(data, max_bytes) if name == "gzip" else _uncompress(name, data, max_bytes)
 
 
 def _gunzip(data: bytes, max_bytes: int) -> bytes:
-    """All members of a gzip file, one after the other."""
+    """Decompress all members of a gzip file."""
     parts, room, rest = list[bytes](), max_bytes + 1, data
     while rest:
         member = zlib.decompressobj(wbits=31)
@@ -58,7 +60,7 @@ def _gunzip(data: bytes, max_bytes: int) -> bytes:
 
 
 def _uncompress(name: str, data: bytes, max_bytes: int) -> bytes:
-    """snappy, lz4 and zstd, by the library that aiokafka would take."""
+    """Decompress snappy, lz4 or zstd with cramjam, as aiokafka does."""
     try:
         library: Any = importlib.import_module("cramjam")
     except ModuleNotFoundError as error:
@@ -72,7 +74,7 @@ def _uncompress(name: str, data: bytes, max_bytes: int) -> bytes:
 
 
 def _into(codec: Any, data: bytes, max_bytes: int) -> bytes:
-    """Into a buffer of ours, since nothing says beforehand how much there will be."""
+    """Decompress into a buffer of our size, since the format does not tell the size."""
     sizes = sorted({min(_FIRST_GUESS * len(data), max_bytes), max_bytes})
     for size in sizes:
         buffer = bytearray(size)
@@ -85,7 +87,7 @@ def _into(codec: Any, data: bytes, max_bytes: int) -> bytes:
 
 
 def _unsnap(codec: Any, data: bytes, max_bytes: int) -> bytes:
-    """One block, or Java's blocks; each says its size beforehand."""
+    """Decompress one snappy block, or Java's blocks; each tells its size."""
     blocks = list(_xerial_blocks(data)) if data.startswith(_XERIAL) else [data]
     if sum(codec.decompress_raw_len(block) for block in blocks) > max_bytes:
         raise UnpackError(f"{len(data)} compressed bytes hold more than {max_bytes}")
@@ -101,25 +103,25 @@ def _xerial_blocks(data: bytes) -> Iterator[bytes]:
 
 
 MAX_UNPACKED_BYTES = 32 * 2**20
-"""A batch that holds more cannot be read. Honest producers' hold a megabyte; one is unpacked for each partition."""
+"""A batch that unpacks to more is unreadable. Normal batches have a megabyte; one is unpacked for each partition."""
 _LENGTH = struct.Struct(">i")
 _ATTRIBUTES = struct.Struct(">h")
-_LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT, _RECORDS_AT = 8, 16, 21, 61  # behind the batch's start
+_LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT, _RECORDS_AT = 8, 16, 21, 61  # from the batch's start
 _OVERHEAD_BYTES = 12  # base offset and length
 _CODEC_MASK = 0x07
 _MAX_RECORDS = 1_000_000
-"""Of a batch that cannot be read; more are believed of no broker."""
+"""Limit of the record count that an unreadable batch may claim."""
 
 
 def read_any_batch(consumer: Any, max_unpacked_bytes: int = MAX_UNPACKED_BYTES) -> None:
-    """Install it in one of aiokafka's consumers, Faust's too, which has not been started; no other one is changed."""
-    # Its fetcher is made by `start`, which may have fetched something before it returns.
+    """Make one consumer of aiokafka or Faust, before it is started, read broken batches; change no other consumer."""
+    # By its class, because `start` makes the fetcher and may fetch before it returns.
     consumer.__class__ = _AnyBatchConsumer
     consumer.any_batch_reader = _Reader(MemoryRecords, max_unpacked_bytes)
 
 
 class _AnyBatchConsumer(AIOKafkaConsumer):
-    """A consumer whose fetcher, as soon as it is there, reads by `any_batch_reader`."""
+    """A consumer whose fetcher reads through `any_batch_reader` from the start."""
 
     any_batch_reader: _Reader
 
@@ -132,14 +134,14 @@ class _AnyBatchConsumer(AIOKafkaConsumer):
         self.__dict__["_fetcher"] = fetcher
         if fetcher is None:
             return
-        # The function that makes records of what was fetched, again, with another `MemoryRecords` among its globals.
+        # Copy the function that parses fetched bytes, with our reader as its global `MemoryRecords`.
         theirs = fetcher._proc_fetch_request.__func__  # noqa: SLF001
         ours = FunctionType(theirs.__code__, theirs.__globals__ | {"MemoryRecords": self.any_batch_reader})
         fetcher._proc_fetch_request = MethodType(ours, fetcher)  # noqa: SLF001
 
 
 class _Reader:
-    """Stands for the class MemoryRecords, which the fetcher calls with the bytes of a fetch."""
+    """Replaces the class MemoryRecords, which the fetcher calls with fetched bytes."""
 
     def __init__(self, read: Any, max_unpacked_bytes: int) -> None:
         self._read, self._max_unpacked_bytes = read, max_unpacked_bytes
@@ -172,10 +174,10 @@ class _Batch:
         return getattr(self._batch, name)
 
     def __next__(self) -> Any:
-        return next(self._batch)  # the fetcher looks into control batches this way
+        return next(self._batch)  # the fetcher reads control batches this way
 
     def __iter__(self) -> Iterator[Any]:
-        # Each further attempt is from the batch's start: the fetcher skips the offsets that it has had.
+        # Every attempt begins at the batch's start: the fetcher skips offsets that it already has.
         if self._data[_MAGIC_AT] < 2:
             yield from self._batch
             return
@@ -207,7 +209,7 @@ class _Batch:
 
 
 def _plain(data: memoryview, records: bytes) -> bytes:
-    """A compressed batch as it would be without: its length and attributes say so, its checksum is left alone."""
+    """Rewrite a compressed batch as an uncompressed one: length and attributes change, the checksum stays."""
     head = bytearray(data[:_RECORDS_AT])
     _LENGTH.pack_into(head, _LENGTH_AT, _RECORDS_AT - _OVERHEAD_BYTES + len(records))
     attributes: int = _ATTRIBUTES.unpack_from(head, _ATTRIBUTES_AT)[0]
@@ -216,7 +218,7 @@ def _plain(data: memoryview, records: bytes) -> bytes:
 
 
 class _Record(NamedTuple):
-    """What the fetcher takes from a record."""
+    """The fields of a record that the fetcher uses."""
 
     offset: int
     timestamp: int
@@ -228,8 +230,8 @@ class _Record(NamedTuple):
 
 
 def _read_batch(data: memoryview) -> Iterator[_Record]:
-    """The records of an uncompressed batch; raises IndexError or ValueError where it is broken."""
-    # aiokafka's own class for the batch's header; only the records are read here.
+    """Read an uncompressed batch with names of headers that are not UTF-8. Raises IndexError or ValueError."""
+    # aiokafka's own class reads the batch's header.
     batch: Any = default_records._DefaultRecordBatchPy(data)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     cursor = _Cursor(bytes(data), _RECORDS_AT)
     is_append_time = batch.timestamp_type == batch.LOG_APPEND_TIME
@@ -248,7 +250,7 @@ def _read_batch(data: memoryview) -> Iterator[_Record]:
 
 
 class _Cursor:
-    """Reads the variable-length fields of Kafka's record format 2."""
+    """Reads variable-length fields of Kafka's record format 2."""
 
     def __init__(self, data: bytes, at: int) -> None:
         self._data, self._at = data, at

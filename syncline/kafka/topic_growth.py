@@ -1,7 +1,7 @@
-"""More partitions for the topics of a deployment, so that no stream is torn by it.
+"""Adds partitions to all topics of a deployment without splitting a stream.
 
-producers are stopped --> all media are resolved --> all topics grow --> every node knows it
-                      --> workers that counted before have ended --> producers may go on
+producers stopped --> all media resolved --> all topics grown --> known to every node
+                  --> workers with the old count ended --> producers may start
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from syncline.kafka.topics import admin_client, read_topics, until_visible
 from syncline.wire.contract import ALL_TOPICS, MEDIA_TOPICS
 
 RESOLVE_LIMIT_S = 300.0
-"""By then all that producers have sent must have its outcome."""
+"""Limit for resolving all records that producers have sent."""
 TAKE_OVER_LIMIT_S = 90.0
-"""By then the workers that counted fewer partitions must have ended."""
+"""Limit for workers with the old count to end."""
 LOOK_S = 0.5
 Ends = dict[tuple[str, int], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """What was done: partitions before and now, names of the topics that grew, how many workers ended for it."""
+    """What was done: partitions before and now, the grown topics, and how many workers ended for it."""
 
     before: int
     n_partitions: int
@@ -41,7 +41,10 @@ class Growth:
 
 
 class TopicGrowth:
-    """Grows all topics of one prefix; `say` hears what it waits for. `limit_s`: for all media to be resolved."""
+    """Grows all topics of one prefix.
+
+    say: called with a line on what it waits for. limit_s: how long to wait until all media are resolved.
+    """
 
     def __init__(
         self,
@@ -57,11 +60,10 @@ class TopicGrowth:
         self._n_partitions, self._limit_s = n_partitions, limit_s
 
     async def run(self) -> Growth:
-        """Wait, grow, wait again; when it returns, producers may go on.
+        """Wait, grow, wait again; producers may start when it returns.
 
-        Raises `SettingsError` where the number is not larger than the present one. Raises `BrokerError` where media
-        keep coming, or are not resolved in time, and nothing has grown; or where a topic could not grow, or workers
-        that had counted before did not end.
+        Raises `SettingsError` if the number is not larger than the present one, and `BrokerError` if media keep coming
+        or are not resolved in time (nothing has grown then), a topic cannot grow, or old workers do not end.
         """
         counts = await self._counts()
         before = min(counts.values())
@@ -81,7 +83,7 @@ class TopicGrowth:
         return Growth(before=before, n_partitions=self._n_partitions, grown=grown, n_workers=len(members))
 
     async def _counts(self) -> dict[str, int]:
-        """By full name, those of results first and media last: producers place by the old number until the end."""
+        """Count partitions by full name, media topics last: producers use the old number until they grow."""
         order = [self._prefix + topic for topic in (*reversed(ALL_TOPICS),)]
         states = await read_topics(self._cluster, order, with_config=False)
         missing = [name for name in order if name not in states]
@@ -99,7 +101,7 @@ class TopicGrowth:
     # --- before ------------------------------------------------------------------------------------------------
 
     async def _until_resolved(self) -> Ends:
-        """Where the media topics end."""
+        """Wait until all media are resolved; return the ends of the media topics."""
         clock_s = asyncio.get_running_loop().time
         deadline_s = clock_s() + self._limit_s
         async with TopicReader(self._cluster, self._prefix, MEDIA_TOPICS) as reader:
@@ -112,7 +114,7 @@ class TopicGrowth:
         return first
 
     async def _unresolved(self, reader: TopicReader, first: Ends) -> str:
-        """What is not committed, in words. A commit says that decisions and results are on the broker."""
+        """Describe what is not committed. A committed record's decision and result are on the broker."""
         committed, ends = await reader.committed(self._group), await reader.ends(MEDIA_TOPICS)
         came = sum(ends.values()) - sum(first.values())
         if came > 0:
@@ -153,13 +155,13 @@ class TopicGrowth:
             )
 
     async def _members(self, admin: Any) -> set[str]:
-        """Who is in the workers' group."""
+        """Return the member ids of the workers' group."""
         (answer,) = await admin.describe_consumer_groups([self._group])
         (group,) = answer.to_object()["groups"]
         return {member["member_id"] for member in group["members"]}
 
     async def _until_gone(self, admin: Any, members: set[str]) -> None:
-        """A worker that counted before judges by that: whoever starts now counts anew."""
+        """Wait until the workers with the old count have ended; a new worker counts again."""
         clock_s = asyncio.get_running_loop().time
         deadline_s = clock_s() + TAKE_OVER_LIMIT_S
         while left := members & await self._members(admin):

@@ -1,4 +1,4 @@
-"""Reads stretches of a deployment's topics, with a consumer that belongs to no group."""
+"""Reads offset spans of a deployment's topics, without a consumer group."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from syncline.kafka.routines import revive
 from syncline.wire.contract import ALL_TOPICS, MEDIA_TOPICS
 
 STALL_S = 60.0
-"""Without a record or an answer for so long, reading is given up."""
+"""Give up reading after so long without a record or an answer."""
 _POLL_MS = 500
 _MAX_RECORDS = 2_000
 
 
 class OffsetSpan(NamedTuple):
-    """What was read of one topic's partition: offsets [start, end). `first_append_ms`: of the first record read."""
+    """Offsets [start, end) of one topic partition. `first_append_ms` is the first record's append time."""
 
     start: int = 0
     end: int = 0
@@ -30,11 +30,10 @@ class OffsetSpan(NamedTuple):
 
 
 class TopicReader:
-    """Reads stretches of topics, which are named without prefix; an async context manager. Raises `BrokerError`.
+    """Reads spans of topics (named without prefix); an async context manager. Raises `BrokerError`.
 
-    topics: those that are to be read; all must be there, with the same number of partitions. fetch_bytes: fetched of
-    one topic partition at a time. committed: leave out what was aborted, and end where a transaction is open, as the
-    workers do.
+    topics: the topics to read; all must exist, with the same number of partitions. fetch_bytes: fetch size a topic
+    partition. committed: read as workers do: skip aborted records, and end before the first open transaction.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class TopicReader:
             raise broker_error(self._cluster, error) from error
 
     async def spans(self, topics: Iterable[str]) -> dict[tuple[str, int], OffsetSpan]:
-        """What each partition of some topics holds now, by (topic, partition)."""
+        """Return the present span of each partition, by (topic, partition)."""
         ends = await self.ends(topics)
         starts = await self._ask("beginning_offsets", [self._tp(*place) for place in ends])
         return {place: OffsetSpan(min(starts[self._tp(*place)], end), end) for place, end in ends.items()}
@@ -86,23 +85,22 @@ class TopicReader:
     async def since(
         self, spans: Mapping[tuple[str, int], OffsetSpan], times_ms: Mapping[tuple[str, int], int]
     ) -> dict[tuple[str, int], OffsetSpan]:
-        """The part of some spans that was appended at or after a time, ms since 1970; each has its own."""
+        """Return the part of each span that was appended at or after its time, ms since 1970."""
         found = await self._ask("offsets_for_times", {self._tp(*place): times_ms[place] for place in spans})
         parts: dict[tuple[str, int], OffsetSpan] = {}
         for place, span in spans.items():
             at = found[self._tp(*place)]
-            if at is None or at.timestamp < times_ms[place]:  # where nothing is as young; Tansu answers 0
+            if at is None or at.timestamp < times_ms[place]:  # no record is that recent; Tansu answers 0
                 parts[place] = OffsetSpan(span.end, span.end)
             else:
                 parts[place] = OffsetSpan(min(max(at.offset, span.start), span.end), span.end)
         return parts
 
     async def ends(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
-        """The high watermark of each partition of some topics, as fetches tell it; what is read committed ends before
-        the first transaction that is open."""
+        """Return each partition's high watermark from fetches; with `committed`, its last stable offset."""
         places = [(topic, number) for topic in topics for number in range(self.n_partitions)]
         listed = await self._ask("end_offsets", [self._tp(*place) for place in places])
-        # Tansu counts the last batch as one record here; what a fetch says is right everywhere.
+        # Tansu counts the last batch as one record here; fetches are right on all brokers.
         self._consumer.assign(list(listed))
         for tp, end in listed.items():
             self._consumer.seek(tp, end)
@@ -119,7 +117,7 @@ class TopicReader:
         return self._consumer.highwater(tp) if stable is None else stable
 
     async def read(self, topic: str, spans: Mapping[int, OffsetSpan]) -> AsyncIterator[tuple[int, list[Any]]]:
-        """aiokafka's records of one topic inside the spans, as (partition, some neighbours in offset order)."""
+        """Yield aiokafka's records of one topic inside the spans, as (partition, records in offset order)."""
         left = {self._tp(topic, number): span for number, span in spans.items() if span.end > span.start}
         self._consumer.assign(list(left))
         for tp, span in left.items():
@@ -139,7 +137,7 @@ class TopicReader:
                 raise BrokerTimeoutError(f"broker {self._cluster}: nothing more of {topic} came for {STALL_S:.0f} s")
 
     async def committed(self, group: str) -> dict[tuple[str, int], int]:
-        """The committed offsets of a group on the media topics, where there are any."""
+        """Return a group's committed offsets on the media topics; partitions without one are left out."""
         places = [(topic, number) for topic in MEDIA_TOPICS for number in range(self.n_partitions)]
         consumer = await self._start(group_id=group)
         try:

@@ -1,4 +1,4 @@
-"""Makes Syncline's topics, and compares what a broker has with what is needed: each difference by name."""
+"""Creates Syncline's topics, and compares a broker's topics with the plan."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from syncline.wire.contract import ALL_TOPICS, DEADLETTER, DECISIONS, DEFAULT_PR
 
 DAY_MS = 24 * 60 * 60 * 1000
 DECISIONS_EXTRA_MS = 7 * DAY_MS
-"""Decisions outlive the media they speak of by at least this: a worker may come back late."""
+"""Decisions are kept this much longer than their media: a worker may come back late."""
 DEADLETTER_EXTRA_BYTES = 64 * 1024
-"""Dead letters hold the original bytes and headers, and say why."""
+"""Room in a dead letter beside the original record, for the reason and the origin."""
 MAX_ENTRY_BYTES = 700_000
-"""No entry of the decision log is larger as a record, whatever the names in it (streams/decisions/proposer.py)."""
+"""Largest record of the decision log, with the longest names (streams/decisions/proposer.py)."""
 DEFAULT_RETENTION_MS = 7 * DAY_MS
 DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024 + 12
-"""Kafka's own default, so that topics made by hand without it pass the check beside ours."""
+"""Kafka's own default, so that topics made by hand pass the check too."""
 VISIBLE_TIMEOUT_S = 30.0
 _ALREADY_EXISTS = 36
 
 
 class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the topics shall be like; times in ms, sizes in bytes of a whole record."""
+    """What the topics must be like. Times in ms; sizes in bytes of a whole record."""
 
     n_partitions: Annotated[int, Meta(ge=1)] = 4
     replication: Annotated[int, Meta(ge=1)] = 1
@@ -49,11 +49,11 @@ class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
         check_ranges(self)
 
     def names(self) -> tuple[str, ...]:
-        """All topics with their prefix, in the contract's order."""
+        """Return all topics with their prefix, in the contract's order."""
         return tuple(self.prefix + topic for topic in ALL_TOPICS)
 
     def config(self, topic: str) -> dict[str, str]:
-        """Settings of a topic (named without prefix) as Kafka spells them."""
+        """Return a topic's settings by Kafka's names; the topic is named without prefix."""
         wanted = {
             "cleanup.policy": "delete",
             "message.timestamp.type": "LogAppendTime",
@@ -72,7 +72,7 @@ class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """What the broker says of one topic. A setting that it does not tell is not in `config`."""
+    """A topic on the broker. `config` lacks settings that the broker does not tell."""
 
     n_partitions: int
     replication: int
@@ -94,9 +94,9 @@ async def admin_client(cluster: Cluster) -> AsyncGenerator[Any]:
 
 
 async def create_topics(brokers: str | Cluster, plan: TopicPlan) -> list[str]:
-    """Create the topics that are missing, wait until all can be seen, and return the names of the new ones.
+    """Create missing topics, wait until all are visible, and return the names of the new ones.
 
-    Those that exist are left as they are (`check_topics` compares them). Raises BrokerError.
+    Existing topics stay as they are; `check_topics` compares them. Raises BrokerError.
     """
     async with admin_client(as_cluster(brokers)) as admin:
         existing = {topic["topic"] for topic in await _list_topics(admin)}
@@ -118,17 +118,17 @@ async def _create(admin: Any, plan: TopicPlan, topics: list[str]) -> list[str]:
     for name, code, message in response.topic_errors:
         if code == 0:
             created.append(name)
-        elif code != _ALREADY_EXISTS:  # somebody else may create them at the same moment
+        elif code != _ALREADY_EXISTS:  # another client may create them at the same time
             raise of_code(code, f"broker cannot create topic {name}: {message or f'Kafka error {code}'}")
     return created
 
 
 async def until_visible(admin: Any, names: Iterable[str], n_partitions: int = 1) -> None:
-    """Return when each node knows these topics with at least so many partitions, and a leader of each.
+    """Wait until every node knows these topics, with at least `n_partitions` partitions and a leader of each.
 
     Raises `BrokerTimeoutError` after `VISIBLE_TIMEOUT_S`.
     """
-    # Kafka answers before each of its nodes knows; a client that asks one of those would find no topic, or no leader.
+    # Kafka answers before all its nodes know: a client might ask one that knows no topic or no leader.
     deadline_s = asyncio.get_running_loop().time() + VISIBLE_TIMEOUT_S
     while missing := await _not_everywhere(admin, names, n_partitions):
         if asyncio.get_running_loop().time() > deadline_s:
@@ -137,7 +137,7 @@ async def until_visible(admin: Any, names: Iterable[str], n_partitions: int = 1)
 
 
 async def _not_everywhere(admin: Any, names: Iterable[str], n_partitions: int) -> list[str]:
-    """The topics that some node does not know yet, not with all partitions, or for which it knows no leader."""
+    """Return the topics that some node does not know yet, with all partitions and their leaders."""
     nodes = [broker["node_id"] for broker in (await admin.describe_cluster())["brokers"]]
     known = [
         {topic["topic"] for topic in await _list_topics(admin, node) if _has_leaders(topic, n_partitions)}
@@ -152,8 +152,8 @@ def _has_leaders(topic: dict[str, Any], n_partitions: int) -> bool:
 
 
 async def _list_topics(admin: Any, node: int | None = None) -> list[dict[str, Any]]:
-    """What one node knows; None: any of them."""
-    # Asking for names would make them: Tansu creates what it is asked about, Kafka too where it may.
+    """List the topics that a node knows; None: any node."""
+    # Not by name: Tansu creates topics that it is asked for, and so may Kafka.
     answer = await admin._send_request(MetadataRequest(None), node)  # noqa: SLF001 (its own question goes to any node)
     topics: list[dict[str, Any]] = answer.to_object()["topics"]
     return [topic for topic in topics if topic["error_code"] == 0]
@@ -162,9 +162,9 @@ async def _list_topics(admin: Any, node: int | None = None) -> list[dict[str, An
 async def read_topics(
     brokers: str | Cluster, names: Iterable[str], *, with_config: bool = True
 ) -> dict[str, TopicState]:
-    """Return what the broker says of the topics (full names); those that do not exist are left out.
+    """Read the state of topics (full names); missing ones are left out.
 
-    with_config: their settings too, for which a client needs a right of its own, DescribeConfigs.
+    with_config: read their settings too, which needs the right DescribeConfigs.
     """
     wanted = set(names)
     async with admin_client(as_cluster(brokers)) as admin:
@@ -181,9 +181,9 @@ async def read_topics(
 
 
 async def read_limit(cluster: Cluster, name: str) -> int | None:
-    """The largest batch in bytes that a topic (full name) takes; None where the broker does not tell, or not us.
+    """Return the largest batch, in bytes, that a topic (full name) takes; None if the broker does not tell.
 
-    Raises `BrokerError` where nobody answers.
+    Raises `BrokerError` if no broker answers.
     """
     async with admin_client(cluster) as admin:
         responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
@@ -212,7 +212,7 @@ _FOREVER = -1
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One setting of one topic (full name) that is not as it must be."""
+    """A wrong setting of a topic (full name)."""
 
     topic: str
     setting: str
@@ -225,7 +225,7 @@ class Difference:
 
 @dataclass(slots=True)
 class TopicReport:
-    """What a check found. `untold`: settings that the broker does not tell, so that nobody can check them."""
+    """The result of a check. `untold`: settings that the broker does not tell, which cannot be checked."""
 
     n_partitions: int | None = None
     differences: list[Difference] = field(default_factory=list[Difference])
@@ -239,9 +239,9 @@ async def check_topics(
     n_partitions: int | None = None,
     replication: int | None = None,
 ) -> TopicReport:
-    """Read all topics and compare them. Without `n_partitions` they need only be equal to each other.
+    """Read and compare all topics. Without `n_partitions` their numbers of partitions need only be equal.
 
-    Raises BrokerError when the broker cannot be asked.
+    Raises BrokerError if the broker cannot be asked.
     """
     states = await read_topics(brokers, [prefix + topic for topic in ALL_TOPICS])
     found = {name.removeprefix(prefix): state for name, state in states.items()}
@@ -251,7 +251,7 @@ async def check_topics(
 def compare(
     found: dict[str, TopicState], prefix: str, *, n_partitions: int | None = None, replication: int | None = None
 ) -> TopicReport:
-    """Compare topics (named without prefix) with what they must be like; pure."""
+    """Compare topics (named without prefix) with what they must be like. Pure."""
     counts = [found[topic].n_partitions for topic in ALL_TOPICS if topic in found]
     wanted = n_partitions if n_partitions is not None else next(iter(counts), None)
     report = TopicReport(n_partitions=counts[0] if counts and len(set(counts)) == 1 else None)

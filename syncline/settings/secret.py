@@ -1,4 +1,4 @@
-"""A text that shows itself only to who asks for it by name."""
+"""A password that is not shown by accident."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ MASK = "***"
 
 
 class Secret:
-    """A password: `repr`, `str`, formatting and logging give `***`, `reveal()` gives the text.
+    """A password that prints as `***`. It cannot be pickled or written as JSON.
 
-    It is neither pickled nor copied into JSON, so that it reaches no place that nobody thought of.
+    Args:
+        text (str): the password. Default: none, which is false.
+
+    Example:
+        >>> from syncline import Secret
+        >>> password = Secret("open sesame")
+        >>> print(password)
+        ***
+        >>> password.reveal()
+        'open sesame'
     """
 
     __slots__ = ("_text",)
@@ -20,7 +29,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, for the client that needs it."""
+        """Return the password itself."""
         return self._text
 
     def __bool__(self) -> bool:

@@ -1,13 +1,13 @@
-"""The wire contract's names and limits: topics, headers, types, content types, reasons. The one source of truth.
+"""The wire contract's names and limits: topics, headers, types, content types, reasons.
 
-In words, with examples for other clients: docs/contract.md. Topic names are used without prefix inside
-Syncline; `DEFAULT_PREFIX` (or the deployment's own) is put on where Kafka is touched, and nowhere else.
+docs/contract.md explains them, with examples for other clients. Inside Syncline topic names have no prefix; it is
+added only where Kafka is called.
 """
 
 from __future__ import annotations
 
 VERSION = 1
-"""Version of the contract. It is in every media type (`….v1`) and in every deterministic id."""
+"""The contract's version, part of every media type (`….v1`) and of every deterministic id."""
 
 MODALITIES = ("image", "text", "audio")
 DEFAULT_PREFIX = "syncline."
@@ -28,7 +28,7 @@ ALL_TOPICS = (*MEDIA_TOPICS, DECISIONS, *RESULT_TOPICS)
 
 
 def media_topic(modality: str) -> str:
-    """The unprefixed topic of a modality: `image` gives `media.image`."""
+    """Return a modality's topic without prefix: `image` gives `media.image`."""
     return f"media.{modality}"
 
 
@@ -49,7 +49,7 @@ H_TRACESTATE = "tracestate"
 H_DATAREF = "ce_dataref"
 H_RETRIES = "ce_retries"
 H_RETRY_OF = "ce_retryof"
-# Headers that only what the service writes has: unfused and dead-letter records, and (the set's id) conversions.
+# Headers of unfused and dead-letter records alone; conversions have the set's id too.
 H_REASON = "ce_reason"
 H_DETAIL = "ce_detail"
 H_LATE_BY_MS = "ce_latebyms"
@@ -60,7 +60,7 @@ H_ORIGIN_NULL = "ce_originnull"
 H_ORIGIN_CUT = "ce_origincut"
 H_SET_ID = "ce_setid"
 ORIGINAL = "orig."
-"""Before the name of each header of the original record, on an unfused or dead-letter record."""
+"""Prefix of the original record's headers on an unfused or dead-letter record."""
 
 MEDIA_TYPES = {modality: f"syncline.media.{modality}.v{VERSION}" for modality in MODALITIES}
 """`ce_type` of each modality's events."""
@@ -72,14 +72,14 @@ UNFUSED_TYPE = f"syncline.unfused.v{VERSION}"
 DEADLETTER_TYPE = f"syncline.deadletter.v{VERSION}"
 
 RESULT_SOURCE = "urn:syncline"
-"""`ce_source` of everything that the service writes: with the deterministic ids it makes repeats recognisable."""
+"""`ce_source` of everything that the service writes. It and the deterministic id identify a repeat."""
 
 CONTENT_TYPES = {
     "image": ("image/jpeg", "image/png", "image/webp"),
     "text": ("text/plain; charset=utf-8",),
     "audio": ("audio/wav", "audio/flac", "audio/ogg"),
 }
-"""What a media record may be, by modality. `text/plain` alone means UTF-8 too."""
+"""The content types that each modality takes. `text/plain` without a charset means UTF-8."""
 
 MSGPACK_TYPE = "application/vnd.msgpack"
 BYTES_TYPE = "application/octet-stream"
@@ -96,10 +96,10 @@ MAX_DURATION_MS = 86_400_000
 MAX_RETRIES = 9_999
 MAX_HEADERS = 256
 MAX_HEADER_BYTES = 64 * 1024
-"""All headers of a media record, names and values, those included that nobody knows: a worker keeps them with it.
-Tracing agents add some ten, and W3C baggage 8 KiB at most."""
+"""Names and values of all headers of a media record, unknown ones too: a worker keeps them with the record.
+Tracing agents add about ten, and W3C baggage at most 8 KiB."""
 MAX_EVENT_BYTES = 1_000_000
-"""Largest value of a media record unless configured otherwise: below Kafka's own default of 1 MiB a record."""
+"""Default limit of a media record's value; below Kafka's default of 1 MiB a record."""
 MAX_ORIGINAL_HEADER_BYTES = 16 * 1024
 """Dead letters and unfused records carry at most this much of the original headers (names and values)."""
 MAX_DETAIL = 1_024
@@ -107,34 +107,34 @@ MAX_DETAIL = 1_024
 REASONS = {
     "no_key": "the record has no key; the key is the stream's name",
     "unreadable": "the record's batch cannot be read: broken, too large unpacked, or of an unknown codec",
-    "key_mismatch": "the key is unlike ce_subject",
+    "key_mismatch": "the key differs from ce_subject",
     "misrouted": "the record is not in partition murmur2(key) mod N",
     "structured_mode": "content-type is application/cloudevents…; only binary mode is taken",
     "missing_header": "a required header is absent or empty",
     "bad_header": "a header is null, not UTF-8, given twice, too long, or has control characters",
     "bad_specversion": "ce_specversion is not 1.0",
-    "unknown_type": "ce_type is no media type of this version of the contract",
+    "unknown_type": "ce_type is not a media type of this version of the contract",
     "wrong_topic": "ce_type belongs to another topic",
     "bad_time": "ce_time is not RFC 3339, outside the years 1970 to 2999, or the record has no time at all",
     "bad_duration": "ce_durationms is not a whole number from 0 to 86400000",
     "bad_lane": "ce_lane is not 1 to 64 of A-Z a-z 0-9 . _ -, or is the name of another modality",
     "bad_language": "ce_language is not a BCP 47 tag",
-    "bad_content_type": "content-type is none that the modality takes, or longer than 256 bytes",
+    "bad_content_type": "the modality does not take this content-type, or it is longer than 256 bytes",
     "dataref_refused": "ce_dataref is given; payloads by reference are not taken",
     "null_value": "the value is null",
     "empty_value": "the value has no bytes",
     "headers_too_large": "there are more than 256 headers, or more than 64 KiB of their names and values",
-    "too_large": "the value is larger than the limit; with ce_setid: its set's result is more than the topic takes",
+    "too_large": "the value is larger than the limit; with ce_setid: the set's result is too large for its topic",
     "clock": "event time is too far ahead of the broker's append time",
     "lost": "the record of a decided set is no longer in its topic",
     "model_failed": "the model could not answer the record's set",
 }
-"""Every dead-letter reason of the contract and the service. Those of broken media bytes are in `processors/`."""
+"""The dead-letter reasons of the contract and the service. Those of broken media are in `processors/limits.py`."""
 
 UNFUSED_REASONS = {
     "late": "the event's time was below its lane's watermark (late_by_ms says by how much)",
-    "unmatched": "no set could take the event, or its set lacked a required lane",
+    "unmatched": "the event fits no set, or its set lacks a required lane",
     "duplicate": "an event with this source and id came before",
     "unexpected": "the stream does not wait for this lane",
 }
-"""Why an event is in no set, though nothing is wrong with its record."""
+"""Why a valid event is in no set."""

@@ -1,7 +1,6 @@
-"""What the service makes of single events: text (transcripts, captions) and sound (speech), with their records.
+"""Conversions of single events to text (transcripts, captions) and sound (speech), and their records.
 
-Values are MessagePack maps under CloudEvents headers, as all results; ids are those of
-`syncline.wire.ids.conversion_id`.
+Values are MessagePack maps under CloudEvents headers; ids are from `syncline.wire.ids.conversion_id`.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ TextKind = Literal["caption", "transcript"]
 AudioKind = Literal["speech"]
 Kind = Literal[TextKind, AudioKind]
 MODALITY_OF = {"caption": "image", "transcript": "audio", "speech": "text"}
-"""Kind of conversion -> the modality of the events that it is of."""
+"""Kind of conversion -> the modality that is converted."""
 Word = tuple[str, int, int, float]
-"""A word, from when to when it is said (ms from the start of the event), and its score in [0, 1]."""
+"""A word, its start and end (ms from the start of the event), and its score in [0, 1]."""
 
 
 class ConvertedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Of which event a conversion is, and where that event's record is."""
+    """The event that was converted, and the place of its record."""
 
     id: str
     stream: str
@@ -39,11 +38,7 @@ class ConvertedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Converted(ConvertedEvent, frozen=True, kw_only=True):
-    """What became of the event, and which model made it.
-
-    `set_id`: the fused result that the event is in, "" where it is in none. `reason`: why there is no conversion, ""
-    where there is one; `detail` says more. `language`: BCP 47 of what is said, "" where it is not known.
-    """
+    """A conversion without its text or sound; `ConvertedText` and `ConvertedAudio` describe the fields."""
 
     duration_ms: int = 0
     language: str = ""
@@ -54,7 +49,30 @@ class Converted(ConvertedEvent, frozen=True, kw_only=True):
 
 
 class ConvertedText(Converted, frozen=True, kw_only=True):
-    """What one event says, as text: a picture's caption, speech's transcript; `score` in [0, 1]."""
+    """One event as text: a picture's caption, or a transcript of speech.
+
+    Attributes:
+        id (str): deterministic; a repeat has the same.
+        stream (str): the event's stream.
+        lane (str): the event's lane.
+        modality (str): the event's modality.
+        source (str): the event's `ce_source`.
+        event_id (str): the event's `ce_id`.
+        topic (str): the event's topic without prefix.
+        partition (int): the event's partition.
+        offset (int): the event's offset.
+        time_ms (int): event time, ms since 1970.
+        duration_ms (int): how long the event lasts, ms. Default 0.
+        language (str): BCP 47 tag of the text. Default: unknown.
+        model (ModelInfo | None): the model's name and version. Default None.
+        set_id (str): the fused result that has the event. Default: none has it.
+        reason (str): why there is no conversion. Default: there is one.
+        detail (str): more about `reason`. Default: none.
+        kind (TextKind): `caption` or `transcript`.
+        text (str): what the event says.
+        score (float): the model's confidence, 0 to 1.
+        words (tuple[Word, ...]): (word, start in ms, end in ms, score) each. Default: none.
+    """
 
     kind: TextKind
     text: str
@@ -63,7 +81,31 @@ class ConvertedText(Converted, frozen=True, kw_only=True):
 
 
 class ConvertedAudio(Converted, frozen=True, kw_only=True):
-    """What one event says, as sound: `data` is a file of `content_type`, of `sound_ms` at `sample_rate_hz`."""
+    """One event as sound: a text, spoken.
+
+    Attributes:
+        id (str): deterministic; a repeat has the same.
+        stream (str): the event's stream.
+        lane (str): the event's lane.
+        modality (str): the event's modality.
+        source (str): the event's `ce_source`.
+        event_id (str): the event's `ce_id`.
+        topic (str): the event's topic without prefix.
+        partition (int): the event's partition.
+        offset (int): the event's offset.
+        time_ms (int): event time, ms since 1970.
+        duration_ms (int): how long the event lasts, ms. Default 0.
+        language (str): BCP 47 tag of the speech. Default: unknown.
+        model (ModelInfo | None): the model's name and version. Default None.
+        set_id (str): the fused result that has the event. Default: none has it.
+        reason (str): why there is no conversion. Default: there is one.
+        detail (str): more about `reason`. Default: none.
+        kind (AudioKind): `speech`.
+        content_type (str): of the file in `data`, e.g. `audio/flac`. Default: no file.
+        sample_rate_hz (int): its sample rate, Hz. Default 0: no file.
+        sound_ms (int): its length, ms. Default 0: no file.
+        data (bytes): the sound file. Default: none.
+    """
 
     kind: AudioKind
     content_type: str = ""
@@ -73,7 +115,7 @@ class ConvertedAudio(Converted, frozen=True, kw_only=True):
 
 
 def topic_of_kind(kind: str) -> str:
-    """The unprefixed topic of a kind of conversion."""
+    """Return the topic, without prefix, of a kind of conversion."""
     return c.CONVERTED_AUDIO if kind == "speech" else c.CONVERTED_TEXT
 
 
@@ -84,7 +126,7 @@ _AUDIO = msgspec.msgpack.Decoder(ConvertedAudio)
 def encode_converted(
     said: ConvertedText | ConvertedAudio, traceparent: str = "", tracestate: str = ""
 ) -> OutgoingRecord:
-    """A conversion as the record to send to `converted.text` or `converted.audio`."""
+    """Encode a conversion as a record of `converted.text` or `converted.audio`."""
     topic, event_type = (
         (c.CONVERTED_TEXT, c.CONVERTED_TEXT_TYPE)
         if isinstance(said, ConvertedText)
@@ -97,12 +139,12 @@ def encode_converted(
 
 
 def decode_converted(value: bytes) -> ConvertedText:
-    """A value of `converted.text`; raises `ContractError("bad_result")`."""
+    """Decode a value of `converted.text`. Raises `ContractError("bad_result")`."""
     return decode_value(_TEXT, value)
 
 
 def decode_converted_audio(value: bytes) -> ConvertedAudio:
-    """A value of `converted.audio`; raises `ContractError("bad_result")`."""
+    """Decode a value of `converted.audio`. Raises `ContractError("bad_result")`."""
     found = decode_value(_AUDIO, value)
     if not found.reason and not found.data:
         raise ContractError("bad_result", "speech without a sound and without a reason")

@@ -1,7 +1,7 @@
-"""Records that end outside a set: dead letters (with the original bytes) and unfused events (without).
+"""Records outside a set: dead letters (with the original bytes) and unfused events (without).
 
-Both have, beside CloudEvents headers, the reason, the origin and the original record's headers, each under
-`orig.` + its name: those of the original cannot be mistaken for the dead letter's own.
+Both have headers for the reason and the origin. The original record's headers are prefixed with `orig.`, so that they
+cannot be mistaken for the record's own.
 """
 
 from __future__ import annotations
@@ -21,9 +21,19 @@ from syncline.wire.timestamps import MAX_TIME_MS, MIN_TIME_MS, parse_time_ms
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A record that could not be used, and why.
 
-    `topic` (unprefixed), `partition`, `offset`: where the original is. `data`: its bytes, None where they were
-    null. `headers`: its headers as far as 16 KiB go. `set_id`: of the set that failed, if it was in one.
-    `cut`: what of `key`, `value`, `headers` is not here, or not all of it. `timestamp_ms`: the original record's own.
+    Attributes:
+        id (str): `topic/partition/offset` of the original.
+        reason (str): a key of `syncline.wire.contract.REASONS`, or one of `processors.limits.REASONS`.
+        detail (str): what is wrong, for people.
+        topic (str): the original's topic without prefix.
+        partition (int): the original's partition.
+        offset (int): the original's offset.
+        key (bytes | None): the original's key.
+        data (bytes | None): the original's value; None if it was null or is cut.
+        headers (tuple[tuple[str, bytes], ...]): the original's headers, up to 16 KiB. Default: none.
+        set_id (str): the set that failed. Default: the record was in no set.
+        cut (tuple[str, ...]): which of `key`, `value`, `headers` are missing or incomplete. Default: none.
+        timestamp_ms (int): the original record's timestamp, ms since 1970. Default 0.
     """
 
     id: str
@@ -44,14 +54,14 @@ def encode_dead_letter(
     *, reason: str, detail: str, topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None,
     headers: Headers | None, timestamp_ms: int, set_id: str = "",
 ) -> OutgoingRecord:  # fmt: skip
-    """A record as its dead letter; `timestamp_ms` is the record's own (ms since 1970, or -1).
+    """Encode a record as a dead letter, to be sent to the partition of the original.
 
-    Send it to the partition that the original was in. A null value becomes no bytes and a `ce_originnull`; what is
-    not here of the original, `ce_origincut` says.
+    timestamp_ms: the original's, ms since 1970, or -1. A null value becomes an empty one with `ce_originnull`; the
+    header `ce_origincut` names the parts that are left out.
     """
     time_ms = min(max(timestamp_ms, MIN_TIME_MS), MAX_TIME_MS)
     own = result_headers(record_id(topic, partition, offset), c.DEADLETTER_TYPE, "", time_ms)
-    # Always plain bytes: what the original says of itself may be the very lie it is here for.
+    # Not the original's content type, which may be what is wrong with it.
     own.append((c.H_CONTENT_TYPE, c.BYTES_TYPE.encode()))
     own += origin_headers(reason, topic, partition, offset)
     own.append((c.H_DETAIL, detail[: c.MAX_DETAIL].encode(errors="replace")))
@@ -65,9 +75,9 @@ def encode_dead_letter(
 
 
 def shrink_dead_letter(record: OutgoingRecord) -> OutgoingRecord | None:
-    """A dead letter without its value, or without its key where that is gone already; None where both are.
+    """Drop a dead letter's value, else its key; None if both are gone.
 
-    For one that its topic does not take: a producer that compresses may write records larger than the topic's limit.
+    For one too large for its topic: with compression, the original may be larger than the topic's limit.
     """
     if record.value:
         return OutgoingRecord(record.topic, record.key, b"", _also_cut(record.headers, "value"))
@@ -77,7 +87,7 @@ def shrink_dead_letter(record: OutgoingRecord) -> OutgoingRecord | None:
 
 
 def without_original_headers(record: OutgoingRecord) -> OutgoingRecord | None:
-    """A dead letter or unfused event without the original's headers; None where it has none."""
+    """Drop the original's headers from a dead letter or unfused event; None if it has none."""
     own = [(name, data) for name, data in record.headers if not name.startswith(c.ORIGINAL)]
     return record._replace(headers=_also_cut(own, "headers")) if len(own) < len(record.headers) else None
 
@@ -91,7 +101,7 @@ def _also_cut(headers: Sequence[tuple[str, bytes]], what: str) -> list[tuple[str
 def encode_unfused(
     unfused: Unfused, headers: Headers | None, traceparent: str = "", tracestate: str = ""
 ) -> OutgoingRecord:
-    """An event that is in no set as the record to send to `unfused`; `headers` are the original record's."""
+    """Encode an unfused event as a record of `unfused`; `headers` are the original's."""
     own = result_headers(unfused.id, c.UNFUSED_TYPE, unfused.stream, unfused.time_ms, traceparent, tracestate)
     own += origin_headers(unfused.reason, unfused.topic, unfused.partition, unfused.offset)
     if unfused.late_by_ms:
@@ -100,7 +110,7 @@ def encode_unfused(
 
 
 def origin_headers(reason: str, topic: str, partition: int, offset: int) -> list[tuple[str, bytes]]:
-    """The headers that say why, and where the original record is."""
+    """Make the headers with the reason and the original's place."""
     return [
         (c.H_REASON, reason.encode()),
         (c.H_ORIGIN_TOPIC, topic.encode()),
@@ -110,9 +120,9 @@ def origin_headers(reason: str, topic: str, partition: int, offset: int) -> list
 
 
 def original_headers(headers: Headers | None) -> list[tuple[str, bytes]]:
-    """The original's headers under `orig.`, whole ones in their order while 16 KiB of names and values last.
+    """Prefix the original's headers with `orig.` and keep the first 16 KiB of names and values.
 
-    The first that does not fit is cut to what is left, the rest is dropped, and `ce_origincut` in front says so.
+    The first header that does not fit is cut, later ones are dropped, and `ce_origincut` in front says so.
     """
     room = c.MAX_ORIGINAL_HEADER_BYTES
     kept: list[tuple[str, bytes]] = []
@@ -132,7 +142,7 @@ def _cut(*what: str) -> tuple[str, bytes]:
 
 
 def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> DeadLetter:
-    """A record of `deadletter`; raises `ContractError("bad_result")` where it is none."""
+    """Decode a record of `deadletter`. Raises `ContractError("bad_result")`."""
     found = dict(headers)
     try:
         cut = tuple(filter(None, found.get(c.H_ORIGIN_CUT, b"").decode().split(",")))

@@ -1,4 +1,4 @@
-"""Media events: a record's CloudEvents headers, one reader for each, read strictly and quickly, and written."""
+"""Media events: a record's CloudEvents headers, parsed strictly and built."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _NAME = _Mark("unreadable")
 
 
 def unreadable_headers(why: str) -> list[tuple[str, bytes | None]]:
-    """The headers of a record that cannot be read; `why` is for people."""
+    """Make headers that mark a record as unreadable; `why` is for people."""
     return [(_NAME, why[: c.MAX_DETAIL].encode(errors="replace"))]
 
 
 def why_unreadable(headers: Sequence[tuple[str, bytes | None]] | None) -> str | None:
-    """What `unreadable_headers` said, or None where the headers are a producer's."""
+    """Return the `why` of `unreadable_headers`, or None for a producer's headers."""
     if headers and type(headers[0][0]) is _Mark:
         return (headers[0][1] or b"").decode()
     return None
 
 
 Headers = Sequence[tuple[str, bytes | None]]
-"""A record's headers as Kafka clients give them."""
+"""A record's headers, as Kafka clients return them."""
 
 Found = dict[str, bytes | None]
 
@@ -44,7 +44,7 @@ _ONCE = frozenset({
     c.H_SPEC_VERSION, c.H_ID, c.H_SOURCE, c.H_TYPE, c.H_TIME, c.H_SUBJECT, c.H_LANE, c.H_DURATION_MS, c.H_LANGUAGE,
     c.H_CONTENT_TYPE, c.H_DATAREF, c.H_RETRIES, c.H_RETRY_OF,
 })  # fmt: skip
-# Not str.isprintable: which characters are printable differs between Python versions, and workers must agree.
+# Not str.isprintable, which differs between Python versions: all workers must agree.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LANE = re.compile(rf"[A-Za-z0-9._-]{{1,{c.MAX_LANE}}}", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
@@ -54,8 +54,8 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:
 
 
 def check_repeats(headers: Headers) -> None:
-    """Raise `bad_header` where a header that says what the event is, is given twice."""
-    # Of all others repeats are nobody's fault: tracing agents append their own to those that are passed on.
+    """Raise `bad_header` if a header of the contract is given twice."""
+    # Repeats of other headers are normal: tracing agents append their own.
     seen: set[str] = set()
     for name, _ in headers:
         if name in seen:
@@ -65,7 +65,7 @@ def check_repeats(headers: Headers) -> None:
 
 
 def check_sizes(headers: Headers) -> None:
-    """Raise `headers_too_large` where there are more, or more bytes of them, than a worker keeps with an event."""
+    """Raise `headers_too_large` if the headers are more, or larger, than a worker keeps with an event."""
     if len(headers) > c.MAX_HEADERS:
         raise ContractError("headers_too_large", f"{len(headers)} headers, at most {c.MAX_HEADERS} are taken")
     n_bytes = header_bytes(headers)
@@ -77,19 +77,19 @@ def check_sizes(headers: Headers) -> None:
 
 
 def header_bytes(headers: Headers) -> int:
-    """Names and values together."""
+    """Count the bytes of names and values."""
     return sum(len(name if name.isascii() else name.encode()) + len(value or b"") for name, value in headers)
 
 
 def missing(name: str, raw: bytes | None, present: bool) -> ContractError:
-    """The error for a header that is absent, empty or null."""
+    """Make the error for an absent, empty or null header."""
     if present and raw is None:
         return ContractError("bad_header", f"{name} is null")
     return ContractError("missing_header", f"{name} is {'empty' if present else 'missing'}")
 
 
 def read_text(found: Found, name: str, max_chars: int) -> str:
-    """A required header as text of 1 to `max_chars` characters without control characters."""
+    """Read a required header as text: 1 to `max_chars` characters, no control characters."""
     raw = found.get(name)
     if not raw:
         raise missing(name, raw, name in found)
@@ -105,7 +105,7 @@ def read_text(found: Found, name: str, max_chars: int) -> str:
 
 
 def read_modality(found: Found, topic: str) -> str:
-    """The modality that `ce_type` names, which must be that of the (unprefixed) topic."""
+    """Read the modality from `ce_type`; it must match the topic (named without prefix)."""
     if found.get(c.H_SPEC_VERSION) != _SPEC_VERSION:
         version = read_text(found, c.H_SPEC_VERSION, 16)
         raise ContractError("bad_specversion", f"ce_specversion is {version!r}, takes {c.SPEC_VERSION!r}")
@@ -119,7 +119,7 @@ def read_modality(found: Found, topic: str) -> str:
 
 
 def read_time_ms(found: Found, timestamp_ms: int | None) -> int:
-    """Event time in ms since 1970: `ce_time`, else the record's timestamp."""
+    """Read the event time, ms since 1970: `ce_time`, else the record's timestamp."""
     if c.H_TIME in found:
         return parse_time_ms(read_text(found, c.H_TIME, 64))
     if timestamp_ms is None or not 0 <= timestamp_ms <= MAX_TIME_MS:
@@ -129,8 +129,8 @@ def read_time_ms(found: Found, timestamp_ms: int | None) -> int:
 
 @lru_cache(maxsize=256)
 def read_content_type(raw: bytes, modality: str) -> str:
-    """The content type as `contract.CONTENT_TYPES` spells it."""
-    if len(raw) > c.MAX_CONTENT_TYPE_BYTES:  # the cache would keep hundreds of them
+    """Read the content type, spelled as in `contract.CONTENT_TYPES`."""
+    if len(raw) > c.MAX_CONTENT_TYPE_BYTES:  # because the cache keeps its keys
         raise ContractError(
             "bad_content_type", f"content-type has {len(raw)} bytes, at most {c.MAX_CONTENT_TYPE_BYTES} are taken"
         )
@@ -147,7 +147,7 @@ def read_content_type(raw: bytes, modality: str) -> str:
 
 
 def read_lane(found: Found, modality: str) -> str:
-    """`ce_lane`, which must not be the name of another modality."""
+    """Read `ce_lane`; it must not be the name of another modality."""
     lane = read_text(found, c.H_LANE, c.MAX_SOURCE)
     if _LANE.fullmatch(lane) is None:
         raise ContractError("bad_lane", f"ce_lane is {lane[:64]!r}, takes 1 to {c.MAX_LANE} of A-Z a-z 0-9 . _ -")
@@ -157,7 +157,7 @@ def read_lane(found: Found, modality: str) -> str:
 
 
 def read_duration_ms(found: Found) -> int:
-    """`ce_durationms` as integer ms."""
+    """Read `ce_durationms`, in ms."""
     raw = found[c.H_DURATION_MS]
     if not raw or _DURATION.fullmatch(raw) is None or int(raw) > c.MAX_DURATION_MS:
         raise ContractError("bad_duration", f"ce_durationms is {raw and raw[:64]!r}, takes 0 to {c.MAX_DURATION_MS}")
@@ -165,7 +165,7 @@ def read_duration_ms(found: Found) -> int:
 
 
 def read_language(found: Found) -> str:
-    """`ce_language`, well-formed by BCP 47; whether the language exists is not looked up."""
+    """Read `ce_language`: a well-formed BCP 47 tag, not necessarily of a known language."""
     language = read_text(found, c.H_LANGUAGE, c.MAX_SOURCE)
     if len(language) > c.MAX_LANGUAGE or _LANGUAGE.fullmatch(language) is None:
         raise ContractError("bad_language", f"ce_language is {language[:64]!r}, takes BCP 47 such as en or zh-Hans")
@@ -173,14 +173,14 @@ def read_language(found: Found) -> str:
 
 
 def read_retries(found: Found) -> int:
-    """`ce_retries`, or 0 where it cannot be read: it says how the record came here, not what it is."""
+    """Read `ce_retries`; 0 if it is malformed, since it does not change what the event is."""
     raw = found[c.H_RETRIES] or b""
     return int(raw) if _RETRIES.fullmatch(raw) else 0
 
 
 def read_trace(found: Found, name: str) -> str:
-    """`traceparent` or `tracestate`, or "" where it cannot be read."""
-    # W3C Trace Context: what cannot be read is dropped; it never costs the event.
+    """Read `traceparent` or `tracestate`; "" if it is malformed."""
+    # W3C Trace Context: drop a malformed header, keep the event.
     text = (found[name] or b"").decode("ascii", errors="ignore")
     if name == c.H_TRACEPARENT:
         return text if _TRACEPARENT.fullmatch(text) else ""
@@ -190,10 +190,27 @@ def read_trace(found: Found, name: str) -> str:
 class MediaEvent(msgspec.Struct, frozen=True, gc=False):
     """One media event without its payload: what the record's headers say.
 
-    `time_ms`: integer ms since 1970, from `ce_time`, else the record's timestamp. The event covers
-    [time_ms, time_ms + duration_ms]. `lane` defaults to the modality. `content_type` is normalised to a value of
-    `contract.CONTENT_TYPES`. `language`, `traceparent`, `tracestate` and `dataref` are "" where absent. `retries`:
-    how many times this event was sent again after it had been a dead letter.
+    Attributes:
+        stream (str): what the event belongs to, `ce_subject`; the record's key.
+        modality (str): `image`, `text` or `audio`.
+        source (str): URI of the producer, `ce_source`.
+        id (str): unique within the source, `ce_id`.
+        time_ms (int): event time, ms since 1970.
+        content_type (str): one of `syncline.wire.contract.CONTENT_TYPES`.
+        lane (str): which of several sources of one modality. Default: the modality.
+        duration_ms (int): the event covers [time_ms, time_ms + duration_ms], ms. Default 0.
+        language (str): BCP 47 tag. Default: unknown.
+        traceparent (str): W3C trace context. Default: none.
+        tracestate (str): W3C trace context. Default: none.
+        dataref (str): URI of a payload outside the record; the worker rejects it. Default: none.
+        retries (int): how often the event was sent again after being a dead letter. Default 0.
+
+    Example:
+        >>> from syncline import MediaEvent
+        >>> event = MediaEvent("lobby", "audio", "urn:mic:1", "chunk-7", time_ms=2_000, content_type="audio/wav",
+        ...                    duration_ms=500)
+        >>> event.lane, event.end_ms, event.topic
+        ('audio', 2500, 'media.audio')
     """
 
     stream: str
@@ -216,24 +233,24 @@ class MediaEvent(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def end_ms(self) -> int:
-        """Where the covered time ends, in ms since 1970."""
+        """The end of the time that the event covers, ms since 1970."""
         return self.time_ms + self.duration_ms
 
     @property
     def topic(self) -> str:
-        """The unprefixed topic that carries this modality."""
+        """The modality's topic without prefix."""
         return _TOPIC_OF[self.modality]
 
 
 def parse_headers(
     topic: str, key: bytes | None, headers: Headers | None, timestamp_ms: int | None, *, any_size: bool = False
 ) -> MediaEvent:
-    """A media record's headers as an event.
+    """Parse a media record's headers.
 
-    topic: unprefixed (`media.image`). timestamp_ms: the record's own, used where `ce_time` is missing. any_size:
-    however many and large they are; of a record that was taken before they had a limit.
-    Raises `ContractError` with the reason for the first thing that is wrong. What is wrong with the *value*
-    (null, by reference, empty, too large) is `check_value`'s: such a record's headers still say when it was.
+    topic: without prefix, e.g. `media.image`. timestamp_ms: the record's own, used if `ce_time` is missing. any_size:
+    accept headers of any number and size, for records older than the limit.
+    Raises `ContractError` for the first fault. `check_value` checks the value separately: a record with a bad value
+    still has a valid time.
     """
     if not key:
         if (why := why_unreadable(headers)) is not None:
@@ -250,7 +267,7 @@ def parse_headers(
     modality = read_modality(found, topic)
     stream = read_text(found, c.H_SUBJECT, c.MAX_STREAM)
     if found[c.H_SUBJECT] != key:
-        raise ContractError("key_mismatch", f"key {key[:256]!r} is unlike ce_subject {stream!r}")
+        raise ContractError("key_mismatch", f"key {key[:256]!r} differs from ce_subject {stream!r}")
     if not content_type:
         raise missing(c.H_CONTENT_TYPE, content_type, c.H_CONTENT_TYPE in found)
     event = MediaEvent(
@@ -269,12 +286,12 @@ def parse_headers(
         read_retries(found) if c.H_RETRIES in found else 0,
     )
     if not any_size:
-        check_sizes(headers)  # last: what is wrong with one of them says more
+        check_sizes(headers)  # last: a fault in one header says more
     return event
 
 
 def check_value(event: MediaEvent, value: bytes | None, max_bytes: int = c.MAX_EVENT_BYTES) -> bytes:
-    """The record's value, where it can be an event's payload; else `ContractError` with the reason."""
+    """Return the record's value if it can be the event's payload; raise `ContractError` otherwise."""
     if event.dataref:
         raise ContractError("dataref_refused", f"ce_dataref is {event.dataref[:256]!r}; send the bytes themselves")
     if value is None:
@@ -287,7 +304,7 @@ def check_value(event: MediaEvent, value: bytes | None, max_bytes: int = c.MAX_E
 
 
 def build_headers(event: MediaEvent) -> list[tuple[str, bytes]]:
-    """The headers of a record that carries `event`; `parse_headers` gives the event back."""
+    """Build the headers of an event's record; `parse_headers` is the inverse."""
     headers = [
         (c.H_SPEC_VERSION, c.SPEC_VERSION.encode()),
         (c.H_ID, event.id.encode()),

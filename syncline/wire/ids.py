@@ -1,7 +1,7 @@
-"""Ids that depend on nothing but what they name, so that a repeat has the id of the first.
+"""Deterministic ids: a repeat has the id of the first.
 
-Every id is BLAKE2b over parts, each as UTF-8 behind its length (4 bytes, big-endian): no two lists of parts
-give the same bytes. The first part names the kind and the contract's version. Integers are parts in decimal.
+Every id is BLAKE2b over parts, each as UTF-8 after its length (4 bytes, big-endian), so that no two lists of parts
+give the same bytes. The first part names the kind and the contract's version. Integers are written in decimal.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def _join(parts: Iterable[str]) -> bytes:
 
 
 def id_hash(source: str, event_id: str, retries: int = 0) -> int:
-    """Hash of (source, id), by which the join knows duplicates: 63 bits, so that any int64 holds it.
+    """Hash (source, id) to 63 bits, which fit an int64; the join finds duplicates by it.
 
-    A retry of an event that was a dead letter is no duplicate of it, a second copy of the same retry is.
+    A retry of a dead letter is not a duplicate of the original; a second copy of the same retry is.
     """
     parts = (source, event_id, str(retries)) if retries else (source, event_id)
     digest = blake2b(_join(parts), digest_size=8).digest()
@@ -36,10 +36,10 @@ def id_hash(source: str, event_id: str, retries: int = 0) -> int:
 
 
 def result_id(stream: str, strategy: str, members: Iterable[tuple[str, int, str, str]]) -> str:
-    """Id of a fused result, 32 hex digits.
+    """Return the id of a fused result, 32 hex digits.
 
-    members: (lane, time_ms, source, id) each, in any order. The time is in it because a producer that was
-    started anew may count its ids from 1 again; the model is not, so that another model's answer replaces it.
+    members: (lane, time_ms, source, id) each, in any order. The time is part of the id because a restarted producer
+    may reuse event ids. The model is not, so that another model's answer replaces the first.
     """
     parts = [_FUSED, stream, strategy]
     for lane, time_ms, source, event_id in sorted(members):
@@ -56,11 +56,11 @@ def conversion_id(
     kind: str,
     alone: tuple[str, int, int] | None = None,
 ) -> str:
-    """Id of a conversion (`kind` is `caption`, `transcript` or `speech`) of one event, 32 hex digits.
+    """Return the id of one event's conversion, 32 hex digits.
 
-    alone: topic (unprefixed), partition and offset of the record of an event that is in no set: one that is sent again
-    and comes too late is converted again, and is another. The set that an event is in has no part in it: a shared event
-    is converted once.
+    kind: `caption`, `transcript` or `speech`. alone: for an event in no set, its record's topic (without prefix),
+    partition and offset: a late copy of an event is converted again, under another id. The set is not part of the
+    id: an event in several sets is converted once.
     """
     parts = [_CONVERTED, stream, lane, str(time_ms), source, event_id, kind]
     if alone is not None:
@@ -69,5 +69,5 @@ def conversion_id(
 
 
 def record_id(topic: str, partition: int, offset: int) -> str:
-    """Id of what became of one record: its unprefixed topic, partition and offset, readable."""
+    """Return the id of an unfused event or dead letter: its record's topic (without prefix), partition and offset."""
     return f"{topic}/{partition}/{offset}"

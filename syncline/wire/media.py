@@ -1,4 +1,4 @@
-"""What kind of media some bytes are, by their first bytes; decoding them is the service's work."""
+"""Recognise a media type by its first bytes, without decoding."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 
 
 def sniff_content_type(modality: str, data: bytes) -> str:
-    """The content type of `data` by its first bytes (text: always UTF-8 text).
+    """Return the content type by the first bytes of `data`; text is always UTF-8 text.
 
-    Raises `ContractError("bad_content_type")` where they are those of no type that the modality takes: give
-    the content type by hand then.
+    Raises `ContractError("bad_content_type")` if the modality takes no such type: name the content type then.
     """
     check_modality(modality)
     takes = CONTENT_TYPES[modality]

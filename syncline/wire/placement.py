@@ -1,4 +1,4 @@
-"""Where a stream's records belong: partition = murmur2(key) mod N, as Java's client and aiokafka place them."""
+"""A stream's partition: murmur2(key) mod N, as in Java's client and aiokafka."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
 _KNOWN_KEYS = 65_536
-"""Placements remembered: hashing a key of 16 bytes takes some microseconds, and streams recur."""
+"""Cached placements: hashing a key of 16 bytes takes some microseconds, and streams recur."""
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's murmur2 of `data`, as an unsigned 32-bit integer (Java's `Utils.murmur2`, whose int is signed)."""
+    """Kafka's murmur2 as an unsigned 32-bit integer (Java's `Utils.murmur2` is signed)."""
     n_words, n_rest = divmod(len(data), 4)
     h = _SEED ^ len(data)
     for word in struct.unpack_from(f"<{n_words}I", data):
@@ -31,14 +31,14 @@ def murmur2(data: bytes) -> int:
 
 @lru_cache(maxsize=_KNOWN_KEYS)
 def partition_for(key: bytes, n_partitions: int) -> int:
-    """The partition of [0, n_partitions) in which records with this key belong."""
+    """Return the partition, 0 to n_partitions - 1, of records with this key."""
     return (murmur2(key) & 0x7FFFFFFF) % n_partitions
 
 
 def check_placement(key: bytes, partition: int, n_partitions: int, others: Iterable[int] = ()) -> None:
     """Raise `ContractError("misrouted")` unless a record with this key belongs in `partition`.
 
-    others: numbers of partitions of before the topics grew, by which the record may have been placed as well.
+    others: earlier numbers of partitions, from before the topics grew; a record may have been placed by one of them.
     """
     expected = partition_for(key, n_partitions)
     if partition != expected and all(partition != partition_for(key, other) for other in others):

@@ -1,8 +1,8 @@
-"""What the service writes: fused results and unfused records. Conversions: `syncline.converted`, dead letters:
-`syncline.wire.deadletters`.
+"""Fused results and unfused events, and their records.
 
-Values are MessagePack maps (any MessagePack library reads them), headers are CloudEvents, ids are deterministic
-(`syncline.wire.ids`): a repeat after a crash has the id of the first. Fields are only ever added, with a default.
+Values are MessagePack maps, which any MessagePack library reads; headers are CloudEvents; ids are deterministic
+(`syncline.wire.ids`), so a repeat after a crash has the id of the first. New fields always have a default.
+Conversions are in `syncline.wire.converted`, dead letters in `syncline.wire.deadletters`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UnfusedReason = Literal["late", "unmatched", "duplicate", "unexpected"]
 
 
 class OutgoingRecord(NamedTuple):
-    """A record ready to send: unprefixed topic, key, value and headers."""
+    """A record ready to send; `topic` has no prefix."""
 
     topic: str
     key: bytes | None
@@ -33,7 +33,7 @@ class OutgoingRecord(NamedTuple):
 
 
 class MemberOrigin(msgspec.Struct, frozen=True, gc=False):
-    """One event of a fused set and where its record is."""
+    """One event of a fused set and the place of its record."""
 
     modality: str
     lane: str
@@ -47,9 +47,20 @@ class MemberOrigin(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResultMember(MemberOrigin, frozen=True):
-    """`words`: of a text, each with its part of speech or "".
+    """One event of a fused set.
 
-    `retries`: how many times the event was sent again after it had been a dead letter.
+    Attributes:
+        modality (str): `image`, `text` or `audio`.
+        lane (str): the event's lane.
+        source (str): the event's `ce_source`.
+        event_id (str): the event's `ce_id`.
+        topic (str): the event's topic without prefix.
+        partition (int): the event's partition.
+        offset (int): the event's offset.
+        time_ms (int): event time, ms since 1970.
+        duration_ms (int): how long the event lasts, ms. Default 0.
+        words (tuple[tuple[str, str], ...]): a text's words, each with its part of speech or "". Default: none.
+        retries (int): how often the event was sent again after being a dead letter. Default 0.
     """
 
     words: tuple[tuple[str, str], ...] = ()
@@ -57,18 +68,14 @@ class ResultMember(MemberOrigin, frozen=True):
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
-    """Which model answered."""
+    """The name and version of a model."""
 
     name: str
     version: str
 
 
 class FusedSet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Which set a fused result is of, and why it was decided: the same wherever the id is the same.
-
-    `start_ms`, `end_ms`: ms since 1970, what the members cover together (`tumbling`: the window). `missing`: the
-    lanes waited for in vain.
-    """
+    """The part of a fused result that its id determines; `FusedResult` describes the fields."""
 
     id: str
     stream: str
@@ -82,9 +89,23 @@ class FusedSet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class FusedResult(FusedSet, frozen=True, kw_only=True):
     """What all sources of one stream say about one moment.
 
-    `labels`: (label, score in [0, 1]), best first. `embedding`: float32 (n_embedding,).
-    `cut`: what is not here because the topic does not take so much: the members' `words`, then the `embedding`.
-    The same id means the same members, missing, outcome and reason; scores agree within 1e-3.
+    Two results with one id have the same members, missing lanes, outcome and reason; their scores agree within 1e-3.
+
+    Attributes:
+        id (str): deterministic; a repeat has the same.
+        stream (str): the stream's name.
+        start_ms (int): when the members begin (`tumbling`: the window), ms since 1970.
+        end_ms (int): when the members end (`tumbling`: the window), ms since 1970.
+        outcome (Outcome): `complete`, or `partial` if a lane is missing.
+        reason (SetReason): what decided the set: `complete`, `watermark`, `timeout` or `pressure`.
+        missing (tuple[str, ...]): the lanes that have no member.
+        members (tuple[ResultMember, ...]): the events of the set.
+        labels (tuple[tuple[str, float], ...]): (label, score from 0 to 1), best first. Default: none.
+        embedding (Array | None): float32 (n_embedding,). Default None.
+        model (ModelInfo | None): the model's name and version. Default None: no model.
+        timings_ms (dict[str, float]): how long each step took, ms. Default: none.
+        cut (tuple[str, ...]): parts left out because the result is too large for its topic: `words`, `embedding`.
+            Default: none.
     """
 
     members: tuple[ResultMember, ...]
@@ -96,7 +117,23 @@ class FusedResult(FusedSet, frozen=True, kw_only=True):
 
 
 class Unfused(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that is in no set, and why. Its payload stays in its topic at (partition, offset)."""
+    """An event in no set, and why. Its payload stays in its topic.
+
+    Attributes:
+        id (str): `topic/partition/offset` of the event's record.
+        stream (str): the event's stream.
+        lane (str): the event's lane.
+        modality (str): the event's modality.
+        source (str): the event's `ce_source`.
+        event_id (str): the event's `ce_id`.
+        topic (str): the event's topic without prefix.
+        partition (int): the event's partition.
+        offset (int): the event's offset.
+        time_ms (int): event time, ms since 1970.
+        reason (UnfusedReason): `late`, `unmatched`, `duplicate` or `unexpected`.
+        late_by_ms (int): how far a late event was below its lane's watermark, ms. Default 0.
+        duration_ms (int): how long the event lasts, ms. Default 0.
+    """
 
     id: str
     stream: str
@@ -126,9 +163,9 @@ _T = TypeVar("_T")
 def result_headers(
     event_id: str, event_type: str, stream: str, time_ms: int, traceparent: str = "", tracestate: str = ""
 ) -> list[tuple[str, bytes]]:
-    """CloudEvents headers of a record that the service writes; `time_ms` in ms since 1970.
+    """Make the CloudEvents headers of a record that the service writes; `time_ms` is in ms since 1970.
 
-    Without a stream (a dead letter) there is neither `ce_subject` nor `content-type`.
+    Without a stream (a dead letter) `ce_subject` and `content-type` are left out.
     """
     headers = [
         (c.H_SPEC_VERSION, _SPEC_VERSION),
@@ -147,13 +184,13 @@ def result_headers(
 
 
 def encode_fused(result: FusedResult, traceparent: str = "", tracestate: str = "") -> OutgoingRecord:
-    """A fused result as the record to send to `results.fused`; the trace of the member it is to continue."""
+    """Encode a fused result as a record of `results.fused`, with the trace of the member that it continues."""
     headers = result_headers(result.id, c.FUSED_TYPE, result.stream, result.start_ms, traceparent, tracestate)
     return OutgoingRecord(c.FUSED, result.stream.encode(), _ENCODER.encode(result), headers)
 
 
 def check_version(headers: Iterable[tuple[str, bytes | None]]) -> None:
-    """Raise `NewerVersionError` where the headers of a result say that it is of a version that is not known here."""
+    """Raise `NewerVersionError` if a result's headers name a version later than this client's."""
     kind = next(((value or b"").decode(errors="replace") for name, value in headers if name == c.H_TYPE), "")
     found = _VERSIONED.fullmatch(kind)
     if found is not None and int(found[1]) > c.VERSION:
@@ -161,7 +198,7 @@ def check_version(headers: Iterable[tuple[str, bytes | None]]) -> None:
 
 
 def decode_fused(value: bytes) -> FusedResult:
-    """A value of `results.fused`; raises `ContractError("bad_result")`. `embedding` keeps `value` alive."""
+    """Decode a value of `results.fused`; `embedding` is a view of it. Raises `ContractError("bad_result")`."""
     result = decode_value(_FUSED, value)
     if result.embedding is not None:
         result.embedding.check()
@@ -169,17 +206,17 @@ def decode_fused(value: bytes) -> FusedResult:
 
 
 def decode_unfused(value: bytes) -> Unfused:
-    """A value of `unfused`; raises `ContractError("bad_result")`."""
+    """Decode a value of `unfused`. Raises `ContractError("bad_result")`."""
     return decode_value(_UNFUSED, value)
 
 
 def encode_map(value: Any) -> bytes:
-    """One of this module's structs as a MessagePack map."""
+    """Encode a struct as a MessagePack map."""
     return _ENCODER.encode(value)
 
 
 def decode_value(decoder: msgspec.msgpack.Decoder[_T], value: bytes) -> _T:
-    """A value of a result topic; raises `ContractError("bad_result")`."""
+    """Decode a value of a result topic. Raises `ContractError("bad_result")`."""
     try:
         return decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Results that are too large for their topic, made smaller step by step by the rules of docs/contract.md."""
+"""Cuts results that are too large for their topic, step by step (docs/contract.md)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from syncline.wire.results import OutgoingRecord, ResultMember, decode_fused, en
 
 
 def shrink(record: OutgoingRecord) -> OutgoingRecord | None:
-    """The same with one thing less, which it says; None where nothing may be left out any more.
+    """Leave one part out and note it in the record; None if nothing more may be left out.
 
-    A fused result loses the words of its members, then its embedding; a conversion its text or sound, with the reason
-    `conversion_too_large`; a dead letter its value, key and the original's headers; an unfused event those headers.
+    A fused result loses its members' words, then its embedding; a conversion its text or sound, with the reason
+    `conversion_too_large`; a dead letter its value, its key, then the original's headers; an unfused event the
+    original's headers.
     """
     return _RULES[record.topic](record) if record.topic in _RULES else None
 
@@ -53,7 +54,7 @@ def _audio(record: OutgoingRecord) -> OutgoingRecord | None:
 
 
 def _without(record: OutgoingRecord, said: ConvertedText | ConvertedAudio, **nothing: object) -> OutgoingRecord:
-    detail = f"the {said.kind} is more than its topic takes"
+    detail = f"the {said.kind} is too large for its topic"
     why = {"reason": "conversion_too_large", "detail": detail}
     return record._replace(value=encode_converted(msgspec.structs.replace(said, **nothing, **why)).value)
 
@@ -61,7 +62,7 @@ def _without(record: OutgoingRecord, said: ConvertedText | ConvertedAudio, **not
 def _foreign(
     rule: Callable[[OutgoingRecord], OutgoingRecord | None],
 ) -> Callable[[OutgoingRecord], OutgoingRecord | None]:
-    """A rule that leaves alone what is not one of our results."""
+    """Make a rule skip records that are not our results."""
 
     def careful(record: OutgoingRecord) -> OutgoingRecord | None:
         try:
