@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import NamedTuple, TypeVar, cast
 
 from models.adapters.adapter_manifest import open_folder, read_kind
+from models.folder import MANIFEST
 from models.interface import Converter, Fusion, Member, Modality, Model, Prepared
 from syncline.errors import MissingExtraError, SettingsError
 from syncline.wire.converted import MODALITY_OF
@@ -141,9 +142,6 @@ def _checked(converter: Converter, spec: Spec) -> Converter:
 
 
 SHIPPED_DIR = Path(__file__).parent
-MANIFEST = "model.json"
-"""A folder with this file is a trained model."""
-
 CONVERTER_KINDS = tuple(ENGINES)
 """Kinds of trained models that convert single events: they are opened by models/registry.py."""
 

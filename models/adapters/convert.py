@@ -13,9 +13,9 @@ import msgspec
 
 from models.adapters.resources import check_fits
 from models.adapters.weight_files import file_digest
+from models.folder import PICKLES
 from syncline.errors import SettingsError
 
-PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 SCRIPT = Path(__file__).with_name("unpickle.py")
 MAX_RUN_S = 600
 

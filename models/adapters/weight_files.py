@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+from models import folder as model_folder
+from models.folder import MANIFEST, check_digest, pickles_in
 from syncline.errors import SettingsError
-
-MANIFEST = "model.json"
 
 
 class Digests(msgspec.Struct, frozen=True):
@@ -37,10 +37,7 @@ def file_digest(path: Path) -> str:
 def check_digests(folder: Path, wanted: Mapping[str, str]) -> None:
     """Refuse files of `folder` that are not those a manifest names (file name -> sha256). Raises SettingsError."""
     for name, digest in wanted.items():
-        if (got := file_digest(folder / name)) != digest:
-            raise SettingsError(
-                str(folder / name), f"sha256 {got}", f"sha256 {digest}: the file was changed or is broken"
-            )
+        check_digest(folder / name, file_digest(folder / name), digest)
 
 
 def check_folder(folder: Path) -> None:
@@ -55,7 +52,7 @@ def check_folder(folder: Path) -> None:
     check_digests(folder, wanted)
 
 
-PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".h5", ".keras")
+PICKLES = (*model_folder.PICKLES, ".h5", ".keras")
 CONVERT = "syncline model convert IN OUT.safetensors"
 
 
@@ -63,8 +60,8 @@ def weight_files(folder: Path) -> list[Path]:
     """The safetensors of a folder. Raises SettingsError, naming `syncline model convert`, where it has none."""
     found = sorted(folder.glob("*.safetensors"))
     if not found:
-        pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES) if folder.is_dir() else []
-        raise SettingsError("model", str(folder), f"a folder with *.safetensors{_advice(pickles)}")
+        takes = f"a folder with *.safetensors{_advice(pickles_in(folder, PICKLES))}"
+        raise SettingsError("model", str(folder), takes)
     return found
 
 

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from models.features import AUDIO, IMAGE, scale_log_mel
+from models.folder import checked_bytes
 from models.interface import Conversion, Fusion, Member, Modality, Model, Prepared
-from models.reference.checkpoint import TOKENIZER, checked_bytes, open_network, read_manifest
+from models.reference.checkpoint import TOKENIZER, open_network, read_manifest
 from models.reference.network import LANES, Evidence
 from processors.audio import load_log_mel
 from processors.image import load_pixels

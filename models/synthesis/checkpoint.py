@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 from torch import nn
 
-from models.folder import MANIFEST, WEIGHTS, checked_bytes, load_weights, pack_weights, write_files
+from models import folder as model_folder
+from models.folder import MANIFEST, WEIGHTS, checked_bytes, load_weights, pack_weights, write_folder
 from models.synthesis.network import SpeechNetwork, VoiceDimensions
 from models.synthesis.pronunciation import Lexicon, SpellingNetwork
 from syncline.errors import SettingsError
@@ -42,23 +43,15 @@ def new_networks(sizes: VoiceDimensions, dropout: float = 0.0) -> nn.ModuleDict:
 
 
 def save_voice(folder: Path, networks: nn.ModuleDict, packed_lexicon: bytes, manifest: VoiceManifest) -> VoiceManifest:
-    """Write the three files; returns the manifest with their digests."""
-    digests = write_files(folder, {WEIGHTS: pack_weights(networks), LEXICON: packed_lexicon})
-    manifest = msgspec.structs.replace(manifest, sha256=digests)
-    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
-    return manifest
+    """Write a voice's folder. Returns the manifest with the digests."""
+    return write_folder(folder, {WEIGHTS: pack_weights(networks), LEXICON: packed_lexicon}, manifest)
 
 
 def read_manifest(folder: Path) -> VoiceManifest:
-    """Read `model.json`. Raises SettingsError where it is missing, broken, or of another kind of model."""
-    path = folder / MANIFEST
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=VoiceManifest)
-    except (OSError, msgspec.MsgspecError) as error:
-        takes = f"a folder with a whole {MANIFEST}, as `syncline model train synthesis` writes ({error})"
-        raise SettingsError("speech", str(folder), takes) from error
+    """Read `model.json`. Raises `SettingsError` where it is missing, broken, or of another kind of model."""
+    manifest = model_folder.read_manifest(folder, VoiceManifest, "speech", "syncline model train synthesis")
     if manifest.kind != KIND:
-        raise SettingsError("speech", f"{path} of kind {manifest.kind}", f"a model of kind {KIND}")
+        raise SettingsError("speech", f"{folder / MANIFEST} of kind {manifest.kind}", f"a model of kind {KIND}")
     return manifest
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from models.training.training_state import write_whole
+from models.folder import as_json, write_whole
+from models.training.display import log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-from models.training.display import log
 
 FOLDER, PICTURE = "curves", "learning-curve.png"
-
+CURVES = ("loss", "validation")
 EXTRA_HINT = "pip install 'syncline[train]'"
 
 
@@ -36,7 +36,7 @@ class Curve(msgspec.Struct):
 
     def write(self, out: Path) -> None:
         """Write OUT/curves/PHASE.json."""
-        write_whole(out / FOLDER / f"{self.phase}.json", msgspec.json.format(msgspec.json.encode(self), indent=1))
+        write_whole(out / FOLDER / f"{self.phase}.json", as_json(self))
 
 
 def read_curves(out: Path) -> list[Curve]:
@@ -92,6 +92,3 @@ def _lines(axes: Axes, title: str, points: Sequence[Point]) -> None:
 def as_line(values: Mapping[str, float]) -> str:
     """A line for the log: `image 0.412 text 0.300`."""
     return " ".join(f"{name} {value:.3f}" for name, value in values.items())
-
-
-_CURVES = ("loss", "validation")

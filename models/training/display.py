@@ -23,13 +23,20 @@ log = logging.getLogger("models.training")
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a phase has come: the part of its budget that is spent, and what is left of the time."""
+    """How far a phase, or another piece of work, has come.
+
+    - `phase`: its name.
+    - `step`: the number of steps taken.
+    - `spent`: the part of it that is done, 0 to 1.
+    - `left_s`: the estimated time left, in seconds.
+    - `loss`: of the last step, where it has one.
+    """
 
     phase: str
     step: int
     spent: float
     left_s: float
-    loss: float
+    loss: float | None = None
 
 
 class _Reporting:
@@ -38,12 +45,15 @@ class _Reporting:
     queue: Queue[Any] | None = None
 
 
-class _ToQueue(logging.Handler):
-    """Lines for the terminal go through the queue too, so that they do not break the bars."""
+class _Terminal(logging.Handler):
+    """Lines for stderr: through the queue while bars are drawn, so that they do not break them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if _Reporting.queue is not None:
             _Reporting.queue.put(self.format(record))
+        else:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
 
 
 def report_to(queue: Queue[Any] | None) -> None:
@@ -70,8 +80,7 @@ def log_to(path: Path) -> None:
     if not parallel.is_first():
         log.addHandler(logging.NullHandler())
         return
-    shown = logging.StreamHandler() if _Reporting.queue is None else _ToQueue()
-    for handler in (shown, logging.FileHandler(path, delay=True)):
+    for handler in (_Terminal(), logging.FileHandler(path, delay=True)):
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         log.addHandler(handler)
 
@@ -109,11 +118,11 @@ class Display:
 
     def _move(self, said: Progress) -> None:
         if said.phase not in self._tasks:
-            self._tasks[said.phase] = self._bars.add_task(said.phase, total=1.0, left="", step=0, loss=0.0)
+            self._tasks[said.phase] = self._bars.add_task(said.phase, total=1.0, left="", step=0, loss="")
         left = f"{said.left_s / 60:.0f} min left" if said.left_s >= 90 else f"{said.left_s:.0f} s left"
         self._bars.update(
             self._tasks[said.phase], completed=said.spent, left=left if said.spent < 1 else "done", step=said.step,
-            loss=said.loss,
+            loss="" if said.loss is None else f"loss {said.loss:.3f}",
         )  # fmt: skip
 
 
@@ -128,38 +137,41 @@ def _bars(console: Any) -> Any:
         return None
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("step {task.fields[step]}"),
-        TextColumn("loss {task.fields[loss]:.3f}"), TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[loss]}"), TextColumn("{task.fields[left]}"),
     )  # fmt: skip
     return Progress(*columns, console=console or Console(stderr=True), transient=True)
 
 
-EVERY_S = 10
+EVERY_S = 10.0
+"""How often a line says how far counted work is, where there are no bars."""
 
 
-class CorpusProgress:
-    """Counts steps of one piece of work and says how far it is; safe to call from several threads."""
+class CountedWork:
+    """Counts the steps of one piece of work, and shows how far it is. Safe to call from several threads.
+
+    - `what`: the work, in a few words.
+    - `n_steps`: how many steps it has.
+    """
 
     def __init__(self, what: str, n_steps: int) -> None:
         self._what, self._n_steps, self._done = what, n_steps, 0
-        self._started_s = time.monotonic()
-        self._said_s = self._started_s
+        self._started_s = self._said_s = time.monotonic()
         self._lock = Lock()
 
     def step(self) -> None:
-        """One step is done."""
+        """Count a step."""
         with self._lock:
             self._done += 1
             now_s = time.monotonic()
-            every_s = 0.2 if sys.stderr.isatty() else EVERY_S
+            every_s = EVERY_S if _Reporting.queue is None else 0.2
             if self._done == self._n_steps or now_s - self._said_s >= every_s:
                 self._said_s = now_s
                 self._say(now_s - self._started_s)
 
     def _say(self, taken_s: float) -> None:
         left_s = taken_s / self._done * (self._n_steps - self._done)
-        line = f"{self._what}: {self._done}/{self._n_steps}, {taken_s:.0f} s, {left_s:.0f} s left"
-        if sys.stderr.isatty():
-            sys.stderr.write("\r\x1b[K" + line + ("\n" if self._done == self._n_steps else ""))
-        else:
-            sys.stderr.write(line + "\n")
+        if _Reporting.queue is not None:
+            report(Progress(self._what, self._done, self._done / self._n_steps, left_s))
+            return
+        sys.stderr.write(f"{self._what}: {self._done}/{self._n_steps}, {taken_s:.0f} s, {left_s:.0f} s left\n")
         sys.stderr.flush()

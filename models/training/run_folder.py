@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from multiprocessing import connection, parent_process
 from os import _exit
 from pathlib import Path
@@ -16,12 +16,13 @@ from typing import Any
 
 import msgspec
 
+from models.folder import write_whole
 from models.training import parallel
 from models.training.curve import EXTRA_HINT
-from models.training.training_state import State, pack, unpack, write_whole
+from models.training.display import log
+from models.training.training_state import State, pack, unpack
 from syncline.errors import SettingsError
 
-log = logging.getLogger("models.training")
 CHECKPOINTS = "checkpoints"
 CHECKPOINT_S = 120.0
 RUN, LOCK, LOG = "run.json", "run.lock", "train.log"
@@ -39,10 +40,12 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Where a run keeps its things and how often; can be sent to another process.
+    """The folder of a run, and how often it gets a checkpoint. Can be sent to another process.
 
-    checkpoint_s, checkpoint_steps: a checkpoint after so many seconds, or steps where not 0. tensorboard: whether to
-    write its logs.
+    - `out`: the folder.
+    - `checkpoint_s`: seconds between checkpoints.
+    - `checkpoint_steps`: steps between checkpoints instead; 0: by the clock.
+    - `tensorboard`: whether to write TensorBoard logs (`has_tensorboard`).
     """
 
     out: Path
@@ -65,6 +68,11 @@ class Run(msgspec.Struct, frozen=True):
         """Write the checkpoint of a phase in the place of the last one; the first process alone does."""
         if parallel.is_first():
             write_whole(self.path(phase), pack(state))
+
+
+def has_tensorboard() -> bool:
+    """Whether TensorBoard is installed."""
+    return find_spec("tensorboard") is not None
 
 
 def begin(run: Run, identity: Identity, resume: bool | None) -> bool:

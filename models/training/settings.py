@@ -1,14 +1,19 @@
-"""The settings of a training run, kept beside its weights."""
+"""The settings of a training run. They are kept beside its weights."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import msgspec
 
 from syncline.errors import SettingsError
 
+MAX_MINUTES = 24 * 60
+_COUNTS = {2: "two", 4: "four"}
+
 
 class PhaseSteps(msgspec.Struct, frozen=True):
-    """How many steps each part of a run takes: with them a run repeats to the bit, whatever else the machine does."""
+    """The number of steps of each phase of the reference model. A run by steps repeats to the bit."""
 
     image: int
     text: int
@@ -16,26 +21,82 @@ class PhaseSteps(msgspec.Struct, frozen=True):
     fusion: int
 
 
-def parse_steps(text: str) -> PhaseSteps:
-    """`100,50,200,30` to steps of image, text, audio and fusion. Raises SettingsError."""
+class VoiceSteps(msgspec.Struct, frozen=True):
+    """The number of steps of each phase of the voice. A run by steps repeats to the bit."""
+
+    spelling: int
+    voice: int
+
+
+Steps = TypeVar("Steps", PhaseSteps, VoiceSteps)
+
+
+def parse_steps(text: str, steps: type[Steps]) -> Steps:
+    """Read the value of `--steps`.
+
+    - `text`: one integer a phase, with commas between, such as `100,50,200,30`.
+    - `steps`: `PhaseSteps` or `VoiceSteps`.
+
+    Raises `SettingsError` for anything but one integer a phase.
+
+    >>> parse_steps("3000,4000", VoiceSteps)
+    VoiceSteps(spelling=3000, voice=4000)
+    """
+    names = steps.__struct_fields__
     try:
-        return PhaseSteps(*map(int, text.split(",")))
+        return steps(*map(int, text.split(",")))
     except (TypeError, ValueError):
-        raise SettingsError("--steps", text, "four integers: IMAGE,TEXT,AUDIO,FUSION") from None
+        takes = f"{_COUNTS[len(names)]} integers: {','.join(names).upper()}"
+        raise SettingsError("--steps", text, takes) from None
 
 
 class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run is made of.
+    """What every training run has.
 
-    `minutes`: wall time of all parts, unless `steps` says how far to go. `fusion_share`, `text_share`: the parts of
-    the time for the fusion, and for text before audio in the second process. `average`: how much of the slow copy of
-    the weights, which is the one that is kept, stays in each step. `held_out`: leave the zero-shot concepts out.
-    `patience`: how many looks at validation without a better one end a part early, 0 none do.
+    - `seed`: draws weights, batches and changes of media; at least 0.
+    - `minutes`: wall time of all phases, unless `steps` is given; above 0, at most 1,440.
+    - `steps`: the number of steps of each phase. Default: none, by the clock.
+    - `learning_rate`: the peak of the schedule.
+    - `weight_decay`: of matrices only.
+    - `dropout`: the share of values that are dropped.
+    - `average`: the share of the averaged weights that stays in each step. The averaged weights are the result.
+    - `patience`: a phase ends after so many looks at validation without a better one; 0: never.
+
+    Raises `SettingsError` for a value out of its range.
     """
 
     seed: int = 1
     minutes: float = 32.0
-    steps: PhaseSteps | None = None
+    steps: PhaseSteps | VoiceSteps | None = None
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.03
+    dropout: float = 0.2
+    average: float = 0.998
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    def seconds(self, phase: str) -> float:
+        """The wall time of one phase."""
+        raise NotImplementedError(phase)
+
+    def n_steps(self, phase: str) -> int | None:
+        """The number of steps of one phase; None: by the clock."""
+        return None if self.steps is None else getattr(self.steps, phase)
+
+
+class ReferenceSettings(TrainSettings, frozen=True, kw_only=True):
+    """The settings of the reference model, beside those that every run has.
+
+    - `fusion_share`: the fusion's share of the time.
+    - `text_share`: the share of text in the time of the process that trains text, then speech.
+    - `image_batch`, `audio_batch`, `text_batch`, `fusion_batch`: media or sets a step.
+    - `fusion_draws`: how many changed media of each concept and modality the fusion learns from.
+    - `label_smoothing`, `ctc_weight`, `spelling_weight`, `contrast_weight`: of the losses.
+    - `held_out`: leave the zero-shot concepts out.
+    """
+
     fusion_share: float = 0.235
     text_share: float = 0.08
     image_batch: int = 32
@@ -43,29 +104,53 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     text_batch: int = 64
     fusion_batch: int = 128
     fusion_draws: int = 8
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.03
     label_smoothing: float = 0.1
     ctc_weight: float = 0.5
     spelling_weight: float = 0.5
     contrast_weight: float = 0.5
-    dropout: float = 0.2
-    average: float = 0.998
     held_out: bool = False
-    patience: int = 0
 
-    def __post_init__(self) -> None:
-        if not 0 < self.minutes <= 24 * 60:
-            raise SettingsError("--minutes", self.minutes, "more than 0, at most 1440")
-        if self.steps is not None and min(msgspec.structs.astuple(self.steps)) < 1:
-            raise SettingsError("--steps", msgspec.structs.astuple(self.steps), "at least 1 of each")
-        if self.patience < 0:
-            raise SettingsError("--patience", self.patience, "an integer of at least 0")
-        if self.seed < 0:
-            raise SettingsError("--seed", self.seed, "an integer of at least 0")
-
-    def seconds(self, part: str) -> float:
-        """The wall time of one part."""
+    def seconds(self, phase: str) -> float:
+        """The wall time of `image`, `text`, `audio` or `fusion`. Pictures are trained beside text and speech."""
         encoders_s = self.minutes * 60 * (1 - self.fusion_share)
         shares = {"image": 1.0, "text": self.text_share, "audio": 1 - self.text_share}
-        return self.minutes * 60 * self.fusion_share if part == "fusion" else encoders_s * shares[part]
+        return self.minutes * 60 * self.fusion_share if phase == "fusion" else encoders_s * shares[phase]
+
+
+class SynthesisSettings(TrainSettings, frozen=True, kw_only=True):
+    """The settings of the voice, beside those that every run has.
+
+    - `spelling_share`: the share of the time for the spelling network.
+    - `batch`: sentences a step. `spelling_batch`: words a step.
+    - `spelling_learning_rate`: the peak of the schedule of the spelling network.
+    - `latent_noise`: standard deviation of the noise on the latents.
+    """
+
+    minutes: float = 48.0
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    spelling_share: float = 0.25
+    batch: int = 8
+    spelling_batch: int = 128
+    spelling_learning_rate: float = 3e-3
+    latent_noise: float = 0.1
+
+    def seconds(self, phase: str) -> float:
+        """The wall time of `spelling` or `voice`."""
+        share = self.spelling_share if phase == "spelling" else 1 - self.spelling_share
+        return self.minutes * 60 * share
+
+    def of_spelling(self) -> SynthesisSettings:
+        """The same, with the learning rate of the spelling network."""
+        return msgspec.structs.replace(self, learning_rate=self.spelling_learning_rate)
+
+
+def check_ranges(settings: TrainSettings) -> None:
+    """Raise `SettingsError` for the first setting out of its range."""
+    if not 0 < settings.minutes <= MAX_MINUTES:
+        raise SettingsError("--minutes", settings.minutes, f"more than 0, at most {MAX_MINUTES}")
+    if settings.steps is not None and min(steps := msgspec.structs.astuple(settings.steps)) < 1:
+        raise SettingsError("--steps", steps, "at least 1 of each")
+    for name in ("patience", "seed"):
+        if (got := getattr(settings, name)) < 0:
+            raise SettingsError(f"--{name}", got, "an integer of at least 0")

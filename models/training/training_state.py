@@ -5,10 +5,8 @@ at all.
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,23 +40,6 @@ def unpack(data: bytes, where: object) -> State:
         return _put_together(skeleton, load(data))
     except (KeyError, ValueError, SafetensorError) as error:
         raise SettingsError("checkpoint", str(where), f"a checkpoint of `syncline model train` ({error!r})") from error
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that whoever reads it, also after a crash, finds the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    if hasattr(os, "O_DIRECTORY"):  # the rename itself must reach the disk too; Windows has no way to ask for it
-        folder = os.open(path.parent, os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _take_apart(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:

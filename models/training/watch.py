@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from models.training.curve import _CURVES, Curve, Point, as_line
-
-if TYPE_CHECKING:
-    pass
-import importlib.util
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from models.training.budget import Budget, EarlyStopping, Rhythm
+from models.training.curve import CURVES, Curve, Point, as_line
 from models.training.display import Progress, log, report
 from models.training.run_folder import Run
 from models.training.training_state import State
 
 TENSORBOARD_FOLDER = "tensorboard"
-
-
-def is_installed() -> bool:
-    """Whether TensorBoard can be imported."""
-    return importlib.util.find_spec("tensorboard") is not None
 
 
 class Board:
@@ -121,12 +110,12 @@ class Watch:
 
     def state(self) -> State:
         """For a checkpoint."""
-        points = {name: [[p.step, p.taken_s, p.values] for p in getattr(self._curve, name)] for name in _CURVES}
+        points = {name: [[p.step, p.taken_s, p.values] for p in getattr(self._curve, name)] for name in CURVES}
         return {"curves": points, "loss_sum": self._loss_sum, "n_losses": self._n_losses}
 
     def restore(self, state: State) -> None:
         """From a checkpoint."""
-        for name in _CURVES:
+        for name in CURVES:
             setattr(self._curve, name, [Point(*point) for point in state["curves"][name]])
         self._loss_sum, self._n_losses = state["loss_sum"], state["n_losses"]
 

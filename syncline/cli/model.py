@@ -182,13 +182,14 @@ def _train_fusion(name: str, given: Given, *, held_out: bool, device: str) -> st
     """What to do next; "" in all processes of torchrun but the first."""
     from models.evaluation import protocol
     from models.training import parallel
-    from models.training.reference.trainer import train as run
-    from models.training.settings import TrainSettings, parse_steps
+    from models.training.reference.trainer import ReferenceTrainer
+    from models.training.run_folder import Run
+    from models.training.settings import PhaseSteps, ReferenceSettings, parse_steps
 
-    settings = TrainSettings(
+    settings = ReferenceSettings(
         seed=given.seed,
         minutes=given.minutes,
-        steps=parse_steps(given.steps) if given.steps else None,
+        steps=parse_steps(given.steps, PhaseSteps) if given.steps else None,
         held_out=held_out,
         patience=given.patience,
     )
@@ -196,18 +197,17 @@ def _train_fusion(name: str, given: Given, *, held_out: bool, device: str) -> st
     texts, words = protocol.texts(), protocol.words()
     parallel.start(device)
     try:
-        run(
-            name, given.folder, given.corpus, protocol.concepts(), texts, words, settings, without,
-            resume=given.resume, checkpoint_s=given.checkpoint_s,
-        )  # fmt: skip
+        run, concepts = Run(given.folder, given.checkpoint_s), protocol.concepts()
+        ReferenceTrainer(name, settings, run, given.corpus, concepts, texts, words, without).train(given.resume)
         return f"syncline model evaluate {given.folder}" if parallel.is_first() else ""
     finally:
         parallel.stop()
 
 
 def _train_synthesis(given: Given, *, held_out: bool, device: str) -> str:
-    from models.training.synthesis.settings import SynthesisSettings, parse_steps
-    from models.training.synthesis.voice import train_synthesis
+    from models.training.run_folder import Run
+    from models.training.settings import SynthesisSettings, VoiceSteps, parse_steps
+    from models.training.synthesis.voice import VoiceTrainer
 
     if held_out:
         raise SettingsError("--held-out", True, "a model that fuses: synthesis has no concepts to leave out")
@@ -216,12 +216,11 @@ def _train_synthesis(given: Given, *, held_out: bool, device: str) -> str:
     settings = SynthesisSettings(
         seed=given.seed,
         minutes=given.minutes,
-        steps=parse_steps(given.steps) if given.steps else None,
+        steps=parse_steps(given.steps, VoiceSteps) if given.steps else None,
         patience=given.patience,
     )
-    train_synthesis(
-        SYNTHESIS, given.folder, given.corpus, settings, resume=given.resume, checkpoint_s=given.checkpoint_s
-    )
+    run = Run(given.folder, given.checkpoint_s)
+    VoiceTrainer(SYNTHESIS, settings, run, given.corpus).train(given.resume)
     return f"python -m models.training.synthesis evaluate --model {given.folder}"
 
 

@@ -20,7 +20,8 @@ from models.evaluation.scores.tables import (
     parts,
     zero_shot_rows,
 )
-from models.reference.checkpoint import TOKENIZER, WEIGHTS, read_manifest
+from models.folder import WEIGHTS
+from models.reference.checkpoint import TOKENIZER, read_manifest
 from models.registry import SHIPPED_DIR
 
 FOLDER = SHIPPED_DIR / "reference"

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from models.reference.checkpoint import WEIGHTS
+from models.folder import WEIGHTS
 from models.reference.model import ReferenceModel
-from models.training.reference.trainer import train
-from models.training.settings import PhaseSteps, TrainSettings, parse_steps
+from models.training.settings import PhaseSteps, ReferenceSettings, parse_steps
 from syncline.errors import SettingsError
-from tests.support.tiny_corpus import LABELS, WORDS, tiny_concepts, tiny_texts
-from tests.support.train_tiny import SETTINGS
+from tests.support.tiny_corpus import LABELS
+from tests.support.train_tiny import train
 
 
 def start(out: Path, corpus: Path) -> subprocess.Popen[str]:
@@ -46,7 +45,7 @@ def kill_at(process: subprocess.Popen[str], line: str) -> None:
 def whole(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that nothing stopped."""
     folder = tmp_path_factory.mktemp("whole")
-    train("tiny", folder, tiny_corpus, tiny_concepts(), tiny_texts(), WORDS, SETTINGS)
+    train(folder, tiny_corpus)
     return folder
 
 
@@ -54,7 +53,7 @@ def whole(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(300)
 def test_training_repeats_to_the_bit(whole: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     """Seven steps twice with one seed give the same weights, byte for byte, and a model that opens."""
-    train("tiny", tmp_path, tiny_corpus, tiny_concepts(), tiny_texts(), WORDS, SETTINGS)
+    train(tmp_path, tiny_corpus)
     assert (tmp_path / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
     model = ReferenceModel(whole, device="cpu")
     assert (model.name, model.labels) == ("tiny", LABELS)
@@ -82,18 +81,18 @@ def test_a_killed_run_ends_with_the_same_bytes(whole: Path, tiny_corpus: Path, t
 def test_missing_corpus_says_how_to_build_it(tmp_path: Path) -> None:
     """Without a corpus the error names `make corpus`, before any training."""
     with pytest.raises(SettingsError, match="a corpus that `make corpus` built"):
-        train("tiny", tmp_path / "out", tmp_path, tiny_concepts(), tiny_texts(), WORDS, SETTINGS)
+        train(tmp_path / "out", tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "1,2,3", "a,b,c,d", "1,2,3,4,5"])
 def test_wrong_steps_are_refused(text: str) -> None:
     """`--steps` takes four integers."""
     with pytest.raises(SettingsError, match="four integers"):
-        parse_steps(text)
+        parse_steps(text, PhaseSteps)
 
 
 def test_wrong_settings_are_refused() -> None:
     """A run of no minutes, no steps or a negative seed is refused."""
     for wrong in ({"minutes": 0}, {"steps": PhaseSteps(0, 1, 1, 1)}, {"seed": -1}):
         with pytest.raises(SettingsError):
-            TrainSettings(**wrong)
+            ReferenceSettings(**wrong)

@@ -11,6 +11,7 @@ from PIL import Image
 from rich.console import Console
 from torch import nn
 
+from models.folder import write_whole
 from models.training import display
 from models.training.budget import Budget, EarlyStopping, Rhythm
 from models.training.curve import PICTURE, Curve, Point, draw, read_curves
@@ -18,7 +19,7 @@ from models.training.display import Display, Progress, report
 from models.training.loop import Phase
 from models.training.run_folder import Run
 from models.training.settings import TrainSettings
-from models.training.training_state import pack, unpack, write_whole
+from models.training.training_state import pack, unpack
 
 
 def test_a_state_comes_back() -> None:

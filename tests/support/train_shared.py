@@ -24,11 +24,11 @@ from models.training.reference.data import TrainingData, open_corpus
 from models.training.reference.encode import TASKS, info_nce
 from models.training.reference.fuse import FusionTask
 from models.training.reference.sources import train_tokenizer
-from models.training.settings import TrainSettings
+from models.training.settings import ReferenceSettings
 from tests.support.tiny_corpus import N_PHONES, WORDS, tiny_concepts, tiny_texts
 
 N_STEPS = 20
-SETTINGS = TrainSettings(image_batch=8, audio_batch=8, text_batch=8, fusion_batch=16, fusion_draws=2, average=0.0)
+SETTINGS = ReferenceSettings(image_batch=8, audio_batch=8, text_batch=8, fusion_batch=16, fusion_draws=2, average=0.0)
 """Without the slow copy: what is compared are the weights themselves. With dropout and all else as they are."""
 
 

@@ -18,6 +18,7 @@ from models.evaluation.scores.answers_found import ScoresReport
 from models.evaluation.scores.ask import RememberingModel
 from models.evaluation.scores.examine import Examination, open_sentences, zero_shot
 from models.evaluation.scores.tables import notes, parts, write_card
+from models.folder import as_json, write_whole
 from models.reference.checkpoint import read_manifest
 from models.training.corpus import CORPUS_DIR
 from models.training.reference.specialists import PAIRS, specialist_folder
@@ -63,8 +64,7 @@ def find_models(names: Sequence[str], runs_dir: Path) -> list[Path]:
 
 def write_report(report: ScoresReport, path: Path) -> None:
     """Write the outcomes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    write_whole(path, as_json(report))
 
 
 def read_report(path: Path) -> ScoresReport:

@@ -7,9 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from models.evaluation.protocol import PROTOCOL_DIR, HeldOut, concepts, conditions, voices, words
+from models.folder import as_json
 from models.training.corpus import CORPUS_DIR
 from models.training.corpus.arrays import pack_pictures, pack_speech, write_phones, write_word_phones
 from models.training.corpus.concepts import (
@@ -23,6 +22,7 @@ from models.training.corpus.concepts import (
 from models.training.corpus.packages import STYLES, fetch_packages
 from models.training.corpus.pictures import render_pictures
 from models.training.corpus.speech import ESPEAK, FLITE, check_speakers, pack_words, speak_all, speak_words
+from models.training.display import Display
 from syncline.errors import SettingsError, SynclineError
 
 TEXT_SEED = 1
@@ -64,7 +64,7 @@ def write_splits(corpus_dir: Path) -> None:
         "altered-texts": alter_texts(derived, drawn, conditions()),
     }
     for name, value in files.items():
-        (PROTOCOL_DIR / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+        (PROTOCOL_DIR / f"{name}.json").write_bytes(as_json(value))
 
 
 def main() -> int:
@@ -78,7 +78,8 @@ def main() -> int:
         if arguments.splits:
             write_splits(arguments.out)
         else:
-            build(arguments.out)
+            with Display():
+                build(arguments.out)
     except SynclineError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -19,7 +19,7 @@ from PIL import Image
 from models.evaluation.protocol import Concept, styles, voices
 from models.features import AUDIO, scale_log_mel
 from models.training.corpus.speech import SECOND
-from models.training.display import CorpusProgress
+from models.training.display import CountedWork
 from processors.audio import load_log_mel
 
 PIXELS = 64
@@ -47,7 +47,7 @@ def pack_speech(speech_dir: Path, out_dir: Path, split: str, concepts: list[Conc
     there = [voice for voice in renditions if (speech_dir / voice).is_dir()]
     clips: list[npt.NDArray[np.uint8]] = []
     labels: list[int] = []
-    progress = CorpusProgress(f"log-mel of {split}", len(there) * len(concepts))
+    progress = CountedWork(f"log-mel of {split}", len(there) * len(concepts))
     for voice in there:
         for i, concept in enumerate(concepts):
             data = (speech_dir / voice / f"{concept.name}.wav").read_bytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 from models.evaluation.protocol import Concept
 from models.training.corpus.concepts import StyleIndex, icon_names, open_styles
 from models.training.corpus.packages import read_words
-from models.training.display import CorpusProgress
+from models.training.display import CountedWork
 from syncline.errors import MissingExtraError
 
 PICTURE_SIZE = 96
@@ -34,7 +34,7 @@ def render_pictures(packages_dir: Path, pictures_dir: Path, concepts: list[Conce
     """Write `<style>/<concept>.png` for all that are not there yet."""
     indexes = open_styles(packages_dir)
     names = {record["label"]: icon_names(record, indexes) for record in read_words(packages_dir, "en")}
-    progress = CorpusProgress("pictures", len(styles) * len(concepts))
+    progress = CountedWork("pictures", len(styles) * len(concepts))
     for style in styles:
         (pictures_dir / style).mkdir(parents=True, exist_ok=True)
         for concept in concepts:

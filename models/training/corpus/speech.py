@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from models.evaluation.protocol import Concept, voices
 from models.features import AUDIO, scale_log_mel
-from models.training.display import CorpusProgress
+from models.training.display import CountedWork
 from processors.audio import load_log_mel
 from syncline.errors import MissingExtraError, SettingsError
 
@@ -66,7 +66,7 @@ def speak(voice: str, text: str, path: Path) -> None:
 
 def speak_all(speech_dir: Path, concepts: list[Concept], voices: list[str]) -> None:
     """Write `<voice>/<concept>.wav` for all that are not there yet, two at a time."""
-    progress = CorpusProgress("speech", len(voices) * len(concepts))
+    progress = CountedWork("speech", len(voices) * len(concepts))
 
     def one(voice: str, concept: Concept) -> None:
         path = speech_dir / voice / f"{concept.name}.wav"
@@ -115,7 +115,7 @@ def voices_of(number: int) -> list[str]:
 def speak_words(words_dir: Path, words: Sequence[str]) -> None:
     """Write `<number>-<k>.wav`, spoken by `voices_of(number)[k]`, for all that are not there yet."""
     words_dir.mkdir(parents=True, exist_ok=True)
-    progress = CorpusProgress("words", len(words) * N_VOICES)
+    progress = CountedWork("words", len(words) * N_VOICES)
 
     def one(number: int) -> None:
         for k, voice in enumerate(voices_of(number)):
@@ -133,7 +133,7 @@ def speak_words(words_dir: Path, words: Sequence[str]) -> None:
 def pack_words(words_dir: Path, path: Path, n_words: int) -> None:
     """Write an `.npz` of `frames`, `starts` and `concept` (here a word's number), as `arrays.pack_speech` does."""
     clips: list[npt.NDArray[np.uint8]] = []
-    progress = CorpusProgress("log-mel of words", n_words * N_VOICES)
+    progress = CountedWork("log-mel of words", n_words * N_VOICES)
     for number in range(n_words):
         for k in range(N_VOICES):
             data = (words_dir / f"{number}-{k}.wav").read_bytes()

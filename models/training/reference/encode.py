@@ -13,7 +13,7 @@ from models.reference.network import LANES, Branch, ReferenceNetwork
 from models.training.parallel import gather, spread
 from models.training.reference.data import SpokenClips, TrainingData, Validation
 from models.training.reference.sources import pad_tokens
-from models.training.settings import TrainSettings
+from models.training.settings import ReferenceSettings
 
 
 def info_nce(
@@ -76,7 +76,7 @@ N_OTHERS = 32
 class BranchTask(ABC):
     """The loss of one step of one branch; `last` keeps its parts for the log."""
 
-    def __init__(self, branch: Branch, data: TrainingData, settings: TrainSettings) -> None:
+    def __init__(self, branch: Branch, data: TrainingData, settings: ReferenceSettings) -> None:
         self._branch, self._data, self._settings = branch, data, settings
         self._dice = torch.Generator().manual_seed(settings.seed)
         self.last: dict[str, float] = {}

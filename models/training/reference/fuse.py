@@ -12,7 +12,7 @@ from models.training.reference.calibrate import SUBSETS, Lanes
 from models.training.reference.data import TrainingData
 from models.training.reference.encode import info_nce
 from models.training.reference.sources import pad_tokens
-from models.training.settings import TrainSettings
+from models.training.settings import ReferenceSettings
 
 EXTRA_BATCHES, EXTRA_SHARE = 0.3, 0.5
 """In how many batches some sets hold a second member of one lane, as windows do, and how many sets of those."""
@@ -49,7 +49,7 @@ class FusionTask:
         self,
         network: ReferenceNetwork,
         data: TrainingData,
-        settings: TrainSettings,
+        settings: ReferenceSettings,
         pair: Lanes | None = None,
     ) -> None:
         self._network, self._settings = network, settings

@@ -28,7 +28,7 @@ from models.training.loop import Phase
 from models.training.reference.data import open_corpus
 from models.training.reference.encode import TASKS, BranchTask, accuracy_alone
 from models.training.run_folder import LOG, Run, end_with_parent, occupy
-from models.training.settings import TrainSettings
+from models.training.settings import ReferenceSettings
 
 GROUPS = (("image",), ("text", "audio"))
 
@@ -43,7 +43,7 @@ class Job(msgspec.Struct):
     without: frozenset[str]
     tokenizer_json: str
     dimensions: NetworkDimensions
-    settings: TrainSettings
+    settings: ReferenceSettings
     run: Run
 
 
@@ -82,9 +82,8 @@ def train_lanes(job: Job, lanes: Sequence[str]) -> dict[str, dict[str, Tensor]]:
         torch.manual_seed(job.settings.seed)
         branch = Branch(lane, job.dimensions, job.settings.dropout)
         task = TASKS[lane](branch, data, job.settings)
-        steps = job.settings.steps
         at_once = 1 if parallel.world_size() == 1 else len(GROUPS)  # what else is trained at the same time, is not now
-        budget = Budget(job.settings.seconds(lane) / at_once, getattr(steps, lane) if steps else None)
+        budget = Budget(job.settings.seconds(lane) / at_once, job.settings.n_steps(lane))
 
         def look(module: nn.Module, lane: str = lane) -> dict[str, float]:
             assert isinstance(module, Branch)  # noqa: S101  # nosec B101  # for the type checker

@@ -14,13 +14,14 @@ import torch
 from tokenizers import Tokenizer
 
 from models.evaluation import protocol
-from models.reference.checkpoint import TOKENIZER, checked_bytes, open_network, read_manifest, save_checkpoint
+from models.folder import checked_bytes
+from models.reference.checkpoint import TOKENIZER, open_network, read_manifest, save_checkpoint
 from models.reference.network import LANES, ReferenceNetwork
 from models.training.corpus import CORPUS_DIR
-from models.training.display import log_to
+from models.training.display import Display, log_to
 from models.training.reference.data import open_corpus
 from models.training.reference.trainer import train_fusion
-from models.training.settings import TrainSettings
+from models.training.settings import ReferenceSettings
 from syncline.errors import SynclineError
 
 PAIRS = ("image+text", "image+audio", "text+audio")
@@ -31,7 +32,7 @@ def specialist_folder(folder: Path, pair: str) -> Path:
     return folder / "specialists" / pair
 
 
-def train_specialists(folder: Path, corpus_dir: Path, out: Path, settings: TrainSettings) -> None:
+def train_specialists(folder: Path, corpus_dir: Path, out: Path, settings: ReferenceSettings) -> None:
     """Train one for each pair on the branches of the model in `folder`; writes them beside `out`'s own files."""
     manifest = read_manifest(folder)
     tokenizer_json = checked_bytes(folder, TOKENIZER, manifest).decode()
@@ -69,8 +70,9 @@ def main() -> int:
     log_to(out / "specialists.log")
     try:
         seed = int(read_manifest(given.folder).training.get("seed", 1))
-        settings = TrainSettings(seed=seed, minutes=given.minutes, fusion_share=1.0)
-        train_specialists(given.folder, given.corpus, out, settings)
+        settings = ReferenceSettings(seed=seed, minutes=given.minutes, fusion_share=1.0)
+        with Display():
+            train_specialists(given.folder, given.corpus, out, settings)
     except SynclineError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-import msgspec
-
+from models.folder import as_json
 from models.synthesis.converter import SHIPPED_DIR
 from models.training.corpus import CORPUS_DIR
+from models.training.display import Display
 from models.training.synthesis import corpus
 from syncline.errors import SynclineError
 
@@ -48,7 +48,9 @@ def _corpus(arguments: argparse.Namespace) -> int:
     if arguments.sentences:
         corpus.write_sentences(arguments.corpus)
     else:
-        sys.stderr.write(f"corpus of speech: {corpus.build(arguments.corpus)}\n")
+        with Display():
+            folder = corpus.build(arguments.corpus)
+        sys.stderr.write(f"corpus of speech: {folder}\n")
     return 0
 
 
@@ -57,7 +59,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     report = evaluate(arguments.model, arguments.corpus, [arguments.split] if arguments.split else corpus.TESTS)
     if arguments.out is not None:
-        arguments.out.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+        arguments.out.write_bytes(as_json(report))
     sys.stdout.write(as_text(report) + "\n")
     return 0 if report.passes() else 1
 

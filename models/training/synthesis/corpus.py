@@ -18,9 +18,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from models.evaluation.protocol import PROTOCOL_DIR, Sentences, sentences
+from models.folder import as_json
 from models.synthesis.mel import N_MELS, log_mel
 from models.synthesis.pronunciation import to_numbers
-from models.training.display import CorpusProgress
+from models.training.display import CountedWork
 from models.training.synthesis import sentences as sources
 from models.training.synthesis.teacher import Utterance, check_teacher, say
 from syncline.errors import SettingsError
@@ -67,8 +68,7 @@ def write_sentences(corpus_dir: Path) -> None:
     folder = corpus_dir / FOLDER
     tests = sources.addresses(folder, SEED), sources.unpredictable(SEED)
     drawn = Sentences(SEED, *sources.learned(folder, [*tests[0], *tests[1]], SEED), *tests)
-    data = msgspec.json.format(msgspec.json.encode(drawn), indent=1)
-    (PROTOCOL_DIR / "sentences.json").write_bytes(data + b"\n")
+    (PROTOCOL_DIR / "sentences.json").write_bytes(as_json(drawn))
 
 
 def read(folder: Path, split: str) -> Split:
@@ -91,7 +91,7 @@ def read(folder: Path, split: str) -> Split:
 
 
 def _speak(folder: Path, split: str, texts: list[str]) -> None:
-    progress = CorpusProgress(f"speech to learn, {split}", len(texts))
+    progress = CountedWork(f"speech to learn, {split}", len(texts))
     spoken: list[SpokenSentence] = []
     mels: list[npt.NDArray[np.float16]] = []
     samples: list[npt.NDArray[np.int16]] = []

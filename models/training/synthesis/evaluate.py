@@ -21,7 +21,7 @@ from models.synthesis.checkpoint import open_voice, read_manifest
 from models.synthesis.mel import SAMPLE_RATE_HZ
 from models.synthesis.normalise import to_words
 from models.synthesis.pronunciation import PAUSE
-from models.training.display import CorpusProgress
+from models.training.display import CountedWork, Display, report_to
 from models.training.synthesis import corpus
 from models.training.synthesis.samples import STUDENT, STUDENT_OF_PHONES, TEACHER, Speaker, speakers
 from models.training.synthesis.spelling import edit_distance, phone_error, read_source, split_unseen
@@ -139,11 +139,13 @@ def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> VoiceRepo
     Raises SettingsError.
     """
     manifest = read_manifest(folder)
-    voice, said = open_voice(folder, manifest), corpus.build(corpus_dir)
+    voice, spawn = open_voice(folder, manifest), multiprocessing.get_context("spawn")
     torch.set_num_threads(1)
-    with ProcessPoolExecutor(len(splits), multiprocessing.get_context("spawn")) as pool:
-        of_splits = pool.map(_score_split, splits, [folder] * len(splits), [said] * len(splits))
-        scores = [score for of_split in of_splits for score in of_split]
+    with Display() as display:
+        said = corpus.build(corpus_dir)
+        with ProcessPoolExecutor(len(splits), spawn, report_to, (display.queue,)) as pool:
+            of_splits = pool.map(_score_split, splits, [folder] * len(splits), [said] * len(splits))
+            scores = [score for of_split in of_splits for score in of_split]
     _, unseen = split_unseen(read_source())
     factor = real_time_factor(speakers(voice)[STUDENT], corpus.read(said, "validation"))
     return VoiceReport(manifest.name, manifest.version, phone_error(voice.spelling, unseen), factor, scores)
@@ -190,7 +192,7 @@ def _score_split(name: str, folder: Path, said: Path) -> list[Score]:
     torch.set_num_threads(1)
     split, judge = corpus.read(said, name), Recogniser(said / "heard")
     people = speakers(open_voice(folder, read_manifest(folder)))
-    progress = CorpusProgress(f"listening, {name}", len(people) * len(split.spoken))
+    progress = CountedWork(f"listening, {name}", len(people) * len(split.spoken))
     errors: dict[str, list[tuple[int, int]]] = {}
     for who, speaker in people.items():
         for i, spoken in enumerate(split.spoken):

@@ -16,7 +16,7 @@ from models.synthesis.pronunciation import BLANK, PHONES, PLACES_A_LETTER, Spell
 from models.training.budget import Budget
 from models.training.loop import Phase
 from models.training.run_folder import Run
-from models.training.synthesis.settings import SynthesisSettings
+from models.training.settings import SynthesisSettings
 from syncline.errors import SettingsError
 
 SOURCE = Path("/usr/share/festival/dicts/cmu/cmudict-0.4.out")
@@ -105,7 +105,7 @@ def train_spelling(
     """Train `network` on all of `words` but some that the log's phone error is measured on."""
     looked_at = {word: words[word] for word in sorted(words)[:: max(10, len(words) // N_LOOKED_AT)]}
     task = SpellingTask(network, {w: p for w, p in words.items() if w not in looked_at}, settings)
-    budget = Budget(settings.seconds("spelling"), settings.steps.spelling if settings.steps else None)
+    budget = Budget(settings.seconds("spelling"), settings.n_steps("spelling"))
 
     def look(module: nn.Module) -> dict[str, float]:
         assert isinstance(module, SpellingNetwork)  # noqa: S101  # nosec B101  # for the type checker
@@ -114,7 +114,7 @@ def train_spelling(
     def losses() -> dict[str, float]:
         return {"CTC": task.last}
 
-    Phase("spelling", network, budget, settings.of_phase("spelling"), run).run(task.loss, losses, look)
+    Phase("spelling", network, budget, settings.of_spelling(), run).run(task.loss, losses, look)
     return network
 
 

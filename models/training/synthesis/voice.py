@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from contextlib import AbstractContextManager, nullcontext
+from multiprocessing.queues import Queue
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
 from torch import Tensor, nn
 
-from models.synthesis.checkpoint import KIND, Voice, VoiceManifest, as_voice, new_networks, save_voice
+from models.synthesis.checkpoint import KIND, VoiceManifest, as_voice, new_networks, save_voice
 from models.synthesis.network import SpeechNetwork, VoiceDimensions, mask_of, n_steps_of
 from models.synthesis.pronunciation import Lexicon, pack_lexicon
 from models.training.budget import Budget
-from models.training.curve import draw_curves
-from models.training.display import Display, log_to
+from models.training.display import log
 from models.training.loop import Phase
-from models.training.run_folder import CHECKPOINT_S, LOG, Run, begin, finish, identity_of, occupy
+from models.training.run_folder import Run
+from models.training.settings import SynthesisSettings
 from models.training.synthesis import corpus
 from models.training.synthesis.corpus import Batches, SpeechBatch, Split, batch_of
-from models.training.synthesis.settings import SynthesisSettings
 from models.training.synthesis.spelling import phone_error, read_source, split_unseen, train_spelling
-from models.training.watch import is_installed
+from models.training.trainer import Trainer
 
 LATENT_WEIGHT = 1.0
 COMMIT_WEIGHT = 0.1
@@ -77,13 +76,13 @@ def train_voice(
     """Train `network` on one split; the log says how it does on the other, whose sentences it never reads."""
     measure_scale(network, train)
     task = VoiceTask(network, train, settings)
-    budget = Budget(settings.seconds("voice"), settings.steps.voice if settings.steps else None)
+    budget = Budget(settings.seconds("voice"), settings.n_steps("voice"))
 
     def look(module: nn.Module) -> dict[str, float]:
         assert isinstance(module, SpeechNetwork)  # noqa: S101  # nosec B101  # for the type checker
         return {"mel nearness": -spoken_error(module, validation)}
 
-    Phase("voice", network, budget, settings.of_phase("voice"), run).run(task.loss, lambda: task.parts, look)
+    Phase("voice", network, budget, settings, run).run(task.loss, lambda: task.parts, look)
     return network
 
 
@@ -125,50 +124,37 @@ def _mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask[..., None]).sum() / (mask.sum() * values.shape[-1]).clamp(min=1)
 
 
-log = logging.getLogger("models.training")
 VERSION = "1"
 
 
-def train_synthesis(
-    name: str,
-    out: Path,
-    corpus_dir: Path,
-    settings: SynthesisSettings,
-    *,
-    resume: bool | None = None,
-    checkpoint_s: float = CHECKPOINT_S,
-    checkpoint_steps: int = 0,
-) -> VoiceManifest:
-    """Train and write `out`, stopped and gone on with as `models.training.reference.trainer.train` is.
+class VoiceTrainer(Trainer[VoiceManifest]):
+    """Trains the voice. Speaks what is missing of the corpus in `corpus_dir`."""
 
-    Builds what is missing of the corpus. Raises SettingsError where it cannot, or the folder holds another unfinished
-    run.
-    """
-    run = Run(out, checkpoint_s, checkpoint_steps, is_installed())
-    out.mkdir(parents=True, exist_ok=True)
-    with occupy(out, alone=True):
-        log_to(out / LOG)
-        started_s = time.monotonic()
-        words, folder = read_source(), corpus.build(corpus_dir)
-        begin(run, identity_of(name, settings, [folder], str(torch.__version__)), resume)
-        torch.set_num_threads(1)
+    def __init__(self, name: str, settings: SynthesisSettings, run: Run, corpus_dir: Path) -> None:
+        super().__init__(name, settings, run)
+        self._settings, self._corpus_dir, self._sizes = settings, corpus_dir, VoiceDimensions()
+
+    def open(self) -> list[Path]:
+        """Read the dictionary, and build the corpus of speech."""
+        self._dictionary, self._folder = read_source(), corpus.build(self._corpus_dir)
+        return [self._folder]
+
+    def fit(self, queue: Queue[Any] | None) -> None:  # noqa: ARG002  (both phases run in this process)
+        """Train the spelling network, then the network that speaks."""
+        settings = self._settings
         torch.manual_seed(settings.seed)
-        sizes, packed = VoiceDimensions(), pack_lexicon(words)
-        networks = new_networks(sizes, settings.dropout)
-        with Display():
-            log_to(out / LOG)  # through what draws the bars
-            _train(as_voice(networks, Lexicon(packed)), words, folder, settings, run)
-        log_to(out / LOG)
-        draw_curves(out)
-        log.info("trained in %.0f s", time.monotonic() - started_s)
-        manifest = VoiceManifest(name, VERSION, KIND, sizes, training=msgspec.to_builtins(settings))
-        manifest = save_voice(out, networks.eval(), packed, manifest)
-        finish(run)
-        return manifest
+        self._networks, self._lexicon = new_networks(self._sizes, settings.dropout), pack_lexicon(self._dictionary)
+        voice = as_voice(self._networks, Lexicon(self._lexicon))
+        seen, unseen = split_unseen(self._dictionary)
+        train_spelling(seen, voice.spelling, settings, self.run)
+        log.info("phone error on %d unseen words: %.4f", len(unseen), phone_error(voice.spelling, unseen))
+        train, validation = (corpus.read(self._folder, split) for split in ("train", "validation"))
+        train_voice(train, validation, voice.speech, settings, self.run)
 
+    def manifest(self) -> VoiceManifest:
+        """Name, sizes and settings."""
+        return VoiceManifest(self.name, VERSION, KIND, self._sizes, training=msgspec.to_builtins(self.settings))
 
-def _train(voice: Voice, words: dict[str, list[str]], folder: Path, settings: SynthesisSettings, run: Run) -> None:
-    seen, unseen = split_unseen(words)
-    train_spelling(seen, voice.spelling, settings, run)
-    log.info("phone error on %d unseen words: %.4f", len(unseen), phone_error(voice.spelling, unseen))
-    train_voice(corpus.read(folder, "train"), corpus.read(folder, "validation"), voice.speech, settings, run)
+    def save(self, manifest: VoiceManifest) -> VoiceManifest:
+        """Write weights, lexicon and `model.json`."""
+        return save_voice(self.run.out, self._networks.eval(), self._lexicon, manifest)

@@ -15,12 +15,12 @@ from models.folder import WEIGHTS
 from models.synthesis.converter import SynthesisConverter
 from models.synthesis.network import SpeechNetwork
 from models.synthesis.pronunciation import SpellingNetwork, guess_phones
-from models.training.run_folder import CHECKPOINTS
+from models.training.run_folder import CHECKPOINTS, Run
+from models.training.settings import SynthesisSettings, VoiceSteps, parse_steps
 from models.training.synthesis import corpus, samples
 from models.training.synthesis import voice as trainer
 from models.training.synthesis.__main__ import main
 from models.training.synthesis.corpus import Batches, SpeechBatch, batch_of
-from models.training.synthesis.settings import SynthesisSettings, VoiceSteps, parse_steps
 from models.training.synthesis.spelling import (
     SpellingTask,
     phone_error,
@@ -35,6 +35,11 @@ from syncline.errors import SettingsError
 from tests.support.tiny_voice import SIZES, WORDS, write_tiny_voice
 
 THREE = SynthesisSettings(steps=VoiceSteps(3, 3), batch=2, spelling_batch=4)
+
+
+def train_tiny(folder: Path, spoken: Path, *, resume: bool | None = None, checkpoint_steps: int = 0) -> None:
+    """Train a voice for three steps."""
+    trainer.VoiceTrainer("tiny", THREE, Run(folder, checkpoint_steps=checkpoint_steps), spoken).train(resume)
 
 
 def fake_say(sentence: str) -> Utterance:
@@ -138,7 +143,7 @@ def test_training_repeats_to_the_bit(spoken: Path, tmp_path: Path, tiny_sizes: N
     """Three steps twice with one seed give the same weights, byte for byte, and a voice that opens."""
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
-        trainer.train_synthesis("tiny", folder, spoken, THREE)
+        train_tiny(folder, spoken)
     first, second = ((folder / WEIGHTS).read_bytes() for folder in folders)
     assert first == second
     assert SynthesisConverter(folders[0]).name == "tiny"
@@ -154,7 +159,7 @@ def test_training_that_was_stopped_goes_on_to_the_bit(
     spoken: Path, tmp_path: Path, tiny_sizes: None, monkeypatch: pytest.MonkeyPatch, phase: str, task: Any
 ) -> None:
     """Stopped in either phase and begun again, it ends with the weights of a run that was not, byte for byte."""
-    trainer.train_synthesis("tiny", tmp_path / "whole", spoken, THREE)
+    train_tiny(tmp_path / "whole", spoken)
     loss, n = task.loss, iter(range(3))
 
     def stopped(self: Any, spent: float) -> torch.Tensor:
@@ -165,8 +170,8 @@ def test_training_that_was_stopped_goes_on_to_the_bit(
     with monkeypatch.context() as patch:
         patch.setattr(task, "loss", stopped)
         with pytest.raises(InterruptedError):
-            trainer.train_synthesis("tiny", tmp_path / "cut", spoken, THREE, checkpoint_steps=1)
-    trainer.train_synthesis("tiny", tmp_path / "cut", spoken, THREE, resume=True)
+            train_tiny(tmp_path / "cut", spoken, checkpoint_steps=1)
+    train_tiny(tmp_path / "cut", spoken, resume=True)
     assert (tmp_path / "cut" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
     log = (tmp_path / "cut" / "train.log").read_text()
     assert f"{phase} step 2" in log
@@ -201,7 +206,7 @@ def test_dictionary_is_read(tmp_path: Path) -> None:
 def test_wrong_steps_are_refused(text: str) -> None:
     """`--steps` takes two integers."""
     with pytest.raises(SettingsError, match="two integers"):
-        parse_steps(text)
+        parse_steps(text, VoiceSteps)
 
 
 @pytest.mark.parametrize("wrong", [{"minutes": 0}, {"steps": VoiceSteps(0, 1)}, {"seed": -1}, {"patience": -1}])
