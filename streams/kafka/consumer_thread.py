@@ -26,7 +26,7 @@ from streams.kafka.retry import Backoff, Trouble
 from streams.timing import end_tasks
 from syncline.errors import SettingsError
 from syncline.kafka.client import FETCH_MAX_WAIT_MS, stop_consumer
-from syncline.kafka.routines import revive, steady
+from syncline.kafka.routines import outlive_leaders, revive, steady
 from syncline.kafka.tolerant_fetch import read_any_batch
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -110,7 +110,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # One record of a careless client must not stop its partition.
         read_any_batch(consumer, self.consumer.app.max_unpacked_bytes)
         consumer._isolation_level = "read_committed"  # Faust takes it only together with transactions of its own
-        return steady(consumer)
+        return outlive_leaders(steady(consumer))
 
     async def on_start(self) -> None:
         """Start the consumer and look over its heartbeats, whose times aiokafka keeps to itself, and its joining."""

@@ -25,7 +25,7 @@ from syncline.kafka.authorization import Need, missing_rights, needs_of, rights_
 from syncline.kafka.broker_errors import as_ours
 from syncline.kafka.cluster import Cluster, warn_once
 from syncline.kafka.diagnose import find_refusal
-from syncline.kafka.routines import steady
+from syncline.kafka.routines import outlive_leaders, steady
 from syncline.kafka.tolerant_fetch import read_any_batch
 
 FETCH_MAX_WAIT_MS = 15
@@ -102,7 +102,7 @@ async def start_consumer(cluster: Cluster, *topics: str, **options: Any) -> Any:
 
     options: more arguments of AIOKafkaConsumer; the cluster's override them. Raises `KafkaError`.
     """
-    consumer: Any = steady(AIOKafkaConsumer(*topics, **{**options, **cluster.client_options()}))
+    consumer: Any = outlive_leaders(steady(AIOKafkaConsumer(*topics, **{**options, **cluster.client_options()})))
     read_any_batch(consumer)
     try:
         await consumer.start()

@@ -19,6 +19,7 @@ from streams.worker.memory_budget import worst_case_bytes
 from syncline.cli.root import load
 from syncline.kafka.topics import TopicPlan
 from syncline.settings.config import load_settings
+from syncline.settings.definition import ENV_PREFIX
 from syncline.wire.contract import DEADLETTER
 from tests.support.brokers import TestBroker
 
@@ -97,7 +98,7 @@ def test_other_commands_read_the_environment_that_they_are_given(
 ) -> None:
     """Each SYNCLINE_ name is the variable of one of the command's options."""
     parser = load("topics").commands[command] if command else load("produce")
-    known = {option.envvar for option in parser.params}
+    known = {ENV_PREFIX + option.name.upper() for option in parser.params}
     assert set(environment(services[service])) <= known
 
 

@@ -55,6 +55,19 @@ async def test_a_stop_while_partitions_are_given_away_leaves_the_group(
         await second.until(lambda: len(second.owned) == 6)
 
 
+async def test_a_group_whose_leader_stopped_last_can_be_joined_again(broker: TestBroker, topic_prefix: str) -> None:
+    """The embedded broker keeps a leader that leaves while others go, and lets nobody else share out."""
+    await make_topics(broker.address, topic_prefix, 2)
+    leader, other = Told(broker, topic_prefix), Told(broker, topic_prefix)
+    await leader.app.start()
+    await other.app.start()
+    await leader.until(lambda: len(leader.owned) == len(other.owned) == 3)
+    await other.app.stop()
+    await leader.app.stop()
+    async with asyncio.timeout(LIMIT_S), Told(broker, topic_prefix) as third:
+        await third.until(lambda: len(third.owned) == 6)
+
+
 @pytest.mark.apache
 async def test_a_stop_while_the_group_waits_for_another_leaves_it(broker: TestBroker, topic_prefix: str) -> None:
     """The other may be dead, and waited for until its session is over: a good-bye does not stand behind that."""
