@@ -1,4 +1,4 @@
-"""Counts values by size, as a Prometheus histogram does, without its locks: a tenth of a microsecond for a value.
+"""A histogram like Prometheus's without locks: 0.1 us a value.
 
 bounds     1      10     100
 counts     5  |   2   |   0   |   1       value <= 1: 5, <= 10: 7, <= 100: 7, any: 8
@@ -28,11 +28,11 @@ LATENCY_BOUNDS_MS = (
     300_000,
     3_600_000,
 )
-"""For whatever should take milliseconds and may take minutes."""
+"""Bounds for times from ms to minutes."""
 
 
 class Histogram:
-    """Values by bucket, and their sum. For one thread; who shares it brings a lock."""
+    """Values by bucket, and their sum. Not thread-safe."""
 
     __slots__ = ("bounds", "counts", "total")
 
@@ -43,17 +43,17 @@ class Histogram:
         """The sum of all values."""
 
     def add(self, value: float, n: int = 1) -> None:
-        """Count one value, or `n` equal ones; a bound belongs to its own bucket."""
+        """Count a value `n` times; a value equal to a bound is in that bound's bucket."""
         self.counts[bisect_left(self.bounds, value)] += n
         self.total += n * value
 
     @property
     def n(self) -> int:
-        """How many values were counted."""
+        """The number of values."""
         return sum(self.counts)
 
     def cumulative(self) -> Iterator[tuple[float, int]]:
-        """(upper bound, how many values are not above it), the last with an infinite bound."""
+        """Yield (upper bound, number of values up to it); the last bound is infinite."""
         n_so_far = 0
         for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
             n_so_far += count

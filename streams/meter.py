@@ -1,4 +1,4 @@
-"""Measures of one worker that span several of its parts. What a part counts for itself stays with it."""
+"""Measures of a worker that span several of its parts."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ STALL_BOUNDS_MS = (1, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000,
 
 
 class Meter:
-    """Used by the worker's event loop alone."""
+    """The measures of one worker. Use it on the worker's event loop only."""
 
     def __init__(self) -> None:
         self.counters = Counters()
         self.e2e_ms = Histogram(LATENCY_BOUNDS_MS)
-        """Of each fused set: from its newest event's time to the broker's acknowledgement of the result."""
+        """By fused set, from its newest event's time to the broker's acknowledgement of the result."""
         self.pipeline_ms = Histogram(LATENCY_BOUNDS_MS)
-        """The same from the append of the member that came last: the worker's own part of it, and its waiting."""
+        """By fused set, from the append of its last member to the acknowledgement: the worker's share."""
         self.recovery_ms = Histogram(LATENCY_BOUNDS_MS)
-        """From an assignment to the first record that is read, one value a partition number."""
+        """By partition number, from its assignment to the first record read."""
         self.loop_stall_ms = Histogram(STALL_BOUNDS_MS)
-        """How late timers of the event loop are."""
+        """How late the event loop's timers are."""
         self.told: set[str] = set()
-        """What was said in the log, to be said once."""
+        """Messages that are logged only once and have been."""
         self.event_lag_ms: dict[str, int] = {}
-        """By media topic: the age of the event that was read last, by its own time, when it was read."""
+        """By media topic, the age of the last read event when it was read."""
 
     def read(self, topic: str, records: Sequence[Record]) -> None:
-        """These records of one topic have been decoded."""
+        """Note decoded records of one topic."""
         item = records[-1].item
         if item is not None:
             self.event_lag_ms[topic] = _wall_ms() - item.time_ms
 
     def published(self, tasks: Sequence[Task]) -> None:
-        """The results of these tasks are on the broker, whatever is still being converted."""
+        """Note tasks whose results are on the broker, even if conversions are not finished."""
         now_ms = _wall_ms()
         for task in tasks:
             decision = task.decision

@@ -1,4 +1,4 @@
-"""What records cost in memory, from before they are decoded until their outcome is on the broker."""
+"""The memory that records take until their outcome is on the broker."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from models.interface import Prepared
 from syncline.wire.events import MediaEvent, header_bytes
 
 HELD_BYTES = 1_000
-"""Of a record, whatever it brings: the objects around it, its item, its places in tables."""
+"""A record without its content: its objects, its item, its table entries."""
 _HEADER_BYTES = 150
-"""Of a header, beside its name and value: the objects that hold them."""
+"""A header without its name and value."""
 _WORD_BYTES = 64
-"""Of a word, beside its text: the pair that it is in."""
+"""A word without its text."""
 
 
 def raw_bytes(raw: Any) -> int:
-    """All that one of aiokafka's records holds: value, key, headers."""
+    """Return the memory of an aiokafka record: value, key, headers."""
     headers = raw.headers or ()
     return len(raw.value or b"") + len(raw.key or b"") + header_bytes(headers) + _HEADER_BYTES * len(headers)
 
 
 def event_bytes(event: MediaEvent) -> int:
-    """The text of an event, up to four bytes a character."""
+    """Return the memory of an event's text, up to four bytes a character."""
     texts = (event.stream, event.source, event.id, event.traceparent, event.tracestate, event.dataref)
     return sum(getsizeof(text) for text in texts if text)
 
 
 def prepared_bytes(prepared: Prepared) -> int:
-    """An event's media as its model takes them, and the words that are published of a text."""
+    """Return the memory of prepared media and of a text's words."""
     return prepared.n_bytes + sum(getsizeof(word) + _WORD_BYTES for word, _ in prepared.words)
 
 
@@ -38,8 +38,8 @@ def prepared_bytes(prepared: Prepared) -> int:
 class Payload:
     """What is kept of a record until its outcome is on the broker.
 
-    `raw` is aiokafka's record, needed for a dead letter; `event` is there if its headers are valid, `prepared` if
-    its media are too. `is_converted`: its conversions are made, or being made.
+    `raw` is aiokafka's record, needed for a dead letter. `event` is set if its headers are valid, `prepared` if its
+    media are too. `is_converted`: its conversions are made or being made.
     """
 
     raw: Any

@@ -1,4 +1,4 @@
-"""The clock that timers of the service are handed, so that tests can turn it by hand."""
+"""The clock of the service's timers, which tests replace."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 
 class Clock(Protocol):
-    """Monotonic seconds, and sleep by the same measure."""
+    """Monotonic seconds, and sleep on the same clock."""
 
     def now_s(self) -> float:
         """Seconds since some fixed moment; never goes back."""
         ...
 
     async def sleep_s(self, seconds: float) -> None:
-        """Return when `now_s` has moved on by `seconds`."""
+        """Return when `now_s` has advanced by `seconds`."""
         ...
 
 
@@ -33,7 +33,7 @@ class SystemClock:
 
 
 async def wait_at_most(event: asyncio.Event, seconds: float, clock: Clock) -> bool:
-    """Wait for `event`, but no longer than `seconds` of `clock`; say whether the event is set."""
+    """Wait for `event` for at most `seconds` of `clock`; return whether it is set."""
     waits = {asyncio.ensure_future(event.wait()), asyncio.ensure_future(clock.sleep_s(seconds))}
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -44,7 +44,7 @@ async def wait_at_most(event: asyncio.Event, seconds: float, clock: Clock) -> bo
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel them, and wait for their end."""
+    """Cancel tasks and wait until they have ended."""
     all_tasks = list(tasks)
     for task in all_tasks:
         task.cancel()

@@ -1,1 +1,1 @@
-"""Conversions at work: what is converted, by which converter, and what may be published of it."""
+"""Converts single events: which events, by which converter, and what of it is published."""

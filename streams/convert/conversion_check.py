@@ -1,4 +1,4 @@
-"""Is a converter's answer one that may be published? Sound leaves as FLAC: lossless, and every player knows it."""
+"""Checks that a converter's answer can be published. Sound becomes FLAC: lossless and widely supported."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from models.interface import Speech, Text, TimedWord
 from syncline.errors import MediaError
 
 MAX_BYTES = 900_000
-"""Of a conversion's text or sound: with what names its event it stays below the 1 MiB that topics take."""
+"""Limit of a conversion's text or sound: with the event's fields it stays below the topics' 1 MiB."""
 FLAC = "audio/flac"
 RATES_HZ = range(8_000, 48_001)
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Speech as it is published: `data` is a file of `content_type`, `sound_ms` long."""
+    """Speech to publish: `data` is a file of `content_type`, `sound_ms` long."""
 
     data: bytes
     content_type: str
@@ -32,7 +32,7 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why an event has no conversion: a reason and a sentence for people."""
+    """Why an event has no conversion: a reason, and a sentence for people."""
 
     reason: str
     detail: str = ""
@@ -42,7 +42,7 @@ Answer = Text | Sound | Refused
 
 
 def check_conversion(said: object) -> Answer:
-    """A converter's answer as it is published. Raises `ValueError` where nobody could use it, saying why."""
+    """Turn a converter's answer into what is published. Raises `ValueError` if it is unusable."""
     if isinstance(said, MediaError):
         return Refused(said.reason, said.detail)
     if isinstance(said, Text):

@@ -1,4 +1,4 @@
-"""Which events are converted, and by which of a worker's converters; and the records that come of it."""
+"""Chooses the events to convert, runs the worker's converters and makes the records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from syncline.wire.results import ModelInfo, OutgoingRecord
 
 
 class Wanted(NamedTuple):
-    """A conversion to make: of which event, by which converter, and the set that the event is in, or ""."""
+    """A conversion to make: the event, the converter, and the id of the event's set or ""."""
 
     item: Item
     payload: Payload
@@ -34,9 +34,9 @@ class Wanted(NamedTuple):
 
 
 class Conversions:
-    """The converters of one worker; `pool` decodes for them. Without any, nothing is converted.
+    """The converters of one worker; `pool` decodes for them. Without runners nothing is converted.
 
-    streams: patterns (`lobby-*`) of the names of the streams that are converted; all of them without any.
+    streams: patterns (`lobby-*`) of the streams to convert; empty: all streams.
     """
 
     def __init__(
@@ -47,28 +47,28 @@ class Conversions:
     ) -> None:
         self.runners, self._pool, self._streams = tuple(runners), pool, tuple(streams)
         self.made = Counter[tuple[str, str]]()
-        """By kind and outcome (`made`, `refused`), how many events were converted, or were not."""
+        """The number of events by kind and outcome (`made`, `refused`)."""
         self.took_ms = {runner.kind: Histogram(LATENCY_BOUNDS_MS) for runner in runners}
-        """By kind, from the moment that an event's outcome was published: decoding, waiting and running."""
+        """By kind, the time from the publication of an event's outcome: decoding, waiting and running."""
 
     @property
     def kinds(self) -> frozenset[str]:
-        """What is made here."""
+        """The kinds of conversion that this worker makes."""
         return frozenset(runner.kind for runner in self.runners)
 
     async def start(self) -> None:
-        """Open all converters and warm them up; raises what they raise."""
+        """Open all converters and warm them up. Raises their errors."""
         for runner in self.runners:
             await runner.start()
 
     async def close(self) -> None:
-        """Stop at once; who still waits gets `NoAnswerError`."""
+        """Stop at once; waiting callers get `NoAnswerError`."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
         await asyncio.gather(*(runner.close() for runner in self.runners))
 
     def of(self, task: Task, set_id: Callable[[], str]) -> list[Wanted]:
-        """What a task that is published now wants converted; each event is named once, whatever sets share it."""
+        """Return the conversions of a task that is being published; an event shared by sets is converted once."""
         if not self.runners:
             return []
         wanted: list[Wanted] = []
@@ -82,7 +82,7 @@ class Conversions:
         return wanted
 
     async def make(self, wanted: Wanted, partition: int) -> OutgoingRecord:
-        """The record to publish, of what was made or of why there is nothing; raises `NoAnswerError`."""
+        """Make the record to publish: a conversion, or why there is none. Raises `NoAnswerError`."""
         event, value = _event(wanted.payload), wanted.payload.raw.value
         kind, started_s = wanted.runner.kind, time.monotonic()
         answer = await wanted.runner.convert(value, event.content_type, event.language or None)
@@ -96,7 +96,7 @@ class Conversions:
 
 
 def matches(stream: str, patterns: Sequence[str]) -> bool:
-    """Whether a stream's name fits one of the patterns; without any it does."""
+    """Tell whether a stream's name matches one of the patterns; without patterns it does."""
     return not patterns or any(fnmatchcase(stream, pattern) for pattern in patterns)
 
 
@@ -127,7 +127,7 @@ def _event(payload: Payload) -> MediaEvent:
 def converted_record(
     event: MediaEvent, item: Item, partition: int, kind: str, answer: Answer, model: ModelInfo, set_id: str
 ) -> OutgoingRecord:
-    """The record of one conversion of `event`, or of why there is none."""
+    """Make the record of one conversion of `event`, or of why there is none."""
     alone = None if set_id else (item.topic, partition, item.offset)
     about: dict[str, Any] = {
         "id": conversion_id(event.stream, item.lane, event.time_ms, event.source, event.id, kind, alone),

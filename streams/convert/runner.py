@@ -1,4 +1,4 @@
-"""Runs one converter for many callers, on a thread of its own."""
+"""Runs one converter for many callers on its own thread."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ log = logging.getLogger(__name__)
 
 
 MAX_PREPARED_BYTES = 64 * 2**20
-"""Of decoded media that wait for one converter; beyond, nothing more is decoded until some are done."""
+"""Limit of decoded media waiting for one converter; above it decoding pauses."""
 _DECODED_AT_ONCE = 4
-"""Nobody knows before how large they become: so many may be too many."""
+"""Limit of concurrent decodings, whose size is unknown before."""
 
 
 class ConverterRunner(Runner[Converter, Prepared, Answer]):
-    """One converter on a thread of its own.
+    """Runs one converter on its own thread.
 
-    At most as many events are prepared as its batcher queues, and not many more bytes than `MAX_PREPARED_BYTES`.
+    Prepares at most as many events as its batcher queues, and not many more bytes than `MAX_PREPARED_BYTES`.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class ConverterRunner(Runner[Converter, Prepared, Answer]):
         self._has_room.set()
 
     async def convert(self, data: bytes, content_type: str, language: str | None) -> Answer:
-        """What becomes of one event's media; waits its turn, and while the converter fails on everything.
+        """Convert one event's media; wait for its turn, and while the converter fails on everything.
 
-        Raises `NoAnswerError` where it was stopped before it answered.
+        Raises `NoAnswerError` if it was stopped before it answered.
         """
         async with self._room:
             try:
@@ -57,7 +57,7 @@ class ConverterRunner(Runner[Converter, Prepared, Answer]):
                 return Refused(error.reason, error.detail)
             except MemoryError:
                 raise
-            except Exception as error:  # a fault of the converter's; the next worker would meet the same bytes
+            except Exception as error:  # the converter's fault; another worker would fail on the same bytes
                 log.exception("%s cannot prepare %s", self.model.name, content_type)
                 return Refused("model_failed", f"the converter raised {error!r}")
             try:

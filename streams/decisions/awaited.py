@@ -20,10 +20,10 @@ class _Awaited:
     def __init__(self) -> None:
         self.waiters: dict[int, list[Waiter]] = {}
         self._order: list[int] = []
-        """The offsets, and such as nobody waits for any more; in order unless `_is_sorted` is off."""
+        """Awaited offsets and some no longer awaited; sorted if `_is_sorted`."""
         self._is_sorted = True
         self._first = 0
-        """Nobody waits for what stands before this place in the order."""
+        """Index into `_order`; nothing before it is awaited."""
 
     def add(self, offset: int, waiter: Waiter) -> None:
         waiters = self.waiters.get(offset)

@@ -65,11 +65,11 @@ class Backpressure:
     def readable(
         self, held: Amount, on_its_way: Amount, topics: Mapping[str, TopicReadState], *, alive: bool = False
     ) -> frozenset[str]:
-        """The topics that may be read now; `alive`: a lane that an undecided set waits for was heard of lately."""
+        """Return the topics that may be read now; `alive`: a lane that an undecided set waits for advanced lately."""
         if not self.over_soft(held):
             return frozenset(topics)
-        # What is on its way frees itself only once the sets before it have all their members: after a crash the
-        # first set of a stream may wait for a record that comes behind those of many later ones.
+        # What is on its way becomes free only when earlier sets are complete: after a crash the first set of a
+        # stream may wait for a record that comes after those of many later sets.
         awaited = frozenset(name for name, state in topics.items() if state.awaited)
         if awaited or self.over_hard(held) or self._frees_itself(on_its_way):
             return awaited

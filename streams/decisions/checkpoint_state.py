@@ -24,8 +24,8 @@ from streams.join.settings import JoinSettings
 class CheckpointState:
     """What a successor cannot learn from the records above the acknowledged offsets.
 
-    `clocks` are the lane clocks at the acknowledged offsets; `bounds` maps a stream to the bound of its last decision by
-    timeout or pressure; `claims` are those that were current, by their log offset.
+    `clocks` are the lane clocks at the acknowledged offsets; `bounds` maps a stream to the bound of its last decision
+    by timeout or pressure; `claims` are those that were current, by their log offset.
     """
 
     def __init__(self, settings: JoinSettings) -> None:
@@ -67,12 +67,12 @@ class CheckpointState:
             self._bound_at[stream] = log_offset
 
     def copy_clocks(self) -> Clocks:
-        """The clocks for a join that begins at the acknowledged offsets; they share memory until `forget_join`."""
+        """Copy the clocks for a join that begins at the acknowledged offsets; they share memory until `forget_join`."""
         self.clocks.twin = clocks = self.clocks.copy()
         return clocks
 
     def forget_join(self) -> None:
-        """The join with the copied clocks has ended."""
+        """Stop sharing memory with the copied clocks, whose join has ended."""
         self.clocks.twin = None
 
     def forget_bounds(self, replay_from: int, newest: Clocks | None = None) -> None:

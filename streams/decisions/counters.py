@@ -47,19 +47,19 @@ class Counters:
         self.dead_letters: Counter[str] = Counter()
         """Published dead letters by reason."""
         self.decisions: Counter[tuple[str, str]] = Counter()
-        """Valid decisions read back from the log, by (kind, reason); a run counts for each of its records."""
+        """Valid decisions read back from the log, by (kind, reason); a run counts once a record."""
         self.waits_ms = Histogram(LATENCY_BOUNDS_MS)
-        """How long sets waited in the join, from their first record on."""
+        """How long sets waited in the join, from their first record."""
         self.forgotten: Counter[Forgotten] = Counter()
-        """Lanes of streams, and ids, that were forgotten because there were too many."""
+        """Lanes and ids forgotten because there were too many."""
         self.n_suspect_pairs = 0
         self.n_redone = 0
-        """Published decisions of an earlier owner: perhaps a second time, with the same id."""
+        """Published decisions of an earlier owner, which may be repeats with the same id."""
         self.n_void_batches = 0
         self.n_claims = 0
-        """Claims of ours that became current, renewals included."""
+        """Own claims that became current, renewals included."""
         self.n_lost_claims = 0
-        """How often somebody else's claim was read instead."""
+        """How often another owner's claim became current instead."""
         self.n_snapshots = 0
 
     def confirmed(self, decisions: Iterable[Decision]) -> None:

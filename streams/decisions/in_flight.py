@@ -1,4 +1,4 @@
-"""Which records are open, how much they take, and how far each topic is resolved without a gap."""
+"""Open records: what they hold, and how far each topic is resolved without a gap."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from streams.join.items import Item
 
 
 class Amount(NamedTuple):
-    """An amount of records: how many, and their bytes."""
+    """A number of records and their bytes."""
 
     events: int
     n_bytes: int
 
 
 NONE = -1
-"""Instead of an offset."""
+"""No offset."""
 KEPT_PER_EVENT = 8
-"""So much of what is kept of resolved records counts as one held event."""
+"""How many kept items of resolved records count as one held event."""
 KEPT_BYTES = 1_024
-"""What keeping one item of a resolved record takes, with a long name of its stream."""
+"""Size of a resolved record's kept item, with a long stream name."""
 
 
 class OffsetTracker:
-    """The open records of one topic of one partition, in offset order, and what is kept of those resolved behind them.
+    """The open records of one topic partition in offset order, and what is kept of later resolved ones.
 
         offset      7        8     9        10
                     resolved open  resolved open      acknowledged: 8; 9 waits for 8
 
-    `position` is the next offset to arrive; `acknowledged` the next one to be read after a restart. A record that is
-    resolved is given up: what stays are its offset in a run of neighbours, and what its lane's clock needs (`Kept`), in
-    the open record before it. Open records know their neighbours by offset.
+    `position` is the next offset to arrive; `acknowledged` the next one to read after a restart. A resolved record is
+    dropped, except for its offset, in a run of neighbours, and its item for the lane's clock (`Kept`): both are stored
+    in the open record before it. Open records are linked by offset.
     """
 
     __slots__ = (
@@ -72,29 +72,29 @@ class OffsetTracker:
         self._resolved = OffsetRuns()
         self._front_last = self._front_log_offset = NONE
         self._front_items: list[Item] = []
-        """Of what is resolved before the first open record, until `advance`: items, the last, where the log begins."""
+        """Resolved before the first open record, until `advance`: items, the last offset, the first log offset."""
         self._counters, self._disorder_ms = counters, disorder_ms
         self.n_held = self.n_bytes = self.n_kept_items = 0
 
     @property
     def resolved_below(self) -> int:
-        """Everything below it is resolved; below `acknowledged` while places of records are held that were deleted."""
+        """Everything below this offset is resolved. Below `acknowledged` while places of deleted records are held."""
         first_resolved = next(((first for first, _ in self._resolved)), self.acknowledged)
         first_open = self._first if self._held else self.acknowledged
         return min(self.acknowledged, first_open, first_resolved)
 
     @property
     def n_kept(self) -> int:
-        """What is kept of records resolved behind an open one: items for the clocks, and runs of offsets."""
+        """The number of items and offset runs kept of records resolved after an open one."""
         return self.n_kept_items + len(self._resolved)
 
     @property
     def waits_for_a_decision(self) -> bool:
-        """Whether no decision ends the first open record yet."""
+        """Whether the first open record is undecided."""
         return self._first != NONE and not self._held[self._first].final
 
     def add(self, record: Record) -> InFlightRecord:
-        """Hold a record that has just arrived."""
+        """Hold a record that has arrived."""
         held = InFlightRecord(self.topic, record)
         self._insert(held, self._last)
         self.position = record.offset + 1
@@ -102,7 +102,7 @@ class OffsetTracker:
         return held
 
     def add_lost(self, offset: int) -> InFlightRecord:
-        """Hold the place of a record that is gone, so that the prefix waits for the outcome of its set."""
+        """Hold the place of a lost record, so that the acknowledged prefix waits for its set's outcome."""
         held = self._held.get(offset)
         if held is None:
             held = InFlightRecord(self.topic, Record(offset, None, None, 0, None), is_lost=True)
@@ -116,7 +116,7 @@ class OffsetTracker:
         return held
 
     def _insert(self, held: InFlightRecord, before: int) -> None:
-        """Put a record behind the open one at offset `before`."""
+        """Link a record in after the open one at offset `before`."""
         earlier = self._held.get(before)
         held.before, held.after = before, self._first if earlier is None else earlier.after
         self._link(before, held.after, held.offset, held.offset)
@@ -125,7 +125,7 @@ class OffsetTracker:
         self._counters.taken[self.topic] += 1
 
     def _link(self, before: int, after: int, follows: int, precedes: int) -> None:
-        """`follows` comes behind the open record at `before`, and `precedes` before the one at `after`."""
+        """Link `follows` after the open record at `before`, and `precedes` before the one at `after`."""
         if before == NONE:
             self._first = follows
         else:
@@ -136,15 +136,15 @@ class OffsetTracker:
             self._held[after].before = precedes
 
     def get(self, offset: int) -> InFlightRecord | None:
-        """The open record at `offset`, or the place of a lost one."""
+        """Return the open record at `offset`, or the place of a lost one."""
         return self._held.get(offset)
 
     def is_resolved(self, offset: int) -> bool:
-        """Whether the record at `offset` was resolved here, behind an older one that is open."""
+        """Tell whether the record at `offset` was resolved here, after an older open one."""
         return offset not in self._held and offset in self._resolved
 
     def release(self, held: InFlightRecord, n_bytes: int) -> None:
-        """The outcome of `held` is on the broker: give up all but what its lane's clock needs."""
+        """Drop a record whose outcome is on the broker, except for what its lane's clock needs."""
         self.n_held -= 1
         self.n_bytes -= n_bytes
         held.record = None
@@ -182,11 +182,11 @@ class OffsetTracker:
             held.kept = None
 
     def advance(self) -> list[Item]:
-        """Move the acknowledged prefix as far as it goes; in offset order, what the clocks need of what it passed."""
+        """Extend the acknowledged prefix; return the passed items for the clocks, in offset order."""
         if not self._held:
             self.acknowledged = self.position
             self._resolved.drop_below(self.position)
-        elif self._front_last != NONE:  # the place of a lost record may lie below where the topic begins now
+        elif self._front_last != NONE:  # a lost record's place may be below the topic's present start
             self.acknowledged = max(self.acknowledged, self._front_last + 1)
             self._resolved.drop_below(self._front_last + 1)
         passed, self._front_items = self._front_items, []
@@ -194,7 +194,7 @@ class OffsetTracker:
         return passed
 
     def resolved(self) -> Iterator[ResolvedRun]:
-        """What is resolved above the acknowledged prefix."""
+        """Yield the runs resolved above the acknowledged prefix."""
         return (ResolvedRun(self.topic, first, last) for first, last in self._resolved)
 
     def log_offsets(self) -> Iterator[int]:
@@ -206,7 +206,7 @@ class OffsetTracker:
                 yield held.kept.log_offset
 
     def in_order(self) -> Iterator[InFlightRecord | Item]:
-        """All that is not acknowledged, in offset order: open records, and what the clocks need of the others."""
+        """Yield what is not acknowledged, in offset order: open records, and resolved ones' items for the clocks."""
         yield from self._front_items
         for held in self:
             yield held
@@ -214,7 +214,7 @@ class OffsetTracker:
                 yield from held.kept
 
     def __iter__(self) -> Iterator[InFlightRecord]:
-        """The open records in offset order."""
+        """Yield the open records in offset order."""
         offset = self._first
         while offset != NONE:
             held = self._held[offset]
@@ -228,7 +228,7 @@ class OffsetTracker:
 class InFlight:
     """The held records of all topics of one partition number, and how many of them are on their way.
 
-    `disorder_ms`: `out_of_order_ms` by lane, as the clocks have it.
+    `disorder_ms`: `out_of_order_ms` by lane.
     """
 
     def __init__(
@@ -247,31 +247,31 @@ class InFlight:
         self._way_bytes = 0
 
     def get(self, topic: str, offset: int) -> InFlightRecord | None:
-        """A record that has arrived and is not resolved."""
+        """Return a record that has arrived and is not resolved."""
         return self.topics[topic].get(offset)
 
     def mark(self, held: InFlightRecord) -> None:
-        """`held` is on its way: it will be resolved without further input."""
+        """Count `held` as on its way: it will be resolved without further input."""
         if not held.on_its_way and held.record is not None:
             held.on_its_way = True
             self._way_events += 1
             self._way_bytes += held.record.n_bytes
 
     def unmark(self, held: InFlightRecord) -> None:
-        """`held` is undecided again, or resolved."""
+        """Count `held` as not on its way: it is undecided again, or resolved."""
         if held.on_its_way and held.record is not None:
             held.on_its_way = False
             self._way_events -= 1
             self._way_bytes -= held.record.n_bytes
 
     def resolve(self, held: InFlightRecord) -> None:
-        """The outcome of `held` is on the broker."""
+        """Resolve `held`, whose outcome is on the broker."""
         if held.record is not None:
             self.unmark(held)
             self.topics[held.topic].release(held, held.record.n_bytes)
 
     def hand_back(self) -> None:
-        """Hold nothing any more: whoever is assigned next takes it again. Nothing else may be called after this."""
+        """Let go of everything for the next owner. Call nothing else afterwards."""
         for hold in self.topics.values():
             self.counters.let_go["handed_back"] += hold.n_held
             hold.n_held = hold.n_bytes = 0
@@ -288,12 +288,12 @@ class InFlight:
 
     @property
     def load(self) -> Amount:
-        """What counts against the limits: all that is held, and what is kept of resolved records behind it."""
+        """What counts against the limits: held records, and what is kept of resolved ones."""
         return self._with_kept(sum(hold.n_kept for hold in self.topics.values()))
 
     @property
     def load_for_pressure(self) -> Amount:
-        """The same, without what is kept behind a record that is decided: deciding others does not free that."""
+        """The load without what is kept after a decided record, which deciding others does not free."""
         return self._with_kept(sum(hold.n_kept for hold in self.topics.values() if hold.waits_for_a_decision))
 
     def _with_kept(self, n_kept: int) -> Amount:
@@ -302,7 +302,7 @@ class InFlight:
 
     @property
     def on_its_way(self) -> Amount:
-        """What is proposed or decided with all members here, and not yet resolved."""
+        """What is proposed, or decided with all members here, and not resolved."""
         return Amount(self._way_events, self._way_bytes)
 
     def log_offsets(self) -> Iterator[int]:
@@ -311,19 +311,19 @@ class InFlight:
 
     @property
     def positions(self) -> dict[str, int]:
-        """Per topic the next offset to arrive."""
+        """The next offset to arrive, by topic."""
         return {topic: hold.position for topic, hold in self.topics.items()}
 
     def resolved(self) -> Iterator[ResolvedRun]:
-        """What is resolved above the acknowledged prefix of its topic."""
+        """Yield the runs resolved above their topic's acknowledged prefix."""
         return chain.from_iterable(hold.resolved() for hold in self.topics.values())
 
     @property
     def acknowledged(self) -> dict[str, int]:
-        """Per topic the next offset to be read after a restart."""
+        """The next offset to read after a restart, by topic."""
         return {topic: hold.acknowledged for topic, hold in self.topics.items()}
 
     @property
     def resolved_below(self) -> dict[str, int]:
-        """Per topic an offset below which everything is resolved."""
+        """The offset below which everything is resolved, by topic."""
         return {topic: hold.resolved_below for topic, hold in self.topics.items()}

@@ -1,4 +1,4 @@
-"""From records to the join: what is undecided joins, what is decided moves its watermark at its place."""
+"""Feeds records to the join: undecided ones join, decided ones only move their lane's watermark."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from syncline.wire.contract import media_topic
 
 
 class JoinInput:
-    """Takes the records of one partition number; `join` is there while this owner's claim is current."""
+    """Takes the records of one partition number; `join` is None while this owner's claim is not current."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class JoinInput:
         self.join: PartitionJoin | None = None
 
     def start(self, checkpoint: CheckpointState, now_ms: int) -> None:
-        """Join everything held that no decision ends, from the state at the acknowledged offsets on."""
+        """Start the join from the state at the acknowledged offsets, with all held undecided records."""
         self.stop()
         clocks, bounds = checkpoint.copy_clocks(), dict(checkpoint.bounds)
         clocks.forgotten = self._in_flight.counters.forgotten
@@ -48,13 +48,13 @@ class JoinInput:
             self.join.joined(topic, hold.position, now_ms)
 
     def stop(self) -> None:
-        """The claim is lost: join nothing until it is current again."""
+        """End the join, because the claim is lost."""
         if self.join is not None:
             self._in_flight.counters.n_suspect_pairs += self.join.counters["suspect_pairs"]
             self.join = None
 
     def take(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Records of one topic, in offset order; ones that were delivered before are passed over."""
+        """Take records of one topic in offset order; skip ones delivered before."""
         hold = self._in_flight.topics[topic]
         for record in records:
             if record.offset < hold.position:
@@ -69,7 +69,7 @@ class JoinInput:
             self.join.joined(topic, hold.position, now_ms)
 
     def pass_to(self, topic: str, next_offset: int, now_ms: int) -> None:
-        """Every offset of `topic` below `next_offset` has been taken, or never will be."""
+        """Note that every offset of `topic` below `next_offset` was taken or never will be."""
         hold = self._in_flight.topics[topic]
         if next_offset > hold.position:
             hold.position = next_offset
@@ -83,9 +83,9 @@ class JoinInput:
                 self._take_in(self.join, place, now_ms)
 
     def fill_outbox(self, join: PartitionJoin, reading: ReadingState, now_ms: int, *, deciding: bool = True) -> bool:
-        """Decide more, unless the next batch is full already; pressure decides only where nothing else does.
+        """Decide more unless the next batch is full; pressure decides only if nothing else does.
 
-        Not `deciding`: add only what carrying out needs. Whether there is anything to propose.
+        Without `deciding`, add only what carrying out needs. Returns whether there is anything to propose.
         """
         if self._outbox.wants_more:
             self._outbox.extend(self._execution.take_proposals())
@@ -96,7 +96,7 @@ class JoinInput:
         return bool(self._outbox)
 
     def _without_stray_item(self, topic: str, record: Record) -> Record:
-        """A rejected record of a lane that its stream does not wait for, or not from this topic, moves no watermark."""
+        """Drop a rejected record's item if its stream waits for no such lane from this topic: it moves no watermark."""
         item = record.item
         if item is None or record.rejected is None:
             return record

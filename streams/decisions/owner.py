@@ -6,7 +6,7 @@ One path for normal running and for recovery (docs/design.md, "The decision log"
                             ^                               |
                             +---- claim, and what is void --+
 
-Whoever drives it feeds what happens (`on_...`, `tick`), then carries out `take_commands`. Times `now_ms` come from a
+The driver calls `on_...` and `tick` with what happens, then carries out `take_commands`. Times `now_ms` come from a
 monotonic clock. An owner belongs to one assignment: after a rebalance a new one starts from the log.
 """
 
@@ -36,10 +36,9 @@ from streams.join.settings import JoinSettings
 class PartitionOwner:
     """Decides and carries out what becomes of the records of one partition number.
 
-    `committed` is, per media topic, the next offset that this assignment reads; `fresh` are the topics of which nothing
-    is committed, and that are read from where they begin. `worker` is unique to this owner. `counters` counts what
-    becomes of the records, over all owners that are given it. `deployment` is what claims say of the workers,
-    `log_version` the form in which entries are written.
+    committed: by media topic, the next offset that this assignment reads. fresh: topics without a committed offset,
+    which are read from their start. worker: unique to this owner. counters: shared by a worker's owners. deployment:
+    what claims say of the workers. log_version: the version in which entries are written.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class PartitionOwner:
         self._reading = ReadingState(Backpressure(settings), self._in_flight)
         self._ends = TopicEnds(self._in_flight)
         self.status = OwnerStatus(self._in_flight, self._execution, self._join_input)
-        # Until then nothing is acknowledged: beside committed offsets a log without decisions looks emptied.
+        # Nothing is acknowledged before: a log without decisions beside committed offsets looks emptied.
         self._log_speaks = False
         self._resting = False
         self._former_counts: set[int] = set()
@@ -79,11 +78,11 @@ class PartitionOwner:
         self._claim()
 
     def recovery(self, log_start: int, log_end: int, now_ms: int) -> Generator[ReadLog, list[LogRecord], None]:
-        """Bring this owner to the state at the committed offsets.
+        """Recover the state at the committed offsets.
 
-        Begin it when the claim of the first `take_commands` is on the broker; `log_end` is asked for after that.
-        Yields requests for entries of the log; raises `NotRecoverableError`, as where the log belongs to another group,
-        and `NewerVersionError`. Afterwards feed `on_log` from `log_end`.
+        Start it when the claim of the first `take_commands` is on the broker; ask for `log_end` after that. Yields
+        requests for entries of the log. Afterwards feed `on_log` from `log_end`. Raises `NotRecoverableError`, e.g. if
+        the log belongs to another group, and `NewerVersionError`.
         """
         recovered = yield from recover(self._in_flight.acknowledged, log_start, log_end, self._fresh)
         require_no_more(recovered.claims.values(), self._n_partitions)
@@ -108,19 +107,19 @@ class PartitionOwner:
 
     @property
     def placed(self) -> tuple[FormerPlacement, ...]:
-        """Which records may have been placed by another number of partitions than the present one."""
+        """The records that may have been placed by a former number of partitions."""
         return self._ownership.deployment.placed
 
     @property
     def must_place(self) -> bool:
-        """Whether there may be such records, so that `place` must be called before anything else, once recovered."""
+        """Whether there may be such records. Then call `place` right after recovery, before anything else."""
         return bool(self.placed or self._former_counts)
 
     def place(self, ends: Mapping[str, int], now_ms: int) -> None:
-        """Say in the log, before anything is proposed, where records may have been placed by which number.
+        """Write to the log, before any proposal, which records may have been placed by a former number of partitions.
 
-        `ends` are the media topics' high watermarks, asked for after this owner's first claim was on the broker: what
-        the owners before it have decided lies below.
+        `ends` are the media topics' high watermarks, asked for after this owner's first claim was on the broker: all
+        decisions of earlier owners are on records below them.
         """
         self._ownership.say_placed(
             merged([*self.placed, *(FormerPlacement(count, dict(ends)) for count in self._former_counts)])
@@ -129,7 +128,7 @@ class PartitionOwner:
             self._renew_for_snapshot(now_ms)
 
     def _own(self, now_ms: int) -> None:
-        """This owner's claim is current: what is not in the log comes back to the join, together and in order."""
+        """Start the join, because this owner's claim is current: records that the log does not decide join in order."""
         self._counters.n_claims += 1
         self._ownership.state = "owning"
         self._execution.own_from = self._view.next_offset
@@ -140,21 +139,21 @@ class PartitionOwner:
         self._join_input.start(self._checkpoint, now_ms)
 
     def on_records(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Records of one topic arrived, in offset order; ones that were delivered before are passed over.
+        """Take records of one topic in offset order; skip ones delivered before.
 
-        Raises `MadeAnewError` where a decision in the log names another record at the offset of one of them.
+        Raises `MadeAnewError` if the log names another record at one of these offsets.
         """
         self._join_input.take(topic, records, now_ms)
 
     def on_position(self, topic: str, next_offset: int, now_ms: int) -> None:
-        """Every offset of `topic` below `next_offset` has been delivered, or was deleted and never will be."""
+        """Note that every offset of `topic` below `next_offset` was delivered, or was deleted and never will be."""
         self._join_input.pass_to(topic, next_offset, now_ms)
 
     def on_log(self, records: Sequence[LogRecord], now_ms: int) -> None:
-        """Records of the decision log were read, in offset order; ones that were read before are passed over.
+        """Take records of the decision log in offset order; skip ones read before.
 
-        Raises `NewerVersionError` at an entry of a newer version, and `AnotherGroupError` where another group has taken
-        the log over: this owner must do nothing more then.
+        Raises `NewerVersionError` at an entry of a newer version, and `AnotherGroupError` if another group has taken
+        the log over. This owner must do nothing more then.
         """
         for record in records:
             if record.offset < self._view.next_offset:
@@ -187,12 +186,12 @@ class PartitionOwner:
                 self._check_group()
 
     def _check_group(self) -> None:
-        """Whether claiming again could help: a claim that was ignored for its group is ignored for ever."""
+        """Raise `AnotherGroupError` if our claims are ignored for their group: claiming again cannot help then."""
         if self._view.is_anothers(self._ownership.claim(-1)):
             raise AnotherGroupError(self._view.group, self._ownership.deployment.group)
 
     def _lose(self, now_ms: int) -> None:
-        """Somebody else's claim is current: propose nothing, carry nothing out, acknowledge nothing."""
+        """Stop proposing, carrying out and acknowledging, because another owner's claim is current."""
         self._counters.n_lost_claims += 1
         self._ownership.lose(now_ms)
         self._join_input.stop()
@@ -200,7 +199,7 @@ class PartitionOwner:
         self._proposer.drop()
 
     def _act_on(self, decisions: Sequence[Decision], log_offset: int) -> None:
-        """These were read back from a valid batch at `log_offset`: now they take effect."""
+        """Apply decisions read back from a valid batch at `log_offset`."""
         for decision in decisions:
             self._confirm(decision, log_offset)
 
@@ -209,54 +208,54 @@ class PartitionOwner:
         self._execution.confirm(decision, log_offset)
 
     def _confirm_one(self, numbered: tuple[int, Decision]) -> int:
-        """One of the log, in recovery; about what it cost, in us."""
+        """Apply one decision during recovery; return its approximate cost in us."""
         self._confirm(numbered[1], numbered[0])
         return US_A_KEY * (1 + len(keys_of(numbered[1])))
 
     def on_high_water(self, topic: str, high_water: int | None, asked_ms: int, now_ms: int, end: int = 0) -> None:
-        """How far `topic` can be read, asked for at `asked_ms`; None where the broker could not be asked.
+        """Take how far `topic` can be read, asked for at `asked_ms`; None if the broker could not be asked.
 
-        That is its last stable offset: its high watermark, unless a transaction is open. `end`: the high watermark,
-        where that is known to lie above. Raises `MadeAnewError` where a decided set waits for a record above both.
+        high_water: its last stable offset, which is the high watermark unless a transaction is open. end: the high
+        watermark, if known to be above. Raises `MadeAnewError` if a decided set waits for a record above both.
         """
         if high_water is not None:
             self._reading.high_water(topic, high_water)
-            # A log of before media were read committed may name records of a transaction that is still open.
+            # A log from before media were read committed may name records of an open transaction.
             awaited = topic in self._execution.awaited_topics()
             self._ends.check(topic, max(high_water, end), asked_ms, awaited=awaited)
         if self._join_input.join is not None:
             self._join_input.join.high_water(topic, high_water, asked_ms, now_ms)
 
     def on_appended(self, number: int, *, ok: bool, now_ms: int) -> None:
-        """The broker has, or has not, the entry of `Commands.append` with this number."""
+        """Take the outcome of the entry of `Commands.append` with this number."""
         self._proposer.appended(number, ok=ok)
         if not ok:
             self._rest_timers(now_ms)
 
     def _rest_timers(self, now_ms: int) -> None:
-        """Appends fail: no timer proposes anything until the broker says again how far the topics reach."""
+        """Stop timers while appends fail, until the broker tells again how far the topics reach."""
         for topic in self._in_flight.topics:
             self.on_high_water(topic, None, now_ms, now_ms)
 
     def on_heartbeat(self, sent_ms: int) -> None:
-        """A heartbeat sent at `sent_ms` succeeded in this owner's generation."""
+        """Note a heartbeat sent at `sent_ms` that succeeded in this owner's generation."""
         if self._ownership.heard(sent_ms, self._view.claim):
             self._claim()
 
     def on_fused(self, tasks: Sequence[Task]) -> None:
-        """The model has answered these sets."""
+        """Note that the model has answered these sets."""
         self._execution.fused(tasks)
 
     def on_failed(self, task: Task, reason: str) -> None:
-        """This set cannot be fused, now or later."""
+        """Note that this set can never be fused."""
         self._execution.fail(task, reason)
 
     def on_published(self, tasks: Sequence[Task]) -> None:
-        """Every output of these tasks is on the broker."""
+        """Note that all outputs of these tasks are on the broker."""
         self._execution.published(tasks)
 
     def tick(self, now_ms: int) -> None:
-        """Propose what can be proposed now; call it after anything happened, and at least every 100 ms."""
+        """Propose what can be proposed now; call it after every event, and at least every 100 ms."""
         self._now_ms = now_ms
         self._snapshots.cut()
         may_propose = self._ownership.may_propose(now_ms) and self._proposer.free and not self._snapshots.renewing
@@ -275,29 +274,29 @@ class PartitionOwner:
             self._send_batch(self._outbox.take_batch())
 
     def _send_batch(self, decisions: list[Decision]) -> None:
-        """Propose these; nothing is done about them before they are read back."""
+        """Propose decisions; they take effect when read back."""
         self._proposer.send(Batch(self._view.claim_offset, self._proposer.next_number, decisions))
 
     def rest(self) -> None:
-        """Decide nothing more; what is decided is carried out."""
+        """Decide nothing more; carry out what is decided."""
         self._resting = True
 
     def ask_for_snapshot(self) -> None:
-        """Have a snapshot written, as soon as no other entry is on its way; before handing over."""
+        """Write a snapshot once no other entry is on its way; call it before handing over."""
         self._snapshots.ask()
 
     @property
     def wants_tick(self) -> bool:
-        """Whether `tick` has more to do at once, which it leaves for later so that others have their turn."""
+        """Whether `tick` has more to do, which it postponed to let others run."""
         return self._snapshots.cutting
 
     @property
     def snapshot_is_written(self) -> bool:
-        """Whether a snapshot that was asked for is in the log, with all its parts."""
+        """Whether the requested snapshot is in the log with all its parts."""
         return not self._snapshots.busy and self._proposer.free
 
     def _renew_for_snapshot(self, now_ms: int) -> None:
-        """Renew the claim; when that is read back, the snapshot's parts follow."""
+        """Renew the claim; the snapshot's parts follow when it is read back."""
         self._snapshots.renew(now_ms)
         self._claim()
 
@@ -310,7 +309,7 @@ class PartitionOwner:
         self._snapshots.begin(self._source.take(join.clocks, self._view.next_offset, self._view.claim_offset))
 
     def take_commands(self) -> Commands:
-        """What is to be done now; each thing is handed out once."""
+        """Return what to do now; each thing once."""
         commands = Commands()
         commands.append = self._proposer.take()
         if self.state != "owning":
@@ -323,21 +322,21 @@ class PartitionOwner:
         return commands
 
     def end(self) -> None:
-        """This owner's assignment has ended; what it holds is taken by whoever is assigned next."""
+        """End this owner with its assignment; the next owner takes what it holds."""
         self._join_input.stop()
         self._in_flight.hand_back()
 
     def share_limits(self, n_shares: int) -> None:
-        """Hold one of `n_shares` equal shares of the limits: so many partition numbers its worker has now."""
+        """Use one of `n_shares` equal shares of the limits, the number of the worker's partition numbers."""
         self._reading.share_limits(n_shares)
 
     @property
     def share(self) -> Amount:
-        """What this partition number may hold before reading is rationed."""
+        """The soft limits of this partition number."""
         return self._reading.share
 
     def topics_to_ask(self) -> set[str]:
-        """Topics whose high watermark must be asked for now: a timer, back-pressure or a decided set needs it."""
+        """Return the topics whose high watermark a timer, back-pressure or a decided set needs now."""
         if self._reading.rationed:
             return set(self._in_flight.topics)
         if self._join_input.join is None:
@@ -351,11 +350,11 @@ class PartitionOwner:
 
     @property
     def log_position(self) -> int:
-        """The next offset of the decision log to be read."""
+        """The next offset of the decision log to read."""
         return self._view.next_offset
 
     @property
     def idle(self) -> bool:
-        """Nothing is proposed, or decided and to be carried out without reading on: who rests may leave now."""
+        """Whether nothing is proposed, and nothing decided can be carried out without reading on."""
         read_back = self._view.number == self._proposer.next_number - 1
         return self._proposer.free and read_back and not self._outbox and not self._execution.busy

@@ -1,4 +1,4 @@
-"""Whose a partition is: which entries of its log count, and whether the claim is this owner's."""
+"""Ownership of a partition number: which entries of its log are valid, and whether the claim is this owner's."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from streams.decisions.entries import Batch, Claim, FormerPlacement, SnapshotPar
 
 
 class LogValidator:
-    """The claim that is current at one place in the log, and what is valid under it.
+    """The claim that is current at one offset of the log, and what is valid under it.
 
         offset   0        1         2          3         4          5
                  claim A  batch A   claim B    batch A   batch B    batch B (copy)
         counts   yes      yes       yes        void      yes        ignored
 
-    Feed it every entry in offset order. `claim_offset` is -1 before the first claim. `group` is the consumer group that
-    the log belongs to, "" as long as no claim has named one.
+    Call `apply` with every entry in offset order. `claim_offset` is -1 before the first claim. `group` is the consumer
+    group that the log belongs to, "" until a claim names one.
     """
 
     __slots__ = ("claim", "claim_offset", "group", "next_offset", "number")
 
     def __init__(self, next_offset: int = 0, claim_offset: int = -1, claim: Claim | None = None) -> None:
         self.next_offset, self.claim_offset, self.claim = next_offset, claim_offset, claim
-        # A copy of an entry from before the start of this view names nothing that is still open, so -1 is safe.
+        # -1 is safe: a copy of an entry from before this view names nothing that is still open.
         self.number = claim.number if claim else -1
         self.group: str = claim.group if claim else ""
 
     def apply(self, offset: int, entry: Claim | Batch | SnapshotPart | None) -> Literal["claim", "valid", "void"]:
-        """Fold one entry in; `claim` if it is a claim that is current now, `valid` if it counts."""
+        """Take one entry; return `claim` if it is a claim that is current now, `valid` if it counts."""
         self.next_offset = offset + 1
         if isinstance(entry, Claim):
             return self._apply_claim(offset, entry)
@@ -37,15 +37,15 @@ class LogValidator:
         return "valid"
 
     def _is_behind_other_claim(self, entry: Batch | SnapshotPart) -> bool:
-        """Whether a claim lies between the one that `entry` was written under and `entry` itself."""
+        """Tell whether a later claim is between the entry's own claim and the entry."""
         return entry.claim != self.claim_offset
 
     def _is_copy(self, entry: Batch | SnapshotPart) -> bool:
-        """Whether `entry`, or a later one of the same owner, stands before it in the log."""
+        """Tell whether this entry, or a later one of the same owner, was in the log before."""
         return entry.number <= self.number
 
     def is_anothers(self, claim: Claim) -> bool:
-        """Whether the log belongs to another group than the claim's, which was not told to take it over."""
+        """Tell whether the log belongs to another group and the claim does not take it over."""
         return bool(self.group and claim.group) and self.group not in (claim.group, claim.take_over)
 
     def _apply_claim(self, offset: int, claim: Claim) -> Literal["claim", "void"]:
@@ -56,12 +56,12 @@ class LogValidator:
         return "claim"
 
     def _is_lower(self, claim: Claim) -> bool:
-        """Whether `claim` is of a lower generation than the current one; those of two groups are not compared."""
+        """Tell whether `claim` has a lower rank than the current one; ranks of two groups are not compared."""
         is_comparable = "" in (self.group, claim.group) or claim.group == self.group
         return self.claim is not None and is_comparable and claim.rank < self.claim.rank
 
     def _is_copied_claim(self, claim: Claim) -> bool:
-        """Whether `claim` is a copy of one of the current owner's claims."""
+        """Tell whether `claim` is a copy of one of the current owner's claims."""
         current = self.claim
         if current is None or claim.rank != current.rank or claim.worker != current.worker:
             return False
@@ -72,7 +72,7 @@ State = Literal["claiming", "owning", "lost"]
 
 
 class Deployment(NamedTuple):
-    """What an owner's claims say of the workers that it belongs to; see `Claim`."""
+    """What an owner's claims say of its workers; see `Claim`."""
 
     group: str = ""
     take_over: str = ""
@@ -82,7 +82,7 @@ class Deployment(NamedTuple):
 
 
 class Ownership:
-    """The state of one owner's claim. Times come from the same monotonic clock as everywhere.
+    """The state of one owner's claim. Times come from the caller's monotonic clock.
 
     claiming --- own claim read back ---> owning --- another's claim read ---> lost
         ^                                                                        |
@@ -104,32 +104,32 @@ class Ownership:
         self.state: State = "claiming"
 
     def claim(self, number: int) -> Claim:
-        """The claim to append now, at first, again, or to renew it."""
+        """Return the claim to append: the first, another after a loss, or a renewal."""
         return Claim(self._worker, self._generation, self._era, number, *self.deployment)
 
     def say_placed(self, placed: tuple[FormerPlacement, ...]) -> None:
-        """From now on have claims say this of how records were placed."""
+        """Put former placements into all further claims."""
         self.deployment = self.deployment._replace(placed=placed)
 
     def is_mine(self, claim: Claim | None) -> bool:
-        """Whether this owner wrote the claim."""
+        """Tell whether this owner wrote the claim."""
         return claim is not None and claim.worker == self._worker
 
     def lose(self, now_ms: int) -> None:
-        """Somebody else's claim is current."""
+        """Note that another owner's claim is current."""
         self.state, self._lost_ms = "lost", now_ms
 
     def heard(self, sent_ms: int, current: Claim | None) -> bool:
-        """A heartbeat sent at `sent_ms` succeeded; True if this owner must claim again."""
+        """Note a heartbeat sent at `sent_ms` that succeeded; return whether this owner must claim again."""
         self._heartbeat_ms = max(self._heartbeat_ms, sent_ms)
         if self.state != "lost" or sent_ms <= self._lost_ms:
             return False
         if current is not None and current.rank > (self._era, self._generation):
-            self._era = current.era + 1  # the group was deleted, and its generations started anew
+            self._era = current.era + 1  # the group was deleted, and generations started again
         self.state = "claiming"
         return True
 
     def may_propose(self, now_ms: int) -> bool:
-        """Whether it is worth proposing: owning, with a fresh heartbeat. Safety rests on claims, not on this."""
+        """Tell whether proposing is worthwhile: owning, with a recent heartbeat. Safety rests on claims alone."""
         fresh = now_ms - self._heartbeat_ms <= self._session_timeout_ms // 2
         return self.state == "owning" and fresh

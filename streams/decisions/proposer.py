@@ -1,5 +1,5 @@
-"""The way into the log: decisions wait for their place in a batch; one entry is in flight, sent again unchanged until
-the broker has it.
+"""Builds batches of decisions and sends them to the log: one entry is in flight, and is retried unchanged until the
+broker has it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from streams.join.items import (
 )
 
 SHORTEST_RUN = 16
-"""Shorter runs are left as they are: their entries say more (by how much a record was late)."""
+"""Shorter runs stay single decisions, which say more (by how much a record was late)."""
 
 
 def take_run(decisions: deque[Decision]) -> RunDecision | None:
-    """Take a run of at least `SHORTEST_RUN` neighbouring offsets from the front; None where there is none."""
+    """Take a run of at least `SHORTEST_RUN` consecutive offsets from the front; None if there is none."""
     first = last = _run_key(decisions[0])
     length = 0
     for decision in decisions:
@@ -53,13 +53,13 @@ def _run_key(decision: Decision) -> _RunKey | None:
 
 
 BATCH_DECISIONS = 500
-"""About 80 KiB of sets of three: far below every broker's limit, and few enough to keep the log's reader quick."""
+"""About 80 KiB of sets of three: far below any broker's limit, and quick to read."""
 BATCH_BYTES = 400_000
-"""For large sets and long names of streams, as encoded. A set that was given up goes alone where it takes more."""
+"""Encoded size, for large sets and long stream names. Only a set that was given up may exceed it, in its own batch."""
 
 
 class BatchBuilder:
-    """Decisions in the order in which they go into the log."""
+    """Collects decisions in log order and cuts them into batches."""
 
     def __init__(self, in_flight: InFlight) -> None:
         self._in_flight = in_flight
@@ -71,28 +71,28 @@ class BatchBuilder:
 
     @property
     def wants_more(self) -> bool:
-        """Whether the next batch would not be full: only then is it time to decide more."""
+        """Whether the next batch has room, so that more may be decided."""
         return len(self._decisions) < BATCH_DECISIONS
 
     def add(self, decision: Decision) -> None:
-        """Put one decision behind the others."""
+        """Append one decision."""
         self._decisions.append(decision)
 
     def extend(self, decisions: Iterable[Decision]) -> None:
-        """Put these decisions behind the others."""
+        """Append decisions."""
         self._decisions.extend(decisions)
 
     def start(self, tied: set[Key]) -> None:
-        """A join begins, and what waited here for the one before is dropped.
+        """Drop all decisions, because a new join begins.
 
-        `tied`, which grows: records whose decision goes into one batch with the one behind it, as the members of a set
-        that was given up (`require`) do.
+        `tied` is the join's live set of records whose decision must be in one batch with the next one, such as the
+        members of a set that was given up (`require`).
         """
         self._decisions.clear()
         self._tied = tied
 
     def take_batch(self) -> list[Decision]:
-        """The next batch; its records are on their way from now on."""
+        """Return the next batch and count its records as on their way."""
         batch: list[Decision] = []
         room = BATCH_BYTES
         while self._decisions and len(batch) < BATCH_DECISIONS:
@@ -107,7 +107,7 @@ class BatchBuilder:
         return batch
 
     def _take_together(self) -> list[Decision]:
-        """The first decision, with those behind it that must not be parted from it; or those that are one run."""
+        """Take the first decision with those that must be in its batch, or a run."""
         run = take_run(self._decisions)
         if run is not None:
             return [run]
@@ -130,7 +130,7 @@ class BatchBuilder:
 
 
 class Proposer:
-    """Numbers and sends the entries of one owner, in the form of `version`."""
+    """Numbers and sends one owner's entries, written in `version`."""
 
     def __init__(self, version: str = THIS_VERSION) -> None:
         self._version = version
@@ -140,7 +140,7 @@ class Proposer:
 
     @property
     def free(self) -> bool:
-        """Whether the next entry may go."""
+        """Whether no entry is in flight."""
         return not self._in_flight
 
     @property
@@ -149,23 +149,23 @@ class Proposer:
         return self._number + 1
 
     def send(self, entry: Entry) -> None:
-        """Put `entry`, made with `next_number`, on its way."""
+        """Send `entry`, which has `next_number`."""
         self._number = entry.number
         append = self._in_flight[entry.number] = Append(entry.number, encode_entry(entry, self._version))
         self._to_send.append(append)
 
     def appended(self, number: int, *, ok: bool) -> None:
-        """The broker has, or has not, the entry with this number; of a claim that was lost since, nobody cares."""
+        """Take the outcome of the entry with this number; ignore one of an earlier claim."""
         if ok:
             self._in_flight.pop(number, None)
         elif number in self._in_flight:
             self._to_send.append(self._in_flight[number])
 
     def drop(self) -> None:
-        """The claim is lost: what is in flight is void wherever it lands."""
+        """Forget the entry in flight: the claim is lost, so it is void wherever it lands."""
         self._in_flight.clear()
         self._to_send.clear()
 
     def take(self) -> Append | None:
-        """What is to be appended now."""
+        """Return what to append now."""
         return self._to_send.popleft() if self._to_send else None

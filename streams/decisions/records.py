@@ -1,4 +1,4 @@
-"""What the owner of a partition is given and what it asks for: records in, commands out."""
+"""The input and output of a partition's owner: records and commands."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from streams.decisions.resolved import NOT_NAMED, Kept
 from streams.join.items import DeadLetterDecision, Item, RunDecision, SetDecision, UnfusedDecision
 
 RecordOutcome = Literal["fused", "unfused", "deadletter", "lost", "settled", "handed_back"]
-"""What became of a record in the hands of one owner. fused, unfused, deadletter: what was published of it. lost: gone
+"""What became of a record under one owner. fused, unfused, deadletter: what was published of it. lost: gone
 from its topic before its set was carried out. settled: published by an earlier owner. handed_back: not resolved when
 the assignment ended; whoever is assigned takes it again."""
 
 
 class Rejected(NamedTuple):
-    """Why a record cannot join: a dead-letter reason and a sentence for people."""
+    """Why a record cannot join: a dead-letter reason, and a sentence for people."""
 
     reason: str
     detail: str = ""
 
 
 class Record(NamedTuple):
-    """One record of a media topic, in offset order of its topic.
+    """One record of a media topic.
 
-    `item` is there if its headers are valid; `rejected` if it goes to the dead letters; one of them always is.
-    A rejected record whose reason is in `MOVES_NO_WATERMARK` has no item. `n_bytes` is what holding `payload` costs.
+    `item` is set if its headers are valid, `rejected` if it becomes a dead letter; at least one is set. A rejected
+    record with a reason in `MOVES_NO_WATERMARK` has no item. `n_bytes` is the memory that `payload` takes.
     """
 
     offset: int
@@ -57,29 +57,29 @@ class InFlightRecord:
     def __init__(self, topic: str, record: Record, *, is_lost: bool = False) -> None:
         self.topic, self.offset, self.item = topic, record.offset, record.item
         self.record: Record | None = record
-        """Given up once resolved, whatever still knows this."""
+        """None once resolved, even while this object is still referenced."""
         self.before = self.after = -1
-        """The offsets of the open records before and behind it in its topic; -1 for none."""
+        """The offsets of the open records before and after it in its topic; -1 for none."""
         self.kept: Kept | None = None
-        """What is kept of records that were resolved between this one and the open one behind it."""
+        """What is kept of resolved records between this one and the next open one."""
         self.log_offset = NOT_NAMED
-        """Where in the log the first decision stands that names this record."""
+        """The log offset of the first decision that names this record."""
         self.n_open = 0
-        """Tasks that name this record and are not finished."""
+        """The number of unfinished tasks that name this record."""
         self.is_lost = is_lost
-        """The record was deleted before the set that names it was carried out; only its place is held."""
+        """Whether the record was deleted before its set was carried out, so that only its place is held."""
         self.final = is_lost
-        """A decision that ends this record has been read back."""
+        """Whether a decision that ends this record has been read back."""
         self.on_its_way = False
-        """Counted as proposed or decided: it will be resolved without further input."""
+        """Whether it is counted as proposed or decided: it will be resolved without further input."""
         self.outcome: RecordOutcome = "lost" if is_lost else "settled"
-        """What counts once it is resolved; publishing says more."""
+        """What it is counted as once resolved; publishing may change it."""
         self.moves = record.item is not None
-        """Its item moves its lane's watermark."""
+        """Whether its item moves its lane's watermark."""
 
     @property
     def resolved(self) -> bool:
-        """Its outcome is on the broker."""
+        """Whether its outcome is on the broker."""
         return self.record is None
 
 
@@ -89,9 +89,9 @@ TaskDecision = SetDecision | UnfusedDecision | DeadLetterDecision | RunDecision
 class Task:
     """One confirmed decision being carried out, with the records that it names.
 
-    A set is fused (`Commands.fuse`), then published when its turn in its stream has come (`Commands.publish`);
-    everything else, runs as one task an offset, is published at once. `failed` set: publish the members that
-    are here as dead letters instead. `records` are in the order of the decision's members; None is a lost one.
+    A set is fused (`Commands.fuse`), then published in its stream's order (`Commands.publish`). Everything else is
+    published at once; a run is one task an offset. If `failed` is set, publish the members that are here as dead
+    letters instead. `records` are in the order of the decision's members; a lost one is None.
     """
 
     __slots__ = (
@@ -114,49 +114,49 @@ class Task:
         self.records: list[InFlightRecord | None] = [None] * len(keys)
         self.n_missing = len(keys)
         self.failing: str | None = None
-        """Its failure has been proposed: the reason."""
+        """The reason of a proposed failure."""
         self.failed: str | None = None
-        """Its failure has been read back: the reason."""
+        """The reason of a failure that was read back."""
         self.lost: tuple[tuple[str, int], ...] = ()
         self.places: list[InFlightRecord] = []
         """The places of lost members."""
         self.fused = False
         self.handed_over = False
-        """Its turn has come: it is being published."""
+        """Whether it is being published."""
         self.done = False
-        """All of it was on the broker before this worker came."""
+        """Whether an earlier owner has published it."""
 
     @property
     def ready(self) -> bool:
-        """Every member that can still come is here."""
+        """Whether every member that can still come is here."""
         return self.n_missing == 0
 
     @property
     def is_set(self) -> bool:
-        """Whether it is fused before it is published."""
+        """Whether it has to be fused before it is published."""
         return isinstance(self.decision, SetDecision)
 
 
 class Append(NamedTuple):
-    """An entry for the decision log; answer with `on_appended(number, ok)`."""
+    """An entry for the decision log. Answer with `on_appended(number, ok)`."""
 
     number: int
     data: bytes
 
 
 class Commands:
-    """What the owner wants done now. Whoever drives it carries these out in any order, `publish` in list order."""
+    """What the driver has to do now, in any order; `publish` in list order."""
 
     __slots__ = ("acknowledge", "append", "fuse", "publish", "read")
 
     def __init__(self) -> None:
         self.append: Append | None = None
-        """To append to decisions[p]; one at a time, and the same one again after a failure."""
+        """The entry to append to decisions[p]; one at a time, and the same again after a failure."""
         self.fuse: list[Task] = []
-        """Sets to run through the model; answer with `on_fused` or `on_failed`."""
+        """Sets to run through the model. Answer with `on_fused` or `on_failed`."""
         self.publish: list[Task] = []
-        """Outputs to hand to the producer, in this order; answer with `on_published`."""
+        """Tasks whose outputs go to the producer, in this order. Answer with `on_published`."""
         self.acknowledge: dict[str, int] = {}
-        """Per topic the next offset to be read after a restart."""
+        """By topic, the next offset to read after a restart."""
         self.read: frozenset[str] | None = None
-        """The topics to read from now on, if that has changed."""
+        """The topics to read from now on; None without a change."""

@@ -1,11 +1,11 @@
-"""From a decision log to the state at the committed offsets, without reading more of the log than needed.
+"""Recovers the state at the committed offsets from a decision log, reading no more of it than needed.
 
-`recover` is a generator without I/O: it yields `ReadLog` requests and is sent the entries between.
+`recover` is a generator without I/O: it yields `ReadLog` requests and is sent the entries.
 
     log   .... claim ... batches ... claim  snapshot  batches ... end
                   ^ replay_from             ^ newest usable
-    reading goes backwards, in chunks, until the newest snapshot whose `at` lies at or below the committed offsets
-    is whole and its `replay_from` is reached; then what was read is folded forwards from there.
+    read backwards, in chunks, until the newest snapshot with `at` at or below the committed offsets is whole and its
+    `replay_from` is reached; then apply the entries forwards from there.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from syncline.errors import SynclineError
 
 CHUNK_ENTRIES = 500
 STEP_US = 15_000
-"""After about so much work the event loop has a turn: a chunk may hold 250,000 decisions."""
+"""Work between two turns of the event loop, in us: a chunk may hold 250,000 decisions."""
 _DECODED_BYTES_A_US = 30
 US_A_KEY = 15
-"""What it costs to confirm a decision, for each record that it names."""
+"""Cost of confirming a decision for each record that it names, in us."""
 
 
 class NotRecoverableError(SynclineError):
-    """The decision log does not hold what the committed offsets need; the worker is not ready, and says why."""
+    """The decision log lacks what the committed offsets need; the worker is not ready and says why."""
 
 
 class MadeAnewError(NotRecoverableError):
-    """The log speaks of other records than a media topic holds: the topic was deleted and made anew."""
+    """The log names other records than a media topic has: the topic was deleted and created again."""
 
     def __init__(self, topic: str, finding: str) -> None:
         super().__init__(
@@ -69,7 +69,7 @@ class AnotherGroupError(NotRecoverableError):
 class ReadLog(NamedTuple):
     """A request for all entries with start <= offset < stop, in offset order.
 
-    One for nothing (start = stop) only gives everything else that runs a turn.
+    An empty one (start = stop) only lets other tasks run.
     """
 
     start: int
@@ -77,7 +77,7 @@ class ReadLog(NamedTuple):
 
 
 class Recovered(NamedTuple):
-    """What the log says: the view at its end, the snapshot (None: from nothing), and the valid decisions since."""
+    """The result: the view at the log's end, the snapshot (None: no snapshot), and the valid decisions since."""
 
     view: LogValidator
     snapshot: list[SnapshotPart] | None
@@ -86,16 +86,16 @@ class Recovered(NamedTuple):
     claims: dict[int, Claim]
     """The claims that were current, by their offset."""
     newest_claims: tuple[Claim, ...] = ()
-    """From the newest one on under which something valid was written. The owners of those behind it may not have read
-    the log to its end, and so do not say what it said before them."""
+    """The newest claim under which something valid was written, and all later ones. The later owners may not have read
+    the log to its end, so their claims may lack what earlier ones say."""
     newest_at: Mapping[str, int] = MappingProxyType({})
-    """Per topic an offset below which all was resolved when the newest snapshot was written; empty without one."""
+    """By topic, the offset below which all was resolved at the newest snapshot; empty without one."""
     checkpoint: Sequence[Item] = ()
-    """What moved its lane from the snapshot's offsets to the committed ones, in offset order of each topic."""
+    """The items that moved their lane between the snapshot's and the committed offsets, in offset order by topic."""
 
     @property
     def resolved(self) -> list[ResolvedRun]:
-        """What the snapshot says of records at or above its offsets that need no second carrying out."""
+        """Return the snapshot's runs of records at or above its offsets that need not be carried out again."""
         return [run for part in self.snapshot or () for run in part.resolved]
 
 
@@ -106,7 +106,7 @@ T = TypeVar("T")
 
 
 def in_steps(things: Iterable[T], do: Callable[[T], int], at: int = 0) -> Generator[ReadLog, list[LogRecord], None]:
-    """`do` each thing, which says what it cost (us, about); after every `STEP_US` of that asks for no entry at `at`."""
+    """Call `do`, which returns its cost in us, on each thing; yield an empty request at `at` after each `STEP_US`."""
     cost_us = 0
     for thing in things:
         cost_us += do(thing)
@@ -116,13 +116,13 @@ def in_steps(things: Iterable[T], do: Callable[[T], int], at: int = 0) -> Genera
 
 
 class _ReadBack:
-    """What has been read, from `low` to the log's end, each entry looked at once; and the snapshots in it.
+    """The entries read so far, from `low` to the log's end, each parsed once, and their snapshots.
 
         log    ......  claim 7   batch   batch   claim 9   snapshot (claim 9) ...
                not read          unsure          sure: the snapshot refers to claim 9
 
-    Only an owner whose claim was current writes batches and snapshots, so a claim that one of them refers to is sure.
-    What lies left of the first sure claim is unsure until a sure one left of it has been read.
+    Only an owner with a current claim writes batches and snapshots, so a claim that one of them refers to is sure.
+    Entries before the first sure claim are unsure until an earlier sure one has been read.
     """
 
     def __init__(self, committed: Mapping[str, int], log_end: int) -> None:
@@ -132,12 +132,12 @@ class _ReadBack:
         self._referred: set[int] = set()
         self.low = log_end
         self.snapshots: list[list[SnapshotPart]] = []
-        """The whole snapshots that are surely valid, newest first, each as its parts."""
+        """Complete and surely valid snapshots, newest first, each as its parts."""
         self.usable: list[list[SnapshotPart]] = []
-        """Those of them that lie at or below the committed offsets."""
+        """Those at or below the committed offsets."""
 
     def take(self, start: int, chunk: list[LogRecord]) -> Generator[ReadLog, list[LogRecord], None]:
-        """The entries from `start` to what was read before."""
+        """Add the entries from `start` up to those read before."""
         entries: list[Numbered] = []
 
         def decode(record: LogRecord) -> int:
@@ -164,7 +164,7 @@ class _ReadBack:
         self.usable += [parts for parts in newest_first if _is_at_or_below(parts[0].at, self._committed)]
 
     def entries(self, start: int = 0) -> Iterator[Numbered]:
-        """All that was read from offset `start` on, in offset order."""
+        """Yield the entries from offset `start` on, in offset order."""
         return (
             numbered
             for chunk in self._chunks
@@ -175,7 +175,7 @@ class _ReadBack:
 
 
 class _Snapshots:
-    """The whole snapshots among entries that begin with a sure claim, oldest first."""
+    """The complete snapshots among entries that begin with a sure claim, oldest first."""
 
     def __init__(self) -> None:
         self.whole: list[list[SnapshotPart]] = []
@@ -183,7 +183,7 @@ class _Snapshots:
         self._parts: list[SnapshotPart] = []
 
     def take(self, numbered: Numbered) -> int:
-        """The next entry; what it cost."""
+        """Take the next entry; return its cost in us."""
         offset, entry = numbered
         if self._view.apply(offset, entry) == "valid" and isinstance(entry, SnapshotPart):
             if entry.part == 0:
@@ -204,19 +204,19 @@ def recover(
     log_end: int,
     fresh: Collection[str] = (),
 ) -> Generator[ReadLog, list[LogRecord], Recovered]:
-    """Read backwards from `log_end` as far as needed; `committed` is per media topic the next offset to be read.
+    """Read backwards from `log_end` as far as needed.
 
-    `fresh`: topics without a committed offset, which are read from where they begin. Requests for nothing come between
-    the others, so that no step takes long. Raises `NotRecoverableError` where the log was cut off or emptied beside
-    committed offsets above 0, and `NewerVersionError` where a newer version wrote what was read.
+    committed: by media topic, the next offset to read. fresh: topics without a committed offset, read from their start.
+    Empty requests come between the others, so that no step takes long. Raises `NotRecoverableError` if the log was cut
+    or emptied beside committed offsets above 0, and `NewerVersionError` if a newer version wrote an entry.
     """
     read = _ReadBack(committed, log_end)
     while read.low > log_start:
         start = max(log_start, read.low - CHUNK_ENTRIES)
         chunk = yield ReadLog(start, read.low)
         yield from read.take(start, chunk)
-        # Each is enough by itself; the newest says most. Where the log was cut above what that one asks for, an older
-        # one serves: retention of a media topic lets what a snapshot asks for grow from one worker to the next.
+        # Any usable snapshot suffices; prefer the newest. If the log was cut above its `replay_from`, try an older one:
+        # an older snapshot may need less of the log, depending on the retention of the media topics.
         wanted = read.usable[:1] if read.low > log_start else read.usable
         newest = next((parts for parts in wanted if parts[0].replay_from >= read.low), None)
         if newest is not None:
@@ -279,11 +279,11 @@ def _fold(
 
 
 SURE_AFTER_MS = 2_000
-"""For so long every answer must say so: before its first fetch the embedded broker may tell too low a mark."""
+"""How long every answer must agree: before its first fetch the embedded broker may tell too low a mark."""
 
 
 class TopicEnds:
-    """Looks at the high watermarks of one partition number's topics. Times are the owner's monotonic clock."""
+    """Checks the high watermarks of one partition number's topics. Times are the owner's monotonic clock."""
 
     def __init__(self, in_flight: InFlight) -> None:
         self._in_flight = in_flight
@@ -291,14 +291,14 @@ class TopicEnds:
         self._short_since_ms: dict[str, int] = {}
 
     def start(self, now_ms: int) -> None:
-        """The claim was read back: no other owner decides on records that came after this."""
+        """Start when the claim was read back: no other owner decides on later records."""
         self._owning_since_ms = now_ms
         self._short_since_ms.clear()
 
     def check(self, topic: str, high_water: int, asked_ms: int, *, awaited: bool) -> None:
-        """The high watermark asked for at `asked_ms`; `awaited`: a decision in the log waits for a record of `topic`.
+        """Take the high watermark asked for at `asked_ms`; `awaited`: a decision waits for a record of `topic`.
 
-        Raises `MadeAnewError` where everything below it is here and the awaited record is not.
+        Raises `MadeAnewError` if everything below it is here and the awaited record is not.
         """
         if not awaited or asked_ms < self._owning_since_ms or self._in_flight.topics[topic].position < high_water:
             self._short_since_ms.pop(topic, None)

@@ -1,6 +1,4 @@
-"""What is kept of resolved records that wait for an older open one: runs of offsets, and as little as the lanes'
-clocks need.
-"""
+"""What is kept of resolved records after an older open one: runs of offsets, and the few items that clocks need."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from streams.join.items import Item
 
 
 class OffsetRuns:
-    """A set of offsets that takes as much room as it has gaps. Iterating gives (first, last) of each run, in order."""
+    """A set of offsets stored as runs. Iterating gives (first, last) of each run, in order."""
 
     __slots__ = ("_firsts", "_lasts")
 
@@ -29,7 +27,7 @@ class OffsetRuns:
         self._lasts[low:high] = [last]
 
     def drop_below(self, offset: int) -> None:
-        """Forget every offset below `offset`."""
+        """Remove every offset below `offset`."""
         n_gone = bisect_left(self._lasts, offset)
         del self._firsts[:n_gone], self._lasts[:n_gone]
         if self._firsts and self._firsts[0] < offset:
@@ -52,20 +50,20 @@ Lane = tuple[str, str]
 
 
 def first_named(one: int, other: int) -> int:
-    """The first of two places in the log, where there are two."""
+    """Return the lower of two log offsets; either may be `NOT_NAMED`."""
     return max(one, other) if NOT_NAMED in (one, other) else min(one, other)
 
 
 class Kept:
-    """Of resolved records between two open ones: the items that their lanes' clocks will see, and where the log begins.
+    """What is kept of resolved records between two open ones: the items that clocks need, and the first log offset.
 
-        offset      7      8  9  10  11  12          t: 8 and 10 are of one lane, and 12, further on in time
+        offset      7      8  9  10  11  12          t: 8, 10 and 12 are of one lane, 12 is later in time
                     open   t  u  t   u   t           kept of that lane: 12 alone
 
-    Of two items of a lane, neighbours here, the first is let go where the second lies more than twice the lane's
-    `out_of_order_ms` further on, and was not appended earlier: whatever the clock was before, it is the same after the
-    second, with or without the first (docs/design.md, section 12, "Held").
-    `log_offset` is that of the first decision that names one of the records.
+    Of two successive items of a lane, the first is dropped if the second is more than twice the lane's
+    `out_of_order_ms` later and was not appended earlier: then the clock after the second is the same with or without
+    the first (docs/design.md, section 12, "Held"). `log_offset` is that of the first decision that names one of the
+    records.
     """
 
     __slots__ = ("_by_lane", "_disorder_ms", "last_offset", "log_offset", "n_items")
@@ -78,7 +76,7 @@ class Kept:
         self.log_offset = NOT_NAMED
 
     def add(self, offset: int, log_offset: int, item: Item | None) -> None:
-        """The record at `offset`, above all that are here; `item` where it moves its lane."""
+        """Add the record at `offset`, above all others; `item` if it moves its lane."""
         self.last_offset = offset
         self.log_offset = first_named(self.log_offset, log_offset)
         if item is not None:
@@ -86,7 +84,7 @@ class Kept:
             self.n_items += 1
 
     def take_over(self, later: Kept) -> None:
-        """What is kept of records above all that are here, and below the same open one. `later` is used up."""
+        """Append what is kept of higher records before the same open one; `later` is used up."""
         self.last_offset = max(self.last_offset, later.last_offset)
         self.log_offset = first_named(self.log_offset, later.log_offset)
         self.n_items += later.n_items
@@ -101,7 +99,7 @@ class Kept:
                 self._join(lane, items)
 
     def _join(self, lane: Lane, later: list[Item]) -> None:
-        """Put items of a lane behind those that are here, without what that makes needless."""
+        """Append items of a lane, and drop those that become unnecessary."""
         items = self._by_lane.get(lane)
         if not items or not later:
             self._by_lane[lane] = later or items or []
@@ -117,7 +115,7 @@ class Kept:
             items.extend(later)
 
     def split(self, offset: int) -> Kept | None:
-        """Take out what is of records above `offset`; None where there is none."""
+        """Split off what is kept of records above `offset`; None if there is nothing."""
         if self.last_offset < offset:
             return None
         later = Kept(self._disorder_ms)
@@ -132,7 +130,7 @@ class Kept:
         return later
 
     def __iter__(self) -> Iterator[Item]:
-        """The items in offset order."""
+        """Yield the items in offset order."""
         return iter(sorted((item for items in self._by_lane.values() for item in items), key=_offset))
 
 

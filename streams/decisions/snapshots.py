@@ -1,6 +1,4 @@
-"""A snapshot on its way into the log: what it says, taken at one moment, cut into parts while the event loop goes on,
-written now and then.
-"""
+"""Snapshots for the log: the state at one moment, cut into parts in small steps, written at intervals."""
 
 from __future__ import annotations
 
@@ -19,11 +17,11 @@ from streams.join.clocks import Clocks
 from streams.join.lane_clock import LaneClock, LaneState
 
 PART_BYTES = 400_000
-"""A part stays well under 512 KiB, the size at which brokers' limits begin to matter."""
+"""Size of a part, well under 512 KiB, where brokers' limits begin to matter."""
 STEP_BYTES = 100_000
-"""So much is cut in one step at most, however few things that are."""
+"""Limit of bytes cut in one step."""
 THINGS_A_STEP = 1_000
-"""Lanes, bounds or runs that one step cuts: a few milliseconds."""
+"""Limit of lanes, bounds and runs cut in one step, a few ms."""
 _ID_BYTES = 20
 
 Bound = tuple[str, int]
@@ -31,7 +29,7 @@ Thing = LaneClock | LaneState | Bound | ResolvedRun
 
 
 class State(NamedTuple):
-    """What a snapshot says: all of it as it was at one moment. `at`, `replay_from`: see `SnapshotPart`."""
+    """A snapshot's content, at one moment; for the fields see `SnapshotPart`."""
 
     at: Mapping[str, int]
     clocks: Iterable[LaneClock | LaneState]
@@ -42,10 +40,10 @@ class State(NamedTuple):
 
 
 class Snapshot:
-    """Cuts a state into parts of at most about `PART_BYTES`.
+    """Cuts a state into parts of about `PART_BYTES` at most.
 
-    Call `cut` until it is `whole`, then take the parts with `next_part` until it is `gone`. `things_a_step`: at most so
-    many lanes, bounds and runs in one step, `THINGS_A_STEP` unless given.
+    Call `cut` until it is `whole`, then `next_part` until it is `gone`. things_a_step: limit of lanes, bounds and runs
+    in one step; default `THINGS_A_STEP`.
     """
 
     def __init__(self, state: State, things_a_step: int | None = None) -> None:
@@ -56,18 +54,18 @@ class Snapshot:
         self._n_bytes = 0
         self._n_parts = self._n_taken = 0
         self.whole = False
-        """All of it is in parts: how many there are is known, so the first may go."""
+        """Whether all of it is cut, so that the number of parts is known and the first may go."""
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def cut(self) -> None:
-        """Put some more into parts; costs a few milliseconds at most."""
+        """Cut some more; takes a few ms at most."""
         n_bytes = 0
         for _ in range(self._things_a_step):
             thing = next(self._things, None)
             if thing is None:
-                self._parts = self._parts or deque([[]])  # without parts it could not be found
+                self._parts = self._parts or deque([[]])  # without a part it could not be found
                 self._n_parts, self.whole = len(self._parts), True
                 return
             size = encoded_bytes(thing.state() if isinstance(thing, LaneClock) else thing)
@@ -89,7 +87,7 @@ class Snapshot:
         return self.whole and not self._parts
 
     def next_part(self, number: int) -> SnapshotPart:
-        """The part that goes next, as the entry with this number; raises `IndexError` where none is left."""
+        """Return the next part as the entry with this number. Raises `IndexError` if none is left."""
         state, things = self._state, self._parts.popleft()
         self._n_taken += 1
         return SnapshotPart(
@@ -112,7 +110,7 @@ class Snapshot:
 
 
 def _pieces(rows: Iterable[LaneClock | LaneState]) -> Iterator[LaneClock | LaneState]:
-    """The lanes, one that remembers very many ids as several rows, so that each fits into a part."""
+    """Yield the lanes; split one with very many ids into several rows, so that each fits into a part."""
     n_ids = max(1, STEP_BYTES // _ID_BYTES)
     for row in rows:
         if isinstance(row, LaneClock) or len(row.recent) <= n_ids:
@@ -123,15 +121,16 @@ def _pieces(rows: Iterable[LaneClock | LaneState]) -> Iterator[LaneClock | LaneS
 
 
 class SnapshotSource:
-    """Takes snapshots of the state of one owner."""
+    """Takes snapshots of one owner's state."""
 
     def __init__(self, checkpoint: CheckpointState, in_flight: InFlight, execution: DecisionExecutor) -> None:
         self._checkpoint, self._in_flight, self._execution = checkpoint, in_flight, execution
 
     def take(self, newest: Clocks, log_end: int, claim_offset: int, things_a_step: int | None = None) -> Snapshot:
-        """The state now, as a snapshot under the claim at `claim_offset`; the log was read up to `log_end`.
+        """Take the present state as a snapshot under the claim at `claim_offset`.
 
-        `newest`: the clocks of the join, ahead of those at the acknowledged offsets. `things_a_step`: see `Snapshot`.
+        newest: the join's clocks, ahead of those at the acknowledged offsets. log_end: up to where the log was read.
+        things_a_step: see `Snapshot`.
         """
         replay_from = self._replay_from(log_end)
         state = State(
@@ -145,31 +144,28 @@ class SnapshotSource:
         return Snapshot(state, things_a_step)
 
     def forget_bounds(self, log_end: int) -> None:
-        """Drop what no reader of the log will ask for."""
+        """Drop bounds that no reader of the log needs."""
         self._checkpoint.forget_bounds(self._replay_from(log_end)[0])
 
     def _resolved(self) -> Iterator[ResolvedRun]:
-        """What is resolved above the acknowledged offsets: nobody may publish it again."""
+        """Yield the runs resolved above the acknowledged offsets, which must not be published again."""
         return chain(self._in_flight.resolved(), self._execution.resolved_ahead())
 
     def _replay_from(self, log_end: int) -> tuple[int, int, Claim | None]:
-        """Where a reader begins, and the claim that was current there."""
+        """Return where a reader begins, and the claim that was current there."""
         return self._checkpoint.replay_from(self._named(), log_end)
 
     def _named(self) -> Iterator[int]:
-        """Where decisions stand in the log that name records at or above the acknowledged offsets."""
+        """Yield the log offsets of decisions that name records at or above the acknowledged offsets."""
         return chain(self._in_flight.log_offsets(), self._execution.log_offsets())
 
 
 REFRESH_MS = 3_600_000
-"""Far below any retention of the log: a partition that idles would end with an empty one beside committed offsets."""
+"""Far below any retention: an idle partition's log would end up empty beside committed offsets."""
 
 
 class SnapshotWriter:
-    """Due every `every_decisions` decisions or `every_ms`, if anything has changed since the last one.
-
-    Where nothing changes it is due every `REFRESH_MS`.
-    """
+    """Schedules snapshots: every `every_decisions` decisions or `every_ms` after a change, else every `REFRESH_MS`."""
 
     def __init__(self, now_ms: int, every_decisions: int = 5_000, every_ms: int = 30_000) -> None:
         self._every_decisions, self._every_ms = every_decisions, every_ms
@@ -177,25 +173,25 @@ class SnapshotWriter:
         self._snapshot: Snapshot | None = None
         self._asked = self._has_just_written = False
         self.renewing = False
-        """The renewed claim has not been read back: what is proposed now would be void behind it."""
+        """Whether a renewed claim has not been read back: a proposal now would be void."""
 
     def ask(self) -> None:
-        """One is due now."""
+        """Make a snapshot due now."""
         self._asked = True
 
     @property
     def busy(self) -> bool:
-        """Whether one was asked for or has begun, and not all of its parts are on their way."""
+        """Whether a snapshot was asked for or has begun, and not all its parts are on their way."""
         return self._asked or self.renewing or self._snapshot is not None
 
     def count(self, n_decisions: int) -> None:
-        """Decisions were read back."""
+        """Count decisions that were read back."""
         self._n_since += n_decisions
 
     def due(self, now_ms: int) -> bool:
-        """Whether it is time; never twice in a row, so that a slow broker gets decisions too.
+        """Tell whether a snapshot is due; never twice in a row, so that a slow broker gets decisions too.
 
-        Not while one is being cut, unless one is asked for: that one says more, and takes its place.
+        Not while one is being cut, unless a newer one was asked for, which replaces it.
         """
         if self._has_just_written or (self._snapshot is not None and not self._asked):
             return False
@@ -203,34 +199,34 @@ class SnapshotWriter:
         return self._asked or self._n_since >= self._every_decisions or now_ms - self._last_ms >= wait_ms
 
     def let_others_go(self) -> None:
-        """What else there is to propose has its turn."""
+        """Let other proposals go first."""
         self._has_just_written = False
 
     def renew(self, now_ms: int) -> None:
-        """The claim is being renewed; `begin` follows when it is read back."""
+        """Note that the claim is being renewed; call `begin` when it is read back."""
         self._last_ms, self._n_since, self.renewing, self._asked = now_ms, 0, True, False
         self._snapshot = None
 
     def begin(self, snapshot: Snapshot) -> None:
-        """The renewed claim was read back: this is the state under it."""
+        """Begin to cut a snapshot of the state under the renewed claim."""
         self._snapshot, self.renewing, self._has_just_written = snapshot, False, True
 
     def reset(self) -> None:
-        """The claim was lost or is new: a snapshot that had begun is of no use."""
+        """Drop a snapshot that has begun, because the claim is lost or new."""
         self._snapshot, self.renewing = None, False
 
     @property
     def cutting(self) -> bool:
-        """Whether `cut` is to be called again soon."""
+        """Whether `cut` must be called again."""
         return self._snapshot is not None and not self._snapshot.whole
 
     def cut(self) -> None:
-        """Put a bit more of the state into parts."""
+        """Cut some more of the state."""
         if self._snapshot is not None and not self._snapshot.whole:
             self._snapshot.cut()
 
     def next_part(self, number: int) -> SnapshotPart | None:
-        """The part that goes next, as the entry with this number; None if none waits."""
+        """Return the next part as the entry with this number; None if none is ready."""
         if self._snapshot is None or not self._snapshot.whole:
             return None
         part = self._snapshot.next_part(number)

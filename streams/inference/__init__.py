@@ -1,1 +1,1 @@
-"""The model at work: its thread, its batches, its failures."""
+"""Runs the model: its thread, batches and failures."""

@@ -1,4 +1,4 @@
-"""Is a model's answer one that may be published? What passes here can be encoded, sent and read."""
+"""Checks that a model's answer can be published: encoded, sent and read."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from syncline.wire.arrays import from_numpy
 from syncline.wire.converted import TextKind
 
 MAX_ANSWER_BYTES = 512 * 1024
-"""Of one set's embedding, labels and texts: with the members a result stays below the 1 MiB that topics take."""
+"""Limit of one set's embedding, labels and texts: with the members, a result stays below the topics' 1 MiB."""
 _KINDS: tuple[str, ...] = get_args(TextKind)
 
 
 def check_answer(fusion: object, n_members: int) -> Fusion:
-    """The answer as a consumer can use it: scores are plain floats. Raises `ValueError` where it cannot, saying why.
+    """Check an answer and make its scores plain floats. Raises `ValueError`.
 
-    Labels are text, scores finite numbers; the embedding is finite, has one dimension and a dtype of the contract; each
-    conversion is a caption or a transcript, names a member in [0, n_members) and has a score in [0, 1].
+    Labels must be text and scores finite numbers. The embedding must be finite, one-dimensional and of a dtype of the
+    contract. Each conversion must be a caption or a transcript of a member in [0, n_members), with a score in [0, 1].
     """
     if not isinstance(fusion, Fusion):
         raise ValueError(f"the model gave a {type(fusion).__name__} instead of a Fusion")
@@ -60,7 +60,7 @@ def _score(score: Any, of: str) -> float:
 
 
 def _check_embedding(values: Any) -> int:
-    """Its size in bytes."""
+    """Check an embedding; return its size in bytes."""
     if values is None:
         return 0
     if type(values) is not np.ndarray:
@@ -94,7 +94,7 @@ def _conversion(said: Any, n_members: int) -> Conversion:
 
 
 def _untyped(value: Any) -> Any:
-    """What a model says its answer's fields are, and what they are, are two things."""
+    """Forget a value's declared type, which a model may not keep to."""
     return value
 
 

@@ -1,4 +1,4 @@
-"""What the batcher did: sizes, fill, waits and why each batch left."""
+"""Statistics of the batcher: sizes, fill, waits and why each batch left."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from streams.histogram import Histogram
 
 FlushReason = Literal["full", "cost", "timeout", "idle", "drain"]
 """Why a batch left: it had `max_items`; the next item would break `max_cost`; the first item had waited
-`max_wait_ms`; the device was free and nobody asked to wait; the batcher is being drained."""
+`max_wait_ms`; the device was free and no wait is set; the batcher is being drained."""
 
 WAIT_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
-"""Upper bounds of the buckets of the histogram of waits, inclusive; one more bucket takes the rest."""
+"""Inclusive upper bounds of the buckets of waits; one more bucket takes the rest."""
 RUN_BOUNDS_MS = (*WAIT_BOUNDS_MS, 10_000, 30_000, 60_000)
 
 
@@ -31,10 +31,10 @@ class BatchStats:
         self.reasons: Counter[FlushReason] = Counter()
         self.waits_ms = Histogram(WAIT_BOUNDS_MS)
         self.runs_ms = Histogram(RUN_BOUNDS_MS)
-        """Each call of the model, those that failed included."""
+        """Each call of the model, failed ones included."""
 
     def left(self, waits_s: list[float], reason: FlushReason) -> None:
-        """A batch leaves for the device; one wait per item, from its arrival."""
+        """Count a batch that leaves for the device, with each item's wait since its arrival."""
         self.n_batches += 1
         self.n_items += len(waits_s)
         self.sizes[len(waits_s)] += 1
@@ -44,11 +44,11 @@ class BatchStats:
 
     @property
     def fill(self) -> float:
-        """Mean share of `max_items` that batches had, in [0, 1]."""
+        """The mean share of `max_items` that batches had, in [0, 1]."""
         return self.n_items / (self.n_batches * self._max_items) if self.n_batches else 0.0
 
     def export(self) -> dict[str, Any]:
-        """All of it as plain values, for metrics and logs."""
+        """Return all counters as plain values, for metrics and logs."""
         return {
             "n_batches": self.n_batches,
             "n_items": self.n_items,

@@ -1,6 +1,6 @@
 """The batcher: many callers, one device.
 
-A batch leaves as soon as the device is free and holds what has arrived by then; the device's own busy
+A batch leaves as soon as the device is free, with all items that have arrived by then; the device's own busy
 time is the window in which the next batch forms. Asked to (`max_wait_ms`), a batch waits for more, counted
 from the arrival of its first item. Callers get their own answer, their own error, or `NoAnswerError` at the end.
 
@@ -47,35 +47,35 @@ class Batcher(Generic[T, R]):
 
     @property
     def is_serving(self) -> bool:
-        """Whether batches are being made: started, and neither drained nor closed nor broken."""
+        """Whether it serves: started, and neither drained nor closed nor broken."""
         return self._task is not None and not self._task.done()
 
     @property
     def n_queued(self) -> int:
-        """Items that wait for the device."""
+        """The number of items waiting for the device."""
         return len(self._queue)
 
     @property
     def n_running(self) -> int:
-        """Items of the batch that is on the device."""
+        """The number of items in the running batch."""
         return len(self._running)
 
     @property
     def down(self) -> tuple[float, str] | None:
-        """Since when (seconds of the clock) the model fails on everything, and with what; None while it works."""
+        """Since when (s of the clock) the model fails on everything, and why; None while it works."""
         since_s = self._bisector.down_since_s
         return None if since_s is None else (since_s, self._bisector.down_reason)
 
     def start(self) -> None:
-        """Begin to serve; needs a running event loop."""
+        """Start to serve; needs a running event loop."""
         if self._task is None:
             self._task = asyncio.create_task(self._serve(), name="batcher")
 
     async def submit(self, item: T, cost: int = 1) -> R:
-        """The device's answer to `item`; waits for room in the queue, then for its turn.
+        """Return the device's answer to `item`; wait for room in the queue, for its turn, and while the model is down.
 
-        While the model is down, callers wait. Raises `SetFailedError` where the model fails on this item
-        alone, `NoAnswerError` where the batcher was closed before, or while the model is down.
+        Raises `SetFailedError` if the model fails on this item alone, and `NoAnswerError` if the batcher was closed
+        first.
         """
         if self._draining or self._closed:
             raise NoAnswerError("the batcher takes nothing more")
@@ -91,7 +91,7 @@ class Batcher(Generic[T, R]):
                 self._nobody_left.set()
 
     async def drain(self) -> None:
-        """Take nothing more, answer everybody who is waiting, without waiting for more, then close."""
+        """Accept nothing more, answer all waiting callers without waiting to fill batches, then close."""
         self._draining = True
         self._bisector.stopping.set()
         self._changed.set()
@@ -101,7 +101,7 @@ class Batcher(Generic[T, R]):
         await self.close()
 
     async def close(self) -> None:
-        """Stop at once: everybody who still waits gets `NoAnswerError`."""
+        """Stop at once; waiting callers get `NoAnswerError`."""
         self._closed = True
         if self._task is None:
             self._abandon("the batcher was never started")
@@ -117,7 +117,7 @@ class Batcher(Generic[T, R]):
         try:
             return await answer
         except asyncio.CancelledError:
-            if entry in self._queue:  # its room is free at once, not only when the device gets to it
+            if entry in self._queue:  # free its room now, not when the device gets to it
                 self._queue.remove(entry)
                 self._room.release()
             raise
@@ -144,7 +144,7 @@ class Batcher(Generic[T, R]):
         self._running = []
 
     async def _wait_for_batch(self) -> None:
-        """Return when the next batch may leave."""
+        """Wait until the next batch may leave."""
         while not self._queue or self._wait_left_s() > 0:
             self._changed.clear()
             if self._queue:
@@ -153,14 +153,14 @@ class Batcher(Generic[T, R]):
                 await self._changed.wait()
 
     def _wait_left_s(self) -> float:
-        """Seconds for which the batch at the head of the queue may still wait for more."""
+        """Return how long the next batch may still wait for more items, s."""
         if self._draining or not self._settings.max_wait_ms or self._fits()[1] is not None:
             return 0.0
         left_s = self._queue[0].arrived_s + self._settings.max_wait_ms / 1_000 - self._clock.now_s()
-        return left_s if left_s > 1e-6 else 0.0  # what rounding leaves is no time to wait for
+        return left_s if left_s > 1e-6 else 0.0  # ignore rounding errors
 
     def _fits(self) -> tuple[int, FlushReason | None]:
-        """How many items from the head make a batch, and which limit ends it (None: the queue does)."""
+        """Return how many items make the next batch, and which limit ends it (None: the queue is empty)."""
         cost = 0
         for n_items, entry in enumerate(self._queue):
             cost += entry.cost
@@ -171,7 +171,7 @@ class Batcher(Generic[T, R]):
         return len(self._queue), "cost" if cost >= self._settings.max_cost else None
 
     def _take(self) -> FlushReason:
-        """Move the next batch from the queue to `_running`, and say why it leaves."""
+        """Move the next batch from the queue to `_running`; return why it leaves."""
         n_items, limit = self._fits()
         self._running = [self._queue.popleft() for _ in range(n_items)]
         for _ in self._running:
@@ -183,14 +183,14 @@ class Batcher(Generic[T, R]):
         return "timeout" if self._settings.max_wait_ms else "idle"
 
     def _abandon(self, why: str) -> None:
-        """Nobody serves any more: no caller may wait for ever."""
+        """Fail all pending callers."""
         self._closed = True
         for entry in [*self._running, *self._queue]:
             if not entry.answer.done():
                 entry.answer.set_exception(NoAnswerError(why))
         self._running = []
         self._queue.clear()
-        for _ in range(self._n_callers):  # those who wait for room find it closed
+        for _ in range(self._n_callers):  # callers waiting for room find it closed
             self._room.release()
         self._nobody_left.set()
 

@@ -1,14 +1,13 @@
-"""One batch through the model: who is to blame when it fails, an item or the model itself?
+"""Runs a batch through the model and finds out whether an item or the model itself causes a failure.
 
-    batch of 8 fails -> 4 + 4 -> ... -> the bad item stands alone, the other 7 have their answers
+    batch of 8 fails -> 4 + 4 -> ... -> the bad item is alone, the other 7 have their answers
     a lone item fails -> probe (an input that the model has answered before)
-        probe answered -> the item once more; if it fails again it is the item: its caller gets the error
-        probe fails    -> the model is down: everybody waits, the probe is repeated with back-off,
-                          and when it is answered the batch goes on where it stopped
+        probe answered -> run the item again; if it fails again, its caller gets the error
+        probe fails    -> the model is down: callers wait, the probe is retried with back-off,
+                          and the batch continues once it is answered
 
-So a model that fails on everything costs nobody a dead letter: callers only wait, and `down_since_s` says
-so to whoever asks for readiness. An item at which the model goes down `MAX_DOWNS_PER_ITEM` times, to
-come back each time that the item is not run, is to blame after all.
+So a model that fails on everything causes no dead letters: callers wait, and readiness shows `down_since_s`. An item at
+which the model goes down `MAX_DOWNS_PER_ITEM` times, recovering each time without it, counts as bad after all.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from syncline.errors import NoAnswerError, SetFailedError
 T = TypeVar("T")
 R = TypeVar("R")
 
-MAX_FAILURES_ALONE = 2  # the first failure may have been a passing trouble of the machine
+MAX_FAILURES_ALONE = 2  # the first failure may have been transient
 MAX_DOWNS_PER_ITEM = 3
 
 Run = Callable[[list[T]], Awaitable[Sequence[R | Exception]]]
-"""Answers a list of items, in order; an exception in the list is that item's own failure."""
+"""Answers a list of items in order; an exception in the result is that item's own failure."""
 
 Probe = Callable[[], Awaitable[None]]
-"""Raises when the model cannot answer an input that it has answered before."""
+"""Raises if the model cannot answer an input that it has answered before."""
 
 
 @dataclass(slots=True, eq=False)
 class BatchItem(Generic[T, R]):
-    """One caller's item, and the future on which it waits."""
+    """One caller's item and the future of its answer."""
 
     item: T
     cost: int
@@ -48,7 +47,7 @@ class BatchItem(Generic[T, R]):
 
 
 class Bisector(Generic[T, R]):
-    """Runs batches until each item of them has its answer or its error."""
+    """Runs batches until each item has its answer or error."""
 
     def __init__(
         self, run: Run[T, R], probe: Probe, retry_ms: tuple[int, int], clock: Clock, stats: BatchStats
@@ -56,18 +55,18 @@ class Bisector(Generic[T, R]):
         self._run, self._probe, self._clock, self._stats = run, probe, clock, stats
         self._retry_min_s, self._retry_max_s = retry_ms[0] / 1_000, retry_ms[1] / 1_000
         self.stopping = asyncio.Event()
-        """Once set, a model that is down is not waited for."""
+        """Once set, stop waiting for a model that is down."""
         self.down_since_s: float | None = None
         self.down_reason = ""
 
     async def answer(self, entries: list[BatchItem[T, R]]) -> None:
-        """Give each entry its result or its error; returns when all have one.
+        """Give each entry its result or error; return when all have one.
 
-        Raises `NoAnswerError` where the model is down and `stopping` is set.
+        Raises `NoAnswerError` if the model is down and `stopping` is set.
         """
         parts = [entries]
         while parts:
-            part = [entry for entry in parts.pop() if not entry.answer.done()]  # the cancelled are done
+            part = [entry for entry in parts.pop() if not entry.answer.done()]  # cancelled ones are done
             if not part:
                 continue
             error = await self._try(part, parts)
@@ -80,7 +79,7 @@ class Bisector(Generic[T, R]):
                 parts.append(part)
 
     async def _try(self, part: list[BatchItem[T, R]], parts: list[list[BatchItem[T, R]]]) -> Exception | None:
-        """Run `part`: answer its entries, or return the error; entries with errors of their own join `parts`."""
+        """Run `part`: answer its entries or return the error; entries with their own errors go to `parts`."""
         started_s = self._clock.now_s()
         try:
             results = await self._run([entry.item for entry in part])
@@ -97,12 +96,12 @@ class Bisector(Generic[T, R]):
                 if len(part) == 1:
                     return result
                 parts.append([entry])
-            elif not entry.answer.done():  # its caller may have gone while the device was busy
+            elif not entry.answer.done():  # its caller may have been cancelled meanwhile
                 entry.answer.set_result(result)
         return None
 
     async def _is_to_blame(self, entry: BatchItem[T, R], error: Exception) -> bool:
-        """Decide after a failure alone; False: the item is to be run again."""
+        """Decide whether an item that failed alone is bad; False: run it again."""
         if await self._went_down():
             entry.n_downs += 1
         else:
@@ -117,7 +116,7 @@ class Bisector(Generic[T, R]):
         return True
 
     async def _went_down(self) -> bool:
-        """Probe the model; where it fails, wait until it answers again. Says whether it had to wait."""
+        """Probe the model and wait until it answers; return whether it was down."""
         pause_s = self._retry_min_s
         while (error := await self._probe_error()) is not None:
             if self.down_since_s is None:
@@ -140,5 +139,5 @@ class Bisector(Generic[T, R]):
 
 
 def describe(error: Exception) -> str:
-    """An error in one line."""
+    """Describe an error in one line."""
     return f"{type(error).__name__}: {error}".replace("\n", " ")[:500]

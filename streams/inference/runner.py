@@ -1,4 +1,4 @@
-"""Runs a model for many callers: batcher in front, one thread behind."""
+"""Runs a model for many callers: a batcher in front of one thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from syncline.settings.definition import check_ranges
 
 
 class Runnable(Protocol):
-    """What is run: a model or a converter."""
+    """A model or a converter."""
 
     def run(self, items: Sequence[Any], /) -> Sequence[Any]:
         """Answer each item, in order."""
@@ -59,11 +59,11 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class RunnerHealth:
-    """What /livez and /readyz need to know; a reason is "" where all is well.
+    """A runner's state for /livez and /readyz; a reason is "" if all is well.
 
-    not_live: why the process should be started anew (a thread that ended, a batch that hangs).
+    not_live: why the process should be restarted (a thread that ended, a batch that hangs).
     not_ready: why it does no work now (it is not live, not started, or its model fails on everything).
-    busy_s: age of the batch that is on the device. down_s: for how long the model has failed on everything.
+    busy_s: age of the running batch, s. down_s: how long the model has failed on everything, s.
     """
 
     not_live: str
@@ -73,8 +73,10 @@ class RunnerHealth:
 
 
 class Runner(Generic[M, T, R]):
-    """One model on one thread. `check` makes of what the model said of an item the answer to its caller, or raises
-    ValueError or TypeError where nobody could use it; it runs on the model's thread too.
+    """Runs one model on one thread.
+
+    check: turns the model's output for an item into the caller's answer, or raises ValueError or TypeError if it is
+    unusable. It runs on the model's thread too.
     """
 
     def __init__(
@@ -97,49 +99,49 @@ class Runner(Generic[M, T, R]):
 
     @property
     def model(self) -> M:
-        """What is run, for its name, version and `prepare`. Raises `SynclineError` before `start` is done."""
+        """The model, for its name, version and `prepare`. Raises `SynclineError` before `start` has returned."""
         if self._model is None:
             raise SynclineError("the model is not loaded yet")
         return self._model
 
     @property
     def stats(self) -> BatchStats:
-        """What the batcher did."""
+        """The batcher's statistics."""
         return self._batcher.stats
 
     @property
     def n_queued(self) -> int:
-        """Items that wait for the device."""
+        """The number of items waiting for the device."""
         return self._batcher.n_queued
 
     @property
     def n_running(self) -> int:
-        """Items of the batch that is on the device."""
+        """The number of items in the running batch."""
         return self._batcher.n_running
 
     @property
     def busy_s(self) -> float:
-        """For how long the model has run since the start, the run under way included; it never falls."""
-        # Between the end of a run on its thread and the loop's hearing of it, the run is in neither.
+        """How long the model has run since the start, the present run included, s. It never decreases."""
+        # A run that has ended on its thread is in neither value until the event loop learns of it.
         self._busiest_s = max(self._busiest_s, self.stats.runs_ms.total / 1_000 + self._thread.busy_s())
         return self._busiest_s
 
     async def start(self) -> None:
-        """Load the model on its thread and warm it up; raises what the model raises."""
+        """Load the model on its thread and warm it up. Raises the model's errors."""
         self._thread.start()
         self._model = await self._thread.call(self._load_and_warm_up)
         self._batcher.start()
 
     async def ask(self, item: T, cost: int) -> R:
-        """The answer to one item; waits its turn, and while the model fails on everything.
+        """Return the answer to one item; wait for its turn, and while the model fails on everything.
 
-        Raises `SetFailedError` where the model fails on this item alone (dead letter), `NoAnswerError` where the
-        runner was stopped before the model answered (nothing is known: acknowledge nothing).
+        Raises `SetFailedError` if the model fails on this item alone (dead letter), and `NoAnswerError` if the runner
+        was stopped before the model answered (do not acknowledge).
         """
         return await self._batcher.submit(item, cost)
 
     def health(self) -> RunnerHealth:
-        """How the model and its thread do at this moment."""
+        """Return the state of the model and its thread."""
         busy_s = self._thread.busy_s()
         down = self._batcher.down
         not_live = self._not_live(busy_s)
@@ -149,17 +151,17 @@ class Runner(Generic[M, T, R]):
         return RunnerHealth(not_live, not_ready, busy_s, self._clock.now_s() - down[0] if down else 0.0)
 
     async def drain(self) -> None:
-        """Answer who is waiting, take nothing more, end the thread. A model that is down is not waited for."""
+        """Accept nothing more, answer waiting callers, end the thread. Do not wait for a model that is down."""
         await self._batcher.drain()
         self._thread.stop()
 
     async def close(self) -> None:
-        """Stop at once; who still waits gets `NoAnswerError`. A batch on the device is left to itself."""
+        """Stop at once; waiting callers get `NoAnswerError`. A running batch is abandoned."""
         await self._batcher.close()
         self._thread.stop(limit_s=0)
 
     def _not_live(self, busy_s: float) -> str:
-        if self._model is None:  # loading takes as long as it takes
+        if self._model is None:  # loading has no time limit
             return ""
         if not self._thread.is_alive:
             return "the model's thread has ended"
@@ -198,7 +200,7 @@ class Runner(Generic[M, T, R]):
             return error
 
     async def _probe(self) -> None:
-        """Ask again what the model has answered before; before its first answer, warm it up again."""
+        """Run an input that the model has answered before; before its first answer, warm it up again."""
         if self._answered is None:
             await self._thread.call(lambda: _without_gradients(self.model.warm_up))
             return
@@ -208,12 +210,12 @@ class Runner(Generic[M, T, R]):
 
 
 def _torch() -> Any:
-    """The torch module if the model brought it; the null model runs without."""
+    """Return torch if the model has imported it; the null model runs without."""
     return sys.modules.get("torch")
 
 
 def _without_gradients(work: Callable[[], Any]) -> Any:
-    """Run `work` in torch's inference mode, which holds for one thread only."""
+    """Run `work` in torch's inference mode, which is per thread."""
     torch = _torch()
     if torch is None:
         return work()
@@ -233,7 +235,7 @@ class ModelRunner(Runner[Model, MemberSet, Fusion]):
         super().__init__(load, _check, settings, clock)
 
     async def fuse(self, members: MemberSet) -> Fusion:
-        """The model's answer to one set, as `Runner.ask`."""
+        """Return the model's answer to one set, as `Runner.ask` does."""
         return await self.ask(members, sum(member.prepared.cost for member in members))
 
 

@@ -1,7 +1,7 @@
-"""The one thread that a device's model lives on.
+"""The model's own thread.
 
-A forward on the event loop stalls it for tens of milliseconds, on a thread of its own for 0.1. The thread is a
-daemon: a model that hangs must not keep the process from ending.
+A forward pass on the event loop would block it for tens of ms; on a thread it costs the loop 0.1 ms. The thread is a
+daemon, so that a hanging model does not keep the process from ending.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Deliver = Callable[[Any, BaseException | None], None]
 
 
 class ModelThreadError(SynclineError):
-    """The model's thread has ended, so nothing can be run on it."""
+    """The model's thread has ended and cannot run anything."""
 
 
 class ModelThread:
-    """Runs calls one after the other on one thread; each caller awaits its own."""
+    """Runs calls one after the other on one thread; callers await their results."""
 
     def __init__(self, name: str = "model", clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -33,7 +33,7 @@ class ModelThread:
         self._began_s: float | None = None
 
     def start(self) -> None:
-        """Start the thread; it may be started once."""
+        """Start the thread. Call it once."""
         self._thread.start()
 
     @property
@@ -42,14 +42,14 @@ class ModelThread:
         return self._thread.is_alive()
 
     def busy_s(self) -> float:
-        """For how long the call on the thread has been running; 0 when it has none."""
+        """How long the present call has been running, s; 0 without one."""
         began_s = self._began_s  # the thread may set it to None meanwhile
         return 0.0 if began_s is None else self._clock.now_s() - began_s
 
     async def call(self, work: Callable[[], R]) -> R:
-        """What `work()` returns or raises on the thread. Raises `ModelThreadError` where the thread has ended.
+        """Run `work()` on the thread and return its result. Raises its error, or `ModelThreadError`.
 
-        A caller that is cancelled leaves `work` running; its result is dropped.
+        If the caller is cancelled, `work` runs on and its result is dropped.
         """
         if not self.is_alive:
             raise ModelThreadError("the model's thread has ended")
@@ -57,7 +57,7 @@ class ModelThread:
         answer: asyncio.Future[R] = loop.create_future()
 
         def settle(result: R, error: BaseException | None) -> None:
-            if answer.done():  # the caller has gone
+            if answer.done():  # the caller was cancelled
                 return
             if error is None:
                 answer.set_result(result)
@@ -67,14 +67,14 @@ class ModelThread:
         def deliver(result: R, error: BaseException | None) -> None:
             try:
                 loop.call_soon_threadsafe(settle, result, error)
-            except RuntimeError:  # the loop was closed while the model ran: nobody is there to be told
+            except RuntimeError:  # the loop was closed while the model ran
                 return
 
         self._calls.put((work, deliver))
         return await answer
 
     def stop(self, limit_s: float = 5.0) -> bool:
-        """End the thread after the calls that are queued; False if it still runs after `limit_s`."""
+        """End the thread after its queued calls; return False if it still runs after `limit_s`."""
         self._calls.put(None)
         if self._thread.ident is not None:
             self._thread.join(limit_s)
@@ -91,9 +91,9 @@ class ModelThread:
                 error = raised
             self._began_s = None
             deliver(result, error)
-            del work, deliver, call, result, error  # an idle thread holds no batch and no traceback
+            del work, deliver, call, result, error  # an idle thread must not keep a batch or a traceback alive
 
 
 def _catchable(error: BaseException) -> Exception:
-    """A model that calls `sys.exit` or is interrupted has failed; it does not end the event loop."""
+    """Turn a model's `sys.exit` or interrupt into a failure, so that it does not end the event loop."""
     return error if isinstance(error, Exception) and not isinstance(error, StopIteration) else RuntimeError(repr(error))
