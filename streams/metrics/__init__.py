@@ -1,1 +1,0 @@
-"""What a worker measures of itself, and how Prometheus reads it."""
