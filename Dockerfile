@@ -1,17 +1,17 @@
 # The service's image: worker, topics job and demo producer are commands of one image.
 #
-#   docker build --tag syncline:local .                     torch for the CPU
-#   docker build --tag syncline:local-gpu --build-arg TORCH= .   torch with its CUDA libraries
+#   docker build --tag syncline:local .                             torch for the CPU
+#   docker build --tag syncline:local-gpu --build-arg TORCH=cuda .   torch with its CUDA libraries
 #   docker build --tag syncline:local --build-arg EXTRAS=transcribe .   with extras of pyproject.toml (A,B)
 
 FROM python:3.13-slim-bookworm AS dependencies
-# cpu: torch without CUDA. Empty: the locked file with its hash, which on Linux brings CUDA.
+# cpu: torch without CUDA. cuda, or empty: the locked file with its hash, which on Linux brings CUDA.
 ARG TORCH=cpu
 RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
 WORKDIR /build
 COPY deploy/setup.sh deploy/setup.sh
 COPY requirements/service.txt requirements/service.txt
-RUN TORCH="$TORCH" PROJECT=no UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 \
+RUN TORCH="${TORCH:-cuda}" PROJECT=no UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 \
     sh deploy/setup.sh /opt/syncline requirements/service.txt
 # What single workers need beside: transcribe for `--convert transcript`, onnx or huggingface for models of that kind.
 ARG EXTRAS=

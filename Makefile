@@ -1,5 +1,5 @@
 # Syncline's commands. `make` alone lists them.
-# JOBS=1  runs one test at a time.   MORE='-k word'  goes to pytest.   TORCH=cpu  makes `setup` take torch without CUDA (needs uv).   PYTHON=python3.12  picks the interpreter.
+# JOBS=1  runs one test at a time.   MORE='-k word'  goes to pytest.   TORCH=cpu|cuda  picks torch's build (else: cpu without an NVIDIA GPU).   PYTHON=python3.12  picks the interpreter.
 
 PYTHON ?= python3
 TORCH ?=
@@ -9,23 +9,34 @@ MORE ?=
 SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
+# Two sizes of one environment: what the demo runs on, or everything. setup.sh takes the stamp of the other away.
+DEMO_STAMP := $(VENV)/.syncline-demo
+DEMO_LOCK := requirements/demo.txt
 STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
+OTHER_TORCH := $(if $(filter-out $(shell cat $(VENV)/.torch 2>/dev/null),$(TORCH)),other-torch)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit format test-kafka test-compose test-tensorflow guarantees fuzz corpus evaluate train-all bench \
-	bench-faust bench-index soak settings lock
+.PHONY: help setup demo test test-timing other-torch check audit format test-kafka test-compose test-tensorflow guarantees \
+	fuzz corpus evaluate train-all bench bench-faust bench-index soak settings lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with everything in it (once; again when the lock changes)
 
-$(STAMP): $(LOCK) pyproject.toml deploy/setup.sh
+$(STAMP): $(LOCK) pyproject.toml deploy/setup.sh $(OTHER_TORCH)
 	@PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh deploy/setup.sh $(VENV) $(LOCK)
 	@touch $@
 
-demo: setup ## Line up and fuse five sample streams, before your eyes
+$(DEMO_STAMP): $(DEMO_LOCK) pyproject.toml deploy/setup.sh $(OTHER_TORCH)
+	@PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh deploy/setup.sh $(VENV) $(DEMO_LOCK)
+	@touch $@
+
+other-torch:
+
+# Tools that are there stay.
+demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## Line up and fuse five sample streams, before your eyes
 	@$(BIN)/syncline demo
 
 test: setup ## Run all tests that need neither Java nor Docker, in random order
