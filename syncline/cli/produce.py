@@ -20,6 +20,13 @@ from syncline.producer import MediaProducer, ProducerProgress
 from syncline.send_log import SendLog
 
 app = typer.Typer(add_completion=False)
+_MANIFEST = (
+    "JSON lines with stream, modality (image, text, audio), time_ms (ms since 1970), path or text; "
+    "optional lane, language (BCP 47), duration_ms, id, content_type, after_ms (ms after the start)."
+)
+_TRANSACTIONAL_ID = (
+    "Send in transactions (Apache Kafka); a name that no other producer has, kept over restarts. Default without."
+)
 
 
 @app.command()
@@ -27,13 +34,7 @@ app = typer.Typer(add_completion=False)
 def produce(
     *,
     settings: ClientSettings,
-    manifest: Annotated[
-        Path,
-        typer.Argument(
-            help="JSON lines with stream, modality (image, text, audio), time_ms (ms since 1970), path or text; "
-            "optional lane, language (BCP 47), duration_ms, id, content_type, after_ms (ms after the start)."
-        ),
-    ],
+    manifest: Annotated[Path, typer.Argument(help=_MANIFEST)],
     rate: Annotated[
         float, typer.Option(help="1 sends as the times say, 2 twice as fast, 0 as fast as possible.")
     ] = 1.0,
@@ -42,13 +43,7 @@ def produce(
         Path | None,
         typer.Option(help="Add a line of JSON for each send, how it ended: for `syncline verify`.", dir_okay=False),
     ] = None,
-    transactional_id: Annotated[
-        str,
-        typer.Option(
-            help="Send in transactions (Apache Kafka); a name that no other producer has, kept over restarts. Default "
-            "without."
-        ),
-    ] = "",
+    transactional_id: Annotated[str, typer.Option(help=_TRANSACTIONAL_ID)] = "",
     transaction_ms: Annotated[
         int, typer.Option(help="How much of the manifest's time is one transaction, in ms.", min=1)
     ] = 1_000,
