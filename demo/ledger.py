@@ -84,6 +84,7 @@ class Ledger:
         self.latencies_ms: dict[str, list[float]] = defaultdict(list)
         """By stream: milliseconds from the last member on the broker to the result read back, of complete sets."""
         self.n_sets: Counter[str] = Counter()
+        self.n_reasons: Counter[str] = Counter()
         self.n_results = 0
         self.newest: dict[str, FusedResult] = {}
         """The newest fused result of each stream."""
@@ -121,7 +122,7 @@ class Ledger:
         for origin in origins:
             self.outcomes[origin].append("fused")
         self.n_sets[result.outcome] += 1
-        self.n_sets[result.reason] += 1
+        self.n_reasons[result.reason] += 1
         self.newest[result.stream] = result
         self.recent.append(result)
         if result.outcome != "complete":
@@ -190,6 +191,7 @@ class Ledger:
             "outcomes": dict(sorted(outcomes.items())),
             "n_outcomes": sum(outcomes.values()),
             "sets": dict(sorted(self.n_sets.items())),
+            "reasons": dict(sorted(self.n_reasons.items())),
             "latency_ms": self.latency_ms(),
             "latency_p50_ms_by_stream": self.latency_ms_by_stream(),
             "accuracy": self.accuracy(),

@@ -90,6 +90,15 @@ def test_an_outcome_of_a_record_that_was_never_sent_is_a_problem() -> None:
     assert ledger.problems() == ["('media.text', 0, 1): an outcome of a record that was never sent"]
 
 
+def test_a_set_is_counted_once() -> None:
+    """A complete set whose reason is `complete` too is one complete set."""
+    ledger = ledger_of(planned("image"), planned("text"))
+    ledger.note(fused("image", "text"), 1.0)
+    ledger.note(fused("image", outcome="partial"), 1.0)
+    assert ledger.n_sets == {"complete": 1, "partial": 1}
+    assert ledger.n_reasons.total() == 2
+
+
 def test_latency_counts_from_the_last_member() -> None:
     """Of complete sets only, in milliseconds."""
     ledger = ledger_of(planned("image"), planned("text"))
