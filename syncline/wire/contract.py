@@ -101,7 +101,10 @@ Tracing agents add about ten, and W3C baggage at most 8 KiB."""
 MAX_EVENT_BYTES = 1_000_000
 """Default limit of a media record's value; below Kafka's default of 1 MiB a record."""
 MAX_ORIGINAL_HEADER_BYTES = 16 * 1024
-"""Dead letters and unfused records carry at most this much of the original headers (names and values)."""
+"""Dead letters and unfused records carry at most this much of the original headers (names and values).
+
+The topics' own limits of a record are set where topics are made: syncline/kafka/topics.py.
+"""
 MAX_DETAIL = 1_024
 
 REASONS = {
@@ -132,7 +135,8 @@ REASONS = {
 """The dead-letter reasons of the contract and the service. Those of broken media are in `processors/limits.py`."""
 
 UNFUSED_REASONS = {
-    "late": "the event's time was below its lane's watermark (late_by_ms says by how much)",
+    "late": "the event's time was below its lane's watermark, or below a set that a timeout or pressure decided "
+    "(late_by_ms: by how much)",
     "unmatched": "the event fits no set, or its set lacks a required lane",
     "duplicate": "an event with this source and id came before",
     "unexpected": "the stream does not wait for this lane",

@@ -131,7 +131,7 @@ class Unfused(msgspec.Struct, frozen=True, kw_only=True):
         offset (int): the event's offset.
         time_ms (int): event time, ms since 1970.
         reason (UnfusedReason): `late`, `unmatched`, `duplicate` or `unexpected`.
-        late_by_ms (int): how far a late event was below its lane's watermark, ms. Default 0.
+        late_by_ms (int): how far a late event was below what it missed (`UNFUSED_REASONS`), ms. Default 0.
         duration_ms (int): how long the event lasts, ms. Default 0.
     """
 
