@@ -1,4 +1,4 @@
-"""A worker's metrics in Prometheus' text format, read from its parts on request (streams/observe/table.py lists them)."""
+"""A worker's metrics in Prometheus' text format, read on request; streams/observe/table.py lists them."""
 
 from __future__ import annotations
 
