@@ -1,1 +1,1 @@
-"""Benchmarks; each says how it is run in bench/README.md."""
+"""Benchmarks; bench/README.md says how to run each."""

@@ -1,4 +1,4 @@
-"""How fast the join and the decisions go together, in memory: no Kafka, no model, every answer at once.
+"""Measures join and decisions together in memory: no Kafka, no model, immediate answers.
 
 python bench/decisions_pure.py [--sets 30000] [--streams 16] [--fetch 200] [--json FILE]
 """
@@ -21,7 +21,7 @@ from streams.join.settings import JoinSettings
 
 
 class InMemory:
-    """Carries out an owner's commands on the spot; the decision log is a list."""
+    """Carries out an owner's commands at once; the decision log is a list."""
 
     def __init__(self, settings: JoinSettings) -> None:
         self.log: list[bytes] = []
@@ -34,7 +34,7 @@ class InMemory:
             recovery.send([LogRecord(at, self.log[at]) for at in range(request.start, request.stop)])
 
     def step(self, now_ms: int) -> bool:
-        """One round of the loop; whether anything was done."""
+        """Run one round of the loop; return whether anything was done."""
         owner = self.owner
         owner.on_heartbeat(now_ms)
         owner.tick(now_ms)

@@ -1,4 +1,4 @@
-"""Processes under a schedule of kill -9: started, killed in turn, started again, their memory watched."""
+"""Processes that are killed by a schedule and restarted, with their memory watched."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from syncline.subprocess_guard import Child
 ROOT = Path(__file__).parents[1]
 READY_LIMIT_S = 90.0
 MOST_OUTPUT_BYTES = 1 << 28
-"""Of a life's output, when its lines are counted."""
+"""Limit of a process's output, when its lines are counted."""
 
 
 def worker_command(brokers: str, prefix: str, **settings: object) -> list[str]:
-    """How a worker of ours is started, with the null model unless told otherwise."""
+    """Return the command of a worker, with the null model by default."""
     given = {"brokers": brokers, "topic_prefix": prefix, "group": prefix + "workers", "model": "null", "web_port": 0}
     flags = [text for name, value in (given | settings).items() for text in ("--" + name.replace("_", "-"), str(value))]
     return [sys.executable, "-m", "syncline", "worker", *flags]
@@ -32,7 +32,7 @@ def worker_command(brokers: str, prefix: str, **settings: object) -> list[str]:
 
 @dataclass(slots=True)
 class Life:
-    """One process from its start to its end; resident memory in MB, from when it was first looked at."""
+    """One process from its start to its end. Resident memory is in MB, from the first measurement on."""
 
     name: str
     number: int
@@ -40,18 +40,18 @@ class Life:
     last_mb: float = 0.0
     max_mb: float = 0.0
     n_lines: int = 0
-    """Lines that it has written, known at its end."""
+    """Lines of output, counted at its end."""
     seconds: float = 0.0
-    """How long it lived."""
+    """How long it ran."""
 
     def note(self, rss_mb: float) -> None:
-        """Its memory now."""
+        """Add a measurement."""
         self.first_mb = self.first_mb or rss_mb
         self.last_mb, self.max_mb = rss_mb, max(self.max_mb, rss_mb)
 
 
 class FleetMember:
-    """One place in the fleet: a process, and the next one after a kill."""
+    """One member of the fleet: a process, and its successors after kills."""
 
     def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         self.name, self._command, self._env = name, command, env
@@ -69,7 +69,7 @@ class FleetMember:
         self.stop(grace_s=0)
 
     def stop(self, grace_s: float = 40.0) -> None:
-        """End it with SIGTERM; with SIGKILL what is still there `grace_s` later."""
+        """End it with SIGTERM, and with SIGKILL after `grace_s`."""
         if self._child is None:
             return
         self._child.end(grace_s)
@@ -79,51 +79,51 @@ class FleetMember:
         self._child = None
 
     def output(self) -> str:
-        """What its present process has written."""
+        """Return the output of its present process."""
         return self._child.output(1 << 20) if self._child is not None else ""
 
     @property
     def has_ended(self) -> bool:
-        """Whether its process has ended by itself."""
+        """Tell whether its process has ended by itself."""
         return self._child is not None and self._child.returncode is not None
 
     def check(self) -> None:
-        """Raise SystemExit with what it said if it ended by itself."""
+        """Raise SystemExit with its output if it ended by itself."""
         if self._child is not None and self.has_ended:
             raise SystemExit(f"{self.name} ended by itself: {self._child.output(4_000)}")
 
     def note_memory(self) -> None:
-        """Look at its resident memory (Linux)."""
+        """Measure its resident memory (Linux)."""
         if self._child is not None:
             with suppress(OSError, IndexError):
                 status = Path(f"/proc/{self._child.pid}/status").read_text()
                 self.lives[-1].note(int(status.split("VmRSS:")[1].split()[0]) / 1024)
 
     async def until_ready(self, limit_s: float = READY_LIMIT_S) -> None:
-        """Wait until a worker's /readyz says so."""
+        """Wait until a worker's /readyz answers 200."""
         async with asyncio.timeout(limit_s):
             while not (await self.ask("/readyz") or {}).get("ok"):
                 self.check()
                 await asyncio.sleep(0.1)
 
     async def ask(self, path: str) -> dict[str, object] | None:
-        """A worker's answer in JSON; None while there is none."""
+        """Get a worker's answer as JSON; None without an answer."""
         text = await self.get(path)
         return None if text is None else json.loads(text)
 
     async def get(self, path: str) -> str | None:
-        """A worker's answer; None while there is none."""
+        """Get a worker's answer; None without an answer."""
         ports = re.findall(r"health: http://127\.0\.0\.1:(\d+)/", self.output())
         return await asyncio.to_thread(_get, f"http://127.0.0.1:{ports[-1]}{path}") if ports else None
 
 
 class Fleet:
-    """Members that end with it; an async context manager."""
+    """Starts its members and ends them; an async context manager."""
 
     def __init__(self, members: Sequence[FleetMember]) -> None:
         self.members = list(members)
         self.n_kills = self.n_ended = 0
-        """How often a member was killed, and how often one ended by itself and was started again (`supervise`)."""
+        """How often members were killed, and how often they ended by themselves and were restarted (`supervise`)."""
 
     async def __aenter__(self) -> Fleet:
         for member in self.members:
@@ -137,9 +137,9 @@ class Fleet:
             member.kill()
 
     async def kill_in_turn(self, every_s: float, n_spared: int = 0) -> None:
-        """Kill a member every `every_s` seconds, each in its turn, and start it again at once; for ever.
+        """Kill a member every `every_s` seconds, in turn, and restart it at once, until cancelled.
 
-        The first `n_spared` live on.
+        The first `n_spared` are not killed.
         """
         victims = self.members[n_spared:]
         while True:
@@ -150,7 +150,7 @@ class Fleet:
             self.n_kills += 1
 
     async def supervise(self) -> None:
-        """Start again whoever ends by itself, as a container's restart policy does; for ever."""
+        """Restart members that end by themselves, as a container's restart policy does, until cancelled."""
         while True:
             for member in self.members:
                 if member.has_ended:
@@ -160,7 +160,7 @@ class Fleet:
             await asyncio.sleep(0.5)
 
     async def watch_memory(self, every_s: float, settle_s: float) -> None:
-        """Look at every member's memory, from `settle_s` seconds after its start on; for ever."""
+        """Measure every member's memory, from `settle_s` seconds after its start, until cancelled."""
         loop = asyncio.get_running_loop()
         started: dict[str, tuple[int, float]] = {}
         while True:

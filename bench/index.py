@@ -1,8 +1,8 @@
-"""How fast and how large is the index of results? Insert rate, size, and query times with and without filters.
+"""Measures the index of results: insert rate, size, and query times with and without filters.
 
     python -m bench.index [--results 100000] [--dimensions 192] [--json FILE]
 
-Directions are random: every search compares all that its filter leaves.
+Vectors are random: every search compares all results that its filter leaves.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _insert(index: Index, generator: np.random.Generator, n_results: int, n_dime
 
 
 def _queries(index: Index, generator: np.random.Generator, n_results: int, n_dimensions: int) -> dict[str, Any]:
-    """Median wall and CPU milliseconds of each kind of query."""
+    """Return median wall and CPU ms of each kind of query."""
     late_ms = n_results * 9 // 10 * STEP_MS
     filters: dict[str, dict[str, Any]] = {
         "all": {},

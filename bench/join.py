@@ -1,4 +1,4 @@
-"""How fast is the join, and how much does it find? Syncline, Kafka Streams and Quix Streams on one broker.
+"""Compares the join's speed and completeness with Kafka Streams and Quix Streams on one broker.
 
     python -m bench.join [--moments 30000] [--joiners syncline kafka-streams quix-streams] [--json FILE]
 
@@ -46,7 +46,7 @@ async def _compare(
     brokers: str, backlog: Backlog, joiners: dict[str, Joiner], versions: dict[str, str]
 ) -> list[Measured]:
     prefix = f"bench{time.time_ns() // 1_000_000}."
-    # Quix aligns its topics by the record's timestamp alone, so here that is event time, for everybody.
+    # Quix aligns topics by the record's timestamp only, so for all joiners that is event time here.
     await create_topics_stamped(brokers, [prefix + topic for topic in MEDIA_TOPICS], "CreateTime")
     await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
     complete = await produce(brokers, prefix, backlog)
@@ -71,7 +71,7 @@ def _line(row: Measured) -> str:
 
 @contextmanager
 def with_broker(given: str | None) -> Iterator[str]:
-    """The broker that was given, else an Apache Kafka of our own."""
+    """Yield the given broker, else start an Apache Kafka."""
     if given is not None:
         yield given
         return

@@ -1,4 +1,4 @@
-"""How fast the pure join decides: co-timed items of three lanes, many streams, no Kafka and no model.
+"""Measures the pure join: co-timed items of three lanes, many streams, no Kafka and no model.
 
 python bench/join_pure.py [--sets 30000] [--streams 16] [--json FILE]
 """
@@ -19,7 +19,7 @@ LANES = ("image", "text", "audio")
 
 
 def co_timed(n_sets: int, n_streams: int, period_ms: int = 100) -> list[Item]:
-    """Items of `n_sets` moments, round robin over the streams, 100 ms apart in each, up to 40 ms of jitter."""
+    """Return items of `n_sets` moments, round robin over the streams, 100 ms apart in each, jitter up to 40 ms."""
     items: list[Item] = []
     for k in range(n_sets):
         time_ms = 1_700_000_000_000 + k // n_streams * period_ms

@@ -1,4 +1,4 @@
-"""The joiners that bench/join.py compares: how each is built, started, and how its results are read."""
+"""The joiners that bench/join.py compares: how to build and start them, and read their results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Joiner(ABC):
     name: str
 
     def build(self) -> str:
-        """Make it ready to start; returns its version."""
+        """Make it ready to start; return its version."""
         return "this tree"
 
     def output(self, prefix: str) -> str:
@@ -33,14 +33,14 @@ class Joiner(ABC):
 
     @abstractmethod
     def command(self, brokers: str, prefix: str, state: Path) -> list[str]:
-        """How one process of it is started; `state` is an empty folder."""
+        """Return the command of one process; `state` is an empty folder."""
 
     def env(self, prefix: str) -> dict[str, str]:  # noqa: ARG002  the others take it as an argument
         """Its environment."""
         return dict(os.environ)
 
     def moments(self, value: bytes) -> tuple[int, ...]:
-        """The moments' numbers of a result's members: one number three times where all is well."""
+        """Return the moments of a result's members: three times the same number if it is right."""
         return tuple(int(value[at : at + ID_DIGITS]) for at in range(0, len(value), ID_DIGITS))
 
 
@@ -59,11 +59,11 @@ class SynclineJoiner(Joiner):
         return [sys.executable, "-m", "syncline", "worker", *options]
 
     def env(self, prefix: str) -> dict[str, str]:
-        """Settings that the command line has no flag for."""
+        """Return settings without a command-line flag."""
         return {**os.environ, "SYNCLINE_TOPIC_PREFIX": prefix, "SYNCLINE_GROUP": f"{prefix}syncline"}
 
     def moments(self, value: bytes) -> tuple[int, ...]:
-        """Events are named by their moment."""
+        """Return the members' ids, which are their moments."""
         return tuple(int(member.event_id) for member in decode_fused(value).members)
 
 
@@ -75,7 +75,7 @@ class KafkaStreams(Joiner):
     _built = CACHE / "kafka-streams"
 
     def build(self) -> str:
-        """Have Maven build it."""
+        """Build it with Maven."""
         subprocess.run(["mvn", "-q", "-B", "-f", str(self._folder / "pom.xml"), "package"], check=True)
         return (self._folder / "pom.xml").read_text().split("<kafka.version>")[1].split("<")[0]
 
@@ -94,7 +94,7 @@ class Quix(Joiner):
     _python = CACHE / "quix" / "bin" / "python"
 
     def build(self) -> str:
-        """Install it into an environment of its own."""
+        """Install it into its own environment."""
         if not self._python.exists():
             subprocess.run([sys.executable, "-m", "venv", str(CACHE / "quix")], check=True)
             wanted = f"quixstreams=={QUIX_VERSION}"

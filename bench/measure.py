@@ -19,17 +19,17 @@ from syncline.wire.contract import MODALITIES
 
 N_PARTITIONS = 4
 QUIET_S = 15.0
-"""A joiner that has written nothing for so long is done."""
+"""A joiner is done after so long without output."""
 START_LIMIT_S = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What one joiner did with one backlog.
+    """One joiner's results for one backlog.
 
-    Found: complete moments of which there is a result with exactly their three events; a mixed result has
-    events of several moments, a partial one lacks some. Seconds are between append times of the results;
-    `cpu_s` is what the process used from its start to its end, which other work on the machine changes little.
+    Found: complete moments with a result of exactly their three events. A mixed result has events of several moments, a
+    partial one lacks some. Seconds are between append times of results. `cpu_s` is the process's CPU time from start to
+    end, which other work on the machine changes little.
     """
 
     joiner: str
@@ -46,7 +46,7 @@ class Measured:
 
     @property
     def share_found(self) -> float:
-        """Share of the complete moments that were found."""
+        """The share of complete moments that were found."""
         return self.n_found / self.n_complete_moments
 
     @property
@@ -61,7 +61,7 @@ class Measured:
 
 
 async def create_topics_stamped(brokers: str, topics: list[str], stamp: str) -> None:
-    """Make topics that keep the producer's timestamps (`stamp` CreateTime) or put the broker's (LogAppendTime)."""
+    """Create topics with the producer's timestamps (`stamp` CreateTime) or the broker's (LogAppendTime)."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=brokers)
     await admin.start()
     try:
@@ -100,7 +100,7 @@ async def measure(
 
 
 def _children_cpu_s() -> float:
-    """CPU seconds of all child processes that have ended: between two calls only the joiner ends."""
+    """Return the CPU seconds of all ended child processes: between two calls only the joiner ends."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -117,7 +117,7 @@ async def _until_done(child: Child, consumer: AIOKafkaConsumer, topic: str, star
     partitions = _partitions(topic)
     n_results, grew_s = 0, time.time()
     while True:
-        await asyncio.sleep(0.5)  # seldom, for the cores belong to the joiner and the broker
+        await asyncio.sleep(0.5)  # rarely, to leave the cores to the joiner and the broker
         n_now = sum((await consumer.end_offsets(partitions)).values())
         if n_now > n_results:
             n_results, grew_s = n_now, time.time()
@@ -129,7 +129,7 @@ async def _until_done(child: Child, consumer: AIOKafkaConsumer, topic: str, star
 
 
 async def _read(consumer: AIOKafkaConsumer, topic: str) -> list[tuple[int, bytes]]:
-    """All results as (append time in ms, value)."""
+    """Read all results as (append time in ms, value)."""
     partitions = _partitions(topic)
     ends = await consumer.end_offsets(partitions)
     consumer.assign(partitions)
@@ -142,7 +142,7 @@ async def _read(consumer: AIOKafkaConsumer, topic: str) -> list[tuple[int, bytes
 
 
 def count_results(results: list[tuple[int, ...]], complete: set[int]) -> dict[str, int]:
-    """Count results by what they hold: each is the moments of its members, `complete` what can be found."""
+    """Count results by kind. A result is its members' moments; `complete` are the moments that can be found."""
     found: set[int] = set()
     n_partial = n_mixed = n_repeated = 0
     for members in results:

@@ -1,6 +1,6 @@
-"""What became of each record of a long run, in some twenty bytes a record; read from the topics as it comes.
+"""Tracks each record's outcome in a long run, with about twenty bytes a record, read from the topics as it comes.
 
-Records are numbered: `3 * moment + lane`. An outcome is told from another by a hash of eight bytes.
+Records are numbered `3 * moment + lane`. Outcomes are compared by an 8-byte hash.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _NEVER = ("lost", "doubled", "mixed", "out_of_order", "unknown")
 
 
 def record_number(moment: int, modality: str) -> int:
-    """The number of one record."""
+    """Return a record's number."""
     return moment * N_LANES + MODALITIES.index(modality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """Counts over all records that a producer was told are on the broker.
+    """Counts over all records whose delivery the broker acknowledged.
 
-    sent: those. complete, partial: fused sets; unfused, deadletter: records. lost: records without an outcome. doubled:
-    records with two or more that differ. torn: moments of which every record was sent, and that did not come out as one
-    whole set. mixed: sets with records of several moments. repeats: outcomes that were said before in the same words.
-    out_of_order: sets of a stream that came first after a later one of it. unknown: outcomes of records nobody sent.
+    sent: those records. complete, partial: fused sets. unfused, deadletter: records. lost: records without an outcome.
+    doubled: records with two or more different outcomes. torn: moments whose records were all sent and that are not one
+    complete set. mixed: sets with records of several moments. repeats: outcomes equal to an earlier one. out_of_order:
+    sets first seen after a later one of their stream. unknown: outcomes of records that were not sent.
     """
 
     sent: int
@@ -52,7 +52,7 @@ class Judged:
 
     @property
     def violations(self) -> dict[str, int]:
-        """What must never be, where it is."""
+        """Return the counts above 0 that must be 0."""
         return {name: count for name in _NEVER if (count := getattr(self, name))}
 
     def export(self) -> dict[str, int]:
@@ -61,7 +61,7 @@ class Judged:
 
 
 class Outcomes:
-    """Takes in what was sent and what was said of it, in any order."""
+    """Collects sent records and their outcomes, in any order."""
 
     def __init__(self, n_moments: int) -> None:
         self._sent = np.zeros(n_moments * N_LANES, np.bool_)
@@ -74,15 +74,15 @@ class Outcomes:
             ("complete", "partial", "unfused", "deadletter", "mixed", "repeats", "out_of_order", "unknown"), 0
         )
         self.n_sent = self.n_decided = 0
-        """Records that were sent, and records with an outcome: equal at the end."""
+        """Sent records, and records with an outcome: equal at the end."""
 
     def sent(self, record: int) -> None:
-        """A producer was told that this record is on the broker."""
+        """Note a delivered record."""
         self._sent[record] = True
         self.n_sent += 1
 
     def fused(self, stream: str, records: Sequence[int], start_ms: int) -> None:
-        """A result with these records as its members, of the moment that begins at `start_ms`."""
+        """Note a result with these records as members, which starts at `start_ms`."""
         if not self._is_new("fused", records):
             return
         moments = {record // N_LANES for record in records}
@@ -95,11 +95,11 @@ class Outcomes:
             self._whole[moments.pop()] = True
 
     def unfused(self, record: int, reason: str) -> None:
-        """A record was published as unfused."""
+        """Note a record published as unfused."""
         self._counts["unfused"] += self._is_new(f"unfused {reason}", (record,))
 
     def dead_letter(self, record: int, reason: str) -> None:
-        """A record was published as a dead letter."""
+        """Note a record published as a dead letter."""
         self._counts["deadletter"] += self._is_new(f"deadletter {reason}", (record,))
 
     def _is_new(self, what: str, records: Sequence[int]) -> bool:
@@ -119,7 +119,7 @@ class Outcomes:
         return True
 
     def judge(self) -> Judged:
-        """All counts, as of now."""
+        """Return all counts."""
         whole_sent = self._sent.reshape(-1, N_LANES).all(axis=1)
         unknown = self._counts["unknown"] + int((self._has_outcome & ~self._sent).sum())
         return Judged(
@@ -135,16 +135,16 @@ _RESULTS = (FUSED, UNFUSED, DEADLETTER)
 
 
 class Follower:
-    """Follows the three topics in which a record can end. Events are named by their moment, `bench/records.py`."""
+    """Follows the three topics with outcomes. Events are named by their moment (`bench/records.py`)."""
 
     def __init__(self, brokers: str, prefix: str, n_partitions: int, outcomes: Outcomes) -> None:
         self._brokers, self._prefix, self._outcomes = brokers, prefix, outcomes
         self._tps = [TopicPartition(prefix + topic, number) for topic in _RESULTS for number in range(n_partitions)]
         self.last_s = time.monotonic()
-        """When the last record came."""
+        """The time of the last record."""
 
     async def run(self) -> None:
-        """Read for ever."""
+        """Read until cancelled."""
         consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=self._brokers, auto_offset_reset="earliest", max_partition_fetch_bytes=2**22
         )
@@ -171,7 +171,7 @@ class Follower:
 
 
 async def group_lag(brokers: str, prefix: str, n_partitions: int) -> int:
-    """Records of the media topics above what the workers' group has committed."""
+    """Count the media records above the workers' committed offsets."""
     tps = [TopicPartition(prefix + topic, number) for topic in MEDIA_TOPICS for number in range(n_partitions)]
     consumer: Any = AIOKafkaConsumer(bootstrap_servers=brokers, group_id=prefix + "workers", enable_auto_commit=False)
     async with consumer:

@@ -1,12 +1,12 @@
-"""The same join as a plain Faust application, as Faust's own documentation would have one write it.
+"""The same join as a plain Faust application, written as in Faust's documentation.
 
-An agent for each topic, a table of what has come of each moment, changelog and all; results are sent to a topic, and
-Faust acknowledges: an event when its agent has gone on to the next, and offsets every few seconds, after a flush.
+It has an agent for each topic, a table of each moment's events with a changelog, and a result topic. Faust acknowledges
+an event when its agent takes the next, and commits offsets every few seconds, after a flush.
 
     PLAIN_BROKERS=127.0.0.1:9092 PLAIN_PREFIX=bench. faust -A bench.plain_app worker --without-web
 
-It is given every advantage: events of one moment never fall into two buckets, nothing comes out of order, and it has
-the session timeout and heartbeats of the workers that it is compared with.
+Conditions are in its favour: a moment's events are never in two buckets, nothing is out of order, and it has the
+workers' session timeout and heartbeats.
 """
 
 # pyright: basic
@@ -34,17 +34,17 @@ app = faust.App(
 )
 results = app.topic(f"{PREFIX}plain", key_type=str, value_serializer="json", partitions=N_PARTITIONS)
 pending = app.Table("pending", default=dict, partitions=N_PARTITIONS)
-"""By stream: how far each topic has come, and by bucket of event time what has come of that moment."""
+"""By stream, each topic's newest time, and by bucket of event time that moment's events."""
 
 
 async def take(modality: str, event: faust.EventT) -> None:
-    """Put one event to its moment; send on what is whole, and what all three topics have gone past."""
+    """Add one event to its moment; send complete moments, and those that all three topics have passed."""
     state = pending[event.key] or {"newest": {}, "moments": {}}
     moments, newest = state["moments"], state["newest"]
     bucket = parse_time_ms(event.headers[H_TIME].decode()) // PERIOD_MS
     newest[modality] = max(bucket, newest.get(modality, 0))
     moments.setdefault(str(bucket), {})[modality] = event.headers[H_ID].decode()
-    # By the topic that is furthest behind: one that is read faster for a while gives no other's events up.
+    # By the topic furthest behind, so that a topic read faster does not end other topics' moments.
     passed = min(newest.values()) if len(newest) == len(MODALITIES) else 0
     done = [one for one, lanes in moments.items() if len(lanes) == len(MODALITIES) or int(one) < passed]
     finished = [(int(one), moments.pop(one)) for one in sorted(done, key=int)]

@@ -1,4 +1,4 @@
-"""What is the decision log for? A plain Faust agent and a worker of ours, killed by the same schedule.
+"""Compares a plain Faust application with our workers, killed by one schedule: what the decision log is for.
 
     python -m bench.plain_faust [--seconds 120] [--kill-every-s 15] [--json FILE]
 
@@ -35,9 +35,9 @@ N_PARTITIONS = 4
 N_STREAMS = 16
 SESSION_TIMEOUT_MS = 6_000
 WARM_UP_S = 25.0
-"""Events before the first one that counts, so that both processes have joined and neither is measured at its start."""
+"""How long events flow before the first that counts, so that both processes have joined."""
 COOL_DOWN_S = 20.0
-"""So long events go on after the last one that counts, so that nothing waits for a later one."""
+"""How long events flow after the last that counts, so that nothing waits for later ones."""
 QUIET_S = 15.0
 START_LIMIT_S = 60.0
 COLUMNS = ("sent", "complete", "partial", "lost", "doubled", "torn", "mixed", "repeats", "out_of_order")
@@ -52,11 +52,11 @@ class Contender(ABC):
 
     @abstractmethod
     def members(self, brokers: str, prefix: str, folder: Path) -> list[FleetMember]:
-        """The processes, not started."""
+        """Return the processes, not started."""
 
     @abstractmethod
     def follow(self, brokers: str, prefix: str, outcomes: Outcomes) -> Coroutine[Any, Any, None]:
-        """Read results for ever."""
+        """Read results until cancelled."""
 
 
 class SynclineContender(Contender):
@@ -70,7 +70,7 @@ class SynclineContender(Contender):
         return [FleetMember(f"{self.name}-{number}", command) for number in range(2)]
 
     def follow(self, brokers: str, prefix: str, outcomes: Outcomes) -> Coroutine[Any, Any, None]:
-        """Fused, unfused, dead letters."""
+        """Read fused results, unfused events and dead letters."""
         return Follower(brokers, prefix, N_PARTITIONS, outcomes).run()
 
 
@@ -80,7 +80,7 @@ class PlainFaust(Contender):
     name = "faust"
 
     def members(self, brokers: str, prefix: str, folder: Path) -> list[FleetMember]:
-        """Two workers of Faust's, each with a data folder of its own."""
+        """Return two Faust workers, each with its own data folder."""
         env = {**os.environ, "PLAIN_BROKERS": brokers, "PLAIN_PREFIX": prefix, "PLAIN_PARTITIONS": str(N_PARTITIONS)}
         return [FleetMember(f"{self.name}-{number}", self._command(folder / str(number)), env) for number in range(2)]
 
@@ -89,7 +89,7 @@ class PlainFaust(Contender):
         return [*faust, "worker", "--without-web", "--loglevel", "warn"]
 
     async def follow(self, brokers: str, prefix: str, outcomes: Outcomes) -> None:
-        """One topic of JSON."""
+        """Read one topic of JSON."""
         consumer: Any = AIOKafkaConsumer(bootstrap_servers=brokers, auto_offset_reset="earliest")
         async with consumer:
             consumer.assign([TopicPartition(f"{prefix}plain", number) for number in range(N_PARTITIONS)])
@@ -101,7 +101,7 @@ class PlainFaust(Contender):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What became of the records in one run. `n_ended`: processes that ended by themselves and were started again."""
+    """The outcomes of one run. `n_ended`: processes that ended by themselves and were restarted."""
 
     name: str
     n_kills: int
@@ -109,7 +109,7 @@ class Compared:
     judged: Judged
 
     def line(self) -> str:
-        """As a row of the table."""
+        """Return a row of the table."""
         return ROW.format(self.name, *(f"{getattr(self.judged, name):,}" for name in COLUMNS), self.n_kills)
 
     def export(self) -> dict[str, object]:
@@ -121,7 +121,7 @@ CONTENDERS: dict[str, type[Contender]] = {one.name: one for one in (PlainFaust, 
 
 
 class CountedOutcomes(Outcomes):
-    """Only the moments that count; those of the warm-up and of the cool-down are passed over."""
+    """Outcomes of the moments that count, without warm-up and cool-down."""
 
     def __init__(self, counted: range) -> None:
         super().__init__(counted.stop)
@@ -130,20 +130,20 @@ class CountedOutcomes(Outcomes):
         self.last_s = time.monotonic()
 
     def on_sent(self, moment: int, event: MediaEvent) -> None:
-        """The producer was told that an event is on the broker."""
+        """Note a delivered event."""
         self.newest_moment = max(moment, self.newest_moment)
         if moment in self._counted:
             self.sent(record_number(moment, event.modality))
 
     def fused(self, stream: str, records: Any, start_ms: int) -> None:
-        """A result."""
+        """Note a result."""
         if any(record // len(MODALITIES) in self._counted for record in records):
             self.last_s = time.monotonic()
             super().fused(stream, records, start_ms)
 
 
 async def compare(brokers: str, contender: Contender, backlog: Backlog, kill_every_s: float) -> Compared:
-    """One run of one contender over `backlog`."""
+    """Run one contender over `backlog`."""
     prefix = f"plain{time.time_ns() // 1_000_000}."
     await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
     await create_topics_stamped(brokers, [f"{prefix}plain"], "LogAppendTime")
@@ -185,7 +185,7 @@ async def _until(done: Callable[[], bool]) -> None:
 
 
 def main() -> None:
-    """Run both, print a table, write the JSON file; exit code 1 if ours breaks its promise."""
+    """Run both, print a table, write the JSON file; exit code 1 if ours breaks a guarantee."""
     options = _options()
     n_moments = round((WARM_UP_S + options.seconds + COOL_DOWN_S) * MOMENTS_PER_S)
     backlog = Backlog(n_moments=n_moments, n_streams=N_STREAMS, n_bytes=100, share_dropped=options.dropped)

@@ -1,4 +1,4 @@
-"""Quix Streams' side of bench/join.py: two chained interval joins. Runs in an environment of its own.
+"""The Quix Streams side of bench/join.py: two chained interval joins. Runs in its own environment.
 
 Arguments: brokers, topic prefix, output topic, state folder, tolerance in ms.
 """

@@ -1,4 +1,4 @@
-"""The events that every run reads: the same moments, as CloudEvents; sent as a backlog, or each at its own time."""
+"""The events of all runs: the same moments as CloudEvents, sent as a backlog or each at its time."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from syncline.wire.contract import CONTENT_TYPES, MODALITIES, media_topic
 from syncline.wire.events import MediaEvent, build_headers
 
 ID_DIGITS = 8
-"""Each value begins with its moment's number in so many digits, so that a result tells a moment from a mixture."""
+"""Digits of the moment's number at the start of each value, by which mixed results are found."""
 PERIOD_MS = 100
 IN_FLIGHT = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What is produced: `n_moments` spread over `n_streams`, each stream's `PERIOD_MS` apart.
+    """A backlog: `n_moments` spread over `n_streams`, each stream's `PERIOD_MS` apart.
 
-    Each of a moment's three events comes up to `jitter_ms` after it; `share_dropped` of the events never come.
+    A moment's three events come up to `jitter_ms` after it; `share_dropped` of the events are left out.
     """
 
     n_moments: int = 30_000
@@ -37,7 +37,7 @@ class Backlog:
     seed: int = 7
 
     def events(self, start_ms: int) -> Iterator[tuple[int, MediaEvent]]:
-        """(moment, event), moments in order; the first is at `start_ms`."""
+        """Yield (moment, event), moments in order; the first is at `start_ms`."""
         rng = random.Random(self.seed)
         for moment in range(self.n_moments):
             stream = f"bench-{moment % self.n_streams:02d}"
@@ -58,17 +58,17 @@ class Backlog:
                     )
 
     def value(self, moment: int) -> bytes:
-        """`n_bytes` of ASCII that begin with the moment's number."""
+        """Return `n_bytes` of ASCII that begin with the moment's number."""
         number = f"{moment:0{ID_DIGITS}d}"
         letters = random.Random(moment).choices("abcdefghijklmnop", k=64)
         return (number + "".join(letters) * (self.n_bytes // 64 + 1))[: self.n_bytes].encode()
 
 
 async def produce(brokers: str, prefix: str, backlog: Backlog) -> set[int]:
-    """Write the backlog; returns the moments of which all three events were written."""
+    """Write the backlog; return the moments with all three events written."""
     n_events: dict[int, int] = {}
     span_ms = backlog.n_moments // backlog.n_streams * PERIOD_MS
-    # The last event is as old as now: none is ahead of its append time, none older than any retention.
+    # The last event is of now: none is ahead of its append time or older than the retention.
     start_ms = int(time.time() * 1_000) - span_ms - 10_000
     async with AIOKafkaProducer(bootstrap_servers=brokers, acks="all", linger_ms=5, max_batch_size=2**18) as producer:
         sent: list[asyncio.Future[object]] = []
@@ -91,16 +91,16 @@ async def produce(brokers: str, prefix: str, backlog: Backlog) -> set[int]:
 
 OnSent = Callable[[int, MediaEvent], None]
 MAX_IN_FLIGHT = 20_000
-"""Beyond, the broker is what is slow: better late than without end in memory."""
+"""Limit of unacknowledged events; above it send late rather than fill memory."""
 
 
 def per_s(backlog: Backlog) -> float:
-    """Events a second, those that are dropped not counted."""
+    """Return the events a second, without dropped ones."""
     return 3 * backlog.n_streams * 1_000 / PERIOD_MS * (1 - backlog.share_dropped)
 
 
 class LiveProducer:
-    """One run over a backlog. `on_sent(moment, event)` is called when the broker has acknowledged an event."""
+    """Sends a backlog live. `on_sent(moment, event)` is called on each acknowledgement."""
 
     def __init__(self, brokers: str, prefix: str, backlog: Backlog, on_sent: OnSent) -> None:
         self._brokers, self._prefix, self._backlog, self._on_sent = brokers, prefix, backlog, on_sent
@@ -108,16 +108,16 @@ class LiveProducer:
         self._stopped = False
         self.n_failed = 0
         self.behind_s = 0.0
-        """By how much the last event left later than its time."""
+        """How late the last event was sent, s."""
 
     def stop(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self._stopped = True
 
     async def run(self) -> None:
-        """Send all of it; returns when everything that was sent has been acknowledged or has failed."""
+        """Send all of it; return when every send has been acknowledged or has failed."""
         producer = await start_producer(Cluster.of(self._brokers), linger_ms=2, max_batch_size=2**18)
-        start_ms = int(time.time() * 1_000) // PERIOD_MS * PERIOD_MS  # a moment never reaches over a bucket's edge
+        start_ms = int(time.time() * 1_000) // PERIOD_MS * PERIOD_MS  # a moment is always in one bucket
         moments_per_s = self._backlog.n_streams * 1_000 / PERIOD_MS
         started_s = time.monotonic()
         try:

@@ -1,10 +1,10 @@
-"""How long do a worker's streams stand still when it is killed?
+"""Measures how long a worker's streams stand still when it is killed.
 
     python -m bench.recovery [--kills 20] [--session-timeout-ms 6000] [--json FILE]
 
-Two workers share 16 live streams on an Apache Kafka. One of them is ended with kill -9, in turn; the clock stops when
-the results of its streams flow again: the first result, and the first of every one of them, for an event that was sent
-after the kill. Then it is started again, and so on. See bench/README.md.
+Two workers share 16 live streams on an Apache Kafka. They are ended with kill -9 in turn. The times end with the first
+result, and with the first result of each of its streams, for events sent after the kill. Then it is restarted, and so
+on. See bench/README.md.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from syncline.wire.results import decode_fused
 N_PARTITIONS = 4
 N_STREAMS = 16
 MARGIN_S = 2.0
-"""What is granted beside the session timeout."""
+"""Allowance beside the session timeout."""
 LIMIT_S = 120.0
 STEADY_S = 1.5
 ROW = "{:>4} {:>10} {:>10} {:>10} {:>10}"
@@ -43,7 +43,7 @@ ROW = "{:>4} {:>10} {:>10} {:>10} {:>10}"
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Seconds from a kill to: the others' assignment of its partitions, the first result, one of every stream."""
+    """Seconds from a kill to the new assignment of its partitions, to the first result, and to one of every stream."""
 
     n_streams: int
     assigned_s: float
@@ -53,20 +53,20 @@ class Recovery:
 
 @dataclass
 class ResultFlow:
-    """When each moment was sent, and when each stream's results came."""
+    """The times at which moments were sent and streams' results came."""
 
     sent_s: dict[int, float] = field(default_factory=dict[int, float])
     newest_s: dict[str, float] = field(default_factory=dict[str, float])
-    """By stream, when the newest event was sent of which there is a result."""
+    """By stream, when the newest event with a result was sent."""
     arrived_s: dict[str, float] = field(default_factory=dict[str, float])
     """By stream, when that result came."""
 
     def on_sent(self, moment: int, event: MediaEvent) -> None:  # noqa: ARG002  the producer tells it
-        """The broker has an event of this moment."""
+        """Note a delivered event of this moment."""
         self.sent_s.setdefault(moment, time.monotonic())
 
     async def read(self, brokers: str, prefix: str) -> None:
-        """Follow the results, for ever."""
+        """Follow the results until cancelled."""
         consumer: Any = AIOKafkaConsumer(bootstrap_servers=brokers, auto_offset_reset="earliest", fetch_max_wait_ms=15)
         async with consumer:
             consumer.assign([TopicPartition(prefix + FUSED, number) for number in range(N_PARTITIONS)])
@@ -78,13 +78,13 @@ class ResultFlow:
                     self.newest_s[result.stream], self.arrived_s[result.stream] = sent_s, time.monotonic()
 
     def is_steady(self) -> bool:
-        """Whether every stream has a result of an event that was sent just now."""
+        """Tell whether every stream has a result of a recent event."""
         since_s = time.monotonic() - STEADY_S
         return len(self.newest_s) == N_STREAMS and all(sent_s > since_s for sent_s in self.newest_s.values())
 
 
 async def run(brokers: str, n_kills: int, settings: dict[str, object]) -> list[Recovery]:
-    """Kill `n_kills` times; what each took."""
+    """Kill `n_kills` times; return each recovery."""
     prefix = f"recovery{time.time_ns() // 1_000_000}."
     await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
     flow, found = ResultFlow(), list[Recovery]()
@@ -139,7 +139,7 @@ async def _until_assigned(member: FleetMember) -> float:
 
 
 async def _partitions(member: FleetMember) -> set[int]:
-    """The partition numbers that a worker owns."""
+    """Return the partition numbers that a worker owns."""
     text = await member.get("/metrics") or ""
     return {int(number) for number in re.findall(r'^syncline_held_records\{partition="(\d+)"\}', text, re.MULTILINE)}
 
@@ -149,7 +149,7 @@ def _line(number: int | str, one: Recovery) -> str:
 
 
 def summary(found: list[Recovery], session_timeout_ms: int) -> dict[str, float]:
-    """Median and 90th percentile in seconds, and what the median must be below."""
+    """Return median and 90th percentile, s, and the median's limit."""
     first, every = sorted(one.first_s for one in found), sorted(one.all_s for one in found)
     return {
         "kills": len(found),

@@ -1,14 +1,14 @@
-"""A million events through two workers that are killed again and again: is anything lost, and does memory grow?
+"""Sends a million events through two workers that are killed repeatedly: is anything lost, does memory grow?
 
     python -m bench.soak [--events 1000000] [--kill-every-s 30] [--events-per-s 1900] [--json FILE]
     python -m bench.soak --events 7200000 --events-per-s 2000 --kill-every-s 60 --reset-every-s 60 --spare-first
 
-The second is an hour: one worker is killed once a minute, which is two rebalances, all connections of both are reset
-once a minute, and the other lives through all of it, so that its memory and what it says can be followed.
+The second takes an hour. Once a minute one worker is killed, which causes two rebalances, and all connections of both
+are reset. The other worker runs throughout, so that its memory and log can be followed.
 
-An Apache Kafka is started and removed at the end. What was published is judged as it comes, and once more by `syncline
-verify`, decisions included (2 GB of memory for a million events). Exit code 1 on a violation, or if records are left.
-See bench/README.md.
+Starts an Apache Kafka and removes it at the end. Results are judged as they come, and again by `syncline verify` with
+the decisions (2 GB of memory for a million events). Exit code 1 on a violation or if records are left. See
+bench/README.md.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from tests.support.proxy import Proxy
 N_PARTITIONS = 4
 SHARE_DROPPED = 0.02
 ENOUGH = 1.001
-"""Which events are dropped is drawn: with this, never fewer are sent than were asked for."""
+"""Factor of spare events: dropped ones are random, and no fewer than asked for may be sent."""
 SESSION_TIMEOUT_MS = 6_000
 PROGRESS_S = 10.0
 MEMORY_S = 1.0
 WARM_UP_S = 10.0
-"""Of a life, before its memory is first looked at."""
+"""How long a process runs before its memory is first measured."""
 DRAIN_LIMIT_S = 240.0
 """How long all outcomes may take after the last event."""
 QUIET_S = 5.0
@@ -53,7 +53,7 @@ PROGRESS = "{:>7} {:>10} {:>10} {:>9} {:>9} {:>8} {:>6} {:>9}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soaked:
-    """What a soak run came to."""
+    """The result of a soak run."""
 
     judged: Judged
     seconds: float
@@ -69,14 +69,14 @@ class Soaked:
 
     @property
     def problems(self) -> list[str]:
-        """What makes the run fail, in words."""
+        """Describe what makes the run fail."""
         found = [f"{count} {name}" for name, count in self.judged.violations.items()]
         return [*found, f"{self.lag} records not committed"] if self.lag else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoakTrouble:
-    """What strikes the workers, and how often; connections are reset where `reset_every_s` is above 0."""
+    """The workers' troubles and their intervals; `reset_every_s` above 0 resets connections."""
 
     kill_every_s: float
     reset_every_s: float = 0.0
@@ -84,7 +84,7 @@ class SoakTrouble:
 
 
 async def soak(brokers: str, prefix: str, backlog: Backlog, trouble: SoakTrouble) -> Soaked:
-    """One run over `backlog`, to its end."""
+    """Run over all of `backlog`."""
     await create_topics(brokers, TopicPlan(prefix=prefix, n_partitions=N_PARTITIONS))
     outcomes = Outcomes(backlog.n_moments)
 
@@ -132,7 +132,7 @@ def _member(name: str, brokers: str, prefix: str) -> FleetMember:
 
 
 async def _trouble(fleet: Fleet, proxies: Sequence[Proxy], trouble: SoakTrouble) -> None:
-    """Kills, and resets where there are proxies; for ever."""
+    """Kill, and reset if there are proxies, until cancelled."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(fleet.kill_in_turn(trouble.kill_every_s, n_spared=int(trouble.spare_first)))
         if proxies:
@@ -140,7 +140,7 @@ async def _trouble(fleet: Fleet, proxies: Sequence[Proxy], trouble: SoakTrouble)
 
 
 async def _reset(proxies: Sequence[Proxy], every_s: float) -> None:
-    """Reset all connections every `every_s` seconds, between two kills; for ever."""
+    """Reset all connections every `every_s` seconds, between two kills, until cancelled."""
     await asyncio.sleep(every_s / 2)
     while True:
         for proxy in proxies:
@@ -156,7 +156,7 @@ async def _until_decided(outcomes: Outcomes) -> None:
 
 
 async def _until_committed(brokers: str, prefix: str) -> int:
-    """The group's lag once it is 0, or after a while."""
+    """Wait until the group's lag is 0, with a limit; return it."""
     lag = await group_lag(brokers, prefix, N_PARTITIONS)
     for _ in range(20):
         if not lag:
@@ -167,7 +167,7 @@ async def _until_committed(brokers: str, prefix: str) -> int:
 
 
 async def _until_quiet(follower: Follower) -> None:
-    """Repeats that come late are judged too."""
+    """Wait for late repeats, which are judged too."""
     while time.monotonic() - follower.last_s < QUIET_S:  # noqa: ASYNC110
         await asyncio.sleep(0.2)
 
@@ -188,7 +188,7 @@ async def _show_progress(outcomes: Outcomes, fleet: Fleet, producer: LiveProduce
 
 
 def verify(brokers: str, prefix: str) -> tuple[bool, str]:
-    """What `syncline verify` says of the topics: whether it finds nothing wrong, and its table."""
+    """Run `syncline verify`; return whether it finds nothing wrong, and its table."""
     options = ["--finished", "--brokers", brokers, "--topic-prefix", prefix, "--group", prefix + "workers"]
     command = [sys.executable, "-m", "syncline", "verify", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,1 +1,1 @@
-"""The demo: five live streams lined up and fused on one machine, and an account of every record."""
+"""The demo: five live streams joined and fused on one machine, with an account of every record."""

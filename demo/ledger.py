@@ -1,4 +1,4 @@
-"""The demo's account: what was sent, what became of it, how fast and how right; of conversions, what is missing."""
+"""The demo's account: what was sent, what became of it, how fast and how accurately, and missing conversions."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from syncline.wire.converted import MODALITY_OF, ConvertedAudio, ConvertedText
 from syncline.wire.results import FusedResult, Unfused
 
 Origin = tuple[str, int, int]
-"""(unprefixed topic, partition, offset) of a record."""
+"""(topic without prefix, partition, offset) of a record."""
 STREAM = "hall"
-"""The stream that is converted: one voice is enough to listen to, and two cores have more to do."""
+"""The only stream that is converted: one voice is enough to listen to, and conversions need much CPU time."""
 N_RECENT = 6
 
 
 class Said:
-    """Conversions by the record that they are of. `kinds`: what the workers make of `STREAM`."""
+    """Conversions by original record. `kinds` are those that the workers make of `STREAM`."""
 
     def __init__(self, kinds: Iterable[str] = ()) -> None:
         self.kinds = tuple(kinds)
         self._made: dict[tuple[Origin, str], ConvertedText | ConvertedAudio] = {}
         self.recent: deque[ConvertedText | ConvertedAudio] = deque(maxlen=N_RECENT)
-        """What came last."""
+        """The last conversions."""
 
     def takes(self, result: ConvertedText | ConvertedAudio) -> bool:
-        """Whether a converter made it; else the model that fuses did."""
+        """Tell whether a converter made it, not the fusing model."""
         return result.stream == STREAM and result.kind in self.kinds
 
     def note(self, result: ConvertedText | ConvertedAudio) -> None:
-        """A conversion was read; a repeat changes nothing."""
+        """Add a conversion; a repeat changes nothing."""
         key = (result.topic, result.partition, result.offset), result.kind
         if key not in self._made:
             self._made[key] = result
             self.recent.append(result)
 
     def missing(self, sent: Mapping[Origin, PlannedEvent]) -> Iterator[str]:
-        """Records that should have been converted and were not, in words."""
+        """Describe the records whose conversion is missing."""
         for origin, planned in sent.items():
             for kind in self.kinds:
                 wanted = planned.stream == STREAM and planned.modality == MODALITY_OF[kind] and _is_converted(planned)
@@ -47,7 +47,7 @@ class Said:
                     yield f"{origin[0]}/{origin[1]}/{origin[2]} ({planned.id}): no {kind}"
 
     def summary(self, sent: Mapping[Origin, PlannedEvent]) -> dict[str, dict[str, object]]:
-        """By kind: how many there are, how many had to be refused, and how much they say."""
+        """Return by kind the number of conversions and of refusals, and how much they contain."""
         return {kind: self._of(kind, sent) for kind in self.kinds}
 
     def _of(self, kind: str, sent: Mapping[Origin, PlannedEvent]) -> dict[str, object]:
@@ -75,32 +75,32 @@ def _words(text: str) -> Sequence[str]:
 
 
 class Ledger:
-    """Every record that was sent, by where it is, and its outcomes as they are read."""
+    """All sent records by place, and their outcomes as they are read."""
 
     def __init__(self, said: Said | None = None) -> None:
         self.said = said or Said()
         self.sent: dict[Origin, PlannedEvent] = {}
         self.outcomes: dict[Origin, list[str]] = defaultdict(list)
         self.latencies_ms: dict[str, list[float]] = defaultdict(list)
-        """By stream: milliseconds from the last member on the broker to the result read back, of complete sets."""
+        """By stream, ms from the last member's delivery to the result read back, of complete sets."""
         self.n_sets: Counter[str] = Counter()
         self.n_reasons: Counter[str] = Counter()
         self.n_results = 0
         self.newest: dict[str, FusedResult] = {}
         """The newest fused result of each stream."""
         self.recent: deque[FusedResult] = deque(maxlen=8)
-        """The results that came last."""
+        """The last results."""
         self._arrived_s: dict[Origin, float] = {}
         self._right_alone: dict[Origin, bool] = {}
         self._complete: list[tuple[str, list[Origin]]] = []
 
     def note_sent(self, origin: Origin, planned: PlannedEvent, now_s: float) -> None:
-        """The broker has a record."""
+        """Add a delivered record."""
         self.sent[origin] = planned
         self._arrived_s[origin] = now_s
 
     def note(self, received: Received, now_s: float) -> None:
-        """A result was read."""
+        """Add a result."""
         self.n_results += 1
         result = received.result
         if isinstance(result, FusedResult):
@@ -128,7 +128,7 @@ class Ledger:
         if result.outcome != "complete":
             return
         self._complete.append((result.labels[0][0] if result.labels else "", origins))
-        # The broker's answer to the producer can come after the result: such a set took no time that we could tell.
+        # The producer may learn of a delivery after the result was read: count 0 then.
         arrived = [self._arrived_s.get(origin, now_s) for origin in origins]
         self.latencies_ms[result.stream].append((now_s - max(arrived)) * 1000)
 
@@ -138,17 +138,17 @@ class Ledger:
 
     @property
     def n_open(self) -> int:
-        """Records that were sent and have no outcome yet, and conversions that are to come."""
+        """The number of records without an outcome, and of conversions to come."""
         n_undecided = sum(origin not in self.outcomes for origin in self.sent)
         return n_undecided + sum(1 for _ in self.said.missing(self.sent))
 
     @property
     def n_complete(self) -> int:
-        """Complete sets so far."""
+        """The number of complete sets."""
         return sum(len(found) for found in self.latencies_ms.values())
 
     def latency_ms(self) -> dict[str, float]:
-        """p50 and p95 over all complete sets; empty while there are fewer than two."""
+        """Return p50 and p95 of all complete sets, ms; empty with fewer than two sets."""
         every = [latency for found in self.latencies_ms.values() for latency in found]
         if len(every) < 2:
             return {}
@@ -156,11 +156,11 @@ class Ledger:
         return {"p50": round(cuts[9], 1), "p95": round(cuts[18], 1)}
 
     def latency_ms_by_stream(self) -> dict[str, float]:
-        """p50 of each stream's complete sets."""
+        """Return p50 of each stream's complete sets, ms."""
         return {stream: round(median(found), 1) for stream, found in sorted(self.latencies_ms.items())}
 
     def problems(self) -> list[str]:
-        """Records without outcome, with two, or with another one than planned; empty if nothing was lost."""
+        """Describe records with no outcome, with two, or with another than planned; empty if all is well."""
         found: list[str] = []
         for origin, planned in self.sent.items():
             outcomes = self.outcomes.get(origin, [])
@@ -172,7 +172,7 @@ class Ledger:
         return found + [f"{origin}: an outcome of a record that was never sent" for origin in strangers]
 
     def accuracy(self) -> dict[str, float]:
-        """Share of complete sets whose best label is right, beside what picture and speech alone say of them."""
+        """Return the share of complete sets with the right best label: fused, by picture alone, by speech alone."""
         right: dict[str, list[bool]] = defaultdict(list)
         for label, origins in self._complete:
             truths = {self._label(origin) for origin in origins}
@@ -183,7 +183,7 @@ class Ledger:
         return {name: round(sum(values) / len(values), 3) for name, values in right.items()}
 
     def summary(self) -> dict[str, object]:
-        """Everything as one map, for `--json` and for the last screen."""
+        """Return everything as a dict, for `--json` and the last screen."""
         outcomes = Counter(outcome for found in self.outcomes.values() for outcome in found)
         problems = self.problems()
         return {

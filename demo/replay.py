@@ -1,4 +1,4 @@
-"""Sends what the scenario plans, when it plans it, and reads all results back into the ledger."""
+"""Sends the scenario's records at their times, and reads all results into the ledger."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Replay:
         self.all_sent = asyncio.Event()
 
     async def send(self, n_partitions: int) -> None:
-        """Send every record at its time; returns when the broker has all of them."""
+        """Send every record at its time; return when the broker has all of them."""
         producing = MediaProducer(
             self._brokers, topic_prefix=self._prefix, source=SOURCE, linger_ms=0, security=self._security
         )
@@ -76,7 +76,7 @@ class Replay:
         return self._files[path]
 
     async def _misroute(self, planned: PlannedEvent, n_partitions: int) -> Delivery:
-        """What a client with another partitioner does: the right topic, the wrong partition."""
+        """Send to the wrong partition, as a client with another partitioner does."""
         key = planned.stream.encode()
         event = MediaEvent(
             stream=planned.stream,

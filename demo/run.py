@@ -1,4 +1,4 @@
-"""`syncline demo`: broker, topics, workers, replay, screen, account."""
+"""Runs `syncline demo`: broker, topics, workers, replay, screen, account."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ STOP_GRACE_S = 15.0
 
 
 class DemoError(SynclineError):
-    """The demo could not run to its end."""
+    """The demo could not finish."""
 
 
 @asynccontextmanager
 async def workers(
     n_workers: int, brokers: str, security: SecuritySettings, topic_prefix: str, model: str, config: Path
 ) -> AsyncGenerator[list[Child]]:
-    """Run `n_workers` worker processes; ready when entered, gone when left."""
+    """Run `n_workers` worker processes, ready on entering and ended on leaving."""
     ports = _free_ports(n_workers)
     environment = {**os.environ, **security.as_environment()}
     commands = [_command(brokers, topic_prefix, model, port, config) for port in ports]
@@ -105,9 +105,10 @@ OUTCOME_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
-    """What a person can choose; `rate` is moments a second of each stream, `brokers` empty is the embedded one.
+    """The demo's options.
 
-    `convert`: what is made of the events of one stream, as a worker's setting of that name.
+    rate: moments a second of each stream. brokers: empty: the embedded broker. convert: conversions of one stream's
+    events, as in the worker's setting.
     """
 
     seconds: int = 20
@@ -121,7 +122,7 @@ class DemoOptions:
 
 
 async def run_demo(options: DemoOptions, console: Console) -> int:
-    """Run the demo and return its exit code: 0 only if every record has the one outcome that was planned."""
+    """Run the demo; return exit code 0 only if every record has exactly its planned outcome."""
     samples = load_samples()
     scenario = plan_demo(
         samples, SAMPLES_DIR, seconds=options.seconds, rate=options.rate, with_broken=options.model != "null"
@@ -144,7 +145,7 @@ async def _broker(brokers: str, console: Console) -> AsyncGenerator[str]:
         console.print(f"using the broker at {brokers}; the demo's topics begin with syncline.demo-", highlight=False)
         yield brokers
         return
-    # That it has no idempotent producers is known, and no news to somebody who watches a demo.
+    # Hides the warning that the embedded broker has no idempotent producers.
     logging.getLogger("syncline").setLevel(logging.ERROR)
     async with EmbeddedBroker() as embedded:
         console.print(f"embedded broker at {embedded.address}", highlight=False)
@@ -187,7 +188,7 @@ async def _replay(replay: Replay, ledger: Ledger, view: View) -> None:
 
 
 async def _until_settled(ledger: Ledger, view: View, reading: asyncio.Task[None]) -> None:
-    """Wait for the last outcome; give up, and let the account say what is missing, after a while without news."""
+    """Wait for the last outcome; give up after a while without news, and let the account tell what is missing."""
     loop = asyncio.get_running_loop()
     n_seen, seen_s = -1, loop.time()
     while ledger.n_open and not reading.done() and loop.time() - seen_s < OUTCOME_TIMEOUT_S:
@@ -195,16 +196,16 @@ async def _until_settled(ledger: Ledger, view: View, reading: asyncio.Task[None]
             n_seen, seen_s = ledger.n_results, loop.time()
         view.note()
         await asyncio.sleep(0.05)
-    await asyncio.sleep(0.5)  # conversions and repeats that follow the last outcome count too
+    await asyncio.sleep(0.5)  # later conversions and repeats count too
 
 
 def converting(convert: Sequence[str]) -> str:
-    """The lines of syncline.toml that have workers convert one stream."""
+    """Return the lines of syncline.toml that make workers convert one stream."""
     return f"convert = {json.dumps(list(convert))}\nconvert_streams = [{json.dumps(STREAM)}]\n" if convert else ""
 
 
 def print_summary(ledger: Ledger, console: Console) -> None:
-    """The account as text: what was sent, what became of it, how fast, how right, and what is wrong."""
+    """Print the account: what was sent, what became of it, how fast, how accurately, and what is wrong."""
     summary, problems = ledger.summary(), ledger.problems()
     outcomes: dict[str, int] = summary["outcomes"]  # pyright: ignore[reportAssignmentType]  see Ledger.summary
     console.print(f"\n{len(ledger.sent)} records sent, {sum(outcomes.values())} outcomes:", highlight=False)

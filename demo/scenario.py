@@ -1,4 +1,4 @@
-"""What the demo sends, when, and what must become of it; and the samples that it is made of."""
+"""The demo's plan: what it sends, when, and the expected outcomes; and its samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAMPLES_DIR = Path(__file__).resolve().parents[1] / "examples" / "demo"
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One concept: its label, the files that show and say it, and words of it in English and Chinese."""
+    """One concept: its label, its picture and sound files, and sentences in English and Chinese."""
 
     label: str
     image: str
@@ -24,7 +24,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class BrokenFile(msgspec.Struct, frozen=True):
-    """A file that cannot be used, and the dead-letter reason that it must get."""
+    """A broken file and its expected dead-letter reason."""
 
     modality: str
     path: str
@@ -33,14 +33,14 @@ class BrokenFile(msgspec.Struct, frozen=True):
 
 
 class Samples(msgspec.Struct, frozen=True):
-    """What `samples.json` holds; paths are relative to its folder."""
+    """The content of `samples.json`; paths are relative to its folder."""
 
     samples: list[Sample]
     broken: list[BrokenFile]
 
 
 def load_samples(folder: Path = SAMPLES_DIR) -> Samples:
-    """Read `samples.json` of `folder`; raises `SettingsError` where it or a file that it names is missing."""
+    """Read `samples.json` of `folder`. Raises `SettingsError` if it or a file that it names is missing."""
     index = folder / "samples.json"
     if not index.is_file():
         raise SettingsError("samples", str(folder), "a folder with samples.json")
@@ -59,15 +59,15 @@ MISSING_SHARE = 0.15
 SILENT_FROM = 0.6
 STREAMS = ("lobby", "street", "dock", "garage", "hall")
 SLOWER = {"hall": 6}
-"""By how much: a converter takes half a second of a processor for a clip, and sets wait for the same processors."""
+"""Factors by which streams are slower: converting a clip takes half a second of CPU time, beside the sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
     """One record to send: `at_ms` after the start, with event time `time_ms` after the start.
 
-    `expected` is what must become of it: `fused`, or `topic:reason`. `moment` is (stream, number) where it belongs to
-    one, `label` what that moment shows.
+    `expected` is its outcome: `fused`, or `topic:reason`. `moment` is (stream, number) if it belongs to one, `label`
+    that moment's concept.
     """
 
     at_ms: int
@@ -88,7 +88,7 @@ class PlannedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """All records in the order of sending, and the settings that the workers need for them."""
+    """All records in sending order, and the worker settings for them."""
 
     records: list[PlannedEvent]
     period_ms: int
@@ -98,9 +98,9 @@ class Scenario:
 def plan_demo(
     samples: Samples, folder: Path, *, seconds: int, rate: float, seed: int = 7, with_broken: bool = True
 ) -> Scenario:
-    """Plan `seconds` of five streams at `rate` moments a second each, hall at less; the same seed gives the same plan.
+    """Plan `seconds` of five streams at `rate` moments a second each, `hall` at fewer; one seed gives one plan.
 
-    `with_broken` False leaves out the files that cannot be decoded, for a model that decodes nothing.
+    with_broken: False leaves out files that cannot be decoded, for a model that decodes nothing.
     """
     random = Random(seed)
     period_ms = max(2 * (TOLERANCE_MS + JITTER_MS), round(1000 / rate))
@@ -116,7 +116,7 @@ def plan_demo(
 
 
 def _worker_toml(period_ms: int) -> str:
-    # Several workers on one machine, each with torch's own number of threads, wait for each other's cores.
+    # Several workers on one machine with torch's default number of threads would compete for cores.
     return f"""
 n_torch_threads = 1
 [join]
@@ -141,7 +141,7 @@ def _moment(
             continue
         if stream == "garage" and modality == "audio" and number >= SILENT_FROM * n_moments:
             continue
-        # Streams that know nothing of each other do not beat together.
+        # Independent streams are not in phase.
         time_ms = number * period_ms + STREAMS.index(stream) * period_ms // len(STREAMS) + jitter_ms
         is_text = modality == "text"
         found.append(
@@ -164,7 +164,7 @@ def _moment(
 
 
 def _swap_notes(records: list[PlannedEvent], period_ms: int) -> list[PlannedEvent]:
-    """Hold every fourth note of `dock` back until after the next one."""
+    """Send every fourth note of `dock` after the next one."""
     late_ms = period_ms + JITTER_MS // 2
     return [
         _replace(record, at_ms=record.at_ms + late_ms)
@@ -182,7 +182,7 @@ def _replace(record: PlannedEvent, **changes: object) -> PlannedEvent:
 def _planted(
     broken_files: list[BrokenFile], folder: Path, records: list[PlannedEvent], period_ms: int, n_moments: int
 ) -> list[PlannedEvent]:
-    """The faults that the demo plants in `lobby`, each between two moments."""
+    """Return the faults that the demo plants in `lobby`, each between two moments."""
     middle = n_moments // 2
     gap_ms = period_ms // 2 + JITTER_MS
     planted = [

@@ -1,4 +1,4 @@
-"""What a person sees of the demo: a live table on a terminal, a plain line a second elsewhere."""
+"""The demo's display: a live table on a terminal, a plain line a second elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from syncline.wire.converted import ConvertedText
 
 
 class View:
-    """Shows the ledger as it fills; `note` when something came, `close` before anything else is printed."""
+    """Shows the ledger. Call `note` on changes, and `close` before printing anything else."""
 
     def __init__(self, ledger: Ledger, console: Console) -> None:
         self._ledger, self._console = ledger, console
@@ -27,7 +27,7 @@ class View:
             self._live.start()
 
     def note(self) -> None:
-        """The ledger has changed."""
+        """Update the display after a change of the ledger."""
         now_s = time.monotonic()
         if self._live is not None and now_s - self._printed_s >= 0.1:
             self._printed_s = now_s
@@ -37,7 +37,7 @@ class View:
             self._console.print(self._line(), highlight=False)
 
     def close(self) -> None:
-        """Leave the last picture on the screen."""
+        """End the display, leaving its last state on the screen."""
         if self._live is not None:
             self._live.update(Group(*self._parts()), refresh=True)
             self._live.stop()

@@ -1,9 +1,9 @@
-"""Asks pip-audit for advisories on lock files, and takes no answer for an answer.
+"""Asks pip-audit for advisories on lock files, and fails if the index does not answer.
 
     python deploy/audit.py requirements/dev.txt
 
-Exit code 0 only if every package was looked up and none has an advisory. pip-audit by itself ends with 0 where the
-index knows no package at all, as behind a mirror that has no advisories.
+Exit code 0 only if every package was looked up and none has an advisory. pip-audit itself exits with 0 if the index
+knows no package, as a mirror without advisories does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TIMEOUT_S = 600
 
 
 def audit(lock: str) -> tuple[list[dict[str, Any]], str]:
-    """What pip-audit says of each package of a lock file, and of itself."""
+    """Run pip-audit on a lock file; return its packages and its messages."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
         command = [sys.executable, "-m", "pip_audit", "--requirement", lock, "--disable-pip", "--require-hashes"]
@@ -30,7 +30,7 @@ def audit(lock: str) -> tuple[list[dict[str, Any]], str]:
 
 
 def judge(lock: str, packages: list[dict[str, Any]], said: str) -> list[str]:
-    """What is wrong, a line each; pure."""
+    """Return what is wrong, a line each. Pure."""
     if not packages:
         last = said.splitlines()[-1] if said else "no answer"
         return [f"{lock}: not audited, the advisories cannot be reached from here ({last})"]
@@ -51,7 +51,7 @@ def _mended(vulnerability: dict[str, Any]) -> str:
 
 
 def main(locks: list[str]) -> int:
-    """Audit each lock file; the exit code."""
+    """Audit each lock file; return the exit code."""
     wrong: list[str] = []
     for lock in locks:
         packages, said = audit(lock)

@@ -29,7 +29,7 @@ def lines(n_streams: int, seconds: int) -> Iterator[dict[str, Any]]:
     for number in range(seconds * 1_000 // PERIOD_MS):
         for stream in range(n_streams):
             sample = random.choice(samples)
-            # Of the same moment, yet not of the same millisecond.
+            # The same moment, at slightly different times.
             image_ms, text_ms, audio_ms = (
                 start_ms + number * PERIOD_MS + random.randint(0, JITTER_MS) for _ in range(3)
             )

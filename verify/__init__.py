@@ -1,10 +1,10 @@
-"""The history checker: reads back what a deployment did, and judges whether it kept its promise.
+"""The history checker: reads back what a deployment did and checks its guarantees.
 
     history = await read_history("localhost:9092", topic_prefix="syncline.", group="syncline")
     report = check(history, settings.join)
     print(report.table())
 
-What is judged, and how: docs/guarantees.md. `syncline verify` is its command.
+docs/guarantees.md says what is checked, and how. Its command is `syncline verify`.
 """
 
 from syncline.kafka.topic_reader import OffsetSpan

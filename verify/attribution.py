@@ -1,4 +1,4 @@
-"""Which decision accounts for which published record, and where each decision was first carried out."""
+"""Attributes published records to decisions, and finds where each decision was first carried out."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Places = tuple[Place, ...]
 
 
 class SetOf(NamedTuple):
-    """A set's decision where it stands."""
+    """A set's decision and its place in the log."""
 
     placed: LoggedDecision
     decision: SetDecision
 
 
 class Decided:
-    """The valid decisions of one partition number, to be found by what they name."""
+    """The valid decisions of one partition number, indexed by the records that they name."""
 
     def __init__(self, folded: FoldedLog) -> None:
         self.sets: dict[Places, SetOf] = {}
         self.failed: dict[Places, set[str]] = {}
         self.failed_of: dict[Place, list[Places]] = {}
-        """By record, the sets that failed and had it as a member."""
+        """By record, the failed sets with it as a member."""
         self.void: dict[Places, LoggedDecision] = {}
         self.n_failed = 0
         for placed in folded.valid:
@@ -58,19 +58,19 @@ class Decided:
 
 
 def members_of(decision: SetDecision) -> Places:
-    """A set's identity in the log: where its members are."""
+    """Return a set's identity in the log: the places of its members."""
     return tuple([(item.topic, item.offset) for item in decision.members])
 
 
 class Accounts:
-    """Answers whether a published record says what a valid decision says."""
+    """Checks whether a published record matches a valid decision."""
 
     def __init__(self, facts: Facts, decided: Decided, judge: RecordJudge, partition: int) -> None:
         self._facts, self._decided, self._partition = facts, decided, partition
         self._settings, self._fingerprint = judge.settings, judge.fingerprint
 
     def wrong_fused(self, result: Fused) -> str:
-        """How a fused result differs from the valid decision about its members; "" where it does not."""
+        """Return how a fused result differs from the valid decision about its members; "" if it does not."""
         places = tuple([(member.topic, member.offset) for member in result.members])
         found = self._decided.sets.get(places)
         if found is None:
@@ -88,12 +88,12 @@ class Accounts:
                 return f"it calls {item.topic}@{item.offset} {member.lane} {member.source} {member.event_id}"
         parts = [(m.lane, m.time_ms - offset_ms.get(m.lane, 0), m.source, m.event_id) for m in result.members]
         expected = result_id(result.stream, decision.strategy, parts)
-        # Only by the settings of whoever decided it is known when each event was, before its lane's offset.
+        # Event times before their lane's offset are only known for decisions under our settings.
         is_ours = found.placed.fingerprint in ("", self._fingerprint)
         return "" if result.id == expected or not is_ours else f"its id must be {expected}"
 
     def wrong_single(self, topic: str, single: Single, fact: Fact) -> str:
-        """How an unfused event or dead letter differs from the valid decisions about its record."""
+        """Return how an unfused event or dead letter differs from the valid decisions about its record."""
         if single.id != record_id(single.topic, single.partition, single.offset):
             return f"its id is {single.id}"
         for placed in fact.decisions:
@@ -124,17 +124,17 @@ class Accounts:
 
 
 class Carried:
-    """Where the valid decisions were first carried out."""
+    """The places where valid decisions were first carried out."""
 
     def __init__(self, decided: Decided) -> None:
         self._decided = decided
         self.sets: dict[Places, int] = {}
-        """By the members of a set, the offset of its first fused result."""
+        """By members of a set, the offset of its first fused result."""
         self.singles: dict[tuple[str, Place], int] = {}
-        """By topic and record, the offset of the first unfused event or dead letter of it."""
+        """By topic and record, the offset of its first unfused event or dead letter."""
 
     def is_out(self, placed: LoggedDecision, place: Place, ends: Mapping[str, int] | None = None) -> bool:
-        """Whether a decision's outcome for the record at `place` is out, below `ends` by topic where they are given."""
+        """Tell whether a decision's outcome for the record at `place` is out, below `ends` (by topic) if given."""
         decision = placed.decision
         if isinstance(decision, SetDecision):
             members = members_of(decision)
@@ -147,7 +147,7 @@ class Carried:
 
 
 def topic_of(placed: LoggedDecision) -> str:
-    """The result topic in which a single record's decision is carried out; "" where none is written for it."""
+    """Return the result topic of a single record's decision; "" if nothing is published for it."""
     decision = placed.decision
     if isinstance(decision, UnfusedDecision):
         return UNFUSED
@@ -161,6 +161,6 @@ def _below(offset: int | None, topic: str, ends: Mapping[str, int] | None) -> bo
 
 
 def same_result(one: Fused, other: Fused) -> bool:
-    """Whether a repeat says what the first said, as far as the contract demands it."""
+    """Tell whether a repeat equals the first result, as far as the contract demands."""
     fields: Sequence[str] = ("stream", "start_ms", "end_ms", "outcome", "reason", "missing", "members")
     return all(getattr(one, name) == getattr(other, name) for name in fields)

@@ -1,4 +1,4 @@
-"""Judges a history, partition number by partition number, and what producers were told against what is there."""
+"""Checks a history, partition number by partition number, and the producers' acknowledged sends."""
 
 from __future__ import annotations
 
@@ -42,13 +42,23 @@ def check(
     convert: Collection[str] = (),
     convert_streams: Sequence[str] = (),
 ) -> Report:
-    """Judge everything that a history says; the other arguments are settings of its workers, `convert` by kinds.
+    """Check a whole history.
 
-    finished: all that was sent must have come to its outcome. False: the system runs, and records may be pending,
-    unless their offset is committed. Where settings were changed (claims say so) and a partition's log has decisions by
-    others, what the join decided there is not judged anew, for it depends on both; all else is, and the report's
-    `BY_OTHERS` counts them. By settings that no worker had all is judged, and found wrong. Raises `NewerVersionError`
-    where a newer version wrote the decision log.
+    If claims show that settings changed, and a partition's log has decisions under other settings, the join's decisions
+    there are not checked, since they depend on both; the report's `BY_OTHERS` counts them. Settings that no worker had
+    are taken as given, and give violations.
+
+    Args:
+        history (History): what `read_history` returned.
+        settings (JoinSettings): the workers' join settings.
+        finished (bool): True: every record sent must have its outcome. False: the system runs, and records may be
+            pending unless their offset is committed. Default True.
+        max_event_bytes (int): the workers' setting, bytes. Default 1,000,000.
+        convert (Collection[str]): kinds of conversions that the workers make. Default: none.
+        convert_streams (Sequence[str]): patterns of the streams that they convert. Default: all.
+
+    Raises:
+        NewerVersionError: a newer Syncline wrote the decision log.
     """
     report = Report()
     sends = _by_partition(history.sends, report)
@@ -158,7 +168,7 @@ def _count(folded: FoldedLog, report: Report) -> None:
 
 
 def judge_sends(history: PartitionHistory, sends: Iterable[Send], report: Report) -> None:
-    """Judge the acknowledged sends of one partition number: each must be where the broker said, or be deleted since."""
+    """Check one partition number's acknowledged sends: each must be where the broker said, or deleted since."""
     records = {(topic, record.offset): record for topic, of_topic in history.media.items() for record in of_topic}
     aborted = {(topic, record.offset): record for topic, of_topic in history.aborted.items() for record in of_topic}
     unstable = {(topic, record.offset): record for topic, of_topic in history.unstable.items() for record in of_topic}

@@ -1,4 +1,4 @@
-"""Conversions: of events that may be converted, of the set that they name, and there where one was asked for."""
+"""Checks conversions: their events, their sets, and that none is missing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from verify.wording import say
 
 
 class ConversionChecks:
-    """Judges `converted.*` of one partition number, when everything else has been judged.
+    """Checks `converted.*` of one partition number, after everything else.
 
-    kinds: what the workers were told to make of every event of its modality, in streams that fit `streams`.
+    kinds: the conversions that the workers make of every event of the modality, in streams that match `streams`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ConversionChecks:
     def judge(
         self, published: Sequence[tuple[str, PublishedConversion]], samples: Sequence[CommitSample], *, finished: bool
     ) -> None:
-        """Judge all that was published as (topic, record), and what was not."""
+        """Check all published conversions, (topic, record) each, and missing ones."""
         seen: dict[str, Place] = {}
         for topic, record in published:
             fact = self._facts.by_place.get((record.topic, record.offset))
@@ -58,7 +58,7 @@ class ConversionChecks:
                 self._judge_wanted(fact, kind, commits[fact.place[0]], finished=finished)
 
     def _judge_repeat(self, seen: dict[str, Place], topic: str, record: PublishedConversion, fact: Fact | None) -> None:
-        """An id names one event's conversion; `seen` has the place of the event that each was first said of."""
+        """Check that an id names one event's conversion; `seen` has the first event of each id."""
         place = record.topic, record.offset
         if record.id not in seen:
             seen[record.id] = place
@@ -69,7 +69,7 @@ class ConversionChecks:
             self._add("differing repeat", fact, f"{topic}@{record.at}: {of}", (topic, record.at))
 
     def _wrong(self, record: PublishedConversion, fact: Fact) -> str:
-        """How a conversion differs from the event that it is of; "" where it does not."""
+        """Return how a conversion differs from its event; "" if it does not."""
         item = fact.item
         if item is None or not any(_may_be_converted(placed) for placed in fact.decisions):
             unsure = fact.may_be_decided or (item is not None and not fact.decisions and not fact.present)
@@ -78,7 +78,7 @@ class ConversionChecks:
             return f"its record is {item.stream} {item.lane} at {item.time_ms}"
         event_ms = record.time_ms - self._settings.offset_ms.get(record.lane, 0)
         parts = (record.stream, record.lane, event_ms, record.source, record.event_id, record.kind)
-        # Workers of before left the place out, in conversions of events in no set too.
+        # Earlier releases left the place out for events in no set too.
         alone = None if record.set_id else (record.topic, record.partition, record.offset)
         if record.id not in (conversion_id(*parts, alone), conversion_id(*parts)):
             return f"its id must be {conversion_id(*parts, alone)}"
@@ -89,7 +89,7 @@ class ConversionChecks:
         return ""
 
     def _wanted(self, fact: Fact) -> Iterator[str]:
-        """What must have been made of a record, by what became of it."""
+        """Yield the kinds that must have been made of a record, by its outcome."""
         ended = any(topic == FUSED or (topic == UNFUSED and said != "duplicate") for topic, _, said in fact.published)
         if fact.present and ended and fact.item is not None and matches(fact.item.stream, self._streams):
             yield from self._kinds.get(fact.place[0], ())

@@ -1,5 +1,5 @@
-"""What the join picks next of a stream's open items, found anew and by another way than the join's own; and the sets
-that it rejects because they lack a required lane, whose members the log holds one by one.
+"""Finds the set that the join must pick next from a stream's open items, independently of the join's code; also sets
+that were given up for a required lane, whose members are single decisions in the log.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from verify.wording import say
 
 
 class Pick(NamedTuple):
-    """A set: its members in lane order, its start, the lanes without one; `waits_for` are those not far enough yet."""
+    """A set: members in lane order, start, lanes without a member; `waits_for`: lanes whose watermark is too low."""
 
     members: list[Fact]
     start_ms: int
@@ -27,7 +27,7 @@ class Pick(NamedTuple):
 
 
 def pick(stream: OpenStream, extra: Sequence[Fact]) -> Pick | None:
-    """The set that comes next by the setting's strategy; None where nothing is open."""
+    """Return the next set by the strategy; None if nothing is open."""
     return _PICKS[stream.settings.strategy](stream, extra)
 
 
@@ -36,7 +36,7 @@ def _earliest(stream: OpenStream, extra: Sequence[Fact]) -> Pick | None:
     found = [fact for fact in first.values() if fact is not None]
     if not found:
         return None
-    opener = item_of(min(found, key=lambda fact: item_of(fact).time_ms))  # of equals, the first in lane order
+    opener = item_of(min(found, key=lambda fact: item_of(fact).time_ms))  # ties: the first in lane order
     limit_ms = opener.end_ms + stream.settings.tolerance_ms
     members, missing, waits = list[Fact](), list[str](), list[str]()
     for lane, fact in first.items():
@@ -96,7 +96,7 @@ def _tumbling(stream: OpenStream, extra: Sequence[Fact]) -> Pick | None:
 
 
 def _first_that_fit(stream: OpenStream, window: list[Fact]) -> list[Fact]:
-    """The members, in their order, of the first set of a window; one that holds too much gives several."""
+    """Return the members of a window's first set; a window with too much gives several."""
     sized = ((fact, item_bytes(stream.name, item_of(fact).lane)) for fact in sorted(window, key=stream.by_time))
     n_bytes, fit = 0, set[Place]()
     for fact, size in sized:
@@ -108,18 +108,18 @@ def _first_that_fit(stream: OpenStream, window: list[Fact]) -> list[Fact]:
 
 
 def pivot_that_reaches(stream: OpenStream, fact: Fact) -> Fact | None:
-    """An open pivot that starts before `fact` can be given up (strategy `nearest`)."""
+    """Return an open pivot that may still take `fact` (strategy `nearest`)."""
     reach_ms = item_of(fact).end_ms + stream.settings.tolerance_ms
     return next(stream.open_in(stream.settings.pivot, (), reach_ms), None)
 
 
 def say_pick(found: Pick | None) -> str:
-    """The members of a pick, for a sentence."""
+    """Describe the members of a pick."""
     return say(fact.place for fact in found.members) if found else "nothing"
 
 
 def wrong_of_pick(decision: SetDecision, found: Pick | None, facts: Sequence[Fact]) -> str:
-    """How a set by the watermarks differs from what the logs give; "" where it does not."""
+    """Return how a set decided by watermarks differs from the expected one; "" if it does not."""
     if found is None or [fact.place for fact in found.members] != [fact.place for fact in facts]:
         return f"the logs give {say_pick(found)}"
     if decision.start_ms != found.start_ms:
@@ -135,14 +135,14 @@ _PICKS = {"earliest": _earliest, "nearest": _nearest, "tumbling": _tumbling}
 
 
 class GivenUp(NamedTuple):
-    """The first so many of a run of unmatched items are one set; `wrong` is what makes it illegal."""
+    """How many of a run's first unmatched items are one set; `wrong` says why it is illegal."""
 
     n_members: int
     wrong: str = ""
 
 
 def by_the_logs(stream: OpenStream, run: Sequence[Fact]) -> GivenUp | None:
-    """The set that the logs give next, where it lacks a required lane and the run begins with its members."""
+    """Return the expected next set, if it lacks a required lane and the run begins with its members."""
     found = pick(stream, run)
     if found is None or found.waits_for or not set(found.missing) & set(stream.settings.require):
         return None
@@ -153,7 +153,7 @@ def by_the_logs(stream: OpenStream, run: Sequence[Fact]) -> GivenUp | None:
 
 
 def by_force(stream: OpenStream, bound_ms: int, run: Sequence[Fact]) -> GivenUp:
-    """A set that timeout or pressure gave up: the members of `run`, which have the same bound, that can be in one."""
+    """Return a set given up by timeout or pressure: the items of `run`, of one bound, that can be in one set."""
     size = 1
     most = n_with_room(stream, [item_of(fact) for fact in run])
     while size < most and _can_be_in_one(stream, run[size - 1], run[size]):
@@ -172,7 +172,7 @@ def _shares(stream: OpenStream) -> bool:
 
 
 def _stays_open(stream: OpenStream, fact: Fact) -> bool:
-    """With `share` only the pivot of a set that was given up is unmatched; the others may serve later pivots."""
+    """Tell whether a member stays open: with `share` only the pivot of a set that was given up is unmatched."""
     return _shares(stream) and item_of(fact).lane != stream.settings.pivot
 
 

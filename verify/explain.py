@@ -1,6 +1,6 @@
-"""What happened to one record: itself, every decision that names it, what was published of it, whether it is committed.
+"""Explains one record: its decisions, what was published of it, and whether it is committed.
 
-Reads the record, and of its partition number the decision log and the result topics, from their start.
+Reads the record, and its partition number's decision log and result topics from their start.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from verify.shrink import places_in, places_of_result
 from verify.wire import MediaReader, read_entry, read_published
 
 Counts = Literal["valid", "void", "unknown"]
-"""Whether a decision counts; unknown where retention has cut off what would tell."""
+"""Whether a decision counts; unknown if retention has deleted the claim that would tell."""
 
 
 class Naming(msgspec.Struct, kw_only=True):
-    """A decision that names the record: where it stands, who wrote it (worker and generation, where that is known)."""
+    """A decision that names the record: its place in the log and its writer, if known."""
 
     log_offset: int
     append_ms: int
@@ -41,7 +41,7 @@ class Naming(msgspec.Struct, kw_only=True):
 
 
 class Publishing(msgspec.Struct, kw_only=True):
-    """Something published of the record: where first, where again, and a dead letter's detail."""
+    """Something published of the record: the first place, repeats, and a dead letter's detail."""
 
     topic: str
     offset: int
@@ -53,10 +53,10 @@ class Publishing(msgspec.Struct, kw_only=True):
 class Explanation(msgspec.Struct, kw_only=True):
     """All that the topics say of one record.
 
-    `record` is None where retention has deleted it; `event` is None where its headers are wrong (`wrong_headers` says
-    how). `withheld`: "aborted" or "open" where no worker reads it, for the sake of its transaction. `committed`: the
-    next offset that `group` reads of this topic and partition, None without a commit. `log_start`: the first offset
-    that is left of the log; above 0, decisions may be gone.
+    `record` is None if retention has deleted it; `event` is None if its headers are wrong (`wrong_headers` says how).
+    `withheld` is "aborted" or "open" if no worker reads it because of its transaction. `committed` is the next offset
+    that `group` reads of this topic partition, None without a commit. `log_start` is the log's first offset; above 0,
+    decisions may be gone.
     """
 
     topic: str
@@ -74,17 +74,17 @@ class Explanation(msgspec.Struct, kw_only=True):
 
     @property
     def place(self) -> Place:
-        """Where the record is inside its partition number."""
+        """The record's place in its partition number."""
         return self.topic, self.offset
 
 
 async def explain(
     cluster: Cluster, *, topic: str, partition: int, offset: int, topic_prefix: str, group: str = ""
 ) -> Explanation:
-    """What happened to the record at `offset` of a media topic, named with or without prefix.
+    """Explain the record at `offset` of a media topic, named with or without prefix.
 
-    Raises `SettingsError` for what is no media topic, `BrokerError` where there is no such record, `TopicError` where
-    there is no such partition.
+    Raises `SettingsError` if it is not a media topic, `TopicError` if there is no such partition, and `BrokerError` if
+    there is no such record.
     """
     name = topic.removeprefix(topic_prefix)
     if name not in MEDIA_TOPICS:
@@ -122,14 +122,14 @@ def _not_there(topic: str, partition: int, offset: int, span: OffsetSpan) -> str
 async def _record(reader: TopicReader, topic: str, partition: int, offset: int, span: OffsetSpan) -> MediaRecord | None:
     if not span.start <= offset < span.end:
         return None
-    # To the end, because a place without a record is passed only with the next one.
+    # Up to the end: an offset without a record is only passed with the next record.
     async for _, raws in reader.read(topic, {partition: OffsetSpan(offset, span.end)}):
         return MediaReader().read(raws[0]) if raws[0].offset == offset else None
     return None
 
 
 async def _withheld(cluster: Cluster, prefix: str, topic: str, partition: int, offset: int) -> Withheld:
-    """Whether the workers, who read committed, find a record that is there."""
+    """Tell whether workers, which read committed, can see an existing record."""
     async with TopicReader(cluster, prefix, [topic], committed=True) as reader:
         end = (await reader.ends([topic]))[topic, partition]
         if offset >= end:
@@ -147,7 +147,7 @@ def _event(topic: str, record: MediaRecord | None) -> tuple[MediaEvent | None, s
 
 
 async def _namings(reader: TopicReader, partition: int, span: OffsetSpan, place: Place) -> list[Naming]:
-    """Every decision that names the record, and failures of sets that it is in, in log order."""
+    """Return the decisions that name the record, and failures of its sets, in log order."""
     log = [read_entry(raw) async for _, raws in reader.read(DECISIONS, {partition: span}) for raw in raws]
     folded = fold(log, span.start)
     by_counts: list[tuple[Counts, list[tuple[int, Decision]]]] = [
@@ -181,7 +181,7 @@ def _naming(log: Sequence[LogEntry], offset: int, counts: Counts, decision: Deci
 async def _published(
     reader: TopicReader, partition: int, spans: dict[str, OffsetSpan], place: Place
 ) -> list[Publishing]:
-    """What names the record, a repeat together with what it repeats."""
+    """Return what was published of the record, repeats together with their first."""
     found: dict[tuple[str, bytes], Publishing] = {}
     for topic in RESULT_TOPICS:
         async for _, raws in reader.read(topic, {partition: spans[topic]}):

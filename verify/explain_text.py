@@ -1,4 +1,4 @@
-"""An explanation in words, for people who see Syncline for the first time, and as one JSON object, for programs."""
+"""An explanation in words, for people new to Syncline, and as a JSON object, for programs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SET_REASONS = {
 
 
 def in_words(explanation: Explanation) -> list[str]:
-    """The explanation, a line each."""
+    """Return the explanation in lines."""
     lines = [f"{explanation.topic}, partition {explanation.partition}, offset {explanation.offset}"]
     lines += [f"  {line}" for line in _record(explanation)]
     lines += ["decided", *(f"  {line}" for naming in explanation.namings for line in _naming(naming, explanation))]
@@ -104,7 +104,7 @@ def _decision(decision: Decision, explanation: Explanation) -> Iterator[str]:
 
 
 def reason_in_words(reason: str) -> str:
-    """A dead letter's or an unfused event's reason, for people."""
+    """Describe a dead letter's or an unfused event's reason."""
     words: dict[str, str] = {**IN_WORDS, **REASONS, **UNFUSED_REASONS}
     return words.get(reason, "a reason that this version does not know").partition(" (late_by_ms")[0]
 
@@ -153,7 +153,7 @@ def _time(time_ms: int) -> str:
 
 
 def as_dict(explanation: Explanation) -> dict[str, Any]:
-    """Times are ms since 1970; header values and keys are text, what is not UTF-8 becomes U+FFFD."""
+    """Return a JSON object. Times are ms since 1970; headers and keys are text, with U+FFFD for what is not UTF-8."""
     committed = explanation.committed
     return {
         "topic": explanation.topic,

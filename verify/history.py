@@ -1,7 +1,7 @@
-"""A history: everything that a deployment's topics say, as plain data for the checker.
+"""A history: the content of a deployment's topics as plain data for the checker.
 
-Topics are named without their prefix. Lists are in offset order. What the broker had deleted before it was read is
-below its topic's `OffsetSpan.start`; any other offset that is missing never held a record.
+Topics are named without prefix. Lists are in offset order. Records deleted before reading are below their topic's
+`OffsetSpan.start`; any other missing offset never had a record.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from syncline.wire.results import FusedSet, MemberOrigin
 
 Headers = tuple[tuple[str, bytes | None], ...]
 NOWHERE = -1
-"""The offset of what has been decoded and not yet placed: no value says it, so its field has no name there."""
+"""The offset of a decoded record before it is set: the value does not contain it."""
 
 
 class MediaRecord(msgspec.Struct, frozen=True, gc=False):
-    """One record of a media topic without its payload; `n_bytes` of the value is None where the value is null."""
+    """One record of a media topic without its payload; `n_bytes` is its size, None for a null value."""
 
     offset: int
     append_ms: int
@@ -29,7 +29,7 @@ class MediaRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class LogEntry(msgspec.Struct, frozen=True, gc=False):
-    """One record of the decision log, as it stands there; `version` is what its header says, None without one."""
+    """One record of the decision log; `version` is its header's, None without one."""
 
     offset: int
     append_ms: int
@@ -38,22 +38,22 @@ class LogEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 class FusedMember(MemberOrigin, frozen=True, gc=False):
-    """One member of a fused result without its words: its event's id is hashed with `retries`."""
+    """One member of a fused result without its words; `retries` is part of its event's id hash."""
 
     retries: int = 0
 
 
 class Fused(FusedSet, frozen=True, kw_only=True, gc=False):
-    """One record of `results.fused`, at offset `at`, without what a model said and timings."""
+    """One record of `results.fused`, at offset `at`, without the model's answer and timings."""
 
     at: int = msgspec.field(default=NOWHERE, name="")
     members: tuple[FusedMember, ...]
 
 
 class Single(msgspec.Struct, frozen=True, gc=False):
-    """One record of `unfused` or `deadletter`, at offset `at`: the record it speaks of, and why.
+    """One record of `unfused` or `deadletter`, at offset `at`: the original record, and why.
 
-    `set_id`: of a set that failed.
+    `set_id` is that of a failed set.
     """
 
     at: int
@@ -67,7 +67,7 @@ class Single(msgspec.Struct, frozen=True, gc=False):
 
 
 class PublishedConversion(ConvertedEvent, frozen=True, kw_only=True, gc=False):
-    """One record of `converted.*`, at offset `at`, without what a model said. `set_id`: the event's set, or ""."""
+    """One record of `converted.*`, at offset `at`, without its text or sound. `set_id` is the event's set, or ""."""
 
     at: int = msgspec.field(default=NOWHERE, name="")
     kind: Kind
@@ -75,7 +75,7 @@ class PublishedConversion(ConvertedEvent, frozen=True, kw_only=True, gc=False):
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):
-    """One record of a result topic, at offset `at`, that is none of Syncline's."""
+    """One record of a result topic, at offset `at`, that Syncline did not write."""
 
     at: int
     error: str
@@ -85,28 +85,29 @@ Published = Fused | Single | PublishedConversion | Unreadable
 
 
 class PartitionHistory(msgspec.Struct, kw_only=True):
-    """One partition number: its media, its decision log and what was published of it."""
+    """One partition number: its media, decision log and published records."""
 
     partition: int
     media: dict[str, list[MediaRecord]] = {}
     aborted: dict[str, list[MediaRecord]] = {}
-    """By topic, records of transactions that were aborted. No worker reads them; they are not in `media`."""
+    """By topic, records of aborted transactions. Workers do not read them; they are not in `media`."""
     unstable: dict[str, list[MediaRecord]] = {}
-    """By topic, records from the first open transaction on, others' too. No worker can read them yet."""
+    """By topic, all records from the first open transaction on. Workers cannot read them yet."""
     log: list[LogEntry] = []
     published: dict[str, list[Published]] = {}
     spans: dict[str, OffsetSpan] = {}
-    """By topic, `decisions` too."""
+    """By topic, with `decisions`."""
 
     def span(self, topic: str) -> OffsetSpan:
-        """What was read of a topic."""
+        """Return the span that was read of a topic."""
         return self.spans.get(topic, OffsetSpan())
 
 
 class CommitSample(msgspec.Struct, kw_only=True):
-    """Committed offsets of the workers' group, and ends of the result topics that were asked for *after* them.
+    """Committed offsets of the workers' group, and the result topics' ends, asked for *after* them.
 
-    Keys are (topic, partition). A commit is the next offset to read: all below it must have its outcome below `ends`.
+    Keys are (topic, partition). A commit is the next offset to read: all records below it must have an outcome below
+    `ends`.
     """
 
     committed: dict[tuple[str, int], int]
@@ -114,7 +115,7 @@ class CommitSample(msgspec.Struct, kw_only=True):
 
 
 class History(msgspec.Struct, kw_only=True):
-    """All partition numbers of one deployment, samples of its commits in time order, its producers' sends."""
+    """All partition numbers of a deployment, its commit samples in time order, and its producers' sends."""
 
     n_partitions: int
     partitions: list[PartitionHistory]

@@ -1,5 +1,5 @@
-"""What forbids a decision whatever the join was doing, and what one by timeout or pressure may be, whose items no log
-tells.
+"""Rules for decisions that hold in any state of the join, and for decisions by timeout or pressure, whose members the
+logs do not determine.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from verify.wording import places_of, say, say_lane
 
 
 def wrong_members(placed: LoggedDecision, items: Sequence[Item], facts: Sequence[Fact], *, in_join: bool) -> str:
-    """What forbids one of the items to be in this decision; "" where nothing does.
+    """Return why one of the items must not be in this decision; "" if all may.
 
-    `in_join`: the decision is one of the join over items that it held.
+    `in_join`: the join made the decision over held items.
     """
     for item, fact in zip(items, facts, strict=True):
         earlier = fact.ended_before(placed)
@@ -37,7 +37,7 @@ def wrong_members(placed: LoggedDecision, items: Sequence[Item], facts: Sequence
 
 
 def wrong_form(decision: SetDecision, lane_names: Sequence[str], settings: JoinSettings) -> str:
-    """What is wrong with a set by itself; "" where nothing is."""
+    """Return what is wrong with a set by itself; "" if nothing is."""
     present = [item.lane for item in decision.members]
     missing = tuple(lane for lane in lane_names if lane not in present)
     if decision.strategy != settings.strategy:
@@ -57,9 +57,9 @@ def wrong_form(decision: SetDecision, lane_names: Sequence[str], settings: JoinS
 
 
 def wrong_alone(decision: UnfusedDecision, fact: Fact, bound_ms: int) -> str:
-    """What is wrong with a record's being late, duplicate or unexpected; "" where the logs explain it.
+    """Return why a record must not be late, duplicate or unexpected; "" if the logs explain it.
 
-    bound_ms: below what its stream is late because of decisions by timeout or pressure before it in the log.
+    bound_ms: the stream's bound from earlier decisions by timeout or pressure.
     """
     item, reason = decision.item, decision.reason
     if reason == "unexpected":
@@ -69,7 +69,7 @@ def wrong_alone(decision: UnfusedDecision, fact: Fact, bound_ms: int) -> str:
         explained = fact.late or fact.maybe_late or item.time_ms < bound_ms
     if not fact.expected or not explained:
         return "nothing before it in its lane says so"
-    # By which bound it was late depends on when it was read; a run does not say by how much.
+    # The bound depends on when it was read, and a run does not say how late it was: no amount to check then.
     if reason == "duplicate" or bound_ms != NEVER_MS or not fact.late or not decision.late_by_ms:
         return ""
     if item.time_ms + decision.late_by_ms in (fact.late_limit_ms, fact.maybe_limit_ms):
@@ -78,7 +78,7 @@ def wrong_alone(decision: UnfusedDecision, fact: Fact, bound_ms: int) -> str:
 
 
 def wrong_of_forced(stream: OpenStream, start_ms: int, bound_ms: int, members: Sequence[Fact]) -> str:
-    """What makes a set by timeout or pressure illegal, "" where nothing does; its members may be in the join."""
+    """Return why a set by timeout or pressure is illegal, "" if it is not; its members may be in the join."""
     items = [item_of(fact) for fact in members]
     if not items:
         return "it has no member"
@@ -97,13 +97,13 @@ def wrong_of_forced(stream: OpenStream, start_ms: int, bound_ms: int, members: S
 
 
 def _is_full(stream: OpenStream, items: Sequence[Item]) -> bool:
-    """Whether the window may have held more than had room in the set."""
+    """Tell whether the window may have had more items than fit into the set."""
     n_bytes = sum(item_bytes(stream.name, item.lane) for item in items)
     return n_bytes + max(item_bytes(stream.name, lane) for lane in stream.lane_names) > stream.settings.max_set_bytes
 
 
 def n_with_room(stream: OpenStream, items: Sequence[Item]) -> int:
-    """How many of these, from the first on, one set has room for."""
+    """Count the first items that fit into one set."""
     n_bytes = 0
     for n, item in enumerate(items if stream.settings.strategy == "tumbling" else ()):
         n_bytes += item_bytes(stream.name, item.lane)
@@ -113,7 +113,7 @@ def n_with_room(stream: OpenStream, items: Sequence[Item]) -> int:
 
 
 def _below_the_bound(stream: OpenStream, members: Sequence[Fact]) -> list[Fact]:
-    """Members that came too late; with a pivot others may be older, because they were held when the bound was set."""
+    """Return members below the bound; with a pivot only the pivot counts, since others may have been held before it."""
     below = [fact for fact in members if item_of(fact).time_ms < stream.bound_ms]
     if stream.settings.strategy == "nearest":
         return [fact for fact in below if item_of(fact).lane == stream.settings.pivot]

@@ -1,4 +1,4 @@
-"""One partition's decision log, folded as every worker folds it: which decisions count, and which are void."""
+"""Reads one partition's decision log as every worker does: which decisions are valid, and which are void."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from verify.report import Place
 
 
 class LoggedDecision(NamedTuple):
-    """A decision and where it stands: log offset, place in its batch, when the broker appended that (ms, or 0).
+    """A decision and its place: log offset, index in its batch, the batch's append time (ms, or 0).
 
-    `fingerprint`: of the settings by which it was made; "" where its claim does not say.
+    `fingerprint` is that of its writer's settings; "" if the claim has none.
     """
 
     offset: int
@@ -28,15 +28,15 @@ class LoggedDecision(NamedTuple):
 
     @property
     def order(self) -> tuple[int, int]:
-        """Sorts decisions as the log does."""
+        """A sort key in log order."""
         return self.offset, self.place
 
 
 class FoldedLog:
-    """The decisions of a log by what they count for.
+    """The decisions of a log: valid, void and unsure.
 
-    `unsure` are those of a log that retention has cut: they stand before the first claim that is surely current, so
-    nobody can say whether they count.
+    `unsure` are those before the first surely current claim of a log that retention has cut: whether they count is
+    unknown.
     """
 
     def __init__(self) -> None:
@@ -44,24 +44,24 @@ class FoldedLog:
         self.void: list[LoggedDecision] = []
         self.unsure: list[LoggedDecision] = []
         self.bounds: dict[str, int] = {}
-        """By stream, a bound of a decision by timeout or pressure that may stand in what retention has cut off."""
+        """By stream, a bound that may come from a decision that retention has deleted."""
         self.n_claims = self.n_snapshot_parts = self.n_void_batches = self.n_copies = self.n_foreign = 0
         self.n_partitions = 0
-        """How many partitions the topics had for the last owner; 0 where no claim says it."""
+        """The last owner's number of partitions; 0 if no claim has one."""
         self._placed: tuple[e.FormerPlacement, ...] = ()
 
     def claimed(self, claim: Claim) -> None:
-        """Note what a claim says of partitions; topics never have fewer than before."""
+        """Take a claim's numbers of partitions; topics never have fewer than before."""
         self.n_partitions = max(self.n_partitions, claim.n_partitions)
         if claim.placed:
             self._placed = merged((*self._placed, *claim.placed))
 
     def counts(self, topic: str, offset: int, n_partitions: int) -> list[int]:
-        """By how many partitions a record may have been placed; `n_partitions`, where no claim says it."""
+        """Return the numbers of partitions that may have placed a record; `n_partitions` if no claim has one."""
         return [self.n_partitions or n_partitions, *other_counts(self._placed, topic, offset)]
 
     def misrouted(self) -> set[Place]:
-        """The records that a decision calls misrouted."""
+        """Return the records that a decision calls misrouted."""
         found: set[Place] = set()
         for placed in (*self.unsure, *self.valid):
             decision = placed.decision
@@ -71,9 +71,9 @@ class FoldedLog:
 
 
 def fold(entries: Iterable[LogEntry], log_start: int) -> FoldedLog:
-    """Fold a log that was read from `log_start`, its first offset that is left.
+    """Read a log from `log_start`, its first offset.
 
-    Raises `NewerVersionError` at an entry that a newer version wrote.
+    Raises `NewerVersionError` at an entry of a newer version.
     """
     decoded = [(entry, decode_entry(LogRecord(entry.offset, entry.data, entry.version))) for entry in entries]
     folded, view = FoldedLog(), LogValidator()
@@ -129,7 +129,7 @@ def _bounds_of(batch: Batch) -> Iterable[tuple[str, int]]:
 
 
 def _is_copy(view: LogValidator, said: Entry | None) -> bool:
-    """Whether this is a second copy of an entry under the claim that is current."""
+    """Tell whether this is a second copy of an entry under the current claim."""
     if said is None:
         return False
     if isinstance(said, Claim):
@@ -140,7 +140,7 @@ def _is_copy(view: LogValidator, said: Entry | None) -> bool:
 
 
 def _first_sure_claim(decoded: list[tuple[LogEntry, Entry | None]]) -> int:
-    """The first claim that a batch or snapshot refers to: only an owner whose claim is current writes those."""
+    """Return the first claim that a batch or snapshot refers to: only an owner with a current claim writes those."""
     referred = {said.claim for _, said in decoded if isinstance(said, Batch | SnapshotPart)}
     sure = (entry.offset for entry, said in decoded if isinstance(said, Claim) and entry.offset in referred)
     return next(sure, decoded[-1][0].offset + 1 if decoded else 0)

@@ -1,4 +1,4 @@
-"""What each lane's own log says of its records, and the items of one stream that no decision has ended yet."""
+"""Judges records by their lane's own log, and tracks the undecided items of a stream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LaneName = tuple[str, str]
 
 
 class Lanes:
-    """The lanes of one partition number, with all their records read; marks the facts."""
+    """Reads all records of one partition number lane by lane, and marks the facts."""
 
     def __init__(self, facts: Facts, settings: JoinSettings) -> None:
         self._settings = settings
@@ -34,7 +34,7 @@ class Lanes:
                 self._read(fact, fact.item)
 
     def reached_ms(self, stream: str, lane: str, topic: str) -> int:
-        """The highest watermark that the lane ever had; beyond all times where deleted records may have raised it."""
+        """Return the lane's highest watermark; above all times if deleted records may have raised it."""
         return 2**63 if topic in self._unknown else self._reached_ms.get((stream, lane), NEVER_MS)
 
     def _read(self, fact: Fact, item: Item) -> None:
@@ -55,12 +55,12 @@ class Lanes:
 
     def _judge(self, fact: Fact, item: Item) -> None:
         verdict, generous = self._by_the_log.judge(item), self._generous.judge(item)
-        # Which streams and ids were too many depends on all lanes of a topic: once anything was forgotten for that, a
-        # record on which the two memories differ may have been judged by either.
+        # What was forgotten as too much depends on all lanes of a topic. Once anything was, a record on which the two
+        # memories differ may have been judged by either.
         is_sure = verdict == generous or not (self._by_the_log.forgotten or self._generous.forgotten)
         said = {generous} if is_sure else {verdict, generous}
         fact.late, fact.duplicate = is_sure and verdict == "late", is_sure and verdict == "duplicate"
-        # What is deleted and in no decision may have made it late for a worker that read it.
+        # A deleted record in no decision may have made it late for a worker that read that record.
         fact.maybe_late = "late" in said or item.topic in self._unknown
         fact.maybe_duplicate = "duplicate" in said
         if verdict == "late":
@@ -70,7 +70,7 @@ class Lanes:
 
 
 def _moves_nothing(fact: Fact) -> bool:
-    """Whether the record left its lane where it was, or may have: as the log says, or because it was gone too soon."""
+    """Tell whether the record did not, or may not have, moved its lane: by the log, or because it was deleted early."""
     return (
         fact.may_be_decided
         or not fact.present
@@ -83,14 +83,14 @@ def _moves_nothing(fact: Fact) -> bool:
 
 
 def item_of(fact: Fact) -> Item:
-    """The item of a fact that joins."""
+    """Return the item of a fact that joins."""
     if fact.item is None:
         raise ValueError(f"{fact.place} has no item")
     return fact.item
 
 
 class OpenLane:
-    """The open items of one lane in (time, offset) order. Closing one and finding the next cost next to nothing."""
+    """The open items of one lane in (time, offset) order, with fast closing and finding of the next."""
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         self._facts = sorted(facts, key=lambda fact: (item_of(fact).time_ms, fact.place[1]))
@@ -103,20 +103,20 @@ class OpenLane:
         return index is not None and self._next[index] == index
 
     def close(self, fact: Fact) -> None:
-        """The item is in the join no longer."""
+        """Remove an item from the join."""
         index = self._at.get(fact.place)
         if index is not None:
             self._next[index] = index + 1
 
     def from_time(self, time_ms: int) -> Iterator[Fact]:
-        """Open items at or after `time_ms`, in order."""
+        """Yield open items at or after `time_ms`, in order."""
         index = self._open_at(0 if time_ms == NEVER_MS else bisect_left(self._times, time_ms))
         while index < len(self._facts):
             yield self._facts[index]
             index = self._open_at(index + 1)
 
     def _open_at(self, index: int) -> int:
-        """The first open place at or behind `index`; shortens the way for the next who asks."""
+        """Return the first open index at or after `index`, and shorten the path for later calls."""
         end = index
         while self._next[end] != end:
             end = self._next[end]
@@ -126,10 +126,10 @@ class OpenLane:
 
 
 class OpenStream:
-    """One stream's open items, lane by lane, and below what it is late because of a decision by timeout or pressure.
+    """One stream's open items by lane, and its bound from decisions by timeout or pressure.
 
-    Only items that every worker surely held are in the lanes. Whether one that lies below the bound, or whose lane was
-    forgotten, was held depends on when it was read: such an item counts only where the decision names it (`extra`).
+    The lanes have only items that every worker surely held. Whether an item below the bound, or of a forgotten lane,
+    was held depends on when it was read: such an item counts only if the decision names it (`extra`).
     """
 
     def __init__(self, name: str, facts: Iterable[Fact], lanes: Lanes, settings: JoinSettings) -> None:
@@ -144,18 +144,18 @@ class OpenStream:
         self.lanes = {lane: OpenLane(of_lane) for lane, of_lane in by_lane.items()}
         self.bound_ms = NEVER_MS
         self.bound_append_ms = 0
-        """Append time of the newest member of the decision that set the bound."""
+        """The append time of the newest member of the decision that set the bound."""
 
     def by_time(self, fact: Fact) -> tuple[int, int, int]:
-        """Sorts items of the stream as ties go."""
+        """A sort key in the stream's order of ties."""
         return item_of(fact).time_ms, self.order[item_of(fact).lane], fact.place[1]
 
     def reached_ms(self, lane: str) -> int:
-        """The highest watermark that a lane ever had."""
+        """Return a lane's highest watermark."""
         return self._reached.reached_ms(self.name, lane, self._topics[lane])
 
     def open_in(self, lane: str, extra: Iterable[Fact], limit_ms: int | None = None) -> Iterator[Fact]:
-        """Open items of a lane by (time, offset), up to `limit_ms`, with those of `extra` that are not in it."""
+        """Yield open items of a lane by (time, offset), up to `limit_ms`, merged with those of `extra`."""
         unsure = [fact for fact in extra if item_of(fact).lane == lane and not self._surely(fact)]
         unsure.sort(key=lambda fact: (item_of(fact).time_ms, fact.place[1]), reverse=True)
         for fact in self.lanes[lane].from_time(self.bound_ms):
@@ -171,15 +171,15 @@ class OpenStream:
         return fact in self.lanes[item_of(fact).lane] and item_of(fact).time_ms >= self.bound_ms
 
     def close(self, fact: Fact) -> None:
-        """A decision has ended an item."""
+        """Remove an item that a decision has ended."""
         self.lanes[item_of(fact).lane].close(fact)
 
     def raise_bound(self, bound_ms: int, append_ms: int) -> None:
-        """A decision by timeout or pressure: what is older and comes later is late."""
+        """Raise the bound after a decision by timeout or pressure: older items that come later are late."""
         if bound_ms >= self.bound_ms:
             self.bound_ms, self.bound_append_ms = bound_ms, append_ms
 
     def may_have_forgotten_the_bound(self, fact: Fact) -> bool:
-        """Whether the stream may have been silent for so long, before this item, that its bound was dropped."""
+        """Tell whether the stream may have been silent long enough before this item for its bound to be dropped."""
         born_later = fact.born_ms > self.bound_append_ms
         return born_later and self._reached.newest_append_ms - self.bound_append_ms > self.settings.stream_ttl_ms

@@ -1,4 +1,4 @@
-"""What became of each record in the end: one outcome, none, several; and whether it was out before it was committed."""
+"""Checks each record's outcome: exactly one, and published before the record was committed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from verify.wording import in_words, say
 
 
 class Commits:
-    """Of one topic and partition number, over all samples."""
+    """The commits of one topic partition, over all samples."""
 
     def __init__(self, topic: str, partition: int, samples: Sequence[CommitSample]) -> None:
         self._offsets: list[int] = []
@@ -30,17 +30,17 @@ class Commits:
                 self._samples.append(sample)
 
     def first_above(self, offset: int) -> CommitSample | None:
-        """The first sample that committed past `offset`."""
+        """Return the first sample with a commit above `offset`."""
         at = bisect_right(self._offsets, offset)
         return self._samples[at] if at < len(self._samples) else None
 
 
 RETENTION_MARGIN_MS = 60_000
-"""Clocks of brokers differ: what was decided so long before the oldest result that is left may have been deleted."""
+"""Tolerance for brokers' clocks: a decision up to this much newer than the oldest result may have lost its outcome."""
 
 
 class Endings:
-    """Judges every record of one partition number by what was published of it."""
+    """Checks every record of one partition number by what was published of it."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Endings:
         settings: JoinSettings | None,
         report: Report,
     ) -> None:
-        """settings: of the workers; None where they were changed, and the log alone tells what may be shared."""
+        """settings: the workers'; None if they changed, so that only the log tells what may be shared."""
         self._history, self._facts, self._carried, self._report = history, facts, carried, report
         self._shares_by_log = settings is None
         shares = settings is not None and settings.strategy == "nearest" and settings.share
@@ -59,7 +59,7 @@ class Endings:
         self._commits = {topic: Commits(topic, history.partition, commits) for topic in history.spans}
 
     def judge(self, *, finished: bool) -> None:
-        """Judge all records; a record without outcome is pending where `finished` is False."""
+        """Check all records; unless `finished`, a record without an outcome is pending."""
         self._count_withheld()
         for fact in self._facts.by_place.values():
             if fact.withheld:
@@ -99,14 +99,14 @@ class Endings:
         return "without outcome" if finished else ("decided, not yet published" if missing else "pending")
 
     def _is_shared(self, fact: Fact, outcomes: set[str]) -> bool:
-        """Whether these are several sets that share the record."""
+        """Tell whether the outcomes are several sets that share the record."""
         others = self._shared_but is not None and fact.item is not None and fact.item.lane != self._shared_but
         if self._shares_by_log:
             others = fact.n_ends <= 1
         return others and all(outcome.startswith(("fused ", "deadletter ")) for outcome in outcomes)
 
     def _may_be_deleted(self, placed: LoggedDecision) -> bool:
-        """Whether retention may have deleted the outcome: the oldest one left is newer than the decision."""
+        """Tell whether retention may have deleted the outcome: the oldest one left is newer than the decision."""
         topics = (FUSED, DEADLETTER) if isinstance(placed.decision, SetDecision) else (topic_of(placed),)
         for topic in topics:
             span = self._history.span(topic)
@@ -116,7 +116,7 @@ class Endings:
         return False
 
     def _committed(self, fact: Fact) -> None:
-        """Judge the first sample whose commit covers the record."""
+        """Check the first sample with a commit above the record."""
         topic, offset = fact.place
         commits = self._commits.get(topic)
         sample = commits.first_above(offset) if commits is not None else None

@@ -1,4 +1,4 @@
-"""What each record of one partition number says of itself, and what the log says of it."""
+"""The facts on each record of one partition number, from the record and from the log."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from verify.record_facts import Fact, RecordJudge, Withheld
 from verify.report import Place
 
 Judged = Callable[[str, MediaRecord], tuple[Item | None, str]]
-"""Item and dead-letter reason of a record of a topic, as `RecordJudge.judge` gives them."""
+"""Returns a record's item and dead-letter reason, as `RecordJudge.judge` does."""
 
 
 class Facts:
-    """The records of one partition number by place, and which topics have records that nobody knows any more."""
+    """The records of one partition number by place, and the topics with unknown deleted records."""
 
     def __init__(self, history: PartitionHistory, folded: FoldedLog, judge: RecordJudge) -> None:
         self.by_place: dict[Place, Fact] = {}
@@ -30,13 +30,13 @@ class Facts:
                 place = topic, record.offset
                 self.by_place[place] = Fact(place, *judged(topic, record))
         self.withheld: dict[Place, Withheld] = {}
-        """Records that no worker reads, and why; those that the log names all the same are facts too."""
+        """Records that no worker reads, and why; those that the log names are facts too."""
         self._add_withheld("aborted", history.aborted, judged)
         self._add_withheld("open", history.unstable, judged)
         self._drop_unnamed(folded)
         self._add_deleted(history, folded)
         self.unknown = {topic for topic in MEDIA_TOPICS if self._has_unknown(history, topic, folded)}
-        """Topics of which retention has deleted records that no decision speaks of: they may have moved watermarks."""
+        """Topics with deleted records that no decision names: they may have moved watermarks."""
         self._mark_expected(judge.settings)
         self.log_is_cut = history.span(DECISIONS).start > 0
         self._name(folded)
@@ -59,7 +59,7 @@ class Facts:
                 self.by_place[place] = Fact(place, *judged(topic, record), present=False, withheld=why)
 
     def _drop_unnamed(self, folded: FoldedLog) -> None:
-        # A worker of before media were read committed may have decided on them; the others have never seen them.
+        # Workers from before media were read committed may have decided on them; later ones never read them.
         named = {place for placed in (*folded.unsure, *folded.valid) for place in keys_of(placed.decision)}
         for place in self.withheld.keys() - named:
             del self.by_place[place]
@@ -80,7 +80,7 @@ class Facts:
         low = min(offsets, default=span.start)
         if len(offsets) < span.start - low or low == span.start:
             return True
-        # What lies further back than the log itself is forgotten, if the log goes back far enough.
+        # Records from before the log's start are forgotten by the join, if the log goes back far enough.
         oldest_ms = min((fact.item.append_ms for fact in named.values() if fact.item), default=span.first_append_ms)
         return low > 0 and span.first_append_ms - oldest_ms <= self._ttl_ms
 
@@ -98,20 +98,20 @@ class Facts:
             fact.expected = (item.lane, item.topic) in lanes
 
     def start(self, topic: str) -> int:
-        """The first offset of a topic that retention has left."""
+        """Return a topic's first offset left by retention."""
         return self._starts.get(topic, 0)
 
     def stream_of(self, places: Iterable[Place]) -> str:
-        """The stream of the first of these records that has one."""
+        """Return the stream of the first of these records with a stream."""
         return next((fact.item.stream for fact in self.of(places) if fact.item is not None), "")
 
     def of(self, places: Iterable[Place]) -> list[Fact]:
-        """The facts of those places that are known."""
+        """Return the facts of known places."""
         return [fact for place in places if (fact := self.by_place.get(place)) is not None]
 
 
 def _judging(partition: int, folded: FoldedLog, judge: RecordJudge) -> Judged:
-    """How records of one partition number are judged, by the counts of partitions that the log names."""
+    """Make the judge of one partition number's records, with the log's numbers of partitions."""
     misrouted = folded.misrouted()
 
     def judged(topic: str, record: MediaRecord) -> tuple[Item | None, str]:
@@ -123,7 +123,7 @@ def _judging(partition: int, folded: FoldedLog, judge: RecordJudge) -> Judged:
 
 
 def _named_alone(topic: str, stop: int, folded: FoldedLog) -> set[int]:
-    """Offsets below `stop` that the log ends without an item."""
+    """Return the offsets below `stop` that the log decides without an item."""
     named: set[int] = set()
     for placed in (*folded.unsure, *folded.valid):
         decision = placed.decision

@@ -1,10 +1,10 @@
-"""Reads a history back from a broker: everything below the high watermarks that were found at the start.
+"""Reads a history from a broker, up to the high watermarks at the start.
 
-The order in which ends are asked for matters where the system runs: commits, results, decisions, media. Then what a
-result says has its decision in the log that is read, and what a decision names has its record.
+In a running system the ends are asked for in this order: commits, results, decisions, media. So every result read has
+its decision in the log read, and every decision its records.
 
-Media are read as the workers read them, committed; where offsets are left over they are read once more, uncommitted.
-What comes only then was aborted, or stands at or behind a transaction that is open.
+Media are read committed, as workers do, and where offsets are left over once more uncommitted. What comes only then was
+aborted, or is at or after an open transaction.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ async def read_history(
     kafka_options: Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> History:
-    """Read everything that a deployment's topics hold now.
+    """Read everything that a deployment's topics have now.
 
-    group: the workers' consumer group, whose committed offsets are judged; "" looks at none. sends, commits: what
-    producers (`SendLog`) and `watch_commits` have noted before. kafka_options: further arguments for aiokafka's
-    clients. Raises `BrokerError`, and `NewerVersionError` at a result that a newer version wrote.
+    group: the workers' consumer group, to check its committed offsets; "": do not. sends, commits: what producers
+    (`SendLog`) and `watch_commits` have recorded. kafka_options: more arguments for aiokafka's clients. Raises
+    `BrokerError`, and `NewerVersionError` at a result of a newer version.
     """
     samples = list(commits)
     cluster = _cluster(brokers, kafka_options)
@@ -99,7 +99,7 @@ async def _fill_media(
             progress.add(len(raws))
         n_read = {one.partition: len(one.media.get(topic, ())) for one in partitions}
         left_over = {number: span for number, span in whole.items() if n_read[number] < span.end - span.start}
-        # What retention takes meanwhile is missing in the second reading, and so is taken for nothing.
+        # Records deleted meanwhile are missing in the second reading, and so are ignored.
         known = {number: {record.offset for record in partitions[number].media.get(topic, ())} for number in left_over}
         async for number, raws in reader.read(topic, left_over):
             for record in map(media.read, (raw for raw in raws if raw.offset not in known[number])):
@@ -118,16 +118,16 @@ def _note_first(history: PartitionHistory, topic: str, raws: Sequence[Any]) -> N
 async def watch_commits(
     brokers: str | Cluster, *, topic_prefix: str, group: str, kafka_options: Mapping[str, Any] | None = None
 ) -> AsyncGenerator[Callable[[], Coroutine[Any, Any, CommitSample]]]:
-    """Yields an async function that takes one `CommitSample` a call; collect them for `read_history(commits=…)`.
+    """Yield an async function that takes a `CommitSample`; collect the samples for `read_history(commits=…)`.
 
-    It raises `BrokerError` while the broker is away: then there is no sample.
+    It raises `BrokerError` while the broker is away.
     """
     async with TopicReader(_cluster(brokers, kafka_options), topic_prefix) as reader:
         yield lambda: _sample(reader, group)
 
 
 async def _sample(reader: TopicReader, group: str) -> CommitSample:
-    """The committed offsets of a group, and after them the ends of the result topics."""
+    """Ask for a group's committed offsets, then for the result topics' ends."""
     committed = await reader.committed(group)
     return CommitSample(committed=committed, ends=await reader.ends(RESULT_TOPICS))
 

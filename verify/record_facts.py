@@ -1,4 +1,4 @@
-"""All that is known of one record, and what its headers, place, clock and size say of it without its payload."""
+"""The facts on one record, and its judgement by headers, placement, clock and size, without the payload."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from verify.report import Place
 
 
 class RecordJudge:
-    """Judges a record by its headers, place, clock and size, as a worker does before it looks at the payload."""
+    """Judges a record by headers, placement, clock and size, as a worker does before it decodes the payload."""
 
     def __init__(self, settings: JoinSettings, n_partitions: int, max_event_bytes: int) -> None:
         self.settings, self.n_partitions, self._max_event_bytes = settings, n_partitions, max_event_bytes
         self.fingerprint = fingerprint(settings, max_event_bytes)
-        """What the claims of workers with these settings say."""
+        """The fingerprint in claims of workers with these settings."""
 
     def judge(
         self, topic: str, partition: int, record: MediaRecord, counts: Sequence[int], *, is_misrouted: bool = False
     ) -> tuple[Item | None, str]:
-        """Its item where the headers are valid, and its dead-letter reason, "" where none of this is wrong.
+        """Return the item if the headers are valid, and the dead-letter reason, "" if nothing is wrong.
 
-        counts: the numbers of partitions by which it may have been placed. is_misrouted: a decision says that it is,
-        which is right where it is by one of them: a worker that had not seen yet that the topics grew says so.
+        counts: the numbers of partitions by which it may have been placed. is_misrouted: a decision says so, which is
+        right if it is by one of these numbers: a worker that has not yet seen that the topics grew says so.
         """
         try:
             event = parse_headers(topic, record.key, record.headers, record.append_ms)
@@ -64,18 +64,17 @@ WITHHELD_IN_WORDS: dict[Withheld, str] = {
     "aborted": "its transaction was aborted",
     "open": "it is in a transaction that is open, or behind one",
 }
-"""Why no worker reads a record."""
+"""Why workers do not read a record."""
 
 
 class Fact:
     """All that is known of one record.
 
-    `item`: as its headers say; None where they are wrong. `rejected`: the dead-letter reason that follows from headers,
-    placement, clock and size; "" where only the payload could be wrong. `present`: False where retention has deleted
-    the record and the log alone knows it, or where no worker reads it (`withheld`, "aborted" or "open": its transaction
-    was aborted, or one is open that it is in or behind). What the lane's log says (verify/open_items.py): `late`,
-    `duplicate`, each with what may have been, because it depends on how the workers' lives were cut; the `_limit_ms`
-    are watermarks.
+    item: from its headers; None if they are wrong. rejected: the dead-letter reason by headers, placement, clock and
+    size; "" if only the payload could be wrong. present: False if retention deleted the record, so that only the log
+    knows it, or if workers do not read it. withheld: "aborted" (its transaction was aborted) or "open" (it is in or
+    after an open transaction). `late` and `duplicate` are by the lane's log (verify/open_items.py), each with a `maybe`
+    where it depends on when workers crashed. `_limit_ms` are watermarks.
     """
 
     __slots__ = (
@@ -104,36 +103,36 @@ class Fact:
         self.place, self.item, self.rejected, self.present = place, item, rejected, present
         self.withheld: Withheld = withheld
         self.expected = False
-        """Its stream waits for its lane, from this topic."""
+        """Whether its stream waits for its lane, from this topic."""
         self.late = self.duplicate = self.maybe_late = self.maybe_duplicate = self.rewound = False
         self.late_limit_ms = self.maybe_limit_ms = 0
         self.born_ms = 0
-        """Append time of the first record that its lane remembers here: later than others' only after a silence."""
+        """The append time of the first record that its lane remembers here; it increases only after a silence."""
         self.decisions: list[LoggedDecision] = []
-        """Every valid decision that names it, in log order."""
+        """The valid decisions that name it, in log order."""
         self.may_be_decided = False
-        """Retention has cut the log, and what is left does not name it: a decision may have stood in what is gone."""
+        """Whether its decision may have been deleted: retention has cut the log, and the rest does not name it."""
         self.published: list[tuple[str, int, str]] = []
         """(topic, offset, id or reason) of what was published of it, each once."""
 
     @property
     def joins(self) -> bool:
-        """Whether it may be in a set, as far as headers and its lane's log say."""
+        """Whether it may be in a set, by its headers and its lane's log."""
         return self.expected and not (self.rejected or self.late or self.duplicate or self._ended_alone)
 
     @property
     def _ended_alone(self) -> bool:
-        """Whether the log ends it as something that never was in the join."""
+        """Whether the log decides it without the join."""
         return any(_never_joined(placed) for placed in self.decisions)
 
     @property
     def is_surely_held(self) -> bool:
-        """Whether every worker that had read its lane so far held it: no life was cut in a way that matters."""
+        """Whether every worker that read its lane so far held it, wherever workers crashed."""
         unsure = self.rewound or self.maybe_late or self.maybe_duplicate or self.may_be_decided
-        return self.present and not unsure  # one that is deleted comes to no later worker
+        return self.present and not unsure  # a later worker does not read a deleted record
 
     def ended_before(self, placed: LoggedDecision) -> LoggedDecision | None:
-        """The decision that ended it before `placed` in the log."""
+        """Return the decision that ended it before `placed` in the log."""
         for earlier in self.decisions:
             if earlier.order >= placed.order:
                 return None
@@ -143,11 +142,11 @@ class Fact:
 
     @property
     def n_ends(self) -> int:
-        """How many valid decisions end it, and do not leave it open for further sets."""
+        """The number of valid decisions that end it, leaving it open for no further set."""
         return sum(map(self._ends, self.decisions))
 
     def in_sets_before(self, placed: LoggedDecision) -> bool:
-        """Whether a set before `placed` in the log has it as a member."""
+        """Tell whether a set before `placed` in the log has it as a member."""
         return any(isinstance(one.decision, SetDecision) and one.order < placed.order for one in self.decisions)
 
     def _ends(self, placed: LoggedDecision) -> bool:

@@ -1,4 +1,4 @@
-"""One stream's decisions in log order, each held against what the join would decide of the same logs."""
+"""Replays one stream's decisions in log order, and compares each with what the join must decide."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ FORCED = ("timeout", "pressure")
 
 
 class StreamReplay:
-    """Judges the sets, unfused and closed items of one stream; what is wrong goes into the report."""
+    """Checks the sets, unfused and closed items of one stream, and reports violations."""
 
     def __init__(self, stream: OpenStream, facts: Facts, report: Report, partition: int) -> None:
         self._stream, self._facts, self._report, self._partition = stream, facts, report, partition
         self._settings = stream.settings
-        # How many neighbours in the log can be members of one set that was given up.
+        # Limit of consecutive decisions that can be one set that was given up.
         self._longest_run = 1
         if self._settings.require:
             self._longest_run = 10_000 if self._settings.strategy == "tumbling" else len(stream.lane_names)
 
     def run(self, decisions: Sequence[LoggedDecision]) -> None:
-        """Judge all of the stream's decisions, which come in log order."""
+        """Check all of the stream's decisions, in log order."""
         at = 0
         while at < len(decisions):
             placed = decisions[at]
@@ -67,7 +67,7 @@ class StreamReplay:
     # --- single items ----------------------------------------------------------------------------------------------
 
     def _unmatched(self, decisions: Sequence[LoggedDecision], at: int) -> int:
-        """Judge the unmatched item at `at`, with the others where they are a set that was given up; how many."""
+        """Check the unmatched item at `at`, with the rest of a set that was given up; return how many."""
         run = self._run_of_unmatched(decisions, at)
         facts = [fact for _, fact in run]
         placed, bound_ms = run[0][0], _bound_ms(run[0][0])
@@ -92,7 +92,7 @@ class StreamReplay:
         return found.n_members
 
     def _run_of_unmatched(self, decisions: Sequence[LoggedDecision], at: int) -> list[tuple[LoggedDecision, Fact]]:
-        """The unmatched items from `at` on that stand in one batch with one bound, and may be in the join."""
+        """Return the unmatched items from `at` on with one batch and bound that may be in the join."""
         run: list[tuple[LoggedDecision, Fact]] = []
         for placed in islice(decisions, at, at + self._longest_run):
             decision = placed.decision
@@ -107,7 +107,7 @@ class StreamReplay:
         return run
 
     def _let_go(self, placed: LoggedDecision, fact: Fact) -> None:
-        """Judge an item that ends in no set: only other lanes' items beside a pivot do."""
+        """Check an item in no set: only items of other lanes than the pivot's may be."""
         wrong = wrong_members(placed, _items(placed), [fact], in_join=True)
         if not wrong and fact.in_sets_before(placed):
             wrong = "it is in a set, and can only be closed"
@@ -144,7 +144,7 @@ class StreamReplay:
     # --- all of them -----------------------------------------------------------------------------------------------
 
     def _known(self, placed: LoggedDecision) -> list[Fact] | None:
-        """The facts of a decision's items; None where one of them is not there."""
+        """Return the facts of a decision's items; None if one is unknown."""
         places = places_of(_items(placed))
         facts = self._facts.of(places)
         if len(facts) == len(places):

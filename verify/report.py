@@ -1,4 +1,4 @@
-"""What the checker found: violations, and a table of what it saw."""
+"""The checker's report: violations, and a table of counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 Place = tuple[str, int]
-"""(unprefixed topic, offset) inside one partition number."""
+"""(topic without prefix, offset) in one partition number."""
 
 KINDS = {
     "no outcome": "a record that came to no outcome",
@@ -24,14 +24,14 @@ KINDS = {
     "aborted record": "an outcome of a record whose transaction was aborted, or is open",
     "unknown record": "something that names a record which is not there",
 }
-"""Every kind of violation, in the order in which they are shown."""
+"""All kinds of violations, in display order."""
 
 MAX_KEPT = 1_000
-"""Violations of one kind that are kept in full; all are counted."""
+"""Limit of violations of one kind that are kept; all are counted."""
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that must not be. Places are inside `partition`; `log_offsets` are of its decision log."""
+    """One broken guarantee. Places are in `partition`; `log_offsets` are of its decision log."""
 
     kind: str
     sentence: str
@@ -46,7 +46,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report:
-    """Violations in the order in which they were found, and counts by section and row."""
+    """Violations in the order found, and counts by section and row."""
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
@@ -55,22 +55,22 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no violation."""
         return not self.n_by_kind
 
     def add(self, violation: Violation) -> None:
-        """Count a violation, and keep it while there are not too many of its kind."""
+        """Count a violation, and keep it unless there are too many of its kind."""
         self.n_by_kind[violation.kind] += 1
         if self.n_by_kind[violation.kind] <= MAX_KEPT:
             self.violations.append(violation)
 
     def count(self, section: str, row: str, n: int = 1) -> None:
-        """Add to one row of the table."""
+        """Add `n` to one row of the table."""
         if n:
             self.counts.setdefault(section, Counter())[row] += n
 
     def lines(self) -> list[str]:
-        """The table as lines: section, row, count; then how many violations of each kind there are."""
+        """Return the table as lines: section, row, count; then the number of violations by kind."""
         rows = [
             (section, row, str(n)) for section, counter in self.counts.items() for row, n in sorted(counter.items())
         ]
@@ -86,11 +86,11 @@ class Report:
         return lines
 
     def table(self) -> str:
-        """`lines` as one text."""
+        """Return `lines` as one text."""
         return "\n".join(self.lines())
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: whether all is well, counts, violations."""
+        """Return whether all is well, counts and violations, for JSON."""
         return {
             "ok": self.ok,
             "counts": {section: dict(rows) for section, rows in self.counts.items()},

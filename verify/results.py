@@ -1,4 +1,4 @@
-"""What was published of one partition number: accounted for, repeated alike, in order; each record's outcomes."""
+"""Checks the published records of one partition number: each has a decision, repeats are equal, the order is right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from verify.wording import in_words, say
 
 
 class Results:
-    """Judges the result topics of one partition number; `carried` and the facts' `published` come of it."""
+    """Checks the result topics of one partition number; fills `carried` and the facts' `published`."""
 
     def __init__(
         self, history: PartitionHistory, facts: Facts, decided: Decided, judge: RecordJudge, report: Report
@@ -24,10 +24,10 @@ class Results:
         self._accounts = Accounts(facts, decided, judge, history.partition)
         self.carried = Carried(decided)
         self.converted: list[tuple[str, PublishedConversion]] = []
-        """Conversions of records that are there, by topic; they are judged in verify/conversions.py."""
+        """Conversions of known records, with their topic, for verify/conversions.py."""
 
     def judge(self) -> None:
-        """Judge everything that was published."""
+        """Check everything that was published."""
         by_id: dict[str, list[Fused]] = defaultdict(list)
         by_place: dict[tuple[str, Place], list[Single]] = defaultdict(list)
         for topic, records in self._history.published.items():
@@ -51,7 +51,7 @@ class Results:
     def _names_known(
         self, topic: str, record: Fused | Single | PublishedConversion, named: list[tuple[str, int, int]]
     ) -> bool:
-        """Whether the records that a result names are there, or were before retention deleted them."""
+        """Tell whether the records that a result names exist, or did before retention deleted them."""
         partition = self._history.partition
         gone = [
             (name, offset)
@@ -70,7 +70,7 @@ class Results:
     # --- fused -----------------------------------------------------------------------------------------------------
 
     def _fused(self, results: list[Fused]) -> list[Fused]:
-        """Judge all results of one id; those that count, one of each set."""
+        """Check all results of one id; return the first of each set."""
         wrong = [self._accounts.wrong_fused(result) for result in results]
         reference = next((result for result, why in zip(results, wrong, strict=True) if not why), results[0])
         counting: dict[tuple[Place, ...], Fused] = {}
@@ -98,14 +98,14 @@ class Results:
             fact.published.append((FUSED, result.at, result.id))
 
     def _order(self, firsts: Sequence[Fused]) -> None:
-        """A stream's results are first published in the order of their decisions."""
+        """Check that a stream's results are first published in the order of their decisions."""
         newest: dict[str, tuple[tuple[int, int], Fused]] = {}
         for result in firsts:
             found = self._decided.sets.get(_places(result))
             if found is None or self.carried.sets.get(_places(result)) != result.at:
                 continue
             if not all(fact.present for fact in self._facts.of(_places(result))):
-                continue  # whoever took over without its records passed it, and published the next one first
+                continue  # a successor without its records skipped it and published the next one first
             order = found.placed.order
             known = newest.get(result.stream)
             if known is not None and order < known[0]:
@@ -122,7 +122,7 @@ class Results:
 
     def _singles(self, topic: str, fact: Fact | None, singles: list[Single]) -> None:
         if fact is None:
-            return  # deleted by retention, and the log says nothing of it any more
+            return  # deleted by retention, and no longer in the log
         wrong = [self._accounts.wrong_single(topic, single, fact) for single in singles]
         accounted = [single for single, why in zip(singles, wrong, strict=True) if not why]
         if accounted:
@@ -141,7 +141,7 @@ class Results:
             fact.published.append((topic, (accounted or singles)[0].at, (accounted or singles)[0].reason))
 
     def _is_of_a_fused_set(self, fact: Fact, single: Single) -> bool:
-        """Whether the dead letter is of a set that failed after its fused result was out, which then counts."""
+        """Tell whether the dead letter's set failed after its fused result was published, which then counts."""
         if fact.may_be_decided and single.set_id:
             return any(topic == FUSED for topic, _, _ in fact.published)
         return any(members in self.carried.sets for members in self._decided.failed_of.get(fact.place, ()))

@@ -1,5 +1,5 @@
-"""The smallest history that still shows a violation: by stream, by a window of the log, then by units of records that
-are named together.
+"""Finds a smallest history that still shows a violation: by stream, by a window of the log, then by units of records
+that are named together.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ Unit = tuple[Place, ...]
 
 
 def places_in(decision: Decision) -> list[Place]:
-    """The records that a decision names, those of a failed set too."""
+    """Return the records that a decision names, those of a failed set too."""
     return list(decision.members) if isinstance(decision, FailedDecision) else keys_of(decision)
 
 
 def places_of_result(record: Published) -> list[Place]:
-    """The records that something published names."""
+    """Return the records that a published record names."""
     if isinstance(record, Fused):
         return [(member.topic, member.offset) for member in record.members]
     return [] if isinstance(record, Unreadable) else [(record.topic, record.offset)]
 
 
 def units_of(history: PartitionHistory) -> list[Unit]:
-    """The units of a history, in the order in which the log first speaks of them; last those that it never does."""
+    """Return the units of a history in the order in which the log first names them; unnamed ones last."""
     parent: dict[Place, Place] = {}
 
     def root(place: Place) -> Place:
@@ -77,9 +77,9 @@ def only(
     results: Collection[Place] = (),
     keeps_claim: Callable[[int], bool] = lambda _: True,
 ) -> PartitionHistory:
-    """The same history with these records alone, and what names them; everything keeps its offset.
+    """Reduce a history to these records and what names them; all offsets stay.
 
-    results: what is published and names no record, but is to stay. keeps_claim: by log offset. Snapshots go.
+    results: published records that name no record but stay. keeps_claim: by log offset. Snapshots are dropped.
     """
     log: list[LogEntry] = []
     for entry in history.log:
@@ -127,11 +127,11 @@ def _is_kept(topic: str, record: Published, kept: Collection[Place], results: Co
 
 
 LIMIT_S = 20.0
-"""What is found by then is given, small enough or not."""
+"""Time limit; the smallest history found by then is returned."""
 _FIRST_WINDOW = 4
 
 Finding = tuple[str, str]
-"""Kind and sentence: sentences name offsets, and nothing moves when records are left out."""
+"""Kind and sentence. Sentences name offsets, which do not change when records are left out."""
 
 
 def smallest(
@@ -145,10 +145,10 @@ def smallest(
     convert_streams: Sequence[str] = (),
     limit_s: float = LIMIT_S,
 ) -> History:
-    """A part of the history, small or smallest, in which `check` finds this violation and none that it did not find.
+    """Return a small part of the history in which `check` finds this violation and no new ones.
 
-    `violation` is one of the report on `history`; the other arguments are those of `check`. It takes `limit_s` and
-    one check at most.
+    violation: one of the report on `history`. The other arguments are those of `check`. Takes at most `limit_s` and one
+    check.
     """
 
     def findings(part: History) -> set[Finding]:
@@ -177,7 +177,7 @@ class _Shrinking:
     def run(self) -> History:
         """Shrink as far as time allows."""
         if self._wanted not in self._known:
-            return self._base  # it takes more than one partition's part to show it
+            return self._base  # one partition alone does not show it
         self._take_stream()
         units = units_of(self._base.partitions[0])
         target = [unit for unit in units if set(unit) & set(self._violation.records)]
@@ -200,7 +200,7 @@ class _Shrinking:
         return _with(self._base, only(self._base.partitions[0], kept, self._violation.results))
 
     def _take_stream(self) -> None:
-        """Leave out the other streams, where that is enough."""
+        """Leave out the other streams, if the violation still shows."""
         stream = self._violation.stream.encode()
         if stream:
             partition = self._base.partitions[0]
@@ -221,7 +221,7 @@ class _Shrinking:
         return False
 
     def _window(self, units: list[Unit], target: list[Unit]) -> list[Unit]:
-        """Units around the violation's own, as few as show it still when the window is doubled from a small one."""
+        """Return the units around the violation's own, doubling a small window until it shows."""
         at = [index for index, unit in enumerate(units) if unit in target]
         width = _FIRST_WINDOW
         while at and width < len(units) and not self._late:
@@ -232,7 +232,7 @@ class _Shrinking:
         return units
 
     def _fewest(self, units: list[Unit], target: list[Unit]) -> list[Unit]:
-        """Delta debugging: leave out ever smaller chunks while the violation still shows."""
+        """Leave out ever smaller chunks while the violation still shows (delta debugging)."""
         n_chunks = 1
         while units and not self._late:
             size = -(-len(units) // n_chunks)
@@ -252,7 +252,7 @@ class _Shrinking:
         return units
 
     def _drop_claims(self) -> None:
-        """Leave out claims that nothing depends on, the newest first."""
+        """Leave out claims that nothing depends on, newest first."""
         for offset in [entry.offset for entry in reversed(self._base.partitions[0].log)]:
             if self._late:
                 return
@@ -264,7 +264,7 @@ class _Shrinking:
 
 
 def _one_partition(history: History, violation: Violation) -> History:
-    """The violation's partition number; commits and sends only where the violation is about them."""
+    """Return the violation's partition number, with commits and sends only if the violation is about them."""
     places = set(violation.records)
     sends = [
         send
@@ -282,7 +282,7 @@ def _one_partition(history: History, violation: Violation) -> History:
 
 
 def _commits(history: History, violation: Violation) -> list[CommitSample]:
-    """The first sample that committed past the violation's record."""
+    """Return the first sample with a commit above the violation's record."""
     if violation.kind != "early commit":
         return []
     topic, offset = violation.records[0]

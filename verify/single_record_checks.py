@@ -1,4 +1,4 @@
-"""Decisions about single records that need no join: dead letters, runs, and sets that failed."""
+"""Checks decisions that do not depend on the join: dead letters, runs and failed sets."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from verify.report import Place, Report, Violation
 from verify.wording import in_words, say
 
 PAYLOAD_REASONS = REASONS | {"model_failed"}
-"""Dead-letter reasons that only the payload or the model can tell: they cannot be judged again without them."""
+"""Dead-letter reasons that depend on the payload or the model and so cannot be checked."""
 SET_REASONS = PAYLOAD_REASONS | {"too_large"}
-"""Of sets that failed: the result of one may be more than its topic takes, which only its broker could tell."""
+"""Reasons of failed sets; whether a result is too large for its topic only its broker knows."""
 
 
 class Alone:
-    """Judges dead letters, runs and failed sets of one partition number."""
+    """Checks dead letters, runs and failed sets of one partition number."""
 
     def __init__(
         self, facts: Facts, sets: dict[tuple[Place, ...], LoggedDecision], report: Report, partition: int
@@ -25,7 +25,7 @@ class Alone:
         self._facts, self._sets, self._report, self._partition = facts, sets, report, partition
 
     def dead_letter(self, placed: LoggedDecision, decision: DeadLetterDecision) -> None:
-        """Judge one record's dead letter."""
+        """Check one record's dead letter."""
         fact = self._facts.by_place.get((decision.topic, decision.offset))
         if fact is None:
             if not self._deleted(decision.topic, decision.offset):
@@ -38,7 +38,7 @@ class Alone:
             self._add(placed, "wrong decision", wrong)
 
     def run(self, placed: LoggedDecision, decision: RunDecision) -> list[tuple[Fact, LoggedDecision]]:
-        """Judge a run of dead letters; of unfused ones give back each as a decision of its own, for its stream."""
+        """Check a run of dead letters; return unfused ones as single decisions, for their streams."""
         singles: list[tuple[Fact, LoggedDecision]] = []
         for offset in range(decision.first_offset, decision.last_offset + 1):
             fact = self._facts.by_place.get((decision.topic, offset))
@@ -57,7 +57,7 @@ class Alone:
         return singles
 
     def failed(self, placed: LoggedDecision, decision: FailedDecision) -> None:
-        """Judge the failure of a set: there must be such a set, and what it calls lost must be gone."""
+        """Check a failed set: the set must exist, and its lost records must be gone."""
         known = self._sets.get(decision.members)
         lost = [place for place in decision.lost if (fact := self._facts.by_place.get(place)) and fact.present]
         if (known is None and not self._facts.log_is_cut) or (known is not None and known.order > placed.order):
@@ -92,7 +92,7 @@ class Alone:
 
 
 def wrong_reason(placed: LoggedDecision, fact: Fact, reason: str) -> str:
-    """What forbids a record to be a dead letter for this reason; "" where nothing does."""
+    """Return why a record must not be a dead letter for this reason; "" if it may."""
     earlier = fact.ended_before(placed)
     if earlier is not None:
         return f"it was decided before, at log offset {earlier.offset}"

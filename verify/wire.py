@@ -1,4 +1,4 @@
-"""From Kafka records to the plain data of a history."""
+"""Converts Kafka records to the plain data of a history."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ _OF_EACH_EVENT = frozenset({c.H_ID, c.H_TIME, c.H_TRACEPARENT, c.H_TRACESTATE})
 
 
 class MediaReader:
-    """Makes media records; headers that recur are kept once, so that a million records fit into memory."""
+    """Converts media records; recurring headers are stored once, so that a million records fit into memory."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes | None], tuple[str, bytes | None]] = {}
         self._keys: dict[bytes | None, bytes | None] = {}
 
     def read(self, raw: Any) -> MediaRecord:
-        """One of aiokafka's records of a media topic."""
+        """Convert an aiokafka record of a media topic."""
         n_bytes = None if raw.value is None else len(raw.value)
         key: bytes | None = raw.key
         headers = tuple([self._once(pair) for pair in raw.headers])
         return MediaRecord(raw.offset, raw.timestamp, self._keys.setdefault(key, key), headers, n_bytes)
 
     def _once(self, pair: tuple[str, bytes | None]) -> tuple[str, bytes | None]:
-        # A name of another type than text is a mark of ours that equals a text, and means something else.
+        # A name of another type than str marks an unreadable record, though it equals a str.
         if pair[0] in _OF_EACH_EVENT or type(pair[0]) is not str or len(self._known) > 100_000:
             return pair
         return self._known.setdefault(pair, pair)
 
 
 def read_entry(raw: Any) -> LogEntry:
-    """One of aiokafka's records of the decision log."""
+    """Convert an aiokafka record of the decision log."""
     version = next((value or b"" for name, value in raw.headers if name == HEADER), None)
     return LogEntry(raw.offset, raw.timestamp, raw.value or b"", version)
 
 
 def read_published(topic: str, raw: Any) -> Published:
-    """One of aiokafka's records of a result topic (unprefixed); raises `NewerVersionError`."""
+    """Convert an aiokafka record of a result topic (named without prefix). Raises `NewerVersionError`."""
     check_version(raw.headers)
     value: bytes = raw.value or b""
     try:

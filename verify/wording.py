@@ -1,4 +1,4 @@
-"""Records, decisions and small histories in words and lines that a person can follow."""
+"""Describes records, decisions and small histories in words."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_NAMED = 12
 
 
 def say(things: Iterable[Place | str]) -> str:
-    """Records as `media.image@12`, lanes as they are; `nothing` where there is none."""
+    """Describe records as `media.image@12` and lanes by name; `nothing` if there are none."""
     words = [thing if isinstance(thing, str) else f"{thing[0]}@{thing[1]}" for thing in things]
     if len(words) > MAX_NAMED:
         words = [*words[:MAX_NAMED], f"and {len(words) - MAX_NAMED} more"]
@@ -42,12 +42,12 @@ def say(things: Iterable[Place | str]) -> str:
 
 
 def places_of(items: Iterable[Item]) -> list[Place]:
-    """Where items' records are."""
+    """Return the places of items' records."""
     return [(item.topic, item.offset) for item in items]
 
 
 def in_words(decision: Decision) -> str:
-    """A decision in short: what, of which records, and why."""
+    """Describe a decision: what, which records, and why."""
     if isinstance(decision, SetDecision):
         missing = f" without {say(decision.missing)}" if decision.missing else ""
         return f"set {say(places_of(decision.members))}{missing} by {decision.reason}"
@@ -63,7 +63,7 @@ def in_words(decision: Decision) -> str:
 
 
 def say_lane(facts: Sequence[Fact]) -> str:
-    """What keeps the first of these records that cannot join out of the join."""
+    """Describe why the first record that cannot join is not in the join."""
     for fact in facts:
         if fact.joins or fact.item is None:
             continue
@@ -78,7 +78,7 @@ def say_lane(facts: Sequence[Fact]) -> str:
 
 
 def show(history: History) -> list[str]:
-    """The history, a line each; made for histories of a few records."""
+    """Return a small history in lines."""
     lines: list[str] = []
     for partition in history.partitions:
         lines += [f"partition {partition.partition}: records"]
@@ -148,7 +148,7 @@ def _text(data: bytes | None) -> str:
 
 
 def printable(text: str) -> str:
-    """Text that does no harm to a terminal, whoever wrote it."""
+    """Escape what could harm a terminal."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 

@@ -1,7 +1,7 @@
-"""The Faust application: one consumer group, an agent for each modality, and nothing that Faust does for us by default.
+"""The Faust application: one consumer group, an agent for each modality, and none of Faust's defaults.
 
-The agents hand each batch to the assignment that it belongs to and go on: an agent that waited could stop the fetcher
-for all topics. What becomes of a record, and when its offset may be committed, is decided in streams/worker/worker.py.
+The agents hand each batch to its assignment without waiting: an agent that waited could stop the fetcher for all
+topics. streams/worker/worker.py decides what becomes of a record and when its offset may be committed.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -28,13 +28,13 @@ from syncline.kafka.tolerant_fetch import MAX_UNPACKED_BYTES
 from syncline.wire.contract import MEDIA_TOPICS
 
 REQUEST_TIMEOUT_S = 30.0
-"""Kafka's default. Faust waits 90 s: so long a worker stood still whose request to join was never answered."""
+"""Kafka's default. With Faust's 90 s a worker stood still that long when its JoinGroup was never answered."""
 
 HandOver = Callable[[FetchedBatch], None]
 
 
 class _BatchSchema(faust.Schema):
-    """Passes on the value that streams/kafka/batch_consumer.py put there, unread."""
+    """Passes on the value of streams/kafka/batch_consumer.py without decoding."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
         return message.key
@@ -44,13 +44,13 @@ class _BatchSchema(faust.Schema):
 
 
 class _Boot(faust.App.BootStrategy):
-    """Without Faust's producer, which nobody uses: connecting it needs a broker at the moment of the start."""
+    """Starts without Faust's producer, which is not used and needs a broker at the start."""
 
     enable_kafka_producer = False
 
 
 class SynclineApp(faust.App):
-    """A Faust application over the media topics; `listener` hears of its assignments."""
+    """The Faust application of the media topics; calls `listener` on assignments."""
 
     BootStrategy = _Boot
 
@@ -61,19 +61,19 @@ class SynclineApp(faust.App):
         self.commit_limit_s = settings.handover.commit_s
         self.session_timeout_ms = settings.session_timeout_ms
         self.refused: SettingsError | None = None
-        """The setting that the group's coordinator does not take, where there is one."""
+        """The setting that the group's coordinator refused, if any."""
         self.max_unpacked_bytes = max(MAX_UNPACKED_BYTES, 2 * settings.max_event_bytes)
         self._join = settings.join
         self.n_shares = 1
-        """Among how many partition numbers what may be held is shared out: those of the present assignment."""
+        """The number of partition numbers of the present assignment, among which the limits are shared."""
         super().__init__(settings.group, **_faust_settings(settings, cluster))
         for topic in MEDIA_TOPICS:
             self._add_agent(settings.topic_prefix + topic, hand_over)
 
     @property
     def records_per_poll(self) -> int:
-        """Of one topic partition at most; asked for by the consumer's thread."""
-        # Where little may be held, what one poll brings of all topics must not be more: pressure would tear sets.
+        """The limit of records a poll takes from one topic partition; read by the consumer's thread."""
+        # With low limits, one poll of all topics must not exceed them: pressure would decide sets early.
         share = limits_of_share(self._join, self.n_shares)
         return min(RECORDS_PER_POLL, max(1, share.events // len(MEDIA_TOPICS)))
 
@@ -90,11 +90,11 @@ class SynclineApp(faust.App):
         return BatchTransport(self.conf.broker_consumer, self)
 
     def _create_directories(self) -> None:
-        """Make none: there are no tables, and a container's root is read-only."""
+        """Create none: there are no tables, and a container's root may be read-only."""
 
     @property
     def batches(self) -> BatchConsumer:
-        """The consumer, with what streams/kafka/batch_consumer.py adds to it."""
+        """The consumer, of the type in streams/kafka/batch_consumer.py."""
         return self.consumer
 
 
@@ -108,12 +108,12 @@ def _faust_settings(settings: WorkerSettings, cluster: Cluster) -> Mapping[str, 
         "broker_session_timeout": settings.session_timeout_ms / 1000,
         "broker_rebalance_timeout": settings.session_timeout_ms / 1000,  # how long a rejoin waits for the others
         "broker_request_timeout": max(REQUEST_TIMEOUT_S, 2 * settings.session_timeout_ms / 1000),
-        "broker_max_poll_interval": 10**6,  # a worker that waits for its model or its results must not be thrown out
-        "consumer_auto_offset_reset": "none",  # nothing is skipped by a policy: streams/kafka/consumer_thread.py
+        "broker_max_poll_interval": 10**6,  # waiting for the model or the producer must not end the membership
+        "consumer_auto_offset_reset": "none",  # no policy skips records: streams/kafka/consumer_thread.py
         "consumer_max_fetch_size": settings.max_fetch_bytes,
         "stream_wait_empty": False,  # True hangs rebalances
         "PartitionAssignor": BalancedAssignor,  # which keeps equal partition numbers together
-        "table_standby_replicas": 1,  # with 0 Faust takes aiokafka's round robin instead, which tears them apart
+        "table_standby_replicas": 1,  # with 0 Faust takes aiokafka's round robin, which separates them
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "web_enabled": False,  # /livez and /readyz are streams/observe/server.py
@@ -122,8 +122,8 @@ def _faust_settings(settings: WorkerSettings, cluster: Cluster) -> Mapping[str, 
 
 
 def _credentials(options: Mapping[str, Any]) -> Any:
-    """aiokafka's options as what Faust makes the same options of; None where there is no protection."""
-    context = options.get("ssl_context")  # always ours: without one, Faust's SSLCredentials raises a TypeError
+    """Return Faust credentials that give these aiokafka options; None without TLS and SASL."""
+    context = options.get("ssl_context")  # always set: without it Faust's SSLCredentials raises a TypeError
     if "sasl_mechanism" in options:
         return faust.SASLCredentials(
             username=options["sasl_plain_username"],

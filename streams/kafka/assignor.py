@@ -1,6 +1,4 @@
-"""How a group shares out its partitions: Faust's messages, our own choice, as even as can be with as few moved as can
-be.
-"""
+"""Assigns a group's partitions evenly with as few moves as possible, in Faust's protocol."""
 
 from __future__ import annotations
 
@@ -13,11 +11,11 @@ from streams.kafka.faust import client_assignment
 
 
 def balance(held: Mapping[str, Iterable[int]], n_partitions: int) -> dict[str, list[int]]:
-    """Share the partition numbers 0 to `n_partitions` - 1 out among the members, within one of each other.
+    """Assign the partition numbers 0 to `n_partitions` - 1 to the members, evenly to within one.
 
-    held: by member, what it says that it had; two may say the same, and numbers that are no more are passed over. A
-    member keeps what it had up to its share, and those that had most have the larger shares, so that nothing moves
-    that need not. The same answer for the same input, whatever its order.
+    held: by member, the numbers that it says it had; several may claim one, and numbers out of range are ignored. A
+    member keeps what it had up to its share, and members that had most get the larger shares, so that nothing moves
+    without need. The result does not depend on the input's order.
     """
     kept = _kept_by_one_each(held, n_partitions)
     shares = _shares(kept, n_partitions)
@@ -32,13 +30,13 @@ def balance(held: Mapping[str, Iterable[int]], n_partitions: int) -> dict[str, l
 
 
 def _kept_by_one_each(held: Mapping[str, Iterable[int]], n_partitions: int) -> dict[str, list[int]]:
-    """What each had, each number with one member alone: of several that claim it, the one that has fewest so far."""
+    """Return what each had, each number with one member: of several that claim it, the one with the fewest so far."""
     kept: dict[str, list[int]] = {member: [] for member in sorted(held)}
     claimants: dict[int, list[str]] = {}
     for member in kept:
         for number in {*held[member]} & {*range(n_partitions)}:
             claimants.setdefault(number, []).append(member)
-    # First what one member alone claims, so that what is left to choose evens out.
+    # Numbers with a single claim first, so that the others even out.
     for number, members in sorted(claimants.items(), key=lambda claim: (len(claim[1]), claim[0])):
         kept[min(members, key=lambda member: (len(kept[member]), member))].append(number)
     return kept
@@ -54,7 +52,7 @@ def _shares(kept: Mapping[str, list[int]], n_partitions: int) -> dict[str, int]:
 
 
 class BalancedAssignor(faust_assignor.PartitionAssignor):
-    """Faust's assignor with `balance` for its choice; equal partition numbers of all topics go to one member."""
+    """Faust's assignor, choosing with `balance`; equal partition numbers of all topics go to one member."""
 
     def _perform_assignment(self, cluster: Any, member_metadata: Mapping[str, Any]) -> dict[str, Any]:
         said = {member: self._get_client_metadata(metadata) for member, metadata in member_metadata.items()}
@@ -65,12 +63,12 @@ class BalancedAssignor(faust_assignor.PartitionAssignor):
             held = {member: _numbers(said[member].assignment.actives, topics) for member in members}
             for member, numbers in balance(held, max(n_of.values())).items():
                 chosen[member].actives.update({t: [p for p in numbers if p < n] for t, n in n_of.items()})
-        # The second and third say for whom else a table's or a topic's keys are: there are no tables, and no router.
+        # The second and third are for tables and routers, which are not used.
         return self._protocol_assignments(chosen, {}, {}, {})
 
 
 def _groups(member_metadata: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
-    """Members by the topics that they read: all of a group, unless it is used with two topic prefixes."""
+    """Group members by the topics that they read: one group, unless two topic prefixes share it."""
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for member, metadata in member_metadata.items():
         groups[tuple(sorted(metadata.subscription))].append(member)
@@ -78,7 +76,7 @@ def _groups(member_metadata: Mapping[str, Any]) -> dict[tuple[str, ...], list[st
 
 
 def _numbers(actives: Mapping[str, list[int]], topics: tuple[str, ...]) -> set[int]:
-    """The partition numbers that a member had of any of these topics."""
+    """Return the partition numbers that a member had of any of these topics."""
     return {number for topic in topics for number in actives.get(topic, ())}
 
 

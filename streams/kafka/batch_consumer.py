@@ -1,22 +1,21 @@
-"""How records come from Faust's consumer to us: batch by batch, and how offsets go back, as a resolved prefix.
+"""Delivers records from Faust's consumer in batches, and commits offsets as a resolved prefix.
 
-Faust hands over one record at a time, through two tasks each, and commits what its gap logic makes of single
-acknowledgements. Here its consumer hands over what one poll brought of one topic partition as one message, and
-commits exactly the prefix that it was told. All that is relied on of Faust's and aiokafka's private parts is here and
-in `streams.kafka.consumer_thread`, pinned by tests/streams/kafka/test_batch_consumer.py, because a new version of
-either may move it.
+Faust delivers one record at a time, through two tasks each, and computes commits from single acknowledgements. Here its
+consumer delivers what one poll brought of one topic partition as one message, and commits exactly the prefix that it
+was told. Faust's and aiokafka's private parts are used only here and in `streams.kafka.consumer_thread`, pinned by
+tests/streams/kafka/test_batch_consumer.py, because a new version of either may change them.
 
 What each part avoids (docs/design.md, section 6, has the whole table):
 
-- `Consumer._new_offset` commits past an open event: the offset to commit is handed in, `resolve`.
-- `Consumer.ack` takes messages of an older generation: each assignment has an epoch, others' words are not heard.
-- `pause_partitions` drops fetched records: a topic that shall not be read is left out of the next poll, and what was
-  fetched of it before is still delivered.
-- a poll that began before a rebalance may drain records of the new assignment and hand them over late, or lose them:
-  seeking waits for the poll under way, and a poll of an older epoch is dropped before the seek puts it right.
-- partitions without a committed offset are never sought: they are here, to their start.
-- an offset that a topic does not have is reset by a policy and hardly told: here it is handed on (`missing`).
-- `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: 50 here.
+- `Consumer._new_offset` commits past an open event: here `resolve` sets the offset to commit.
+- `Consumer.ack` accepts messages of an older generation: here each assignment has an epoch, and others are ignored.
+- `pause_partitions` drops fetched records: here a paused topic is left out of the next poll, and records fetched before
+  are still delivered.
+- A poll that began before a rebalance may deliver records of the new assignment late, or lose them: here seeking waits
+  for the poll under way, and a poll of an older epoch is dropped before the seek.
+- Partitions without a committed offset are never sought: here they are, to their start.
+- An offset that a topic does not have is silently reset by a policy: here it is passed on (`missing`).
+- `fetch_max_wait_ms` is fixed at 1,500, which blocks the broker's other partitions: here it is 50.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -39,19 +38,19 @@ from streams.kafka.faust import driver
 log = logging.getLogger(__name__)
 
 RECORDS_PER_POLL = 200
-"""Of one topic partition at most; bounds by how much a poll under way overshoots the limit of held records."""
+"""Limit of one topic partition; bounds how far a poll may overshoot the limit of held records."""
 POLL_S = 0.5
 COMMIT_LIMIT_S, COMMIT_AGAIN_S = 1.0, 0.05
-"""For the commit with which an assignment ends, and between its attempts."""
+"""Limit of the commit that ends an assignment, and the pause between its attempts."""
 POLL_WHILE_HELD_S = 0.02
-"""A topic that is let go again is only seen by the next poll, so polls are short while any is held."""
+"""Length of polls while a topic is paused: a resumed one is only read by the next poll."""
 
 
 class Ends(NamedTuple):
-    """How far one topic partition reaches.
+    """The ends of one topic partition.
 
-    `stable`: its last stable offset, below which every transaction has ended; no worker reads further. `high`: its high
-    watermark, which is another one while a transaction is open.
+    `stable`: its last stable offset, below which every transaction has ended; workers read up to it. `high`: its high
+    watermark, which is higher while a transaction is open.
     """
 
     stable: int
@@ -59,32 +58,32 @@ class Ends(NamedTuple):
 
 
 class FetchedBatch(NamedTuple):
-    """What one poll brought of one topic partition: aiokafka's records in offset order."""
+    """The records of one topic partition from one poll, in offset order."""
 
     epoch: int
     topic: str
     partition: int
     records: list[Any]
     next_offset: int
-    """Every offset below it has been delivered with this batch, or is no record (a transaction's mark, deleted)."""
+    """Every offset below it was delivered with this batch, or is not a record (a transaction marker, deleted)."""
     missing: Deleted | Beyond | None = None
-    """Before these records the topic did not have the offset that it was read up to."""
+    """Set if the topic lacked the offset to be read next, before these records."""
 
 
 class AssignmentListener(Protocol):
-    """What hears of assignments, on the main loop."""
+    """Called on assignments, on the main loop."""
 
     async def on_assigned(self, epoch: int, generation: int, starts: Mapping[TopicPartition, Start]) -> None:
-        """An assignment begins; each topic partition with the offset from which it is read."""
+        """Begin an assignment; `starts` has the offset from which each topic partition is read."""
         ...
 
     async def on_revoked(self) -> None:
-        """The assignment ends: nothing of it may act once this has returned; what it resolved is committed."""
+        """End the assignment: nothing of it may act after this returns. What it resolved is committed then."""
         ...
 
 
 class BatchConsumer(driver.Consumer):
-    """Faust's consumer, delivering batches and committing the resolved prefix of the present assignment."""
+    """Faust's consumer, which delivers batches and commits the resolved prefix of the present assignment."""
 
     _thread: BatchConsumerThread
 
@@ -100,40 +99,40 @@ class BatchConsumer(driver.Consumer):
 
     @property
     def heartbeat(self) -> tuple[int, float]:
-        """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
+        """The generation, and the time.monotonic() at which its last successful heartbeat was sent."""
         return self._thread.heartbeat
 
     @property
     def generation(self) -> int:
-        """The generation of the group in which this process is; -1 before the first, and once it was forgotten."""
+        """The group generation of this process; -1 before the first, and after the group has forgotten it."""
         return self._thread.generation
 
     @property
     def n_ticks(self) -> int:
-        """Grows while the consumer's thread runs, from which heartbeats and records come."""
+        """Increases while the consumer's thread runs, which sends heartbeats and fetches records."""
         return self._thread.n_ticks
 
     def fetched_ends(self, tp: Any) -> Ends:
-        """What the last fetch said; zeros before the first, and for what is not assigned."""
+        """Return the ends that the last fetch told; zeros before the first fetch and if not assigned."""
         try:
             high, stable = self.highwater(tp) or 0, self._thread.stable_offset(tp)
         except (AssertionError, AttributeError, IllegalStateError):
-            # The assignment has just ended, on the consumer's thread: aiokafka asserts, then takes None for a state.
+            # The assignment has just ended on the consumer's thread: aiokafka's assertion fails, or a state is None.
             return Ends(0, 0)
         return Ends(high if stable is None or stable < 0 else min(stable, high), high)  # brokers before 0.11 say none
 
     def hold(self, epoch: int, tp: Any, held: bool) -> None:
-        """Leave a topic partition out of the polls to come, or take it in again."""
+        """Pause or resume a topic partition, from the next poll on."""
         if epoch == self.epoch:
             (self._held.add if held else self._held.discard)(tp)
 
     def resolve(self, epoch: int, tp: Any, next_offset: int) -> None:
-        """Say that every record below `next_offset` is resolved; committed at the next interval."""
+        """Note that every record below `next_offset` is resolved; the next interval commits it."""
         if epoch == self.epoch and next_offset > self._resolved.get(tp, -1):
             self._resolved[tp] = next_offset
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
-        """Yield each topic partition's share of one poll as one message whose value is a `FetchedBatch`."""
+        """Yield each topic partition's records of one poll as one message whose value is a `FetchedBatch`."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         async with self._polling:
@@ -150,7 +149,7 @@ class BatchConsumer(driver.Consumer):
             yield name, self._to_message(name, FetchedBatch(epoch, name.topic, name.partition, *polled))
 
     def _to_message(self, tp: Any, record: Any) -> Any:
-        """One message for a batch; its offset is that of the batch's end, and nothing acknowledges it."""
+        """Make one message for a batch; its offset is the batch's end, and it is never acknowledged."""
         generation = self.app.consumer_generation_id
         return driver.ConsumerMessage(
             tp.topic, tp.partition, record.next_offset, 0.0, 0, [], None, record, None, 0, 0, tp,
@@ -158,19 +157,19 @@ class BatchConsumer(driver.Consumer):
         )  # fmt: skip
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
-        """Let Faust begin an assignment; of an empty one the listener hears here, since nothing is sought for it."""
+        """Let Faust begin an assignment; tell the listener of an empty one here, since nothing is sought for it."""
         await super().on_partitions_assigned(assigned, generation_id)
         if not assigned:
             self._begin_assignment({})
             await self.app.listener.on_assigned(self.epoch, generation_id, {})
 
     async def perform_seek(self) -> None:
-        """Begin an assignment: go to the committed offsets, or the start, and tell the listener."""
+        """Begin an assignment: seek the committed offsets, or the start, and tell the listener."""
         async with self._polling:
             epoch = self.epoch
             starts = await self._find_starts()
             await self.seek_wait({tp: start.offset for tp, start in starts.items()})
-            if epoch != self.epoch:  # it has ended meanwhile
+            if epoch != self.epoch:  # the assignment has ended meanwhile
                 return
             self._committed_offset.update({tp: start.committed or None for tp, start in starts.items()})
             self._begin_assignment(starts)
@@ -191,14 +190,14 @@ class BatchConsumer(driver.Consumer):
 
     @property
     def is_member(self) -> bool:
-        """Whether it has asked to be let into its group, and has not said good-bye."""
+        """Whether it has asked to join its group and has not left it."""
         return self._thread.is_member
 
     async def commit_all(self, limit_s: float) -> bool:
-        """Commit all that is resolved; False where the broker has not taken it within `limit_s`.
+        """Commit all that is resolved; return False if the broker did not accept it within `limit_s`.
 
-        A commit beside another does nothing but wait for it, and takes a cancellation for the end of its waiting: it is
-        left to itself, and tried again.
+        A commit beside another one only waits for it, and treats a cancellation as the end of that wait. So do not
+        cancel it; try again.
         """
         until_s = time.monotonic() + limit_s
         while not self._all_committed and (left_s := until_s - time.monotonic()) > 0:
@@ -234,10 +233,10 @@ class BatchConsumer(driver.Consumer):
         return True
 
     def verify_event_path(self, now: float, tp: Any) -> None:
-        """Say nothing: Faust's alarms know nothing of batches; /readyz gives the reasons."""
+        """Do nothing: Faust's alarms do not know batches; /readyz gives the reasons."""
 
 
 class BatchTransport(driver.Transport):
-    """Faust's transport for aiokafka, with the consumer of this file."""
+    """Faust's aiokafka transport with `BatchConsumer`."""
 
     Consumer: ClassVar[Any] = BatchConsumer

@@ -1,6 +1,4 @@
-"""What is asked of the brokers beside reading and writing: whether they let us in, and how many partitions topics
-have.
-"""
+"""Watches the cluster: whether it lets this worker in, and how many partitions the topics have."""
 
 from __future__ import annotations
 
@@ -24,25 +22,25 @@ log = logging.getLogger(__name__)
 
 
 GIVE_UP_MS = 5_000
-"""Where no broker answers for so long, the number that was counted holds."""
+"""If no broker answers for so long, the counted number holds."""
 
 
 class Counted:
-    """What the question for the number of partitions has come to; `now_ms` is the worker's monotonic clock."""
+    """Until when the number of partitions is confirmed; `now_ms` is the worker's monotonic clock."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.now_ms = now_ms
         self._confirmed_ms = now_ms()
         self.wanted = asyncio.Event()
-        """Somebody wants to know it now."""
+        """Set while a caller waits for a new count."""
 
     def confirm(self, asked_ms: int) -> None:
-        """Every node, asked at `asked_ms` or later, has said the number that was counted."""
+        """Note that all nodes, asked at `asked_ms` or later, confirmed the number."""
         self._confirmed_ms = asked_ms
         self.wanted.clear()
 
     def held(self, read_ms: int) -> bool:
-        """Whether the number still held when all was placed that was read by `read_ms`; else it is asked for."""
+        """Tell whether the number was still right for records read by `read_ms`; otherwise request a new count."""
         if self._confirmed_ms >= read_ms:
             return True
         self.wanted.set()
@@ -50,14 +48,14 @@ class Counted:
 
 
 ENOUGH_ANSWERS = 3
-"""So many must say the same; one odd answer, or two, change nothing."""
+"""How many answers must agree, so that one or two odd ones change nothing."""
 
 
 class Votes:
-    """The answers of the nodes of one cluster: how many partitions all topics have, 0 where they differ or are missing.
+    """The nodes' answers: how many partitions all topics have, 0 if topics differ or are missing.
 
-    A node's newest answer is its vote. A number is agreed on once more than half of the nodes say it, in at least
-    `ENOUGH_ANSWERS` answers without another one of theirs between.
+    A node's newest answer is its vote. A number is agreed on when more than half of the nodes say it, in at least
+    `ENOUGH_ANSWERS` answers without a different one of theirs between.
     """
 
     def __init__(self) -> None:
@@ -66,7 +64,7 @@ class Votes:
         self._n_nodes = 0
 
     def add(self, node: int, nodes: list[int], n_partitions: int, asked_ms: int = 0) -> None:
-        """The answer of `node`, which is one of `nodes`; the votes of nodes that are gone do not count."""
+        """Add the answer of `node`; drop the votes of nodes that are not in `nodes`."""
         self._asked_ms[node] = asked_ms
         said, n_times = self._votes.get(node, (n_partitions, 0))
         self._votes[node] = n_partitions, n_times + 1 if said == n_partitions else 1
@@ -74,14 +72,14 @@ class Votes:
         self._n_nodes = len(nodes)
 
     def all_said(self, n_partitions: int) -> int | None:
-        """When the first was asked of the newest answers of all nodes, if all are `n_partitions`; None where not."""
+        """Return when the oldest of the nodes' newest answers was asked, if all are `n_partitions`; else None."""
         if len(self._votes) < self._n_nodes or any(said != n_partitions for said, _ in self._votes.values()):
             return None
         return min((self._asked_ms[node] for node in self._votes), default=None)
 
     @property
     def agreed(self) -> int | None:
-        """What is agreed on; None as long as nothing is."""
+        """Return the agreed number; None while there is none."""
         answers, voters = Counter[int](), Counter[int]()
         for n_partitions, n_times in self._votes.values():
             answers[n_partitions] += n_times
@@ -91,19 +89,19 @@ class Votes:
 
 ASK_EVERY_S = 2.0
 SILENT_MS = 4_000
-"""Answers come every second or two; without one for so long the reason is looked for."""
+"""Look for the reason after so long without an answer; answers come every second or two."""
 
 
 class AuthWatch:
-    """Looks for the reason while `silent_ms`, the age of the last answer, is high."""
+    """Looks for a refusal while `silent_ms`, the age of the last answer, is high."""
 
     def __init__(self, cluster: Cluster, silent_ms: Callable[[], int]) -> None:
         self._cluster, self._silent_ms = cluster, silent_ms
         self.refused = ""
-        """What stands in the way, where that is known."""
+        """Why the brokers refuse this worker, if known."""
 
     async def run(self) -> None:
-        """Watch for ever."""
+        """Watch until cancelled."""
         while True:
             await asyncio.sleep(ASK_EVERY_S)
             found = await find_refusal(self._cluster) if self._silent_ms() > SILENT_MS else None
@@ -115,14 +113,14 @@ class AuthWatch:
 
 COUNT_EVERY_S = 1.0
 DOUBT_EVERY_S = 0.1
-"""While the answers are few, or do not agree."""
+"""Pause between questions while the answers are few or disagree."""
 SPARE_S = 0.02
-"""Between two questions, whoever wants to know it now."""
+"""Shortest pause between two questions."""
 WAIT_FOR_TOPICS_S = 2.0
 
 
 class PartitionsChangedError(SynclineError):
-    """The topics have other partitions than this worker was started with: started anew, it counts them anew."""
+    """The topics' number of partitions has changed since this worker started; a restart counts again."""
 
     may_retry = True
 
@@ -134,9 +132,9 @@ class PartitionsChangedError(SynclineError):
 
 
 async def count_partitions(nodes: Nodes, prefix: str) -> tuple[int, str]:
-    """How many partitions all topics have, as the next node says; 0 and what is wrong where they differ or are missing.
+    """Ask the next node how many partitions all topics have; return 0 and the reason if they differ or are missing.
 
-    Raises `BrokerError` where the node cannot say.
+    Raises `BrokerError` if the node cannot tell.
     """
     counts = await nodes.count([prefix + topic for topic in ALL_TOPICS])
     missing = [name for name, count in counts.items() if not count]
@@ -150,9 +148,9 @@ async def count_partitions(nodes: Nodes, prefix: str) -> tuple[int, str]:
 
 
 async def wait_for_topics(cluster: Cluster, prefix: str, group: str, on_trouble: Callable[[str], None]) -> int:
-    """The number of partitions, once all topics are there and agree; `on_trouble` hears why they do not.
+    """Wait until all topics exist with one number of partitions, and return it; report trouble to `on_trouble`.
 
-    Raises `AccessError` where the broker lets this worker not in; a right that is missing is waited for.
+    Raises `AccessError` if the broker refuses this worker; waits for a missing right.
     """
     async with Nodes(cluster) as nodes:
         while True:
@@ -161,7 +159,7 @@ async def wait_for_topics(cluster: Cluster, prefix: str, group: str, on_trouble:
                 n_partitions, trouble = await _count_everywhere(nodes, prefix)
             except BrokerError as error:
                 if isinstance(error, AccessError) and not isinstance(error, MissingRightError):
-                    raise  # a setting is wrong: waiting mends nothing
+                    raise  # a setting is wrong: waiting does not help
                 n_partitions, trouble = 0, str(error)
             if n_partitions:
                 return n_partitions
@@ -170,7 +168,7 @@ async def wait_for_topics(cluster: Cluster, prefix: str, group: str, on_trouble:
 
 
 async def _count_everywhere(nodes: Nodes, prefix: str) -> tuple[int, str]:
-    """The same where every node says the same: the group's leader shares out what the node that it asks knows."""
+    """Count and require that all nodes agree: the group's leader assigns what its node knows."""
     found, trouble = await count_partitions(nodes, prefix)
     for _ in nodes.known[1:]:
         another, trouble = await count_partitions(nodes, prefix)
@@ -180,20 +178,20 @@ async def _count_everywhere(nodes: Nodes, prefix: str) -> tuple[int, str]:
 
 
 class Haltable(Protocol):
-    """What is halted where the topics' partitions change."""
+    """Halted when the topics' number of partitions changes."""
 
     async def halt(self, reason: str) -> None:
-        """Do nothing more, for this reason."""
+        """Stop working, for this reason."""
         ...
 
 
 async def watch_partitions(
     cluster: Cluster, prefix: str, manager: Haltable, n_partitions: int, counted: Counted | None = None
 ) -> None:
-    """Halt the partition manager when the number of partitions changes: streams would be elsewhere than their records.
+    """Halt the partition manager when the number of partitions changes: streams would move away from their records.
 
-    counted: is told when all nodes have said the same number as before; when somebody wants to know it, they are asked
-    at once. Raises `PartitionsChangedError` once all topics are equal again: the worker must be started anew, to count.
+    counted: confirmed when all nodes say the number as before; asks them at once on request. Raises
+    `PartitionsChangedError` once all topics are equal again: the worker must be restarted to count again.
     """
     votes, halted = Votes(), False
     counted = Counted(_now_ms) if counted is None else counted

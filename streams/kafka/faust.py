@@ -1,7 +1,7 @@
-"""The one place that imports Faust, whose import reads sys.argv and writes os.environ.
+"""Imports Faust without side effects; nothing else imports it.
 
-`faust/__init__.py` looks for `--datadir`, `-L` and `--loop` among the arguments of whatever program imports it, and
-puts what it finds, there or in the environment, into the environment for good.
+`faust/__init__.py` looks for `--datadir`, `-L` and `--loop` in sys.argv and the environment of the importing program,
+and writes what it finds into os.environ.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WRITTEN = ("FAUST_DATADIR", "FAUST_LOOP")
 _argv, _before = list(sys.argv), {name: os.environ.get(name) for name in _WRITTEN}
 sys.argv[:] = sys.argv[:1]
 try:
-    # Any: its annotations are those of its own needs, and what is relied on is pinned by tests.
+    # Any: its annotations are incomplete, and tests pin what is used.
     faust: Any = importlib.import_module("faust")
     driver: Any = importlib.import_module("faust.transport.drivers.aiokafka")
     assignor: Any = importlib.import_module("faust.assignor.partition_assignor")

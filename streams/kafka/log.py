@@ -1,6 +1,6 @@
-"""Reading the decision log: backwards in chunks for recovery, then its tail as it grows.
+"""Reads the decision log: backwards in chunks for recovery, then its tail as it grows.
 
-Consumers of our own without a group; they read below the high watermark, so what they read is replicated.
+Its consumers have no group. They read below the high watermark, so what they read is replicated.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ async def _start_consumer(cluster: Cluster) -> Any:
     return await start_consumer(
         cluster,
         enable_auto_commit=False,
-        auto_offset_reset="none",  # a log that was deleted is an error, not a log that begins anew
+        auto_offset_reset="none",  # a deleted log is an error, not an empty log
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         request_timeout_ms=10_000,
     )
 
 
 class LogReader:
-    """Reads stretches of one partition of the log; an async context manager. Raises `KafkaError`."""
+    """Reads spans of one partition of the log; an async context manager. Raises `KafkaError`."""
 
     def __init__(self, cluster: Cluster, topic: str, partition: int) -> None:
         self._cluster, self._tp = cluster, TopicPartition(topic, partition)
@@ -58,19 +58,19 @@ class LogReader:
         await stop_consumer(self._consumer)
 
     async def bounds(self) -> tuple[int, int]:
-        """The first offset that the log still has, and the next one that it will have."""
+        """Return the log's first offset and the next one to be written."""
         start = await unless_ended(self._consumer, self._consumer.beginning_offsets([self._tp]))
         end = await unless_ended(self._consumer, self._consumer.end_offsets([self._tp]))
         return start[self._tp], end[self._tp]
 
     async def ends_of(self, topics: Iterable[str]) -> dict[str, int]:
-        """The next offset that this partition number of other topics (full names) will have."""
+        """Return the next offset to be written of other topics (full names), in this partition number."""
         tps = {TopicPartition(topic, self._tp.partition): topic for topic in topics}
         ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(tps))
         return {topic: ends[tp] for tp, topic in tps.items()}
 
     async def read(self, start: int, stop: int) -> Entries:
-        """All entries with start <= offset < stop."""
+        """Return all entries with start <= offset < stop."""
         entries: Entries = []
         self._consumer.seek(self._tp, start)
         while await self._consumer.position(self._tp) < stop:
@@ -81,7 +81,7 @@ class LogReader:
 
 
 class LogTail:
-    """Follows the log of the partitions that are owned, with one consumer for all."""
+    """Follows the log of all owned partitions with one consumer."""
 
     def __init__(self, cluster: Cluster, topic: str) -> None:
         self._cluster, self._topic = cluster, topic
@@ -95,16 +95,16 @@ class LogTail:
 
     @property
     def failing(self) -> str:
-        """Why the log cannot be read, where it cannot."""
+        """Why the log cannot be read; "" if it can."""
         return self._trouble.error
 
     @property
     def task(self) -> asyncio.Task[None] | None:
-        """The task that reads; it ends when cancelled, or by an error that nobody foresaw."""
+        """The reading task; it ends when cancelled or by an unexpected error."""
         return self._task
 
     async def start(self) -> None:
-        """Begin; a broker that is away is waited for."""
+        """Start reading; waits for a broker that is away."""
         self._task = asyncio.create_task(self._read(), name="log-tail")
 
     async def stop(self) -> None:
@@ -116,12 +116,12 @@ class LogTail:
             await stop_consumer(self._consumer)
 
     def follow(self, partition: int, start: int, on_entries: OnEntries) -> None:
-        """Give every entry of `partition` from offset `start` on to `on_entries`, as it appears."""
+        """Pass every entry of `partition` from offset `start` on to `on_entries`, as it appears."""
         self._followed[partition], self._next[partition] = on_entries, start
         self._changed.set()
 
     def leave(self, partition: int) -> None:
-        """Follow `partition` no longer."""
+        """Stop following `partition`."""
         if self._followed.pop(partition, None) is not None:
             self._changed.set()
 
@@ -153,14 +153,14 @@ class LogTail:
         try:
             while anything and not changed.done():
                 if ended := revive(self._consumer):
-                    log.warning("reading the decision log, %s; it goes on anew", ended)
+                    log.warning("reading the decision log: %s; restarted", ended)
                 polling = asyncio.create_task(self._consumer.getmany(timeout_ms=TAIL_POLL_MS), name="log-tail: poll")
                 await asyncio.wait([polling, changed], return_when=asyncio.FIRST_COMPLETED)
                 if polling.done():
                     await self._hand_out(polling)
             await changed
         finally:
-            # What a poll has drained and not handed out is sought again.
+            # Seek back over what a poll drained and did not hand out.
             unfinished = [task for task in (changed, polling) if task is not None and not task.done()]
             for task in unfinished:
                 task.cancel()
@@ -183,6 +183,6 @@ class LogTail:
 
 
 def _log_record(record: Any) -> LogRecord:
-    """What counts of one of aiokafka's records; a null value has no bytes, and is none of ours."""
+    """Convert an aiokafka record; a null value becomes empty, which is a foreign entry."""
     version = next((value or b"" for name, value in record.headers if name == HEADER), None)
     return LogRecord(record.offset, record.value or b"", version)

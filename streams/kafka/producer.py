@@ -1,6 +1,4 @@
-"""Sending to Kafka: one producer that can be ended whatever its broker does, batches of our own, and what a topic
-takes.
-"""
+"""Sends batches to Kafka with a producer that can always be stopped, and finds out what size a topic takes."""
 
 from __future__ import annotations
 
@@ -30,17 +28,17 @@ from syncline.kafka.topics import read_limit
 from syncline.wire.results import OutgoingRecord
 
 LEAST_LIMIT_BYTES = 1_024
-"""A topic that takes less takes no result at all, as during an outage: `topics create` makes none such."""
+"""A topic with a lower limit takes no result at all, like an outage; `topics create` never sets one so low."""
 UNTOLD_LIMIT_BYTES = 65_536
-"""Where the broker does not tell, or not this client, smaller records are waited for."""
+"""If the broker does not tell the limit, records below this size are retried."""
 BATCH_BYTES = 61
-"""Of a batch without its records; a topic's limit is that of whole batches."""
+"""Size of an empty batch; a topic's limit counts whole batches."""
 
 
 async def takes(cluster: Cluster, topic: str, record: OutgoingRecord) -> bool:
-    """Whether a record that was refused for its size will be taken by its topic (full name) in the end.
+    """Tell whether a topic (full name) will eventually take a record that was refused for its size.
 
-    True: the limit is above it again, or so low that nothing goes. Raises `BrokerError` where nobody answers.
+    True: the limit is above it by now, or so low that nothing can be sent. Raises `BrokerError` if no broker answers.
     """
     limit = await read_limit(cluster, topic)
     if limit is None:
@@ -49,7 +47,7 @@ async def takes(cluster: Cluster, topic: str, record: OutgoingRecord) -> bool:
 
 
 def _size(record: OutgoingRecord) -> int:
-    """At least what the record alone adds to a batch: numbers, which take a byte or more each, are left out."""
+    """Return a lower bound of the record's size in a batch, without its numbers of a byte or more each."""
     headers = sum(len(name.encode()) + len(data or b"") for name, data in record.headers)
     return len(record.key or b"") + len(record.value) + headers
 
@@ -61,30 +59,30 @@ def _size(record: OutgoingRecord) -> int:
 log = logging.getLogger(__name__)
 
 REFUSED = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
-"""Answers of a broker that has looked at a batch and wrote nothing of it."""
+"""Answers of a broker that rejected a whole batch."""
 LOOK_S = 0.05
 END_LIMIT_S = 2.0
-"""For requests under way to notice that their connections are closed; then they are cancelled."""
+"""How long requests may take to notice a closed connection before they are cancelled."""
 _N_SEQUENCES = 2**32
 
 
 async def queue_batch(producer: Any, builder: Any, topic: str, partition: int) -> tuple[Any, asyncio.Future[Any]]:
-    """Queue what a builder holds: the batch, and its delivery. Raises `KafkaError`."""
+    """Queue a builder's batch; return the batch and its delivery. Raises `KafkaError`."""
     delivery = await producer.send_batch(builder, topic, partition=partition)
-    # At once: in the next round of the loop the sender takes it away.
+    # Without awaiting: the sender removes it in the loop's next round.
     queued = producer._message_accumulator._batches.get(TopicPartition(topic, partition))
     return queued[-1] if queued else None, delivery
 
 
 def take_back(producer: Any, batch: Any) -> bool:
-    """Go on after a batch that was refused: its sequence numbers are free again. False where they may be in use.
+    """Reuse the sequence numbers of a refused batch; return False if they may be in use.
 
-    An idempotent producer has counted the batch's records, so the broker would take the next one for out of order. Not
-    where the batch was sent more than once (an earlier copy may have been written), nor where others follow already.
+    An idempotent producer has counted the batch's records, so the broker would reject the next batch as out of order.
+    Not possible if the batch was sent more than once (an earlier copy may have been written) or others follow already.
     """
     numbers = producer._txn_manager
     if numbers is None:
-        return True  # not idempotent: nothing is counted
+        return True  # not idempotent: no sequence numbers
     if batch is None or batch.retry_count != 1:
         return False
     accumulator, tp = producer._message_accumulator, batch.tp
@@ -96,12 +94,12 @@ def take_back(producer: Any, batch: Any) -> bool:
 
 
 async def end_producer(producer: Any, limit_s: float) -> bool:
-    """End a producer, all the way; False where what it had queued did not arrive within `limit_s`.
+    """Stop a producer completely; return False if its queued records did not arrive within `limit_s`.
 
-    Its own `stop` waits for the broker first: cancelled meanwhile, it leaves sender, metadata and connections alive,
-    and a second one does nothing.
+    aiokafka's `stop` waits for the broker first. Cancelled meanwhile, it leaves sender, metadata and connections
+    running, and a second `stop` does nothing.
     """
-    producer._closed = True  # else it warns of itself when it is collected
+    producer._closed = True  # otherwise it warns when it is collected
     sender = producer._sender.sender_task
     arrived = await _flush(producer, sender, limit_s)
     if sender is not None:
@@ -109,13 +107,13 @@ async def end_producer(producer: Any, limit_s: float) -> bool:
     await _close(producer.client)
     if sender is not None:
         await _until_ended(producer.client, sender)
-        await _close(producer.client)  # a connection may have been made meanwhile
+        await _close(producer.client)  # again: a connection may have been made meanwhile
     return arrived
 
 
 async def _flush(producer: Any, sender: asyncio.Task[None] | None, limit_s: float) -> bool:
     if sender is None:
-        return True  # it has not begun
+        return True  # it never started
     flushing = asyncio.ensure_future(producer._message_accumulator.close())
     await asyncio.wait([flushing, sender], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
     arrived = flushing.done()
@@ -130,12 +128,12 @@ async def _close(client: Any) -> None:
     closing.cancel()
     await asyncio.wait([closing])
     if not closing.cancelled() and closing.exception() is not None:
-        # A connection that is just being made cannot be closed (aiokafka 0.14).
-        log.info("a producer's connections did not end cleanly: %r", closing.exception())
+        # aiokafka 0.14 cannot close a connection that is being made.
+        log.info("a producer's connections did not close cleanly: %r", closing.exception())
 
 
 async def _until_ended(client: Any, sender: asyncio.Task[None]) -> None:
-    """A sender that is cancelled waits for its requests, and these for metadata that nobody asks for any more."""
+    """Cancel a sender until it ends: it waits for its requests, and these for metadata that no task fetches."""
     loop = asyncio.get_running_loop()
     until_s = loop.time() + END_LIMIT_S
     while not sender.done():
@@ -148,31 +146,31 @@ async def _until_ended(client: Any, sender: asyncio.Task[None]) -> None:
 
 
 MAX_BATCH_BYTES = 900_000
-"""Below the 1 MiB that brokers take by default; a larger single record still goes, alone."""
+"""Below brokers' default of 1 MiB; a larger single record is sent alone."""
 MAX_REQUEST_BYTES = 64 * 2**20
-"""The broker's limit is the one that counts."""
+"""High, so that the broker's own limit decides."""
 SEND_TIMEOUT_S = 30.0
-"""A batch without an answer for so long costs a new producer; twice as long each time that one does not help."""
+"""Replace the producer after so long without an answer to a batch; double the limit each time that does not help."""
 MOST_DOUBLINGS = 3
 START_LIMIT_S = 10.0
 LEAVE_LIMIT_S = 3.0
-"""For what others have queued with a producer that is replaced."""
+"""Limit for records of others that are queued with a replaced producer."""
 REQUEST_TIMEOUT_MS = 10_000
-"""What was sent over a connection that has died in silence is sent again after it."""
+"""Retry a request after so long, because its connection may have died silently."""
 
 
 class SendStats:
-    """What a producer has sent since its start, by full name of the topic."""
+    """Counts of a producer since its start, by full topic name."""
 
     def __init__(self) -> None:
         self.ms: dict[str, Histogram] = {}
-        """How long the broker took to acknowledge each batch, times of waiting for it included."""
+        """How long each batch took until its acknowledgement, waiting included."""
         self.n_records: Counter[str] = Counter()
         self.n_errors: Counter[str] = Counter()
-        """Batches that were not acknowledged; they are sent again."""
+        """Batches that failed and are retried."""
 
     def sent(self, topic: str, n_records: int, ms: float) -> None:
-        """A batch was acknowledged."""
+        """Count an acknowledged batch."""
         self.n_records[topic] += n_records
         if topic not in self.ms:
             self.ms[topic] = Histogram(LATENCY_BOUNDS_MS)
@@ -180,7 +178,7 @@ class SendStats:
 
 
 class Producer:
-    """aiokafka's producer: `acks=all`, idempotent where the broker can; one that breaks is replaced, and ended."""
+    """An aiokafka producer with `acks=all`, idempotent if the broker supports it; a broken one is replaced."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -192,11 +190,11 @@ class Producer:
         self._unanswered: dict[Any, Any] = {}
         """Producer by batch."""
         self._silent: set[tuple[str, int]] = set()
-        """Topic partitions that cost a producer and have not answered since."""
+        """Topic partitions for which a producer was replaced and that have not answered since."""
         self._n_doublings = 0
 
     async def start(self) -> None:
-        """Connect; raises `BrokerError`."""
+        """Connect. Raises `BrokerError`."""
         await self._connected()
 
     async def _connected(self) -> Any:
@@ -221,17 +219,17 @@ class Producer:
             raise BrokerTimeoutError(f"broker {self._cluster}: no answer for {START_LIMIT_S:.0f} s") from error
 
     async def stop(self) -> None:
-        """Disconnect; what is still on its way is given a few seconds."""
+        """Disconnect, after a few seconds for records on their way."""
         self._stopped = True
         self._replace(self._producer)
         if self._leaving:
             await asyncio.wait(self._leaving)
 
     async def send(self, topic: str, partition: int, records: Sequence[OutgoingRecord]) -> int:
-        """Send as many of `records` as fit into one batch, return how many when the broker has them.
+        """Send as many of `records` as fit into one batch; return how many when the broker has them.
 
-        topic: full name; what the records say of it is not read. Raises `KafkaError` or `BrokerError`: nothing is
-        known then.
+        topic: full name, used instead of the records' own. Raises `KafkaError` or `BrokerError`: the outcome is unknown
+        then.
         """
         started_s = time.monotonic()
         try:
@@ -244,7 +242,7 @@ class Producer:
         return n_sent
 
     async def takes(self, topic: str, record: OutgoingRecord) -> bool:
-        """Whether a topic (full name) that has refused `record` for its size will take it; raises `BrokerError`."""
+        """Tell whether a topic (full name) will take `record`, which it refused for its size. Raises `BrokerError`."""
         return await takes(self._cluster, topic, record)
 
     def _answered(self, topic: str, partition: int) -> None:
@@ -260,7 +258,7 @@ class Producer:
                 break
             n_taken += 1
         builder.close()
-        if n_taken == 1 and builder.size() > MAX_REQUEST_BYTES:  # its broker would hang up instead of answering
+        if n_taken == 1 and builder.size() > MAX_REQUEST_BYTES:  # its broker would hang up without an answer
             raise MessageSizeTooLargeError(f"a record of {builder.size()} bytes")
         try:
             await self._deliver(producer, builder, topic, partition)
@@ -269,7 +267,7 @@ class Producer:
                 raise
         else:
             return n_taken
-        return await self._send(topic, partition, records[: n_taken // 2])  # this topic takes less than is usual
+        return await self._send(topic, partition, records[: n_taken // 2])  # this topic's limit is below the default
 
     async def _deliver(self, producer: Any, builder: Any, topic: str, partition: int) -> None:
         limit_s = SEND_TIMEOUT_S * 2**self._n_doublings
@@ -294,14 +292,14 @@ class Producer:
             self._unanswered.pop(batch, None)
 
     def _give_up(self, producer: Any, topic: str, partition: int) -> None:
-        # What is to blame may be its broker, which a new producer does not mend: the next is given longer.
+        # The broker may be the cause, and a new producer does not help then: give the next one longer.
         if producer is self._producer:
             self._n_doublings = min(self._n_doublings + 1, MOST_DOUBLINGS)
         self._silent.add((topic, partition))
         self._replace(producer)
 
     def _replace(self, broken: Any) -> None:
-        # An idempotent producer that has lost a batch can send no further one: its numbers would have a gap.
+        # An idempotent producer cannot send after a lost batch: its sequence numbers would have a gap.
         if broken is not None and self._producer is broken:
             self._producer = None
             leaving = asyncio.create_task(self._leave(broken), name="a producer that was replaced")
@@ -317,4 +315,4 @@ class Producer:
 
 async def _leave(producer: Any) -> None:
     if not await end_producer(producer, LEAVE_LIMIT_S):
-        log.info("a producer was ended before all that it had queued was answered")
+        log.info("a producer was stopped before all its queued records were answered")

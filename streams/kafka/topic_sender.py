@@ -1,4 +1,4 @@
-"""What one partition number publishes, on its way to the broker: each topic in order, nothing given up."""
+"""Publishes the records of one partition number: each topic in order, retrying until the broker has them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from syncline.wire.shrinking import shrink
 log = logging.getLogger(__name__)
 
 RETRY_S, MOST_RETRY_S = 0.2, 3.0
-"""Between the attempts to send what was not taken."""
+"""Pauses between attempts to send."""
 LEAST_OFFERED, MOST_OFFERED = 16, 2_048
-"""Records that the producer is offered at once: twice what it took last, so that a long queue is not copied."""
+"""Bounds of the number of records offered to the producer: twice what it took last, to avoid copying a long queue."""
 
 
 class Pending:
-    """One task: how many of its records are not on the broker yet, those included that come later."""
+    """A task and how many of its records are not on the broker yet, later ones included."""
 
     __slots__ = ("n_later", "n_left", "task")
 
@@ -43,7 +43,7 @@ class _Waiting(NamedTuple):
 
 
 class _Topic:
-    """What waits for one topic, and how that goes."""
+    """The queue of one topic and its trouble."""
 
     def __init__(self, name: str, partition: int) -> None:
         self.name = name
@@ -56,12 +56,11 @@ class _Topic:
 
 
 class TopicSender:
-    """Sends what one partition number publishes, each topic in the order in which it was put in.
+    """Sends the records of one partition number. Sends retry in order per topic.
 
-    A failed send is repeated before anything later of its topic goes. `on_sent` is told of tasks whose own records are
-    on the broker, `on_published` of those of which everything is, what came later (conversions) included, `on_broken`
-    of the end of a task that sends, which nobody foresaw, `on_too_large` of one whose fused result no topic takes
-    however it is cut: it stays at its place, and holds up its topic, until `replace` puts something else there.
+    on_sent: called with tasks whose own records are on the broker. on_published: called with tasks of which all records
+    are, later ones (conversions) included. on_broken: called if a sending task ends unexpectedly. on_too_large: called
+    with a task whose fused result is too large however it is cut; it blocks its topic until `replace` is called.
     """
 
     def __init__(
@@ -81,18 +80,18 @@ class TopicSender:
         self._topics: dict[str, _Topic] = {}
         self._senders: list[asyncio.Task[None]] = []
         self._too_large: dict[Task, asyncio.Event] = {}
-        """Tasks whose result stands at the head of its topic and cannot go, and what is set once it is gone."""
+        """Tasks whose result is first in its topic and too large, with an event to set when it is replaced."""
 
     @property
     def failing(self) -> dict[str, str]:
-        """Topics whose last send failed, and with what."""
+        """Return the topics whose last send failed, and why."""
         return {name: topic.trouble.error for name, topic in self._topics.items() if topic.trouble.error}
 
     def __bool__(self) -> bool:
         return any(topic.queue for topic in self._topics.values())
 
     def put(self, task: Task, records: Sequence[OutgoingRecord], n_later: int = 0) -> Pending:
-        """Queue what `task` publishes; `n_later` further records of it come by `add`."""
+        """Queue the records of `task`; `n_later` further ones will come by `add`."""
         pending = Pending(task, len(records), n_later)
         for record in records:
             self._queue(_Waiting(record, pending, is_later=False))
@@ -101,11 +100,11 @@ class TopicSender:
         return pending
 
     def add(self, pending: Pending, record: OutgoingRecord) -> None:
-        """Queue a record that was announced."""
+        """Queue a record that `put` announced."""
         self._queue(_Waiting(record, pending, is_later=True))
 
     def replace(self, task: Task, records: Sequence[OutgoingRecord]) -> bool:
-        """Queue `records` in place of a result that was too large; False where `task` has none such."""
+        """Queue `records` in place of a result that was too large; return False if `task` has none."""
         gone = self._too_large.pop(task, None)
         if gone is None:
             return False
@@ -128,7 +127,7 @@ class TopicSender:
         topic.filled.set()
 
     def close(self) -> None:
-        """Send nothing more; a batch on its way may still arrive."""
+        """Stop sending; a batch on its way may still arrive."""
         self._closed = True
         for sender in self._senders:
             sender.cancel()
@@ -141,7 +140,7 @@ class TopicSender:
         return topic
 
     def _on_ended(self, sender: asyncio.Task[None]) -> None:
-        error = None if sender.cancelled() else sender.exception()  # taken in any case, or asyncio complains
+        error = None if sender.cancelled() else sender.exception()  # always fetch it, or asyncio warns
         if not self._closed:
             self._on_broken(error or RuntimeError(f"{sender.get_name()} was cancelled"))
 
@@ -160,7 +159,7 @@ class TopicSender:
             self._tell([pending for pending in ready if not pending.n_left], touched)
 
     def _tell(self, sent: Sequence[Pending], touched: Sequence[Pending]) -> None:
-        """Of `touched`, tell of those that are whole; `sent` have now all that was not announced for later."""
+        """Report tasks: those of `touched` that are complete, and `sent`, whose own records are all on the broker."""
         if sent:
             self._on_sent([pending.task for pending in sent])
         published = [pending.task for pending in touched if not pending.n_left and not pending.n_later]
@@ -174,7 +173,7 @@ class TopicSender:
         except MessageSizeTooLargeError as error:
             await self._refused(topic, error)
             return 0
-        except Exception as error:  # whatever it is: the set is decided, so there is only trying again
+        except Exception as error:  # the set is decided: whatever the error, retry
             await self._fails(topic, error)
             return 0
         topic.n_offered = min(MOST_OFFERED, max(LEAST_OFFERED, 2 * n_sent))
@@ -187,7 +186,7 @@ class TopicSender:
         await asyncio.sleep(topic.backoff.next_s())
 
     async def _refused(self, topic: _Topic, error: Exception) -> None:
-        """The first record that waits is larger than its topic takes now: cut it, give it up, or wait."""
+        """Handle a first record that is too large for its topic: cut it, fail it, or wait."""
         first = topic.queue[0]
         try:
             waits = await self._producer.takes(self._prefix + topic.name, first.record)
@@ -204,8 +203,8 @@ class TopicSender:
             await self._fails(topic, error)
 
     async def _until_replaced(self, topic: _Topic, task: Task, tell: Callable[[Task], None]) -> None:
-        # What is behind it waits: until its failure stands in the log, another owner may still publish it.
-        topic.trouble.begins("a result is more than the topic takes: its set fails")
+        # Later records wait: until its failure is in the log, another owner may still publish it.
+        topic.trouble.begins("a result is too large for the topic: its set fails")
         self._too_large[task] = gone = asyncio.Event()
         tell(task)
         await gone.wait()
@@ -214,7 +213,7 @@ class TopicSender:
         topic.n_cut += 1
         log.log(
             logging.WARNING if topic.n_cut == 1 else logging.DEBUG,
-            "%s, partition %d: a record of %d bytes is more than the topic takes; it is cut (docs/contract.md), as all "
-            "further ones are",
+            "%s, partition %d: a record of %d bytes is too large for the topic; it is cut (docs/contract.md), as will "
+            "be further ones",
             topic.name, self._partition, len(record.value) + len(record.key or b""),
         )  # fmt: skip

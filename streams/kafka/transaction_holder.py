@@ -1,6 +1,6 @@
-"""Whose transaction is open in a topic's partition, as the brokers know it.
+"""Asks the brokers whose transaction is open in a topic partition.
 
-aiokafka does not ask for it; the two requests are here, in their first form, which every broker since Kafka 3.0 takes.
+aiokafka lacks these two requests; here they are in version 0, which every broker since Kafka 3.0 takes.
 """
 
 # pyright: reportUnknownVariableType=false, reportIncompatibleMethodOverride=false, reportAssignmentType=false
@@ -105,9 +105,9 @@ class _Transactions(Request[_TransactionsStruct]):
 
 
 async def find_holder(client: Any, tp: TopicPartition, start_offset: int) -> str | None:
-    """Who has the transaction that begins at `start_offset`, in words; "" where nobody says, None where none answers.
+    """Describe who has the transaction that begins at `start_offset`; "" if it is unknown, None without an answer.
 
-    client: aiokafka's, which knows the partition's leader. The transactional id is told to whoever may describe it.
+    client: an aiokafka client that knows the partition's leader. The transactional id needs the right to describe it.
     """
     try:
         leader = client.cluster.leader_for_partition(tp)

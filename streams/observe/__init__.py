@@ -1,1 +1,1 @@
-"""How a worker does, as others see it: the web server, readiness, liveness."""
+"""A worker's health for others: liveness, readiness, metrics and their web server."""

@@ -1,8 +1,7 @@
-"""File descriptors: some are kept for the moment when none is left, and that moment is told.
+"""Keeps spare file descriptors, and reports when the process has reached its limit.
 
-A process may have so many open files and connections and no more. Then nobody can connect: not the worker to a broker,
-not a probe to the worker. What a successor needs to take a partition over, and what tells why it is not ready, must not
-depend on one that is free by chance.
+At the limit nobody can connect: not the worker to a broker, not a probe to the worker. Taking over a partition and
+telling why the worker is not ready must work then too.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from types import TracebackType
 log = logging.getLogger(__name__)
 
 N_FOR_READING = 16
-"""For reading the decision log anew: four partitions at once, of a broker by which we start and some that we find."""
+"""Spares for reading the decision log: four partitions at once, each from a bootstrap broker and some others."""
 N_FOR_ANSWERING = 2
-"""For accepting connections to the health server."""
+"""Spares for connections to the health server."""
 SAY_AGAIN_S = 60.0
 
 
 class Spare:
-    """File descriptors that are kept open, on nothing, to be closed when one is needed; none before `fill`."""
+    """Open but unused file descriptors, to be closed when one is needed. None before `fill`."""
 
     def __init__(self, n_wanted: int) -> None:
         self._n_wanted = n_wanted
         self._kept: list[int] = []
 
     def fill(self) -> bool:
-        """Open what is missing; whether that was possible."""
+        """Open missing ones; return whether that was possible."""
         try:
             while len(self._kept) < self._n_wanted:
                 self._kept.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
@@ -40,13 +39,13 @@ class Spare:
         return True
 
     def give(self, n_given: int = 1) -> None:
-        """Close some, for somebody who is about to open as many."""
+        """Close some for a caller that opens as many."""
         for _ in range(min(n_given, len(self._kept))):
             os.close(self._kept.pop())
 
 
 class Descriptors:
-    """The file descriptors of this process; `look` at them now and then, `close` at the end."""
+    """The spare file descriptors of this process. Call `look` regularly and `close` at the end."""
 
     def __init__(self) -> None:
         self.for_answering = Spare(N_FOR_ANSWERING)
@@ -54,10 +53,10 @@ class Descriptors:
         self._n_reading = 0
         self._said_s = float("-inf")
         self.reason = ""
-        """That the limit is reached, where it is."""
+        """A message if the limit is reached, else ""."""
 
     def look(self) -> None:
-        """Keep again what was given away, and see whether one more is left."""
+        """Refill the spares, and check whether one more descriptor is free."""
         kept = self.for_answering.fill() and (self._n_reading > 0 or self._for_reading.fill())
         one_more = Spare(1)
         is_left = kept and one_more.fill()
@@ -72,24 +71,24 @@ class Descriptors:
             log.error("%s", self.reason)
 
     def close(self) -> None:
-        """Keep none."""
+        """Close all spares."""
         self.for_answering.give(N_FOR_ANSWERING)
         self._for_reading.give(N_FOR_READING)
 
     def begin_reading(self) -> None:
-        """Somebody is about to connect to the brokers anew; `end_reading` when that is over."""
+        """Free spares for new connections to the brokers, until `end_reading`."""
         self._n_reading += 1
         self._for_reading.give(N_FOR_READING)
 
     def end_reading(self) -> None:
-        """As many ends as beginnings: the last one's are kept again."""
+        """End one `begin_reading`; the last end refills the spares."""
         self._n_reading -= 1
         if not self._n_reading:
             self._for_reading.fill()
 
 
 class ReadingTurns:
-    """So many may read the decision log at once, with connections of their own; an async context manager."""
+    """Limits how many readers of the decision log have connections at once; an async context manager."""
 
     def __init__(self, n_at_once: int, descriptors: Descriptors) -> None:
         self._room, self._descriptors = asyncio.Semaphore(n_at_once), descriptors

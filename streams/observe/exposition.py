@@ -1,6 +1,4 @@
-"""A worker's metrics in Prometheus' text format, read from its parts when somebody asks; what each is:
-streams/observe/table.py.
-"""
+"""A worker's metrics in Prometheus' text format, read on request; streams/observe/table.py lists them."""
 
 from __future__ import annotations
 
@@ -30,13 +28,13 @@ from syncline.wire.contract import ALL_TOPICS, MEDIA_TOPICS, REASONS, UNFUSED_RE
 from syncline.wire.results import SetReason
 
 OTHER = "other"
-"""What a label says instead of a value that is not known beforehand."""
+"""The label for values that are not known in advance."""
 _REASONS = {*REASONS, *MEDIA_REASONS, *UNFUSED_REASONS, *get_args(SetReason), "shared"}
 _MILLI = 1_000
 
 
 class MetricReading(NamedTuple):
-    """One value of one metric (name without prefix); histograms in ms where the metric is in seconds."""
+    """One value of one metric (named without prefix). Histograms are in ms if the metric is in seconds."""
 
     name: str
     labels: tuple[str, ...]
@@ -44,13 +42,13 @@ class MetricReading(NamedTuple):
 
 
 def read_all(state: WorkerState) -> Iterator[MetricReading]:
-    """Every value that there is now."""
+    """Yield all present values."""
     for read in (_reading, _held, _join, _decisions, _model, _conversions, _outcomes, _output, _worker):
         yield from read(state)
 
 
 def bounded(reason: str) -> str:
-    """A reason as a label: what is on no list, as of a newer version's log, is `other`."""
+    """Return a reason as a label; an unknown one, e.g. from a newer version's log, is `other`."""
     return reason if reason in _REASONS else OTHER
 
 
@@ -206,7 +204,7 @@ def _modality(topic: str) -> str:
 
 
 def _sizes(stats: BatchStats, max_items: int) -> Histogram:
-    """Sizes of batches, in powers of two up to the largest that there can be."""
+    """Return batch sizes by powers of two up to the largest possible."""
     sizes = Histogram([2**n for n in range(max_items.bit_length()) if 2**n < max_items] + [max_items])
     for size, n_batches in stats.sizes.items():
         sizes.add(size, n_batches)
@@ -214,7 +212,7 @@ def _sizes(stats: BatchStats, max_items: int) -> Histogram:
 
 
 def _sums(name: str, values: Iterable[tuple[tuple[str, ...], int]]) -> Iterator[MetricReading]:
-    """One reading for each set of labels, whatever became the same label."""
+    """Yield one reading for each set of labels, summing values with equal labels."""
     sums: dict[tuple[str, ...], int] = {}
     for labels, n in values:
         sums[labels] = sums.get(labels, 0) + n
@@ -230,7 +228,7 @@ _FAMILIES: dict[str, Any] = {
 
 
 class WorkerMetrics(Collector):
-    """Reads a worker's parts whenever somebody asks for its metrics; between, nobody counts for Prometheus' sake."""
+    """Reads a worker's parts on request; between requests nothing is counted for Prometheus."""
 
     def __init__(self, state: WorkerState, *, is_live: Callable[[], bool], is_ready: Callable[[], bool]) -> None:
         self._state, self._is_live, self._is_ready = state, is_live, is_ready
@@ -239,16 +237,16 @@ class WorkerMetrics(Collector):
         ProcessCollector(registry=self._registry)  # resident memory, CPU seconds, open files
 
     def text(self, accept: str) -> tuple[bytes, str]:
-        """The metrics, and their content type, in the form that an Accept header asks for."""
+        """Return the metrics and their content type, in the format that an Accept header asks for."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
     def describe(self) -> Iterable[Any]:
-        """Nothing: a registry asks at registration, when there is nothing to read yet."""
+        """Return nothing: a registry calls this at registration, before there are values."""
         return ()
 
     def collect(self) -> Iterable[Any]:
-        """A family for each metric of the table, with the values that there are."""
+        """Yield a family for each metric of the table, with its present values."""
         readings: dict[str, list[MetricReading]] = defaultdict(list)
         health = MetricReading("live", (), self._is_live()), MetricReading("ready", (), self._is_ready())
         for reading in (*read_all(self._state), *health):

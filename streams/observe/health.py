@@ -1,4 +1,4 @@
-"""How a worker does, put together from its parts: what its web server says."""
+"""A worker's health, put together from its parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streams.observe.worker_state import WorkerState
 
 
 class Health:
-    """The health of the worker `state`, and the server that tells it."""
+    """The health of the worker behind `state`, and its web server."""
 
     def __init__(self, state: WorkerState) -> None:
         self._state = state
@@ -31,11 +31,11 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        """What /readyz says."""
+        """Tell whether /readyz answers 200."""
         return not any(self.not_live()) and not any(self.not_ready())
 
     async def watch(self, on_dead: Callable[[NotLiveError], None]) -> None:
-        """Look at the worker for ever, on its event loop; `on_dead` is told when it should end, and be started anew."""
+        """Watch the worker for ever, on its event loop; call `on_dead` when it should end and be restarted."""
         settings = self._state.settings
         watchdog = Watchdog(lambda: self._liveness.reasons, on_dead, settings.max_stall_ms, settings.not_live_exit_ms)
         watchdog.start()
@@ -45,12 +45,12 @@ class Health:
             watchdog.stop()
 
     async def close(self) -> None:
-        """Tell nobody any more."""
+        """Stop the web server."""
         await self.server.stop()
         self.descriptors.close()
 
     def not_live(self) -> Iterator[str]:
-        """Why the process should be started anew."""
+        """Yield the reasons to restart the process."""
         if self._state.broken is not None:
             yield f"ending: {self._state.broken!r}"
         yield from self._liveness.reasons
@@ -59,7 +59,7 @@ class Health:
             yield f"nothing has looked after this worker for {silent_ms / 1_000:.0f} s"
 
     def not_ready(self) -> Iterator[str]:
-        """Why it does not work on all that it was assigned."""
+        """Yield the reasons why it does not work on all its partitions."""
         state = self._state
         silent_s = state.heartbeat_age_s(time.monotonic()) or 0.0
         if state.starting:
@@ -82,9 +82,9 @@ class Health:
             yield from lag_reasons(state.manager.lags(), state.lag_watch.silent_ms, state.settings.lag_limits)
 
     def facts(self) -> dict[str, Any]:
-        """What /readyz says in any case."""
+        """Return what /readyz shows beside the reasons."""
         watch, manager = self._state.lag_watch, self._state.manager
-        # Before an assignment nobody knows what is to be read.
+        # Before an assignment it is unknown what has to be read.
         known = watch is not None and manager.is_assigned
         lag = total_lag(manager.lags(), watch.silent_ms) if watch is not None and known else None
         return {"lag": lag, "stalled_lanes": manager.stalled_lanes()}

@@ -1,6 +1,4 @@
-"""Is this process worth keeping? What must go on in a worker, how one sees that it does not, and the end of one that
-is not live.
-"""
+"""Liveness: what must make progress in a worker, how a stall is detected, and how a worker ends that is not live."""
 
 from __future__ import annotations
 
@@ -26,12 +24,12 @@ log = logging.getLogger(__name__)
 
 
 MAX_STEP_MS = 1_000
-"""Time between two looks counts for no more. Where looks are further apart, the whole process stood still, frozen
-(SIGSTOP) or short of a processor, and nothing in it could do its work."""
+"""At most this much time counts between two looks. If they are further apart, the whole process stood still: frozen
+(SIGSTOP) or without a processor."""
 
 
 class StallTimer:
-    """Looked at regularly, more often than every `MAX_STEP_MS`."""
+    """Measures for how long work has made no progress. Call `look` more often than every `MAX_STEP_MS`."""
 
     def __init__(self) -> None:
         self._progress: Hashable = None
@@ -39,7 +37,7 @@ class StallTimer:
         self._stuck_ms = 0
 
     def look(self, *, has_work: bool, progress: Hashable, now_ms: int) -> int:
-        """The time in ms for which there has been work and `progress` has stayed as it is."""
+        """Return for how long, in ms, there has been work and `progress` has not changed."""
         step_ms = 0 if self._looked_ms is None else min(now_ms - self._looked_ms, MAX_STEP_MS)
         if has_work and self._progress == progress:
             self._stuck_ms += step_ms
@@ -53,28 +51,28 @@ LOOK_EVERY_MS = 500
 
 
 class Sign(NamedTuple):
-    """Something that goes on: where there is work, `progress` changes. `why` is told before "for N s"."""
+    """Something that must progress: while there is work, `progress` changes. `why` is shown before "for N s"."""
 
     name: str
     has_work: bool
     progress: Hashable
     why: str
     patience_ms: int = 0
-    """Waiting for so long, on top of the limit, is meant."""
+    """How much longer than the limit it may wait on purpose."""
 
 
 class Liveness:
-    """Looked at by the event loop every `LOOK_EVERY_MS`; `reasons` may be read by any thread."""
+    """Collects why a worker is not live. The event loop calls `look` every `LOOK_EVERY_MS`; any thread may read it."""
 
     def __init__(self, state: WorkerState) -> None:
         self._state = state
         self._stuck: dict[str, StallTimer] = {}
         self._suspected: set[str] = set()
         self.reasons: tuple[str, ...] = ()
-        """Why the process should be started anew; empty while it lives."""
+        """Why the process should be restarted; empty while it is live."""
 
     def look(self, now_ms: int) -> None:
-        """Look at everything once; what has ended is told when it is seen a second time."""
+        """Check everything once; an ended task is reported when seen twice."""
         found = dict(ended(self._state))
         told = [why for name, why in found.items() if name in self._suspected]
         self._suspected = set(found)
@@ -90,7 +88,7 @@ class Liveness:
 
 
 def ended(state: WorkerState) -> Iterator[tuple[str, str]]:
-    """What has ended, or hangs in its thread, as (name, reason)."""
+    """Yield what has ended or hangs in its thread, as (name, reason)."""
     if state.runner is not None and (why := state.runner.health().not_live):
         yield "model", why
     for converter in state.conversions.runners:
@@ -106,7 +104,7 @@ def ended(state: WorkerState) -> Iterator[tuple[str, str]]:
 
 
 def signs_of_life(state: WorkerState) -> Iterator[Sign]:
-    """What must go on."""
+    """Yield everything that must progress."""
     if state.runner is not None:
         yield _batcher("batcher", "sets wait for the model", state.runner, state.settings.batch_max_wait_ms)
     for converter in state.conversions.runners:
@@ -118,7 +116,7 @@ def signs_of_life(state: WorkerState) -> Iterator[Sign]:
 
 def _batcher(name: str, what_waits: str, runner: Runner[Any, Any, Any], patience_ms: int = 0) -> Sign:
     health = runner.health()
-    # On the device it may take its time: that has a limit of its own, max_run_ms. A model that is down is probed.
+    # A running batch has its own limit, max_run_ms. A model that is down is probed.
     waits = runner.n_queued + runner.n_running > 0 and not health.busy_s and not health.down_s
     progress = runner.stats.n_batches, runner.stats.runs_ms.n
     return Sign(name, waits, progress, f"{what_waits}, and the batcher has sent it none", patience_ms)
@@ -135,7 +133,7 @@ def _decoding(state: WorkerState, decoder: Decoder) -> Iterator[Sign]:
 def _reading(state: WorkerState, n_ticks: int) -> Iterator[Sign]:
     yield Sign("consumer", n_ticks > 0, n_ticks, "the consumer's thread has stood still")
     watch = state.lag_watch
-    # While the brokers do not answer, nobody can read; and who cannot ask does not know whether there is a lag.
+    # While the brokers do not answer, reading is impossible and the lag unknown.
     answered = watch is not None and watch.silent_ms <= STALE_AFTER_MS
     wall_ms = int(time.time() * 1_000)
     for partition, driver in state.manager.drivers.items():
@@ -154,7 +152,7 @@ BEAT_S = 0.1
 
 
 async def beat(stall_ms: Histogram, on_beat: Callable[[], None]) -> None:
-    """For ever: wait, count by how much the wait was too long, call `on_beat`."""
+    """Loop for ever: sleep, record how late the sleep ended, call `on_beat`."""
     while True:
         due_s = time.monotonic() + BEAT_S
         await asyncio.sleep(BEAT_S)
@@ -164,21 +162,21 @@ async def beat(stall_ms: Histogram, on_beat: Callable[[], None]) -> None:
 
 LOOK_EVERY_S = 0.25
 ORDERLY_END_S = 15.0
-"""For leaving the group, where the event loop still runs; then the process ends as it is."""
+"""Limit for leaving the group while the event loop still runs; then the process exits."""
 REPORT_LIMIT_S = 2.0
 
 
 class NotLiveError(SynclineError):
-    """This worker has not been live for too long; its successor starts from the decision log."""
+    """This worker was not live for too long; its successor starts from the decision log."""
 
     may_retry = True
 
 
 class Watchdog:
-    """A thread that sees the event loop stand still, and ends the process when it has not been live for `exit_ms`.
+    """A thread that detects a blocked event loop and ends a process that was not live for `exit_ms`.
 
-    reasons: why it is not live, as the loop found. on_dead: called on the loop, to end the worker in an orderly way.
-    stall_ms: a loop that stands still for so long is not live. exit_ms: 0 is never.
+    reasons: why it is not live, as found by the loop. on_dead: called on the loop to shut the worker down. stall_ms: a
+    loop blocked for so long is not live. exit_ms: 0 is never.
     """
 
     def __init__(
@@ -196,15 +194,15 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start the thread."""
         self._thread.start()
 
     def beat(self) -> None:
-        """The event loop runs."""
+        """Note that the event loop runs."""
         self._n_beats += 1
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop the thread."""
         self._stopped.set()
 
     def _watch(self) -> None:
@@ -220,13 +218,13 @@ class Watchdog:
                 return
 
     def _end(self, error: NotLiveError, *, orderly: bool) -> None:
-        # On a thread of its own: whoever reads stderr may have stopped reading, and be what the event loop waits for.
+        # On its own thread: writing to stderr may block, which may be why the event loop stands still.
         report = threading.Thread(target=self._report, args=[error], daemon=True)
         report.start()
         report.join(REPORT_LIMIT_S)
         if orderly:
             self._loop.call_soon_threadsafe(self._on_dead, error)
-            time.sleep(ORDERLY_END_S)  # a process that ends meanwhile takes this thread with it
+            time.sleep(ORDERLY_END_S)  # an orderly exit ends this thread too
         os._exit(1)
 
     def _report(self, error: NotLiveError) -> None:

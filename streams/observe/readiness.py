@@ -1,4 +1,4 @@
-"""What the lag says about readiness, in words and numbers. Pure."""
+"""The lag as reasons for readiness and as numbers. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from streams.settings import LagLimits
 from syncline.wire.contract import MEDIA_TOPICS
 
 STALE_AFTER_MS = 5_000
-"""High watermarks are asked for every second; older ones say nothing of the lag."""
+"""High watermarks come every second; older ones do not tell the lag."""
 
 
 def lag_reasons(behind: Iterable[Behind], silent_ms: int, limits: LagLimits) -> Iterator[str]:
-    """Why a worker is too far behind, or does not know; `silent_ms`: age of the brokers' last answer."""
+    """Yield why a worker is too far behind or does not know; `silent_ms`: age of the brokers' last answer."""
     known = [(one, one.lag) for one in behind if one.topic in MEDIA_TOPICS and one.lag is not None]
     unknown = [one for one in behind if one.lag is None]
     if silent_ms > STALE_AFTER_MS:
@@ -30,7 +30,7 @@ def lag_reasons(behind: Iterable[Behind], silent_ms: int, limits: LagLimits) -> 
 
 
 def total_lag(behind: Iterable[Behind], silent_ms: int) -> dict[str, int] | None:
-    """Unread media records of all topics together, and the age of the oldest; None where it is not known."""
+    """Return the unread media records of all topics and the age of the oldest; None if unknown."""
     lags = [one.lag for one in behind if one.topic in MEDIA_TOPICS]
     known = [lag for lag in lags if lag is not None]
     if silent_ms > STALE_AFTER_MS or len(known) < len(lags):

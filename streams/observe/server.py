@@ -1,6 +1,4 @@
-"""/livez, /readyz and /metrics: a small web server of our own, with the reasons in words, for a few connections at a
-time.
-"""
+"""The web server of /livez, /readyz and /metrics; few connections at a time, reasons in words."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ log = logging.getLogger(__name__)
 
 Reasons = Callable[[], Iterable[str]]
 Facts = Callable[[], dict[str, Any]]
-"""What /readyz says beside its reasons, ready or not."""
+"""What /readyz shows beside the reasons, ready or not."""
 
 
 Metrics = Callable[[str], tuple[bytes, str]]
@@ -31,7 +29,7 @@ Metrics = Callable[[str], tuple[bytes, str]]
 class HealthServer:
     """Answers GET /livez and /readyz with 200 or 503 and JSON, GET /metrics with Prometheus' text.
 
-    spare: file descriptors for connections that come when no other is left.
+    spare: file descriptors for connections at the process's limit.
     """
 
     def __init__(
@@ -51,12 +49,12 @@ class HealthServer:
         self.port = 0
 
     async def start(self) -> None:
-        """Begin to answer; `port` is the one that was found. Raises `OSError` where the port is taken."""
+        """Start to answer; sets `port` to the actual one. Raises `OSError` if the port is taken."""
         self._connections = Connections(self._answer, self._spare)
         self.port = self._connections.listen(self._host, self._wanted_port)
 
     async def stop(self) -> None:
-        """Answer nobody any more."""
+        """Stop answering."""
         if self._connections is not None:
             await self._connections.close()
 
@@ -86,7 +84,7 @@ def _answer(reasons: Iterable[str], facts: dict[str, Any]) -> web.Response:
 
 MAX_CONNECTIONS = 32
 ANSWER_LIMIT_S = 10.0
-"""From connecting, and from each request on: until then it is answered, read, and the next one is there."""
+"""Limit from the connection, or from a request, until the next request has come."""
 _BACKLOG = 64
 _RETRY_S = 1.0
 
@@ -97,7 +95,7 @@ class _Connection(NamedTuple):
 
 
 class Connections(web.Server):
-    """Accepts connections and gives each request to `answer`; `spare` is for when no file descriptor is left."""
+    """Accepts connections and passes each request to `answer`; `spare` is for when no file descriptor is free."""
 
     def __init__(self, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], spare: Spare) -> None:
         async def answer_in_time(request: web.BaseRequest) -> web.StreamResponse:
@@ -106,12 +104,12 @@ class Connections(web.Server):
 
         super().__init__(answer_in_time, access_log=None, keepalive_timeout=ANSWER_LIMIT_S)
         self._spare = spare
-        self._open: dict[Any, _Connection] = {}  # keeps its order: the longest without a request first
+        self._open: dict[Any, _Connection] = {}  # in order: longest without a request first
         self._listening: list[socket.socket] = []
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def listen(self, host: str, port: int) -> int:
-        """Begin to accept on all addresses of `host`; the port, which is found where `port` is 0. Raises `OSError`."""
+        """Listen on all addresses of `host`; return the port, a free one if `port` is 0. Raises `OSError`."""
         loop = asyncio.get_running_loop()
         self._listening = _listening(host, port)
         for listening in self._listening:
@@ -119,7 +117,7 @@ class Connections(web.Server):
         return self._listening[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Accept no more, and end what is open."""
+        """Stop accepting and close all connections."""
         loop = asyncio.get_running_loop()
         for listening in self._listening:
             loop.remove_reader(listening.fileno())
@@ -128,20 +126,20 @@ class Connections(web.Server):
         await self.shutdown(timeout=1)
 
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        """A connection is there; another one goes where that makes too many."""
+        """Register a connection; close another one if there are too many."""
         super().connection_made(handler, transport)
         if len(self._open) >= MAX_CONNECTIONS:
             self._end(next(iter(self._open)))
         self._open[handler] = _Connection(transport, self._expiry(handler))
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
-        """A connection is gone."""
+        """Forget a closed connection."""
         super().connection_lost(handler, exc)
         if (gone := self._open.pop(handler, None)) is not None:
             gone.expiry.cancel()
 
     def _again(self, handler: Any) -> None:
-        """A request has come: its connection has its time anew."""
+        """Restart a connection's time limit on a request."""
         if (known := self._open.pop(handler, None)) is not None:
             known.expiry.cancel()
             self._open[handler] = _Connection(known.transport, self._expiry(handler))
@@ -159,7 +157,7 @@ class Connections(web.Server):
             accepted = self._accepted(listening)
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
-        except OSError as error:  # it stays readable: looked at again at once, it would take the whole processor
+        except OSError as error:  # the socket stays readable: retrying at once would take a whole processor
             log.warning("the health server cannot accept a connection: %s", error)
             loop = asyncio.get_running_loop()
             loop.remove_reader(listening.fileno())
@@ -202,7 +200,7 @@ def _listening(host: str, port: int) -> list[socket.socket]:
                 for one in listening:
                     one.close()
                 raise
-            missing = error  # a machine without IPv6 has a name for it all the same
+            missing = error  # a machine without IPv6 may still resolve to it
     if missing is not None and not listening:
         raise missing
     return listening

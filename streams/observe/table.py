@@ -1,7 +1,7 @@
-"""Every metric of a worker: the one list that /metrics, docs/operations.md and the tests are held against.
+"""Every metric of a worker; tests compare /metrics and docs/operations.md with this list.
 
 Names follow Prometheus: base units (seconds, bytes), `_total` on counters, a histogram's name without suffix. Labels
-have few values, all of them known beforehand: no stream, no id, no text of an error is ever one.
+have few values, all known in advance: never a stream, an id or an error's text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Kind = Literal["counter", "gauge", "histogram", "info"]
 
 
 class Metric(NamedTuple):
-    """One metric, named without prefix; the unit is part of the name where it has one."""
+    """One metric, named without prefix, with its unit in the name."""
 
     name: str
     kind: Kind

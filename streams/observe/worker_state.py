@@ -1,4 +1,4 @@
-"""The parts of one worker that say how it does: for /livez, /readyz and /metrics."""
+"""The parts of a worker that /livez, /readyz and /metrics read."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ WINDOW_S = 30.0
 
 
 class BusyShare:
-    """Fed with the total every now and then; the share is over what it was fed in the last `WINDOW_S`."""
+    """The busy share of the last `WINDOW_S`, from regular readings of a total."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque()
 
     def look(self, now_s: float, busy_s: float) -> None:
-        """The total is `busy_s` at `now_s`."""
+        """Take a reading: the total is `busy_s` at `now_s`."""
         self._seen.append((now_s, busy_s))
         while len(self._seen) > 2 and self._seen[1][0] <= now_s - WINDOW_S:
             self._seen.popleft()
 
     @property
     def share(self) -> float:
-        """In [0, 1]; 0 before two looks."""
+        """The share in [0, 1]; 0 before two readings."""
         if len(self._seen) < 2 or self._seen[-1][0] <= self._seen[0][0]:
             return 0.0
         (from_s, before_s), (to_s, after_s) = self._seen[0], self._seen[-1]

@@ -61,7 +61,7 @@ class HighWaters:
             while True:
                 await asyncio.sleep(self.every_s)
                 if ended := revive(consumer):
-                    log.warning("asking for high watermarks, %s; it goes on anew", ended)
+                    log.warning("asking for high watermarks: %s; restarted", ended)
                 await self._ask(consumer)
         finally:
             await stop_consumer(consumer)
