@@ -48,8 +48,8 @@ class PictureEncoder(LaneEncoder):
         return Encoded(_vectors(self._opened.network.get_image_features(pixel_values=pixels)))
 
 
-class CaptionEncoder(LaneEncoder):
-    """The text half of a dual encoder."""
+class TokenEncoder(LaneEncoder):
+    """An encoder of texts."""
 
     def __init__(self, opened: Opened, tokens: TextTokens, width: int) -> None:
         self._opened, self._tokens, self.width = opened, tokens, width
@@ -57,6 +57,16 @@ class CaptionEncoder(LaneEncoder):
     def prepare(self, data: bytes, content_type: str) -> Prepared:
         """int32 (n_tokens,)."""
         return self._tokens.prepare(data, content_type)
+
+    def encode_labels(self, texts: Sequence[str]) -> Vectors:
+        """Labels, 64 at a time."""
+        tokens = [self._tokens.of(text).value for text in texts]
+        parts = [self.encode(tokens[at : at + 64]).embeddings for at in range(0, len(tokens), 64)]
+        return np.concatenate([part for part in parts if part is not None])
+
+
+class CaptionEncoder(TokenEncoder):
+    """The text half of a dual encoder."""
 
     @torch.inference_mode()
     def encode(self, values: Sequence[Any]) -> Encoded:
@@ -68,12 +78,6 @@ class CaptionEncoder(LaneEncoder):
             input_ids=torch.from_numpy(ids).to(device), attention_mask=torch.from_numpy(mask).to(device)
         )
         return Encoded(_vectors(said))
-
-    def encode_labels(self, texts: Sequence[str]) -> Vectors:
-        """Labels, 64 at a time."""
-        tokens = [self._tokens.of(text).value for text in texts]
-        parts = [self.encode(tokens[at : at + 64]).embeddings for at in range(0, len(tokens), 64)]
-        return np.concatenate([part for part in parts if part is not None])
 
 
 def open_dual_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:
@@ -118,16 +122,12 @@ def _vectors(said: Any) -> Vectors:
     return tensor.float().cpu().numpy()
 
 
-class SentenceEncoder(LaneEncoder):
+class SentenceEncoder(TokenEncoder):
     """Mean of the last layer over the tokens that are there, or its first token (`pooling`: `mean`, `cls`)."""
 
     def __init__(self, opened: Opened, tokens: TextTokens, pooling: str) -> None:
-        self._opened, self._tokens, self._pooling = opened, tokens, pooling
-        self.width = int(opened.network.config.hidden_size)
-
-    def prepare(self, data: bytes, content_type: str) -> Prepared:
-        """int32 (n_tokens,)."""
-        return self._tokens.prepare(data, content_type)
+        super().__init__(opened, tokens, int(opened.network.config.hidden_size))
+        self._pooling = pooling
 
     @torch.inference_mode()
     def encode(self, values: Sequence[Any]) -> Encoded:
@@ -138,12 +138,6 @@ class SentenceEncoder(LaneEncoder):
         there = mask[:, :, None].to(states.dtype)
         pooled = states[:, 0] if self._pooling == "cls" else (states * there).sum(1) / there.sum(1)
         return Encoded(pooled.float().cpu().numpy())
-
-    def encode_labels(self, texts: Sequence[str]) -> Vectors:
-        """Labels, 64 at a time."""
-        tokens = [self._tokens.of(text).value for text in texts]
-        parts = [self.encode(tokens[at : at + 64]).embeddings for at in range(0, len(tokens), 64)]
-        return np.concatenate([part for part in parts if part is not None])
 
 
 def open_sentence_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.evaluation.answers import Answers, Vector, embed_texts, unit
 from models.evaluation.error_rates import normalise
-from models.evaluation.figures import Figure, rate
+from models.evaluation.figures import Figure, ranks_among, rate
 from models.interface import Model
 
 TOP = 5
@@ -84,15 +84,9 @@ def _given(
         hits[kind] = {}
         if has:
             found: list[Vector] = [mine[i].embedding for i in has]  # pyright: ignore[reportOptionalMemberAccess, reportAssignmentType]
-            ranks = _ranks(unit(found) @ directions.T, np.array([place[wanted[i]] for i in has]))
+            ranks = ranks_among(unit(found) @ directions.T, np.array([place[wanted[i]] for i in has]))
             hits[kind] = {i: (rank < 1, rank < TOP) for i, rank in zip(has, ranks.tolist(), strict=True)}
     return hits, ""
-
-
-def _ranks(likeness: Vector, right: Vector) -> Vector:
-    """How many others are as close as the right one, or closer: what cannot tell things apart finds nothing."""
-    own = likeness[np.arange(len(right)), right]
-    return (likeness >= own[:, None]).sum(1) - 1
 
 
 def _accuracy(kind: str, wanted: dict[int, str], answers: Answers, own: Hits, given: Hits) -> Accuracy:

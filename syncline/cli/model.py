@@ -83,17 +83,17 @@ def _on_manifest(path: Path, model: str, tasks: list[str], convert: str, json_pa
 
 def _on_split(model: str, split: str, language: str, corpus: Path, json_path: Path | None) -> None:
     from models.evaluation import protocol
-    from models.training.reference import evaluate as evaluation
+    from models.evaluation.scores import on_split
 
     if split not in protocol.SPLITS[1:]:
         raise SettingsError("--split", split, ", ".join(protocol.SPLITS[1:]))
-    style, voice = next(iter(protocol.styles(split))), next(iter(protocol.voices(split)))
-    texts = evaluation.texts_of(protocol.texts(), language)
+    style, voice = protocol.style_of(split), protocol.voice_of(split)
+    texts = on_split.texts_of(protocol.texts(), language)
     opened = registry.load(model)
-    media = evaluation.read_media(opened, corpus, protocol.concepts(), texts, style, voice)
+    media = on_split.read_media(opened, corpus, protocol.concepts(), texts, style, voice)
     about = {"split": split, "style": style, "voice": voice, "language": language}
-    report = evaluation.evaluate(opened, media, protocol.concepts(), about)
-    _give(report, evaluation.as_text(report), json_path)
+    report = on_split.evaluate(opened, media, protocol.concepts(), about)
+    _give(report, on_split.as_text(report), json_path)
 
 
 def _give(report: msgspec.Struct, text: str, json_path: Path | None) -> None:

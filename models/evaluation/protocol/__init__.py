@@ -122,6 +122,16 @@ def voices(split: str) -> dict[str, str]:
     return _families("voices.json")[split]
 
 
+def style_of(split: str) -> str:
+    """The style that pictures of a split are evaluated in: its first."""
+    return next(iter(styles(split)))
+
+
+def voice_of(split: str) -> str:
+    """The voice that speech of a split is evaluated in: its first."""
+    return next(iter(voices(split)))
+
+
 @cache
 def _families(file_name: str) -> dict[str, dict[str, str]]:
     return msgspec.json.decode((PROTOCOL_DIR / file_name).read_bytes(), type=dict[str, dict[str, str]])

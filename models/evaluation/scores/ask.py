@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from models.evaluation.figures import ranks_among
 from models.evaluation.scores.answers_found import N_RANKS, Outcomes, write
 from models.evaluation.scores.conditions import Media
 from models.interface import Fusion, Member, Model, Prepared
@@ -55,9 +56,7 @@ def embeddings(answers: Sequence[Fusion | None]) -> Vectors:
 
 def ranks(queries: Vectors, among: Vectors, right: Sequence[int]) -> list[int]:
     """How many of `among` (M, D) are as near to each query (N, D) as the right one, itself not counted."""
-    cosines = queries @ among.T  # [N, M]
-    own = cosines[np.arange(len(queries)), right][:, None]
-    return list(map(int, (cosines >= own).sum(1) - 1))  # who stands equal with the right one counts against it
+    return ranks_among(queries @ among.T, right).tolist()
 
 
 def retrieve(lanes: Mapping[str, Vectors], texts: Sequence[str | None]) -> dict[str, tuple[Outcomes, int]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.adapters.weight_files import package_folder
-from models.evaluation.protocol import Concept, altered_texts, conditions, held_out, texts
+from models.evaluation.protocol import Concept, altered_texts, conditions, held_out, style_of, texts, voice_of
 from models.evaluation.scores.answers_found import Outcomes, write
 from models.evaluation.scores.ask import KINDS, Vectors, answer, embeddings, labels_found, ranks, retrieve
 from models.evaluation.scores.conditions import (
@@ -90,8 +90,8 @@ def zero_shot(
     mine = [c for c in concepts if c.name in names]
     labels = [c.label for c in mine]
     media = {
-        "audio": read_speech(model, corpus_dir, mine, split),
-        "image": read_pictures(model, corpus_dir, mine, split),
+        "audio": read_speech(model, corpus_dir, mine, voice_of(split)),
+        "image": read_pictures(model, corpus_dir, mine, style_of(split)),
         "text": read_texts(model, labels),
     }
     answers = {lane: answer(model, media, lane) for lane in media}
@@ -134,8 +134,10 @@ class Examination:
         self._labels = [c.label for c in concepts]
         self.media: dict[str, dict[str, Media]] = {}
         for condition, worse in (("clean", None), ("degraded", conditions())):
-            pictures = read_pictures(model, corpus_dir, concepts, split, worse)
-            self.media[condition] = {"image": pictures, "audio": read_speech(model, corpus_dir, concepts, split, worse)}
+            self.media[condition] = {
+                "image": read_pictures(model, corpus_dir, concepts, style_of(split), worse),
+                "audio": read_speech(model, corpus_dir, concepts, voice_of(split), worse),
+            }
 
     def texts(self, kind: str, language: str) -> list[str | None]:
         """The texts of each concept: `tag`, `typos`, `conflicting`, or `label`; None where it has none."""

@@ -15,11 +15,18 @@ from models.evaluation.scores.answers_found import Found, ScoresReport, mean_fou
 from models.evaluation.scores.examine import oracle
 from syncline.errors import SettingsError
 
+_NAMES = {"what": "kind", "n": "n_concepts", "share": "top1", "beside": "best_part"}
+"""Field to its name in the JSON of `syncline model evaluate`."""
 
-class ScoreRow(msgspec.Struct, frozen=True):
-    """One line: how often `what` was right, over `n` concepts, with its 95 % interval.
 
-    beside: what it is compared with over the same concepts; gap: how much better it is, with the paired interval.
+class ScoreRow(msgspec.Struct, frozen=True, rename=_NAMES.get):
+    """How often something was right.
+
+    - `what`: the kind of set or query.
+    - `n`: how many concepts were asked about.
+    - `share`, `low`, `high`: how often it was right, with the 95 % interval over concepts.
+    - `beside`: what it is compared with, over the same concepts; "" for nothing.
+    - `gap`, `gap_low`, `gap_high`: how much better it is, with the 95 % interval of the paired gap.
     """
 
     what: str

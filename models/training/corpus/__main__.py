@@ -10,7 +10,7 @@ from pathlib import Path
 from models.evaluation.protocol import PROTOCOL_DIR, HeldOut, concepts, conditions, voices, words
 from models.folder import as_json
 from models.training.corpus import CORPUS_DIR
-from models.training.corpus.arrays import pack_pictures, pack_speech, write_phones, write_word_phones
+from models.training.corpus.arrays import pack_pictures, pack_speech, pack_words, write_phones, write_word_phones
 from models.training.corpus.concepts import (
     alter_texts,
     derive_concepts,
@@ -21,7 +21,7 @@ from models.training.corpus.concepts import (
 )
 from models.training.corpus.packages import STYLES, fetch_packages
 from models.training.corpus.pictures import render_pictures
-from models.training.corpus.speech import ESPEAK, FLITE, check_speakers, pack_words, speak_all, speak_words
+from models.training.corpus.speech import ESPEAK, FLITE, check_speakers, speak_all, speak_words
 from models.training.display import Display
 from syncline.errors import SettingsError, SynclineError
 

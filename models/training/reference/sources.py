@@ -214,7 +214,6 @@ class TextSource:
         self._others = [ids([c.label, c.label_zh, *c.others_en, *c.others_zh]) for c in concepts]
         self._labels = [ids([c.label, c.label_zh]) for c in concepts]
         self._space, self._mask = tokenizer.encode(" ").ids, tokenizer.encode(conditions().mask).ids[0]
-        self.has_fair = torch.tensor([bool(tags) for tags in self._fair])
 
     def draw(self, concept: Tensor, fair_share: float = FAIR_SHARE, typos_share: float = TYPOS_SHARE) -> Tensor:
         """A text (or two) of each concept (B,), a fair tag where it has one: int64 (B, n_tokens), 0 past the end."""

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.evaluation.error_rates import edit_distance
+from models.evaluation.figures import middle_95
 from models.synthesis.checkpoint import open_voice, read_manifest
 from models.synthesis.mel import SAMPLE_RATE_HZ
 from models.synthesis.normalise import to_words
@@ -24,7 +26,7 @@ from models.synthesis.pronunciation import PAUSE
 from models.training.display import CountedWork, Display, report_to
 from models.training.synthesis import corpus
 from models.training.synthesis.samples import STUDENT, STUDENT_OF_PHONES, TEACHER, Speaker, speakers
-from models.training.synthesis.spelling import edit_distance, phone_error, read_source, split_unseen
+from models.training.synthesis.spelling import phone_error, read_source, split_unseen
 from syncline.errors import MissingExtraError
 
 _SAME = {
@@ -166,7 +168,7 @@ def bootstrap(
     """95 % intervals of the score and of its relation to the teacher's: the same sentences are drawn for both."""
     drawn = np.random.default_rng(seed).integers(len(errors), size=(N_DRAWS, len(errors)))
     mine, theirs = (_scores(np.array(of, np.float64)[drawn]) for of in (errors, teacher))
-    return _interval(mine), _interval(mine / np.maximum(theirs, 1e-9))
+    return middle_95(mine), middle_95(mine / np.maximum(theirs, 1e-9))
 
 
 def as_text(report: VoiceReport) -> str:
@@ -207,14 +209,9 @@ def _score_split(name: str, folder: Path, said: Path) -> list[Score]:
 
 
 def _plain(errors: Sequence[tuple[int, int]]) -> float:
-    return 1 - sum(wrong for wrong, _ in errors) / sum(n for _, n in errors)
+    return 1 - word_error_rate(errors)
 
 
 def _scores(drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(n_draws, n_sentences, 2) of wrong words and words to a score each draw."""
     return np.maximum(0, 1 - drawn[..., 0].sum(1) / drawn[..., 1].sum(1))
-
-
-def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)

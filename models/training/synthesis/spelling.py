@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from models.evaluation.error_rates import edit_distance
 from models.synthesis.pronunciation import BLANK, PHONES, PLACES_A_LETTER, SpellingNetwork, encode_letters, guess_phones
 from models.training.budget import Budget
 from models.training.loop import Phase
@@ -126,16 +127,6 @@ def phone_error(network: SpellingNetwork, words: Mapping[str, Sequence[str]]) ->
     network.train(training)
     n_edits = sum(edit_distance(guess, right) for guess, right in zip(guesses, words.values(), strict=True))
     return n_edits / sum(len(right) for right in words.values())
-
-
-def edit_distance(got: Sequence[str], right: Sequence[str]) -> int:
-    """The fewest insertions, deletions and replacements that turn `got` into `right`."""
-    row = list(range(len(right) + 1))
-    for i, one in enumerate(got, start=1):
-        above, row[0] = row[0], i
-        for j, other in enumerate(right, start=1):
-            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (one != other))
-    return row[-1]
 
 
 def _fits(word: str, phones: Sequence[str]) -> bool:
