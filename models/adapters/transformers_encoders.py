@@ -81,7 +81,7 @@ class CaptionEncoder(TokenEncoder):
 
 
 def open_dual_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """The model of a folder's manifest. Raises SettingsError where it is none, or does not fit."""
+    """Open the dual encoder of a manifest. Raises `SettingsError` for another model, or one that does not fit."""
     source = find_source(folder, manifest)
     opened = open_network(AutoModel, source, manifest.name)
     network = opened.network
@@ -100,7 +100,7 @@ def open_dual_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:
 
 
 def read_preprocessing(source: Path) -> ImageSettings:
-    """Size, mean and std of a model's `preprocessor_config.json`; CLIP's own where it has none."""
+    """Read size, mean and std from `preprocessor_config.json`; CLIP's where it is missing."""
     clip = ImageSettings(size=224, mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
     path = source / PREPROCESSING
     if not path.is_file():
@@ -117,7 +117,7 @@ def read_preprocessing(source: Path) -> ImageSettings:
 
 
 def _vectors(said: Any) -> Vectors:
-    """Older releases give the tensor, newer ones an output that holds it."""
+    """Older releases return the tensor, newer ones an output that holds it."""
     tensor = said if isinstance(said, torch.Tensor) else said.pooler_output
     return tensor.float().cpu().numpy()
 
@@ -141,7 +141,7 @@ class SentenceEncoder(TokenEncoder):
 
 
 def open_sentence_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """The model of a folder's manifest: a text lane. Raises SettingsError where it is none, or does not fit."""
+    """Open the sentence encoder of a manifest: a text lane. Raises `SettingsError` for one that does not fit."""
     source = find_source(folder, manifest)
     opened = open_network(AutoModel, source, manifest.name)
     tokens = TextTokens(source / manifest.tokenizer, manifest.max_tokens)

@@ -1,4 +1,4 @@
-"""Figures with their 95 % intervals, by bootstrap over things (all lines of one label stand or fall together)."""
+"""Figures with 95 % intervals, by bootstrap over groups: all lines of one label are drawn together."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def interval(right: npt.NDArray[np.bool_ | np.float64], seed: int = 0) -> tuple[
 
 
 MAX_CELLS = 20_000_000
-"""Draws times things; beyond it fewer draws are taken: with many things an interval needs few."""
+"""Draws times groups. With more groups fewer draws are made: an interval over many groups needs few."""
 MIN_DRAWS, CHUNK = 1_000, 200
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A share or a rate over `n` lines, and its interval."""
+    """A share or a rate over `n` lines, with its 95 % interval."""
 
     value: float
     low: float
@@ -48,10 +48,12 @@ class Figure(msgspec.Struct, frozen=True):
 def rate(
     counts: npt.ArrayLike, of: npt.ArrayLike | None = None, groups: Sequence[Hashable] | None = None, seed: int = 0
 ) -> Figure:
-    """Sum of counts over sum of `of` (default: how many there are), its interval by drawing groups anew.
+    """The sum of `counts` divided by the sum of `of`, with its interval by drawing groups.
 
-    counts, of, groups: one a line. groups: what is drawn as one; default each line by itself. Counts may be negative
-    (a difference of hits): pairs stay together.
+    - `counts`: one a line; negative for differences of hits.
+    - `of`: one a line. Default: 1 each.
+    - `groups`: one a line; lines of one group are drawn together. Default: each line alone.
+    - `seed`: of the draws.
     """
     above = np.asarray(counts, np.float64)
     below = np.ones(len(above)) if of is None else np.asarray(of, np.float64)

@@ -29,7 +29,7 @@ TEXT_SEED = 1
 
 
 def build(corpus_dir: Path) -> None:
-    """Fetch, render, speak and pack whatever `corpus_dir` lacks. Raises SettingsError where the splits disagree."""
+    """Fetch, render, speak and pack what is missing. Raises `SettingsError` where the splits disagree."""
     corpus_dir.mkdir(parents=True, exist_ok=True)
     fetch_packages(corpus_dir / "npm")
     check_speakers()
@@ -51,7 +51,7 @@ def build(corpus_dir: Path) -> None:
 
 
 def write_splits(corpus_dir: Path) -> None:
-    """Write the lists of concepts, words and texts anew from the packages. The models must be trained anew then."""
+    """Write the lists of concepts, words and texts again. The models must then be trained again."""
     fetch_packages(corpus_dir / "npm")
     derived = derive_concepts(corpus_dir / "npm")
     drawn = draw_texts(derived, TEXT_SEED)

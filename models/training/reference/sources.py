@@ -1,6 +1,4 @@
-"""Where training draws from: pictures, speech and texts of the packed corpus, changed so that others look and sound
-familiar.
-"""
+"""Draws pictures, speech and texts of the packed corpus, and augments them."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from models.evaluation.protocol import Concept, conditions
 
 GREY = torch.tensor([0.299, 0.587, 0.114])
 WHITE_SHARE = 0.5
-"""How often the background is white, as preprocessing makes it; else a colour or a slope of two."""
+"""How often the background is white, as preprocessing makes it; else one colour or a gradient of two."""
 
 
 class PictureSource:
@@ -175,7 +173,7 @@ class SpeechSource:
 
 
 TWO_TEXTS_SHARE = 0.2
-"""How often a training text is two texts of a concept, so that more than one word is no surprise."""
+"""How often a training text is two texts of a concept."""
 
 TYPOS_SHARE, TYPOS = 0.3, 0.4
 """How often a training text has typos, and how much of it is masked then, at most."""

