@@ -1,1 +1,1 @@
-"""Torch modules, their registry, training and evaluation."""
+"""Models and converters: their interface, registry, adapters, training and evaluation."""

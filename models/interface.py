@@ -1,6 +1,6 @@
-"""What the service asks of a model: prepare on the decode threads, run on the model's own thread.
+"""What a model and a converter must offer: `prepare` on the decode threads, `run` on the model's own thread.
 
-The service knows nothing else of a model, so an adapter is a class of these few methods.
+The service knows nothing else of a model. An adapter is a class with these few methods.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Modality = str
 class Prepared:
     """One event's media, ready for the model.
 
-    value: whatever `run` wants, e.g. uint8 (3, H, W), float32 (n_mels, n_frames), int32 (n_tokens,).
-    cost: what the batcher's budget counts (pixels, audio milliseconds, tokens).
-    n_bytes: how much memory `value` holds; it counts against `max_held_bytes`.
-    words: for text, the words with their part-of-speech tag ("" where none is known).
+    - `value` (any): what `run` takes, such as uint8 (3, H, W), float32 (n_mels, n_frames) or int32 (n_tokens,).
+    - `cost` (int; default 1): what the batcher counts against `max_cost`: pixels, milliseconds of sound, tokens.
+    - `n_bytes` (int, bytes; default 0): the memory of `value`; it counts against `max_held_bytes`.
+    - `words` (tuple of pairs; default none): of a text, each word and its part-of-speech tag, "" where unknown.
     """
 
     value: Any
@@ -36,7 +36,12 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of a set: its lane, modality and prepared media."""
+    """One member of a set.
+
+    - `lane` (str): the source of the stream that it came from.
+    - `modality` (str): `image`, `text` or `audio`.
+    - `prepared` (`Prepared`): what the model's `prepare` made of it.
+    """
 
     lane: str
     modality: Modality
@@ -45,7 +50,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What one member says in another form: `kind` names it (`caption`, `transcript`), `score` is in [0, 1]."""
+    """What one member says in another form.
+
+    - `member` (int): its place in the set.
+    - `kind` (str): `caption` or `transcript`.
+    - `text` (str): what it says.
+    - `score` (float): 0 to 1.
+    """
 
     member: int
     kind: str
@@ -55,7 +66,12 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """A model's answer to one set: labels with scores, best first; float32 (n_embedding,); conversions."""
+    """A model's answer to one set.
+
+    - `labels` (list of pairs; default none): label and score, best first.
+    - `embedding` (float32 (n_embedding,) or None; default None): the set as a vector.
+    - `conversions` (list of `Conversion`; default none): what its members say in other forms.
+    """
 
     labels: list[tuple[str, float]] = field(default_factory=list)
     embedding: np.ndarray[Any, Any] | None = None
@@ -63,7 +79,24 @@ class Fusion:
 
 
 class Model(ABC):
-    """A model that fuses sets. `name` and `version` stand in every result; `device`: where it runs, "" if not known."""
+    """A model that fuses sets. Derive from it to bring your own (docs/models.md).
+
+    - `name`, `version` (str): stand in every result.
+    - `device` (str; default ""): where it runs, "" where unknown.
+
+    >>> class Longest(Model):
+    ...     name, version = "longest", "1"
+    ...
+    ...     def prepare(self, modality, data, content_type, language):
+    ...         return Prepared(data.decode(), cost=len(data))
+    ...
+    ...     def run(self, sets):
+    ...         return [Fusion([(max((m.prepared.value for m in members), key=len), 1.0)]) for members in sets]
+    >>> model = Longest()
+    >>> texts = [model.prepare("text", text, "text/plain", "en") for text in (b"a cat", b"a large dog")]
+    >>> model.run([[Member("text", "text", one) for one in texts]])[0].labels
+    [('a large dog', 1.0)]
+    """
 
     name: str
     version: str
@@ -71,18 +104,34 @@ class Model(ABC):
 
     @abstractmethod
     def prepare(self, modality: Modality, data: bytes, content_type: str, language: str | None) -> Prepared:
-        """Media bytes to what `run` wants; called on several threads at once; raises `MediaError`."""
+        """Make of media bytes what `run` takes. Called on several threads at once.
+
+        - `modality` (str): `image`, `text` or `audio`.
+        - `data` (bytes): the file.
+        - `content_type` (str): as the producer declared it.
+        - `language` (str or None): BCP 47.
+
+        Raises `MediaError` for media that it cannot use: the event becomes a dead letter.
+        """
 
     @abstractmethod
     def run(self, sets: Sequence[Sequence[Member]]) -> list[Fusion]:
-        """Answer each set, in order; called on one thread at a time. Any lane may be missing from any set."""
+        """Answer each set, in order. Called on one thread.
+
+        - `sets` (sequence of sets): any lane may be missing from a set, or have several members.
+        """
 
     def warm_up(self) -> None:  # noqa: B027  (a model may do without)
-        """Called once on the model's thread before the worker is ready."""
+        """Prepare for the first set. Called once, on the model's thread, before the worker is ready."""
 
 
 class TimedWord(NamedTuple):
-    """A word of a transcript and when it is said, in milliseconds from the start of the clip; `score` in [0, 1]."""
+    """A word of a transcript.
+
+    - `text` (str): the word.
+    - `start_ms`, `end_ms` (int, ms): when it is said, from the start of the clip.
+    - `score` (float): 0 to 1.
+    """
 
     text: str
     start_ms: int
@@ -92,7 +141,13 @@ class TimedWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What an event says, as text: `score` in [0, 1], the `language` (BCP 47, "" if not known), words with times."""
+    """What an event says, as text.
+
+    - `text` (str): a transcript or a caption.
+    - `score` (float): 0 to 1.
+    - `language` (str; default ""): BCP 47, "" where unknown.
+    - `words` (tuple of `TimedWord`; default none): the words with their times.
+    """
 
     text: str
     score: float
@@ -102,7 +157,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What an event says, as sound: float32 (n_samples,) in [-1, 1] at `sample_rate_hz`."""
+    """What an event says, as sound.
+
+    - `samples` (float32 (n_samples,)): -1 to 1.
+    - `sample_rate_hz` (int, Hz): samples a second.
+    - `language` (str; default ""): BCP 47, "" where unknown.
+    """
 
     samples: np.ndarray[Any, Any]
     sample_rate_hz: int
@@ -114,10 +174,11 @@ ConverterKind = Literal["caption", "transcript", "speech"]
 
 
 class Converter(ABC):
-    """A model that turns one event into another form. `name` and `version` stand in every conversion.
+    """A model that turns one event into another form. Derive from it to bring your own (docs/conversions.md).
 
-    modality: of the events that it takes. kind: what it makes of them; `transcript` and `caption` are `Text`, `speech`
-    is `Speech`.
+    - `name`, `version` (str): stand in every conversion.
+    - `modality` (str): of the events that it takes.
+    - `kind` (str): what it makes of them: `transcript` and `caption` are `Text`, `speech` is `Speech`.
     """
 
     name: str
@@ -127,15 +188,22 @@ class Converter(ABC):
 
     @abstractmethod
     def prepare(self, data: bytes, content_type: str, language: str | None) -> Prepared:
-        """Media bytes to what `run` wants; called on several threads at once; raises `MediaError`."""
+        """Make of media bytes what `run` takes. Called on several threads at once.
+
+        - `data` (bytes): the file.
+        - `content_type` (str): as the producer declared it.
+        - `language` (str or None): BCP 47.
+
+        Raises `MediaError` for media that it cannot use.
+        """
 
     @abstractmethod
     def run(self, items: Sequence[Prepared]) -> Sequence[Text | Speech | MediaError]:
-        """Convert each item, in order; called on one thread at a time.
+        """Convert each item, in order. Called on one thread.
 
-        A `MediaError` in place of an answer says why that one item has none; one that is raised fails the batch, which
-        is halved until the item that cannot be answered stands alone.
+        A `MediaError` in place of an answer says why this item has none. A raised error fails the batch: it is halved
+        until the item that fails is alone.
         """
 
     def warm_up(self) -> None:  # noqa: B027  (a converter may do without)
-        """Called once on the converter's thread before the worker is ready."""
+        """Prepare for the first item. Called once, on the converter's thread, before the worker is ready."""

@@ -1,4 +1,4 @@
-"""Embeds what is searched for: words, a picture, a sound, or several of them as one set."""
+"""Embeds a search: words, a picture, a sound, or several of them as one set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ MAX_FILE_BYTES = 64 * 2**20
 
 
 class Part(NamedTuple):
-    """One part of a query: `what` names it in errors, `language` is BCP 47 or None."""
+    """One part of a query.
+
+    - `modality` (str): `image`, `text` or `audio`.
+    - `data` (bytes): the file, or the text as UTF-8.
+    - `what` (str): what errors call it.
+    - `language` (str or None; default None): BCP 47.
+    """
 
     modality: str
     data: bytes
@@ -25,13 +31,17 @@ class Part(NamedTuple):
 
 
 def text_part(text: str, language: str | None = None) -> Part:
-    """Words to search for."""
-    # What was no UTF-8 on the command line comes back as it was, and the model says what is wrong with it.
+    """Search by words.
+
+    >>> text_part("a cat", "en").data
+    b'a cat'
+    """
+    # Bytes of the command line that were no UTF-8 come back as they were: the model says what is wrong with them.
     return Part("text", text.encode(errors="surrogateescape"), "text", language)
 
 
 def file_part(modality: str, path: Path) -> Part:
-    """A picture or a sound to search for. Raises `MediaError` where it cannot be read, or is over 64 MiB."""
+    """Search by a picture or a sound. Raises `MediaError` for a file that cannot be read or is over 64 MiB."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
@@ -43,9 +53,12 @@ def file_part(modality: str, path: Path) -> Part:
 
 
 def embed(model: Model, parts: Sequence[Part]) -> np.ndarray[Any, Any]:
-    """The embedding of all parts as one set: float32 (n_embedding,).
+    """Embed all parts as one set: float32 (n_embedding,).
 
-    Raises `MediaError` that names the part which cannot be used, `SettingsError` for a model that gives none.
+    - `model` (`Model`): one that gives embeddings.
+    - `parts` (sequence of `Part`): at least one.
+
+    Raises `MediaError`, naming the part, for one that cannot be used; `SettingsError` for a model without embeddings.
     """
     fused = model.run([[_member(model, part) for part in parts]])[0]
     if fused.embedding is None:

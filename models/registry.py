@@ -1,4 +1,4 @@
-"""Finds models and converters by their spec: shipped ones, folders, and classes of the operator's own."""
+"""Opens models and converters by name: those of the repository, folders, and classes of your own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,17 @@ _C = TypeVar("_C")
 
 
 def find_class(name: str, where: str, base: type[_C]) -> Callable[..., _C]:
-    """The class at `where`, a subclass of `base`; raises SettingsError, for the setting `name`, where there is none."""
+    """Import a class of the user's.
+
+    - `name` (str): the setting that names it, for errors.
+    - `where` (str): `module:Class` or `path/to/file.py:Class`.
+    - `base` (type): what the class must derive from.
+
+    Raises `SettingsError` where there is no such class.
+
+    >>> find_class("model", "models.registry:NullModel", Model).__name__
+    'NullModel'
+    """
     module_name, _, class_name = where.rpartition(":")
     if not module_name or not class_name:
         raise SettingsError(name, where, "module:Class or path/to/file.py:Class")
@@ -60,21 +70,26 @@ _NOTHING = Prepared(None)
 
 
 class NullModel(Model):
-    """Decodes nothing and answers nothing: sets are joined and published without labels."""
+    """A model that decodes nothing and gives empty answers: the worker only joins."""
 
     name, version = "null", "1"
 
     def prepare(self, modality: Modality, data: bytes, content_type: str, language: str | None) -> Prepared:  # noqa: ARG002
-        """Nothing: the bytes are not looked at."""
+        """Ignore the bytes."""
         return _NOTHING
 
     def run(self, sets: Sequence[Sequence[Member]]) -> list[Fusion]:
-        """An empty answer to each set."""
+        """Give an empty answer to each set."""
         return [Fusion() for _ in sets]
 
 
 class Engine(NamedTuple):
-    """How a converter is opened: `module:function(where)`; `extra` names what installs it, `where` its default."""
+    """How a converter is opened.
+
+    - `factory` (str): `module:function`; the function takes `where`.
+    - `extra` (str): the pip extra that installs what it needs.
+    - `where` (str; default ""): its default model or voice.
+    """
 
     factory: str
     extra: str
@@ -92,14 +107,19 @@ ENGINES: dict[str, dict[str, Engine]] = {
         "flite": Engine("models.adapters.flite:open_flite", "service", "slt"),
     },
 }
-"""Kind -> engine -> how it is opened. The first engine of a kind is what the kind's name alone means."""
+"""Kind to engine to how it is opened. The first engine of a kind is its default."""
 
 OWN = "python"
-"""The engine that is a class of one's own (models/registry.py)."""
+"""The engine that is a class of the user's."""
 
 
 class Spec(NamedTuple):
-    """What to convert to, with which engine, and where that finds its model ("": the engine's own choice)."""
+    """Which converter to open.
+
+    - `kind` (str): `transcript` or `speech`.
+    - `engine` (str): a name in `ENGINES`, or `python` for a class of the user's.
+    - `where` (str; default ""): the engine's model; "" for its default.
+    """
 
     kind: str
     engine: str
@@ -107,7 +127,15 @@ class Spec(NamedTuple):
 
 
 def parse_spec(text: str) -> Spec:
-    """`KIND[=ENGINE[:WHERE]]`. Raises SettingsError with what there is."""
+    """Read `KIND[=ENGINE[:WHERE]]`.
+
+    Raises `SettingsError` for an unknown kind or engine.
+
+    >>> parse_spec("speech=flite:rms")
+    Spec(kind='speech', engine='flite', where='rms')
+    >>> parse_spec("transcript").engine
+    'whisper'
+    """
     kind, _, how = text.strip().partition("=")
     if kind not in ENGINES:
         raise SettingsError("convert", text, f"kinds: {', '.join(ENGINES)}")
@@ -121,7 +149,12 @@ def parse_spec(text: str) -> Spec:
 
 
 def open_converter(spec: Spec) -> Converter:
-    """Open a converter; raises SettingsError for a model that cannot be used, MissingExtraError for a missing extra."""
+    """Open a converter.
+
+    - `spec` (`Spec`): what `parse_spec` made of the setting.
+
+    Raises `SettingsError` for a model that cannot be used, `MissingExtraError` where a pip extra is missing.
+    """
     if spec.engine == OWN:
         return _checked(find_class("convert", spec.where, Converter)(), spec)
     engine = ENGINES[spec.kind][spec.engine]
@@ -143,17 +176,25 @@ def _checked(converter: Converter, spec: Spec) -> Converter:
 
 SHIPPED_DIR = Path(__file__).parent
 CONVERTER_KINDS = tuple(ENGINES)
-"""Kinds of trained models that convert single events: they are opened by models/registry.py."""
+"""The kinds of models that convert single events. `load` refuses them, `open_converter` opens them."""
 
 
 def names() -> list[str]:
-    """The models that come with the repository and fuse sets; converters have a registry of their own."""
+    """List the models that come with the repository and fuse sets.
+
+    >>> names()
+    ['null', 'reference']
+    """
     folders = sorted(path.parent for path in SHIPPED_DIR.glob(f"*/{MANIFEST}"))
     return ["null", *(folder.name for folder in folders if _kind(folder) not in CONVERTER_KINDS)]
 
 
 def describe(name: str) -> str:
-    """One line about a model that `names` gives."""
+    """Describe a model that `names` lists, in one line.
+
+    >>> describe("reference")
+    'version 4, 861 labels'
+    """
     if name == "null":
         return "no decoding, no model: only the join"
     manifest = json.loads((SHIPPED_DIR / name / MANIFEST).read_text())
@@ -161,7 +202,7 @@ def describe(name: str) -> str:
 
 
 def _kind(folder: Path) -> str:
-    """What a model is: "" where its manifest does not say, or is broken, which opening it says."""
+    """The `kind` of a model; "" where its manifest has none or is broken (opening it says so)."""
     try:
         return read_kind(folder)
     except SettingsError:
@@ -169,7 +210,12 @@ def _kind(folder: Path) -> str:
 
 
 def find_folder(name: str) -> Path:
-    """The folder of a trained model. Raises SettingsError, with the names that there are, where there is none."""
+    """Find the folder of a trained model.
+
+    - `name` (str): a name of `names`, or a folder with a `model.json`.
+
+    Raises `SettingsError`, with the names that exist, where there is none.
+    """
     for folder in (SHIPPED_DIR / name, Path(name)):
         if name and (folder / MANIFEST).is_file():
             return folder
@@ -177,7 +223,16 @@ def find_folder(name: str) -> Path:
 
 
 def load(name: str) -> Model:
-    """Open a model. Raises SettingsError where there is none or its files are broken."""
+    """Open a model.
+
+    - `name` (str): a name of `names`, a folder with a `model.json`, or a class: `FILE.py:CLASS`, `MODULE:CLASS`.
+
+    Raises `SettingsError` where there is none or its files are broken, `MissingExtraError` where a pip extra is
+    missing.
+
+    >>> load("null").run([[]])
+    [Fusion(labels=[], embedding=None, conversions=[])]
+    """
     if name == "null":
         return NullModel()
     if ":" in name and not Path(name).exists():

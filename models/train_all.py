@@ -29,14 +29,14 @@ MINUTES, HELD_OUT_MINUTES = 40, 32
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """How long a part took, in seconds."""
+    """How many seconds a part took."""
 
     part: str
     seconds: float
 
 
 def models(runs_dir: Path, seeds: Sequence[int]) -> Line:
-    """For each seed the model, and its zero-shot sibling; both train on two cores."""
+    """The model of each seed, and its zero-shot sibling. Each takes two cores."""
     train = [sys.executable, "-m", "syncline", "model", "train", "reference"]
     out: Line = []
     for seed in seeds:
@@ -48,7 +48,7 @@ def models(runs_dir: Path, seeds: Sequence[int]) -> Line:
 
 
 def specialists(runs_dir: Path, seeds: Sequence[int]) -> Line:
-    """Those of each seed, on one core."""
+    """The specialists of each seed, on one core."""
     out: Line = []
     for seed in seeds:
         full = runs_dir / f"seed-{seed}"
@@ -65,12 +65,12 @@ def voice(runs_dir: Path) -> Line:
 
 
 def stages(runs_dir: Path, seeds: Sequence[int]) -> list[list[Line]]:
-    """All there is to train: stages one after the other, the lines of a stage side by side."""
+    """All stages. They run one after the other, the lines of a stage side by side."""
     return [[models(runs_dir, seeds)], [voice(runs_dir), specialists(runs_dir, seeds)]]
 
 
 def main() -> int:
-    """Run what is not there yet; the exit code is that of a part that failed, after which nothing is begun."""
+    """Run what is missing. Stops at the first part that fails, with its exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.train_all", description="Train all models.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="one model each (default: 1 2 3)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder to write (default: runs/)")
@@ -88,7 +88,7 @@ def main() -> int:
 
 
 def _run(line: Line, times: Path) -> int:
-    """Run one part after the other; the exit code of the first that fails."""
+    """Run one part after the other. Returns the exit code of the first that fails."""
     for name, done, command in line:
         if done.exists():
             sys.stderr.write(f"{name}: is there ({done.parent})\n")

@@ -68,32 +68,6 @@ for _category in (UserWarning, RuntimeWarning):
     warnings.filterwarnings("error", category=_category, module=r"PIL\.")
 
 
-def load_image(data: bytes, content_type: str, settings: ImageSettings = DEFAULT) -> npt.NDArray[np.float32]:
-    """Decode a picture to a normalised square: `load_pixels`, then `normalise`.
-
-    Args:
-        data (bytes): the file.
-        content_type (str): `image/jpeg`, `image/png` or `image/webp`.
-        settings (ImageSettings): size, mean, standard deviation and limits. Default `ImageSettings()`.
-
-    Returns:
-        npt.NDArray[np.float32]: (3, size, size).
-
-    Raises:
-        MediaError: as in `load_pixels`.
-
-    Example:
-        >>> import io
-        >>> from PIL import Image
-        >>> from processors.image import load_image
-        >>> file = io.BytesIO()
-        >>> Image.new("RGB", (80, 60), "white").save(file, "PNG")
-        >>> float(load_image(file.getvalue(), "image/png").max())
-        1.0
-    """
-    return normalise(load_pixels(data, content_type, settings), settings)
-
-
 def load_pixels(data: bytes, content_type: str, settings: ImageSettings = DEFAULT) -> npt.NDArray[np.uint8]:
     """Decode a picture to a square: scale its shortest side to `size` (bicubic, antialiased) and crop the centre.
 

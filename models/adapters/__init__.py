@@ -1,1 +1,1 @@
-"""Pretrained models that people already have, as models and converters of the service; each in an extra of its own."""
+"""Adapters: pretrained models as models and converters of the service. Each needs its pip extra."""

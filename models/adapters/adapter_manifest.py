@@ -1,6 +1,4 @@
-"""`model.json` of a folder that holds somebody else's model: which kind, where its files are, what goes in; and
-opening it.
-"""
+"""`model.json` of a pretrained model's folder: reading and checking it, and opening the model."""
 
 from __future__ import annotations
 
@@ -19,11 +17,14 @@ Kind = Literal["huggingface-dual-encoder", "sentence-encoder", "onnx", "torchvis
 
 
 class OnnxLane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One lane of an ONNX model. file: in the folder. input, output: names in the graph, "" for the first.
+    """One lane of an ONNX model.
 
-    gives: what the output is, `embedding` (n, d) or `labels`, one score a label (before the softmax).
-    layout: of pictures, NCHW or NHWC; of text and sound there is one. dtype: of the input; uint8 pictures are 0 to 255.
-    space: lanes of one space are averaged, others stand side by side.
+    - `file`: in the folder.
+    - `input`, `output`: names in the graph; "" for the first.
+    - `gives`: what the output is: `embedding` (n, d), or `labels`, one score a label before the softmax.
+    - `layout`: of pictures.
+    - `dtype`: of the input; uint8 pictures are 0 to 255.
+    - `space`: lanes of one space are averaged, other spaces are concatenated.
     """
 
     file: str
@@ -36,12 +37,21 @@ class OnnxLane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class AdapterManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What `model.json` says; docs/models.md has an example of each kind.
+    """The content of `model.json`. docs/models.md has an example of each kind.
 
-    source: the model's files, relative to the folder, or `hub:OWNER/NAME`. labels, labels_file (a line each): what
-    answers are given in. prompt: how a label is said to a text encoder. scale: of the cosines before the softmax,
-    0 takes the model's own. image: size, mean, std. lanes: of ONNX. architecture, weights: of torchvision.
-    sha256: file name -> digest.
+    - `kind`: of the adapter.
+    - `name`, `version`: stand in every result.
+    - `source`: the model's files, relative to the folder, or `hub:OWNER/NAME`.
+    - `labels`, `labels_file` (one a line): what the model answers with.
+    - `prompt`: the text of a label for a text encoder, with {} in the place of the label.
+    - `scale`: of cosines before the softmax; 0: the model's own.
+    - `max_tokens`: texts are cut there.
+    - `pooling`: of a sentence encoder.
+    - `image`: size, mean and std of pictures.
+    - `lanes`: of ONNX.
+    - `tokenizer`: its file.
+    - `architecture`, `weights`: of torchvision.
+    - `sha256`: file name to digest.
     """
 
     kind: Kind
@@ -63,12 +73,12 @@ class AdapterManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_kind(folder: Path) -> str:
-    """The `kind` of a folder's `model.json`, "" where it says none. Raises SettingsError where it cannot be read."""
+    """Read the `kind` of a `model.json`; "" for none. Raises `SettingsError` for a file that cannot be read."""
     return msgspec.convert(_read(folder), _Kind).kind
 
 
 def read_manifest(folder: Path) -> AdapterManifest:
-    """Read and check `model.json` and the digests that it names. Raises SettingsError."""
+    """Read `model.json`, and check it and its digests. Raises `SettingsError`."""
     try:
         manifest = msgspec.convert(_read(folder), AdapterManifest, strict=False)
     except msgspec.ValidationError as error:
@@ -80,7 +90,7 @@ def read_manifest(folder: Path) -> AdapterManifest:
 
 
 def read_labels(folder: Path, manifest: AdapterManifest) -> list[str]:
-    """The labels of the manifest, or of its file. Raises SettingsError where the file cannot be read."""
+    """The labels of the manifest or of its file. Raises `SettingsError` for a file that cannot be read."""
     if not manifest.labels_file:
         return list(manifest.labels)
     path = folder / manifest.labels_file
@@ -103,7 +113,7 @@ def _read(folder: Path) -> object:
 
 
 class Opener(NamedTuple):
-    """`module:function(folder, manifest)`, and the extra that brings what the module needs."""
+    """How a kind is opened: `module:function`, which takes folder and manifest; and the pip extra that it needs."""
 
     factory: str
     extra: str
@@ -118,7 +128,10 @@ OPENERS: dict[str, Opener] = {
 
 
 def open_folder(folder: Path) -> Model:
-    """The model of a folder whose `model.json` has a `kind`. Raises SettingsError, MissingExtraError."""
+    """Open the model of a folder whose `model.json` has a `kind`.
+
+    Raises `SettingsError` for a model that cannot be used, `MissingExtraError` where a pip extra is missing.
+    """
     kind = read_kind(folder)
     if kind not in OPENERS:
         raise SettingsError("kind", kind, ", ".join(get_args(Kind)))

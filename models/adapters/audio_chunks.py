@@ -1,4 +1,4 @@
-"""Cuts sound into pieces that a recogniser can take: where speech is, and where it pauses."""
+"""Cuts sound into pieces for a recogniser: finds speech, and cuts where it pauses."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 RATE_HZ = 16_000
 MAX_PIECE_MS = 29_000
-"""Whisper hears 30 s at once; the rest is room for the padding around speech."""
+"""Whisper hears 30 s at once; the rest is room for the padding."""
 PAD_MS = 300
-"""Speech begins and ends softly: so much around it is kept."""
+"""Padding around speech, which begins and ends softly."""
 MAX_PAUSE_MS = 1_500
 """Whisper loses what follows a long pause, so pieces hold none."""
 _FRAME = RATE_HZ // 50
 _GATE_DB = 35.0
 """Frames so far below the loudest are pauses to the gate by energy."""
 _SILENCE_RMS = 1e-4
-"""-80 dB of full scale: nothing that anybody said."""
+"""-80 dB of full scale: silence."""
 
 
 class SpeechSpan(NamedTuple):
@@ -37,17 +37,19 @@ class Piece(NamedTuple):
 
 
 def speech_pieces(samples: npt.NDArray[np.float32], max_ms: int = MAX_PIECE_MS) -> list[Piece]:
-    """Pieces of at most `max_ms` that hold all speech of float32 (n_samples,) at 16 kHz, cut where it pauses.
+    """Cut a clip into pieces that hold all its speech, at pauses; no pieces without speech.
 
-    None where nobody speaks. Speech is found by Silero's detector where faster-whisper is installed, which brings it,
-    else by energy.
+    - `samples` (float32 (n_samples,)): at 16 kHz.
+    - `max_ms` (int, ms; default 29,000): the length of a piece.
+
+    Speech is found by Silero's detector if faster-whisper is installed, else by energy.
     """
     spans = _find(samples, max_ms)
     return [Piece(one.start * 1_000 // RATE_HZ, samples[one.start : one.end]) for one in join_spans(spans, max_ms)]
 
 
 def join_spans(spans: Sequence[SpeechSpan], max_ms: int) -> list[SpeechSpan]:
-    """Neighbours together that only a short pause parts, as long as they fit into `max_ms`: fewer, longer pieces."""
+    """Join spans with a short pause in between, while they fit into `max_ms`: fewer, longer pieces."""
     most, pause = max_ms * RATE_HZ // 1_000, MAX_PAUSE_MS * RATE_HZ // 1_000
     joined: list[SpeechSpan] = []
     for span in spans:

@@ -1,4 +1,4 @@
-"""Pickled weights to safetensors, in a process of its own: a pickle may hold a program, and none is run."""
+"""Converts pickled weights to safetensors, in a process of its own. No program in a pickle is run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_RUN_S = 600
 
 
 class ConvertedWeights(NamedTuple):
-    """What was written: how many tensors, its bytes, its sha256."""
+    """The file that was written: tensors, bytes, sha256."""
 
     path: Path
     n_tensors: int
@@ -30,10 +30,13 @@ class ConvertedWeights(NamedTuple):
 
 
 def convert(source: Path, target: Path) -> ConvertedWeights:
-    """Write the tensors of a torch pickle to a safetensors file, which appears whole or not at all.
+    """Write the tensors of a torch pickle to a safetensors file, whole or not at all.
 
-    Read by `torch.load(weights_only=True)` in a subprocess. Raises SettingsError for anything but a state dict, for a
-    target that is there already, and for a file that does not fit into memory twice.
+    - `source` (path): .pt, .pth, .bin, .pkl or .ckpt; read by `torch.load(weights_only=True)` in a subprocess.
+    - `target` (path): a .safetensors file that does not exist.
+
+    Raises `SettingsError` for anything but a state dict of tensors, for an existing target, and for a file that does
+    not fit into memory twice.
     """
     if source.suffix not in PICKLES or not source.is_file():
         raise SettingsError("IN", str(source), f"a file that ends in {', '.join(PICKLES)}")

@@ -1,4 +1,4 @@
-"""Text to speech by flite, a small synthesiser that Debian packages; run as a program of its own."""
+"""Text to speech by flite, a small synthesiser (Debian: flite), run as a subprocess."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "
 
 
 class FliteConverter(Converter):
-    """A voice of flite. The text goes in as a file, never as an argument: no text can be an option or a command."""
+    """A voice of flite. The text is passed as a file, so that no text can be an option or a command."""
 
     kind = "speech"
     modality = "text"
@@ -61,14 +61,18 @@ class FliteConverter(Converter):
 
 
 def plain_text(text: str) -> str:
-    """Text in ASCII, which is all that flite speaks: accents go, other signs become spaces."""
+    """Make a text ASCII, which is all that flite speaks: drop accents, replace other signs by spaces.
+
+    >>> plain_text("déjà vu — 猫")
+    'deja vu -  '
+    """
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     kept = (char for char in decomposed if not unicodedata.combining(char))
     return "".join(char if char.isascii() and char.isprintable() else " " for char in kept)
 
 
 def open_flite(where: str) -> FliteConverter:
-    """A voice of flite, or the path of a .flitevox file. Raises SettingsError with what to install or to choose."""
+    """Open a voice of flite, or a .flitevox file. Raises `SettingsError` without flite or for an unknown voice."""
     command = shutil.which("flite")
     if command is None:
         raise SettingsError(SETTING, "no flite on the PATH", "flite: apt-get install flite, or brew install flite")

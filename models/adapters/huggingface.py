@@ -1,4 +1,4 @@
-"""Hugging Face models from a folder, or from the hub where a manifest says `hub:`; never with code of theirs."""
+"""Loads Hugging Face models from a folder, or from the hub for `hub:`. Never runs code that comes with a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from syncline.errors import SettingsError
 
 
 class Opened(NamedTuple):
-    """A network that is ready to answer, where its files are, and its device."""
+    """A network ready to answer, its folder and its device."""
 
     network: Any
     folder: Path
@@ -26,13 +26,13 @@ class Opened(NamedTuple):
 
 
 def find_source(folder: Path, manifest: AdapterManifest) -> Path:
-    """The folder with the model's files; those of the hub are fetched."""
+    """The folder with the model's files. Fetches those of the hub."""
     name = hub_name(manifest.source)
     return folder / manifest.source if name is None else fetch(name)
 
 
 def fetch(name: str) -> Path:
-    """A model of the hub, safetensors and JSON alone, in the hub's own cache. Raises SettingsError."""
+    """Fetch a model of the hub into its cache: safetensors and text files only. Raises `SettingsError`."""
     from huggingface_hub import snapshot_download
 
     repository, revision = name_and_revision(name)
@@ -47,7 +47,7 @@ def fetch(name: str) -> Path:
 
 
 def open_network(loader: Any, source: Path, name: str, **options: Any) -> Opened:
-    """A network of transformers with float32 weights. Raises SettingsError: no safetensors, too large, broken."""
+    """Load a network with float32 weights. Raises `SettingsError`: no safetensors, too large, broken."""
     device = pick_device()
     check_fits(name, [], device.type, n_bytes=float32_bytes(weight_files(source)))
     logging.disable_progress_bar()

@@ -1,4 +1,4 @@
-"""Speech to text by Whisper as transformers runs it; its networks take windows of 30 s alone."""
+"""Speech to text by Whisper in transformers, whose networks only take windows of 30 s."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class HuggingFaceWhisper(Converter):
         self._languages = {token.strip("<|>"): i for token, i in (getattr(said, "lang_to_id", None) or {}).items()}
 
     def prepare(self, data: bytes, content_type: str, language: str | None) -> Prepared:
-        """Sound to the log-mel of its pieces: list of `PreparedClip`; none where nobody speaks."""
+        """Sound to the log-mels of its pieces, a list of `PreparedClip`; empty without speech."""
         code = language_code(language, self._languages)
         sounds = [
             PreparedClip(piece.start_ms, len(piece.samples) // 16, self._features(piece.samples), code)
@@ -154,7 +154,7 @@ class HuggingFaceWhisper(Converter):
 
 
 def open_whisper(where: str) -> HuggingFaceWhisper:
-    """Whisper from a folder of transformers, or from the hub (`hub:OWNER/NAME`). Raises SettingsError."""
+    """Open Whisper from a folder of transformers, or from the hub (`hub:OWNER/NAME`). Raises `SettingsError`."""
     if (name := hub_name(where)) is not None:
         return HuggingFaceWhisper(fetch(name), f"whisper/{name}")
     if not where:

@@ -1,4 +1,4 @@
-"""A model of one encoder a lane: each member becomes a vector, a set the mean of its vectors, labels what lies near."""
+"""A model with one encoder a lane: a set's vector is the mean of its members' vectors, its labels are the nearest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Ids = npt.NDArray[np.int64]
 
 
 def prepare_pixels(data: bytes, content_type: str, settings: ImageSettings) -> Prepared:
-    """A picture as uint8 (3, size, size); normalised later, a batch at once."""
+    """Load a picture as uint8 (3, size, size). It is normalised later, in batches."""
     pixels = load_pixels(data, content_type, settings)
     return Prepared(pixels, cost=settings.size**2, n_bytes=pixels.nbytes)
 
@@ -36,7 +36,7 @@ class TextTokens:
         return self.of(load_text(data, content_type))
 
     def of(self, text: str) -> Prepared:
-        """The same of a text that is one already."""
+        """The same for a decoded text."""
         tokens = self._tokens(text)
         return Prepared(tokens, len(tokens), tokens.nbytes)
 
@@ -55,7 +55,7 @@ def side_by_side(
 
 N_LABELS = 5
 DEFAULT_SCALE = 20.0
-"""Of cosines before the softmax, where a model has none of its own (sentence encoders are compared with it)."""
+"""The scale of cosines before the softmax, for models without their own."""
 Vectors = npt.NDArray[np.float32]
 
 
@@ -69,7 +69,8 @@ class Encoded(NamedTuple):
 class LaneEncoder(ABC):
     """Encodes one modality.
 
-    space: encoders of one space give vectors that can be compared. width: of its embeddings, 0 where it gives none.
+    - `space`: vectors of encoders with the same space can be compared.
+    - `width`: of the embeddings; 0 for none.
     """
 
     space = "shared"
@@ -89,10 +90,16 @@ class LaneEncoder(ABC):
 
 
 class LaneModel(Model):
-    """Lanes encoded by themselves; within a space the set's vector is the mean of the lanes' normalised means.
+    """Encodes each lane by itself. Within a space, the set's vector is the mean of the lanes' normalised means.
 
-    labels: scored by the softmax of cosines against their vectors (the text encoder's, of `prompt`), and by the mean
-    of log-probabilities of encoders that score labels themselves. Raises SettingsError where labels do not fit.
+    - `name`, `version`: stand in every result.
+    - `lanes`: modality to encoder.
+    - `labels`: scored by the softmax of cosines with their vectors (the text encoder's, of `prompt`), and by the
+      log-probabilities of encoders that score labels themselves.
+    - `prompt`: the text of a label, with {} in the place of the label.
+    - `scale`: of the cosines; 0: `DEFAULT_SCALE`.
+
+    Raises `SettingsError` where labels do not fit.
     """
 
     def __init__(
@@ -120,7 +127,7 @@ class LaneModel(Model):
                 self._label_vectors = (encoder.space, normalised(vectors))
 
     def prepare(self, modality: Modality, data: bytes, content_type: str, language: str | None) -> Prepared:  # noqa: ARG002
-        """As the lane's encoder does. Raises `MediaError`, `modality_unknown` where there is none."""
+        """Prepare as the lane's encoder does. Raises `MediaError`; `modality_unknown` for a lane without encoder."""
         if modality not in self._lanes:
             raise MediaError("modality_unknown", f"got {modality!r}, takes {', '.join(self._lanes)}")
         return self._lanes[modality].prepare(data, content_type)
@@ -165,7 +172,7 @@ class LaneModel(Model):
 
 
 def normalised(vectors: Vectors) -> Vectors:
-    """Each row (or the one vector) at length 1; zeros stay zeros."""
+    """Normalise each row, or one vector; zeros stay zeros."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, 1e-12), np.float32)
 

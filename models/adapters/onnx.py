@@ -1,4 +1,4 @@
-"""ONNX files by onnxruntime, one a lane: so models of TensorFlow, Keras, JAX and scikit-learn, too."""
+"""ONNX files in onnxruntime, one a lane: also models of TensorFlow, Keras, JAX and scikit-learn."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MASK = "attention_mask"
 
 
 class OnnxEncoder(LaneEncoder):
-    """One ONNX file. What it gives must have two dimensions: (n, d) embeddings or (n, n_labels) scores."""
+    """One ONNX file. Its output has two dimensions: (n, d) embeddings or (n, n_labels) scores."""
 
     def __init__(self, path: Path, lane: OnnxLane) -> None:
         self._lane, self.space = lane, lane.space
@@ -56,7 +56,7 @@ class OnnxEncoder(LaneEncoder):
         return Encoded(embeddings=rows) if self._lane.gives == "embedding" else Encoded(scores=rows)
 
     def feed(self, batch: list[Any]) -> dict[str, Any]:
-        """The inputs for a batch; lanes differ in this alone."""
+        """The inputs for a batch."""
         raise NotImplementedError
 
     def _run(self, batch: list[Any]) -> Vectors:
@@ -128,7 +128,7 @@ class OnnxSound(OnnxEncoder):
 
 
 def open_onnx(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """The model of a folder's manifest. Raises SettingsError for lanes or files that cannot be used."""
+    """Open the model of a manifest. Raises `SettingsError` for lanes or files that cannot be used."""
     if not manifest.lanes or not set(manifest.lanes) <= {"image", "text", "audio"}:
         raise SettingsError("lanes", ", ".join(manifest.lanes), "one or more of image, text, audio")
     paths = {name: weight_file(folder / lane.file, ".onnx") for name, lane in manifest.lanes.items()}

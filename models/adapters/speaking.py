@@ -1,4 +1,4 @@
-"""What synthesisers have in common: how much text they take, and how long they may speak."""
+"""What synthesisers share: the limits of their texts and of their speech."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from syncline.errors import MediaError
 
 MAX_SPEECH_S = 60
 MAX_CHARACTERS = 2_000
-"""No voice says more than 33 characters a second, so a longer text is refused before anybody speaks it."""
+"""No voice says more than 33 characters a second: a longer text is refused before it is spoken."""
 _MS_A_CHARACTER = 65
 
 
 def prepare_speech(data: bytes, content_type: str) -> Prepared:
-    """Text to be spoken; its cost is about how many ms that takes. Raises `MediaError` as `load_text` does."""
+    """Prepare a text. Its cost is about the milliseconds of speech. Raises `MediaError` as `load_text` does."""
     text = load_text(data, content_type, TextSettings(max_characters=MAX_CHARACTERS))
     return Prepared(text, len(text) * _MS_A_CHARACTER, getsizeof(text))
 
@@ -34,6 +34,6 @@ def too_long(n_samples: int, sample_rate_hz: int) -> MediaError | None:
 
 
 def in_range(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Samples as float32 within full scale, made softer as a whole where a voice goes beyond it: nothing is clipped."""
+    """Samples as float32 within full scale. A clip that goes beyond it is scaled down, not clipped."""
     peak = float(np.abs(samples).max(initial=0.0))
     return np.ascontiguousarray(samples if peak <= 1 else samples / peak, np.float32)

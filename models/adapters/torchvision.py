@@ -1,4 +1,4 @@
-"""Backbones of torchvision with weights of one's own: what goes into the last layer is the embedding."""
+"""Networks of torchvision with your weights. The input of the last layer is the embedding."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IMAGENET = ImageSettings(size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224
 
 
 class Backbone(LaneEncoder):
-    """A classifier of pictures. Its scores count where there are as many labels as it has outputs."""
+    """A classifier of pictures. Its scores count if it has as many outputs as there are labels."""
 
     def __init__(self, network: nn.Module, settings: ImageSettings, n_labels: int, device: torch.device) -> None:
         self._network, self._settings, self._device = network, settings, device
@@ -50,7 +50,7 @@ class Backbone(LaneEncoder):
 
 
 def open_torchvision(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """The model of a folder's manifest: an image lane. Raises SettingsError for what cannot be used."""
+    """Open the model of a manifest: an image lane. Raises `SettingsError` for what cannot be used."""
     known = torchvision.models.list_models(module=torchvision.models)
     if manifest.architecture not in known:
         raise SettingsError("architecture", manifest.architecture, f"one of torchvision's: {', '.join(known)}")

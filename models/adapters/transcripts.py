@@ -1,6 +1,4 @@
-"""What recognisers have in common: words with times, languages, runaway texts, one transcript from the pieces of a
-clip.
-"""
+"""What recognisers share: timed words, languages, runaway texts, the transcript of a clip from its pieces."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from models.interface import Text, TimedWord
 
 
 class Token(NamedTuple):
-    """A token's text, when it begins in its piece, its log-probability."""
+    """A token: its text, its start in its piece, its log-probability."""
 
     text: str
     start_ms: int
@@ -43,17 +41,17 @@ def timed_words(tokens: Sequence[Token], offset_ms: int, n_ms: int) -> tuple[Tim
 
 SILENT = Text("", 0.0)
 MAX_TOKENS_PER_S = 10
-"""Fast speech has about 7 tokens a second; a text with more of them was not heard, it runs in a circle."""
+"""Fast speech has about 7 tokens a second; a text with more repeats itself."""
 MAX_COMPRESSION = 2.4
-"""Whisper's own limit: a text that zlib makes so much smaller repeats itself (arXiv 2212.04356, section 4.5)."""
+"""Whisper's limit: a text that zlib compresses more repeats itself (arXiv 2212.04356, section 4.5)."""
 NO_SPEECH, MIN_LOGPROB = 0.6, -1.0
-"""A piece is silence if both say so: the probability of no speech, and the mean log-probability of the text (ibid.)."""
+"""A piece is silence if its probability of no speech is above, and its mean log-probability below these (ibid.)."""
 _OTHER_CODES = {"nb": "no", "jv": "jw", "iw": "he", "cmn": "zh"}
 _UNSPACED = {"zh", "ja", "th", "lo", "my", "yue"}
 
 
 class HeardPiece(NamedTuple):
-    """What one piece says. logprob: mean log-probability of a token. words: times from the start of the clip."""
+    """What one piece says. `logprob`: mean of its tokens. `words`: times from the start of the clip."""
 
     text: str
     logprob: float
@@ -63,30 +61,34 @@ class HeardPiece(NamedTuple):
 
 
 def language_code(language: str | None, known: Collection[str]) -> str | None:
-    """Whisper's code for a BCP 47 tag (`en-GB` is `en`); None where it is not given or not known, to be detected."""
+    """Whisper's code for a BCP 47 tag; None (to be detected) where it is missing or unknown.
+
+    >>> language_code("en-GB", {"en", "de"})
+    'en'
+    """
     code = (language or "").lower().replace("_", "-").split("-")[0]
     code = _OTHER_CODES.get(code, code)
     return code if code in known else None
 
 
 def max_tokens(n_ms: int) -> int:
-    """How many tokens a piece of `n_ms` may have."""
+    """The most tokens that a piece of `n_ms` may have."""
     return 12 + n_ms * MAX_TOKENS_PER_S // 1_000
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether a text compresses better than any that people say."""
+    """Whether a text compresses better than speech does."""
     data = text.encode()
     return len(data) / len(zlib.compress(data)) > MAX_COMPRESSION
 
 
 def is_silence(no_speech: float, logprob: float) -> bool:
-    """Whether a recogniser doubts both that somebody speaks and what it heard."""
+    """Whether a recogniser doubts both that there is speech and what it heard."""
     return no_speech > NO_SPEECH and logprob < MIN_LOGPROB
 
 
 def one_transcript(pieces: Sequence[HeardPiece]) -> Text:
-    """The pieces of a clip, in order, as one text; its score is exp of the mean log-probability of all tokens."""
+    """Join the pieces of a clip, in order. The score is exp of the mean log-probability of all tokens."""
     said = [piece for piece in pieces if piece.text.strip()]
     if not said:
         return SILENT

@@ -48,8 +48,8 @@ class PictureEncoder(LaneEncoder):
         return Encoded(_vectors(self._opened.network.get_image_features(pixel_values=pixels)))
 
 
-class CaptionEncoder(LaneEncoder):
-    """The text half of a dual encoder."""
+class TokenEncoder(LaneEncoder):
+    """An encoder of texts."""
 
     def __init__(self, opened: Opened, tokens: TextTokens, width: int) -> None:
         self._opened, self._tokens, self.width = opened, tokens, width
@@ -57,6 +57,16 @@ class CaptionEncoder(LaneEncoder):
     def prepare(self, data: bytes, content_type: str) -> Prepared:
         """int32 (n_tokens,)."""
         return self._tokens.prepare(data, content_type)
+
+    def encode_labels(self, texts: Sequence[str]) -> Vectors:
+        """Labels, 64 at a time."""
+        tokens = [self._tokens.of(text).value for text in texts]
+        parts = [self.encode(tokens[at : at + 64]).embeddings for at in range(0, len(tokens), 64)]
+        return np.concatenate([part for part in parts if part is not None])
+
+
+class CaptionEncoder(TokenEncoder):
+    """The text half of a dual encoder."""
 
     @torch.inference_mode()
     def encode(self, values: Sequence[Any]) -> Encoded:
@@ -69,15 +79,9 @@ class CaptionEncoder(LaneEncoder):
         )
         return Encoded(_vectors(said))
 
-    def encode_labels(self, texts: Sequence[str]) -> Vectors:
-        """Labels, 64 at a time."""
-        tokens = [self._tokens.of(text).value for text in texts]
-        parts = [self.encode(tokens[at : at + 64]).embeddings for at in range(0, len(tokens), 64)]
-        return np.concatenate([part for part in parts if part is not None])
-
 
 def open_dual_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """The model of a folder's manifest. Raises SettingsError where it is none, or does not fit."""
+    """Open the dual encoder of a manifest. Raises `SettingsError` for another model, or one that does not fit."""
     source = find_source(folder, manifest)
     opened = open_network(AutoModel, source, manifest.name)
     network = opened.network
@@ -96,7 +100,7 @@ def open_dual_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:
 
 
 def read_preprocessing(source: Path) -> ImageSettings:
-    """Size, mean and std of a model's `preprocessor_config.json`; CLIP's own where it has none."""
+    """Read size, mean and std from `preprocessor_config.json`; CLIP's where it is missing."""
     clip = ImageSettings(size=224, mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
     path = source / PREPROCESSING
     if not path.is_file():
@@ -113,21 +117,17 @@ def read_preprocessing(source: Path) -> ImageSettings:
 
 
 def _vectors(said: Any) -> Vectors:
-    """Older releases give the tensor, newer ones an output that holds it."""
+    """Older releases return the tensor, newer ones an output that holds it."""
     tensor = said if isinstance(said, torch.Tensor) else said.pooler_output
     return tensor.float().cpu().numpy()
 
 
-class SentenceEncoder(LaneEncoder):
+class SentenceEncoder(TokenEncoder):
     """Mean of the last layer over the tokens that are there, or its first token (`pooling`: `mean`, `cls`)."""
 
     def __init__(self, opened: Opened, tokens: TextTokens, pooling: str) -> None:
-        self._opened, self._tokens, self._pooling = opened, tokens, pooling
-        self.width = int(opened.network.config.hidden_size)
-
-    def prepare(self, data: bytes, content_type: str) -> Prepared:
-        """int32 (n_tokens,)."""
-        return self._tokens.prepare(data, content_type)
+        super().__init__(opened, tokens, int(opened.network.config.hidden_size))
+        self._pooling = pooling
 
     @torch.inference_mode()
     def encode(self, values: Sequence[Any]) -> Encoded:
@@ -139,15 +139,9 @@ class SentenceEncoder(LaneEncoder):
         pooled = states[:, 0] if self._pooling == "cls" else (states * there).sum(1) / there.sum(1)
         return Encoded(pooled.float().cpu().numpy())
 
-    def encode_labels(self, texts: Sequence[str]) -> Vectors:
-        """Labels, 64 at a time."""
-        tokens = [self._tokens.of(text).value for text in texts]
-        parts = [self.encode(tokens[at : at + 64]).embeddings for at in range(0, len(tokens), 64)]
-        return np.concatenate([part for part in parts if part is not None])
-
 
 def open_sentence_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """The model of a folder's manifest: a text lane. Raises SettingsError where it is none, or does not fit."""
+    """Open the sentence encoder of a manifest: a text lane. Raises `SettingsError` for one that does not fit."""
     source = find_source(folder, manifest)
     opened = open_network(AutoModel, source, manifest.name)
     tokens = TextTokens(source / manifest.tokenizer, manifest.max_tokens)

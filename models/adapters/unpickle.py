@@ -1,4 +1,4 @@
-"""Run in a process of its own: reads a pickle of tensors with `weights_only` and writes them as safetensors.
+"""Reads a pickle of tensors with `weights_only` and writes them as safetensors; run in a process of its own.
 
     python -I unpickle.py IN OUT
 
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def in_words(error: Exception) -> str:
-    """One line. Torch's own advice would be to trust the file, which is what nobody should do."""
+    """An error in one line. Torch's own message advises to trust the file, which is wrong."""
     text = " ".join(str(error).split())
     if isinstance(error, pickle.UnpicklingError):
         found = re.search(r"GLOBAL (\S+)", text)
@@ -40,7 +40,7 @@ def in_words(error: Exception) -> str:
 
 
 def state_dict(loaded: Any) -> dict[str, torch.Tensor]:
-    """Name -> tensor, each a copy of its own. Raises ValueError where there is none."""
+    """Name to tensor, each a copy. Raises `ValueError` for anything but a state dict."""
     for nest in NESTS:
         if isinstance(loaded, dict) and isinstance(loaded.get(nest), dict):
             loaded = loaded[nest]

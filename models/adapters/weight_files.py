@@ -1,6 +1,4 @@
-"""The files of a pretrained model: where they are, of which kind (safetensors or ONNX, never a pickle), and their
-digests.
-"""
+"""The files of a pretrained model: finds them, checks their kind (never a pickle) and their digests."""
 
 from __future__ import annotations
 
@@ -20,13 +18,13 @@ from syncline.errors import SettingsError
 
 
 class Digests(msgspec.Struct, frozen=True):
-    """What each `model.json` may hold, whatever else is in it: file name -> sha256."""
+    """The digests that any `model.json` may hold: file name to sha256."""
 
     sha256: dict[str, str] = {}
 
 
 def file_digest(path: Path) -> str:
-    """The sha256 of a file, in hex, read in pieces. Raises SettingsError where it cannot be read."""
+    """The SHA-256 of a file, in hex. Raises `SettingsError` for a file that cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -35,13 +33,13 @@ def file_digest(path: Path) -> str:
 
 
 def check_digests(folder: Path, wanted: Mapping[str, str]) -> None:
-    """Refuse files of `folder` that are not those a manifest names (file name -> sha256). Raises SettingsError."""
+    """Check files against their digests (file name to sha256). Raises `SettingsError` for another file."""
     for name, digest in wanted.items():
         check_digest(folder / name, file_digest(folder / name), digest)
 
 
 def check_folder(folder: Path) -> None:
-    """As `check_digests`, by the folder's own `model.json` where it has one."""
+    """Check a folder by its own `model.json`, if it has one."""
     path = folder / MANIFEST
     if not path.is_file():
         return
@@ -57,7 +55,7 @@ CONVERT = "syncline model convert IN OUT.safetensors"
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors of a folder. Raises SettingsError, naming `syncline model convert`, where it has none."""
+    """The safetensors files of a folder. Raises `SettingsError` where it has none."""
     found = sorted(folder.glob("*.safetensors"))
     if not found:
         takes = f"a folder with *.safetensors{_advice(pickles_in(folder, PICKLES))}"
@@ -66,7 +64,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def weight_file(path: Path, suffix: str = ".safetensors") -> Path:
-    """The path, if it is a file of that suffix. Raises SettingsError, naming `syncline model convert`."""
+    """The path, if it is a file with that suffix. Raises `SettingsError` for anything else."""
     if path.suffix != suffix:
         raise SettingsError("model", str(path), f"a {suffix} file{_advice([path.name])}")
     if not path.is_file():
@@ -75,7 +73,7 @@ def weight_file(path: Path, suffix: str = ".safetensors") -> Path:
 
 
 def float32_bytes(files: Iterable[Path]) -> int:
-    """How many bytes the tensors of safetensors files take as float32. Raises SettingsError for a broken header."""
+    """The size in memory of safetensors files as float32, in bytes. Raises `SettingsError` for a broken header."""
     n_values = 0
     for path in files:
         try:
@@ -98,13 +96,17 @@ HUB = "hub:"
 
 
 def package_folder(package: str) -> Path | None:
-    """The folder of an installed package, without importing it; None where it is not installed."""
+    """The folder of an installed package, found without importing it; None where it is missing."""
     spec = find_spec(package)
     return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
 
 
 def hub_name(where: str) -> str | None:
-    """NAME of `hub:NAME`; None for anything else. Raises SettingsError for `hub:` alone."""
+    """NAME of `hub:NAME`; None for anything else. Raises `SettingsError` for `hub:` alone.
+
+    >>> hub_name("hub:openai/whisper-tiny")
+    'openai/whisper-tiny'
+    """
     if not where.startswith(HUB):
         return None
     name = where.removeprefix(HUB)
@@ -114,13 +116,17 @@ def hub_name(where: str) -> str | None:
 
 
 def name_and_revision(name: str) -> tuple[str, str | None]:
-    """`OWNER/NAME@REVISION` in two; a commit as revision pins what is fetched."""
+    """Split `OWNER/NAME@REVISION`. A commit as revision pins what is fetched.
+
+    >>> name_and_revision("openai/whisper-tiny@169d4a4")
+    ('openai/whisper-tiny', '169d4a4')
+    """
     owner_and_name, _, revision = name.partition("@")
     return owner_and_name, revision or None
 
 
 def existing_folder(setting: str, where: str, holds: str) -> Path:
-    """The folder `where`, which must have the file `holds`. Raises SettingsError."""
+    """The folder `where`, if it has the file `holds`. Raises `SettingsError` otherwise."""
     folder = Path(where)
     if not folder.is_dir():
         raise SettingsError(setting, where, f"a folder with {holds}; for a model of the Hugging Face hub hub:NAME")

@@ -1,4 +1,4 @@
-"""Speech to text by Whisper, as faster-whisper and CTranslate2 run it."""
+"""Speech to text by Whisper in faster-whisper and CTranslate2."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from syncline.errors import SettingsError
 FRAMES_PER_S = 100
 FULL_WINDOW = 30 * FRAMES_PER_S
 SHORT_WINDOW = 15 * FRAMES_PER_S
-"""The shortest window that is tried; see docs/models.md for what it costs and brings."""
+"""The shortest window; docs/models.md has its accuracy and speed."""
 MARGIN = FRAMES_PER_S
-"""At least so much silence follows the sound in a short window."""
+"""The least silence after the sound in a short window."""
 _PREPEND, _APPEND = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 _PROMPT_TOKENS = 4
 
@@ -75,7 +75,7 @@ class WhisperDecoder:
     def decode(
         self, sounds: Sequence[WhisperFeatures], window: int, no_repeat: int = 0
     ) -> list[tuple[HeardPiece, bool]]:
-        """Hear sounds as one batch in a window of `window` frames; with each, whether its text ran in a circle."""
+        """Transcribe sounds in one batch, in windows of `window` frames; and say whether each text repeats itself."""
         encoded = self._encode(sounds, window)
         languages = self._languages(sounds, encoded)
         prompts = [[*self._tokenizer(code).sot_sequence, self._tokenizer(code).no_timestamps] for code in languages]
@@ -132,7 +132,7 @@ class WhisperDecoder:
     def _words(
         self, encoded: Any, sounds: Sequence[WhisperFeatures], languages: list[str], ids: list[list[int]]
     ) -> list[tuple[TimedWord, ...]]:
-        """When each word is said, by the model's cross-attention; one pass for each language of the batch."""
+        """The times of words, by the model's cross-attention; one pass for each language of the batch."""
         n_frames = [min(one.features.shape[1], one.n_ms // 10 + 1) for one in sounds]
         align, merge = _untyped(self._model.find_alignment), _untyped(merge_punctuations)
         out: list[tuple[TimedWord, ...]] = [()] * len(sounds)
@@ -148,7 +148,7 @@ class WhisperDecoder:
 
 
 def _untyped(function: Any) -> Any:
-    """Both say that they take what they do not."""
+    """The functions' own annotations are wrong."""
     return function
 
 
@@ -175,7 +175,10 @@ class _Job(NamedTuple):
 class WhisperConverter(Converter):
     """Whisper from a CTranslate2 folder; one transcript a clip, with times of words, batched over clips.
 
-    n_threads: of the CPU; the worker has other things to do. device: `auto` is CUDA where there is some.
+    - `folder` (path): of CTranslate2.
+    - `name` (str): stands in every transcript.
+    - `n_threads` (int; default 1): of the CPU.
+    - `device` (str; default `auto`): `cpu`, `cuda`, or `auto` for CUDA if there is a GPU.
     """
 
     kind = "transcript"
@@ -187,7 +190,7 @@ class WhisperConverter(Converter):
         self._decoder = WhisperDecoder(_open(folder, name, n_threads, device))
 
     def prepare(self, data: bytes, content_type: str, language: str | None) -> Prepared:
-        """Sound to the log-mel of its pieces: list of `WhisperFeatures`; none where nobody speaks."""
+        """Sound to the log-mels of its pieces, a list of `WhisperFeatures`; empty without speech."""
         code = language_code(language, self._decoder.languages)
         sounds = [
             WhisperFeatures(piece.start_ms, len(piece.samples) // 16, self._decoder.features(piece.samples), code)
@@ -197,7 +200,7 @@ class WhisperConverter(Converter):
         return Prepared(sounds, max(1, cost), sum(sound.features.nbytes for sound in sounds))
 
     def run(self, items: Sequence[Prepared]) -> list[Text]:
-        """A transcript for each clip. The longest piece of a clip goes first: it says the language of the others."""
+        """A transcript for each clip. The longest piece goes first: its language is that of the others."""
         clips: list[list[WhisperFeatures]] = [item.value for item in items]
         longest = [max(range(len(clip)), key=lambda i, clip=clip: clip[i].n_ms) for clip in clips if clip]
         spoken = [i for i, clip in enumerate(clips) if clip]
@@ -222,7 +225,7 @@ class WhisperConverter(Converter):
         self._hear([_Job(0, 0, WhisperFeatures(0, 1_000, self._decoder.features(noise)))], {})
 
     def _hear(self, jobs: Sequence[_Job], heard: dict[tuple[int, int], HeardPiece]) -> None:
-        """Batches of pieces of like length; what ran in a circle once more in the window that Whisper knows."""
+        """Transcribe in batches of similar length. What repeats itself is done again in the full window."""
         again: list[_Job] = []
         for batch in _batches(jobs):
             sounds = [job.sound for job in batch]
@@ -235,7 +238,7 @@ class WhisperConverter(Converter):
             heard.update({(job.item, job.place): one for job, (one, _) in zip(batch, decoded, strict=True)})
 
     def _window(self, sounds: Sequence[WhisperFeatures]) -> int:
-        """Frames: the full window where a language is to be detected, which short ones make too sure of itself."""
+        """The window in frames. The full one where the language is detected: short ones make that too sure."""
         if self._decoder.is_multilingual and not all(sound.language for sound in sounds):
             return FULL_WINDOW
         longest = max(sound.features.shape[1] for sound in sounds)
@@ -243,9 +246,11 @@ class WhisperConverter(Converter):
 
 
 def open_whisper(where: str) -> WhisperConverter:
-    """Whisper from a folder, from the hub (`hub:tiny`, `hub:OWNER/NAME`), or ("") from the package that brings one.
+    """Open Whisper.
 
-    Raises SettingsError where it is not there, is not what its `model.json` says, or does not fit the machine.
+    - `where` (str): a folder, `hub:tiny`, `hub:OWNER/NAME`, or "" for the model of the extra `transcribe`.
+
+    Raises `SettingsError` where it is missing, differs from its `model.json`, or does not fit into memory.
     """
     if (name := hub_name(where)) is not None:
         return WhisperConverter(_download(name), f"whisper/{name}")

@@ -1,1 +1,1 @@
-"""Scores models and converters on a manifest of anybody's files: labels, retrieval, transcripts."""
+"""Scores models and converters on a manifest of any files: labels, retrieval, transcripts."""

@@ -1,4 +1,4 @@
-"""What a model says of each row by each lane, pair and all three: labels and embedding."""
+"""A model's answers to each row of a manifest, by each lane, pair and all three."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from syncline.errors import MediaError
 
 BATCH = 32
 GIVEN = "as given"
-"""The kind of set that holds whatever a row has; told apart only where rows differ in that."""
+"""The kind of set with all that a row has; used only where rows differ in their lanes."""
 
 Vector = np.ndarray[Any, Any]
 
 
 class Answers(msgspec.Struct):
-    """For each kind of set (`image`, `image+text`, ...) and row: the answer, None where a lane is missing or broken."""
+    """The answer by kind of set (`image`, `image+text`, ...) and row; None where a lane is missing or broken."""
 
     rows: list[EvaluationRow]
     by_kind: dict[str, list[Fusion | None]]
     broken: list[BrokenMedia]
 
     def of(self, rows: Sequence[int]) -> Answers:
-        """The answers of some rows alone."""
+        """The answers to some rows."""
         some = {kind: [mine[i] for i in rows] for kind, mine in self.by_kind.items()}
         return Answers([self.rows[i] for i in rows], some, self.broken)
 
 
 def ask(model: Model, rows: Sequence[EvaluationRow], folder: Path, advance: Callable[[int], None]) -> Answers:
-    """Prepare every row's media and ask the model about every kind of set that its lanes make."""
+    """Prepare the media of every row, and ask the model about every kind of set."""
     kinds = kinds_of(rows)
     out = Answers(list(rows), {kind: [] for kind in kinds}, [])
     for batch in batches(rows, BATCH):
@@ -51,7 +51,7 @@ def ask(model: Model, rows: Sequence[EvaluationRow], folder: Path, advance: Call
 
 
 def kinds_of(rows: Sequence[EvaluationRow]) -> list[str]:
-    """The kinds of sets that some row can make, smallest first; `GIVEN` last, where rows differ in their lanes."""
+    """The kinds of sets that any row can make, smallest first; `GIVEN` last, where rows differ in their lanes."""
     has = [set(row.entry.lanes()) for row in rows]
     every = ["+".join(lanes) for n in (1, 2, 3) for lanes in combinations(LANES, n)]
     kinds = [kind for kind in every if any(set(kind.split("+")) <= lanes for lanes in has)]
@@ -59,7 +59,7 @@ def kinds_of(rows: Sequence[EvaluationRow]) -> list[str]:
 
 
 def _members(kind: str, row: EvaluationRow, media: dict[str, Prepared | BrokenMedia]) -> list[Member]:
-    """The set's members; none where one that the kind asks for is missing or broken."""
+    """The members of a set; none where a lane of the kind is missing or broken."""
     lanes = row.entry.lanes() if kind == GIVEN else kind.split("+")
     found = [(lane, media.get(lane)) for lane in lanes]
     members = [Member(lane, lane, item) for lane, item in found if isinstance(item, Prepared)]
@@ -67,7 +67,7 @@ def _members(kind: str, row: EvaluationRow, media: dict[str, Prepared | BrokenMe
 
 
 def embed_texts(model: Model, texts: Sequence[tuple[str, str]]) -> list[Vector | None]:
-    """The embedding of each (text, language) by itself; None where the model gives none or takes the text for none."""
+    """Embed each (text, language); None where the model gives no embedding or refuses the text."""
     out: list[Vector | None] = []
     for batch in batches(texts, BATCH):
         sets: list[list[Member]] = []
@@ -83,6 +83,6 @@ def embed_texts(model: Model, texts: Sequence[tuple[str, str]]) -> list[Vector |
 
 
 def unit(vectors: Sequence[Vector]) -> Vector:
-    """Stacked, each of length 1: float64 (n, n_embedding)."""
+    """Stack vectors and normalise each: float64 (n, n_embedding)."""
     stacked = np.stack(vectors).astype(np.float64)
     return stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12)

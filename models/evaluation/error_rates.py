@@ -1,9 +1,8 @@
-"""Error rates of transcripts: words and characters, after the normalisation that is told here.
+"""Error rates of transcripts: words and characters, after normalisation.
 
-Unicode NFKC, lower case, apostrophes within words kept, all other punctuation and signs made spaces, white space made
-one space; numbers stay as they are written. A Chinese, Japanese or Thai character is a word of its own, since such
-texts part no words. jiwer would do the arithmetic; its last release is of June 2025, and what is needed here are the
-counts of each clip, for intervals.
+Normalisation: Unicode NFKC, lower case, apostrophes within words kept, all other punctuation and signs become spaces,
+white space becomes one space, numbers stay as written. A Chinese, Japanese or Thai character counts as a word, since
+such texts have no spaces. jiwer gives rates only; intervals need the counts of each clip.
 """
 
 from __future__ import annotations
@@ -20,24 +19,32 @@ _UNPARTED = re.compile(r"([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\
 
 
 def normalise(text: str) -> str:
-    """What is compared: words with one space between."""
+    """Normalise a text: words with one space in between.
+
+    >>> normalise("It’s  10:30, OK?")
+    "it's 10 30 ok"
+    """
     folded = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).casefold()
     kept = "".join(" " if unicodedata.category(c)[0] in "PSZC" and c != "'" else c for c in folded)
     return " ".join(word.strip("'") for word in kept.split() if word.strip("'"))
 
 
 def words_of(text: str) -> list[str]:
-    """Its words, normalised."""
+    """The normalised words."""
     return _UNPARTED.sub(r" \1 ", normalise(text)).split()
 
 
 def characters_of(text: str) -> list[str]:
-    """Its characters, normalised, without spaces."""
+    """The normalised characters, without spaces."""
     return list(normalise(text).replace(" ", ""))
 
 
 def edit_distance(said: Sequence[str], heard: Sequence[str]) -> int:
-    """How few insertions, deletions and substitutions make one of the other (Levenshtein 1966)."""
+    """The fewest insertions, deletions and substitutions that turn one into the other (Levenshtein 1966).
+
+    >>> edit_distance("kitten", "sitting")
+    3
+    """
     numbers = {item: n for n, item in enumerate(dict.fromkeys([*said, *heard]))}
     row = np.arange(len(heard) + 1)
     theirs = np.array([numbers[item] for item in heard], np.int64)

@@ -1,4 +1,4 @@
-"""The task `labels`: how often the label is right, out of the model's own and out of the manifest's."""
+"""The task `labels`: how often the label is right, among the model's own labels and among the manifest's."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import numpy as np
 
 from models.evaluation.answers import Answers, Vector, embed_texts, unit
 from models.evaluation.error_rates import normalise
-from models.evaluation.figures import Figure, rate
+from models.evaluation.figures import Figure, ranks_among, rate
 from models.interface import Model
 
 TOP = 5
 
 
 class Accuracy(msgspec.Struct, frozen=True):
-    """Rows of one kind of set.
+    """The figures of one kind of set.
 
-    own, own_at_5: the label is the model's best, or among its best five, over rows whose label the model has (all,
-    where a model does not say what it has). given, given_at_5: of the manifest's labels, the label's text is closest to
-    the set's embedding (cosine), or among the closest five, over all rows. best_part, gap: which smaller set is best by
-    itself over the same rows, and by how much `scored` ("own" or "given") beats it.
+    - `kind`, `n`: the kind, and how many rows have it.
+    - `own`, `own_at_5`: the right label is the model's best, or among its best five; over rows whose label the model
+      has (all rows, where the model does not list its labels).
+    - `given`, `given_at_5`: of the manifest's labels, the right one is closest to the set's embedding (cosine), or
+      among the closest five; over all rows.
+    - `best_part`: the best smaller set over the same rows.
+    - `gap`: how much `scored` ("own" or "given") beats it.
     """
 
     kind: str
@@ -36,7 +39,7 @@ class Accuracy(msgspec.Struct, frozen=True):
 
 
 class Labels(msgspec.Struct, frozen=True):
-    """All kinds; n_labels: how many different ones the manifest has; unknown: those that the model has not."""
+    """The figures of all kinds. `n_labels`: of the manifest; `unknown`: those that the model lacks."""
 
     n_labels: int
     unknown: list[str]
@@ -45,7 +48,7 @@ class Labels(msgspec.Struct, frozen=True):
 
 
 Hits = dict[str, dict[int, tuple[bool, bool]]]
-"""Kind -> row -> whether the label is best, and among the best five."""
+"""Kind to row to whether the right label is best, and among the best five."""
 
 
 def score_labels(model: Model, answers: Answers) -> Labels:
@@ -72,7 +75,7 @@ def _own(answers: Answers, wanted: dict[int, str]) -> Hits:
 def _given(
     model: Model, answers: Answers, wanted: dict[int, str], texts: list[tuple[str, str]], names: list[str]
 ) -> tuple[Hits, str]:
-    """Which of the manifest's labels is closest; nothing, and why, where the model embeds nothing."""
+    """Hits among the manifest's labels; none, and why, where the model does not embed them."""
     labels = embed_texts(model, texts)
     if any(vector is None for vector in labels) or len(names) < 2:
         few = "fewer than two labels" if len(names) < 2 else "the model gives no embedding of some label"
@@ -84,15 +87,9 @@ def _given(
         hits[kind] = {}
         if has:
             found: list[Vector] = [mine[i].embedding for i in has]  # pyright: ignore[reportOptionalMemberAccess, reportAssignmentType]
-            ranks = _ranks(unit(found) @ directions.T, np.array([place[wanted[i]] for i in has]))
+            ranks = ranks_among(unit(found) @ directions.T, np.array([place[wanted[i]] for i in has]))
             hits[kind] = {i: (rank < 1, rank < TOP) for i, rank in zip(has, ranks.tolist(), strict=True)}
     return hits, ""
-
-
-def _ranks(likeness: Vector, right: Vector) -> Vector:
-    """How many others are as close as the right one, or closer: what cannot tell things apart finds nothing."""
-    own = likeness[np.arange(len(right)), right]
-    return (likeness >= own[:, None]).sum(1) - 1
 
 
 def _accuracy(kind: str, wanted: dict[int, str], answers: Answers, own: Hits, given: Hits) -> Accuracy:

@@ -1,6 +1,4 @@
-"""Manifests of evaluation: one thing a line, with its media and what is right about it; and the media as a model takes
-them.
-"""
+"""Manifests of evaluation: JSON lines with media and the right answers. Reads them and prepares their media."""
 
 from __future__ import annotations
 
@@ -22,9 +20,14 @@ N_SHOWN = 5
 
 
 class EvaluationEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line. image, audio: paths. text: what is written about it. label: what it is. transcript: what is said.
+    """One line of a manifest.
 
-    language: BCP 47, of text, label and transcript. id: named where a file is broken; no two lines share one.
+    - `id`: unique; named where a file is broken.
+    - `image`, `audio`: paths, relative to the manifest.
+    - `text`: what is written about it.
+    - `label`: what it is.
+    - `transcript`: what is said.
+    - `language`: BCP 47, of text, label and transcript.
     """
 
     id: str
@@ -36,7 +39,7 @@ class EvaluationEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str = ""
 
     def lanes(self) -> list[str]:
-        """Which media it has."""
+        """The lanes that it has."""
         return [lane for lane in LANES if getattr(self, lane) is not None]
 
 
@@ -48,7 +51,7 @@ class EvaluationRow(NamedTuple):
 
 
 def read_manifest(path: Path) -> list[EvaluationRow]:
-    """Read and check all lines. Raises SettingsError that names the wrong ones by number, or where there is none."""
+    """Read and check a manifest. Raises `SettingsError`, with the numbers of wrong lines, or for an empty file."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -77,7 +80,7 @@ def read_manifest(path: Path) -> list[EvaluationRow]:
 
 
 def _read_line(line: str, folder: Path) -> EvaluationEntry:
-    """Raises ValueError that says what is wrong (msgspec's errors are such)."""
+    """Read a line. Raises `ValueError`."""
     try:
         entry = msgspec.json.decode(line, type=EvaluationEntry)
     except msgspec.DecodeError as error:
@@ -102,7 +105,7 @@ Item = TypeVar("Item")
 
 
 class BrokenMedia(msgspec.Struct, frozen=True):
-    """A file or text that could not be used: of which line, which field, why."""
+    """A file or text that could not be used: its line and field, and why."""
 
     line: int
     id: str
@@ -112,11 +115,11 @@ class BrokenMedia(msgspec.Struct, frozen=True):
 
 
 Prepare = Callable[[str, bytes, str, str | None], Prepared]
-"""Lane, bytes, content type and language to what a model takes; raises MediaError."""
+"""Makes of lane, bytes, content type and language what a model takes; raises `MediaError`."""
 
 
 def prepare_lane(row: EvaluationRow, lane: str, folder: Path, prepare: Prepare) -> Prepared | BrokenMedia:
-    """Read and prepare one lane of a row. The content type is told by the first bytes, as a producer does."""
+    """Read and prepare one lane of a row. The first bytes tell the content type, as with a producer."""
     entry = row.entry
     try:
         value: str = getattr(entry, lane)
@@ -131,7 +134,7 @@ def prepare_lane(row: EvaluationRow, lane: str, folder: Path, prepare: Prepare) 
 def prepare_rows(
     rows: Sequence[EvaluationRow], lanes: Sequence[str], folder: Path, prepare: Prepare
 ) -> list[dict[str, Prepared | BrokenMedia]]:
-    """All of `lanes` that each row has, decoded on a few threads."""
+    """Prepare those of `lanes` that each row has, on a few threads."""
 
     def one(row: EvaluationRow) -> dict[str, Prepared | BrokenMedia]:
         return {lane: prepare_lane(row, lane, folder, prepare) for lane in lanes if lane in row.entry.lanes()}

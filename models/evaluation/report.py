@@ -1,4 +1,4 @@
-"""The report of an evaluation: as data for programs, as tables for readers."""
+"""The report on a manifest: as JSON for programs, as tables for readers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from models.evaluation.retrieval import Direction
 from models.evaluation.transcripts import Transcripts
 
 N_NAMED = 10
-"""How many broken files the text names; the JSON names all."""
+"""How many broken files the text lists; the JSON lists all."""
 
 
 class Section(msgspec.Struct, frozen=True):
-    """The figures of one language, or of all ("")."""
+    """The figures of one language; "" for all languages."""
 
     language: str
     n_lines: int
@@ -49,7 +49,7 @@ class EvaluationReport(msgspec.Struct, frozen=True):
 
 
 def as_text(report: EvaluationReport) -> str:
-    """The report for a reader."""
+    """The report as tables."""
     by = [f"model {report.model} {report.version}"] if report.model else []
     by += [f"converter {report.converter}"] if report.converter else []
     parts = [f"{report.manifest}: {report.n_lines} lines; {', '.join(by)}", *_broken(report.broken)]

@@ -1,4 +1,4 @@
-"""The task `retrieval`: by one lane of a row find another, among those of all rows."""
+"""The task `retrieval`: by one lane of a row, find its other lanes among those of all rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNK = 512
 
 
 class Direction(msgspec.Struct, frozen=True):
-    """From one lane to another, among `n` rows that have both: how often a right one is among the first 1, 5, 10."""
+    """From one lane to another, over `n` rows with both: how often a right one is among the first 1, 5, 10."""
 
     query: str
     target: str
@@ -29,10 +29,10 @@ class Direction(msgspec.Struct, frozen=True):
 
 
 def score_retrieval(answers: Answers) -> list[Direction]:
-    """All directions that at least two rows allow.
+    """Score all directions that at least two rows have.
 
-    Right is the row itself and every row of the same label; without a label, every row of the same text. What is as
-    close as the closest right one counts as before it.
+    Right are the row itself and all rows of the same label; without a label, all rows of the same text. A tie with
+    the closest right one counts as before it.
     """
     out: list[Direction] = []
     for query, target in permutations(LANES, 2):
@@ -61,14 +61,14 @@ def _embedding(answers: Answers, lane: str, row: int) -> Vector:
 
 
 def _thing(entry: EvaluationEntry, row: int) -> Hashable:
-    """What rows share that are right for each other."""
+    """The key that rows share which are right for each other."""
     if entry.label is not None:
         return "label", normalise(entry.label)
     return ("row", row) if entry.text is None else ("text", normalise(entry.text) or entry.text)
 
 
 def _ranks(queries: Vector, targets: Vector, groups: Sequence[Hashable]) -> Vector:
-    """Before how many wrong targets the first right one comes, for each query (n,)."""
+    """How many wrong targets come before the first right one, for each query (n,)."""
     numbers = {group: n for n, group in enumerate(dict.fromkeys(groups))}
     thing = np.array([numbers[group] for group in groups])
     ranks = np.empty(len(queries), np.int64)

@@ -1,4 +1,4 @@
-"""Evaluates a model and a converter on a manifest: the tasks that its fields allow, all together and by language."""
+"""Evaluates a model and a converter on a manifest: all tasks that its fields allow, in all and by language."""
 
 from __future__ import annotations
 
@@ -25,16 +25,22 @@ NEEDS = {
 }
 
 ShowProgress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""What is done, of how many; yields what takes how many are done (`syncline.cli.progress.show_progress`)."""
+"""Takes a title and a total; yields a function that takes how many are done (`syncline.cli.progress`)."""
 
 
 def evaluate_manifest(
     path: Path, model_name: str, wanted: Sequence[str], convert: str, show_progress: ShowProgress
 ) -> EvaluationReport:
-    """Score a manifest. wanted: tasks; none: all that its fields allow, and of these what is installed.
+    """Score a manifest.
 
-    Raises SettingsError for a wrong manifest, task, model or converter, MissingExtraError for a wanted task that needs
-    an extra.
+    - `path`: the manifest.
+    - `model_name`: as `models.registry.load` takes it.
+    - `wanted`: tasks; none: all that the fields allow and that is installed.
+    - `convert`: as `models.registry.parse_spec` takes it.
+    - `show_progress`: shows how far it is.
+
+    Raises `SettingsError` for a wrong manifest, task, model or converter, `MissingExtraError` where a wanted task needs
+    a pip extra.
     """
     rows = read_manifest(path)
     tasks = tasks_of(rows, wanted)
@@ -57,7 +63,7 @@ def evaluate_manifest(
 
 
 def tasks_of(rows: Sequence[EvaluationRow], wanted: Sequence[str]) -> list[str]:
-    """The tasks to do. Raises SettingsError for one that there is not, or that the manifest's fields do not allow."""
+    """The tasks to do. Raises `SettingsError` for one that is unknown, or that the fields do not allow."""
     entries = [row.entry for row in rows]
     pairs = [lanes for e in entries if len(lanes := e.lanes()) > 1]
     allowed = {
@@ -80,7 +86,7 @@ _PAIRS = (("image", "text"), ("image", "audio"), ("text", "audio"))
 
 
 def _converter(tasks: list[str], convert: str, notes: list[str], *, insist: bool) -> Converter | None:
-    """The converter that the tasks need; where nobody insists, a task that cannot be done is left out with a note."""
+    """The converter that the tasks need. Unless `insist`, a task that cannot be done is dropped with a note."""
     if "transcript" not in tasks:
         return None
     spec = parse_spec(convert)
@@ -114,7 +120,7 @@ def _answer(
 
 
 def _languages(rows: Sequence[EvaluationRow]) -> list[str]:
-    """All together (""), and each language where the lines name more than one."""
+    """ "" for all, then each language where the lines have more than one."""
     named = sorted({row.entry.language for row in rows} - {""})
     return ["", *named] if len(named) > 1 else [""]
 

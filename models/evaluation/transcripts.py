@@ -1,4 +1,4 @@
-"""The task `transcript`: how many words and characters a converter hears wrong."""
+"""The task `transcript`: the word and character error rates of a converter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH = 8
 
 
 class HeardClip(msgspec.Struct, frozen=True):
-    """One clip: what was said and heard, and the counts."""
+    """One clip: what was heard, and its error counts."""
 
     row: EvaluationRow
     heard: str
@@ -28,7 +28,7 @@ class HeardClip(msgspec.Struct, frozen=True):
 
 
 class Transcripts(msgspec.Struct, frozen=True):
-    """Error rates: errors over what was said, so that they may be above 1. worst: clips with the most word errors."""
+    """Error rates: errors divided by what was said; may be above 1. `worst`: clips with the most word errors."""
 
     n: int
     n_words: int
@@ -41,7 +41,7 @@ class Transcripts(msgspec.Struct, frozen=True):
 def transcribe(
     converter: Converter, rows: Sequence[EvaluationRow], folder: Path, advance: Callable[[int], None]
 ) -> tuple[list[HeardClip], list[BrokenMedia]]:
-    """Transcribe each row's audio; what the converter cannot read or answer is named, not fatal."""
+    """Transcribe the audio of each row. What the converter refuses is listed as broken."""
     if converter.kind != "transcript" or converter.modality != "audio":
         raise SettingsError("--convert", converter.name, "a converter of audio to transcripts")
     heard: list[HeardClip] = []
@@ -64,7 +64,7 @@ def transcribe(
 
 
 def score_transcripts(heard: Sequence[HeardClip]) -> Transcripts:
-    """Error rates over all clips together, so that a long clip counts more than a short one."""
+    """Error rates over all clips together: a long clip counts more than a short one."""
     worst = sorted((h for h in heard if h.word_errors), key=lambda h: -h.word_errors)[:5]
     return Transcripts(
         len(heard),

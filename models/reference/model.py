@@ -1,4 +1,4 @@
-"""The reference model as the service sees it: media in, labels, an embedding and conversions out."""
+"""The reference model as a `Model`: media in; labels, an embedding and conversions out."""
 
 from __future__ import annotations
 
@@ -28,17 +28,20 @@ MAX_TOKENS = 256
 """Tokens are characters; texts are cut there."""
 
 AUDIO_CHUNK = 16
-"""Clips of similar length run together, so that one long clip does not make silence of all others."""
+"""Clips of similar length run together, so that little is padding."""
 
 CONVERSIONS = {"image": "caption", "audio": "transcript"}
 """Modality -> what its members are converted to."""
 
 
 class ReferenceModel(Model):
-    """CNN, GRU and conv net, fused by a Transformer. Opened from a folder that `syncline model train` wrote.
+    """CNN, GRU and conv net, fused by a Transformer.
 
-    device: `auto` is CUDA where there is some, else the CPU. fuse: with False the answer is the calibrated sum of what
-    each modality says alone, which fusion is compared with. Raises SettingsError for a broken folder.
+    - `folder` (path): a folder that `syncline model train` wrote.
+    - `device` (str; default `auto`): of torch; `auto` is CUDA if there is a GPU, else the CPU.
+    - `fuse` (bool; default True): False answers with the calibrated sum of what each modality says alone.
+
+    Raises `SettingsError` for a broken folder.
     """
 
     def __init__(self, folder: Path, device: str = "auto", *, fuse: bool = True) -> None:
@@ -68,7 +71,7 @@ class ReferenceModel(Model):
 
     @torch.inference_mode()
     def run(self, sets: Sequence[Sequence[Member]]) -> list[Fusion]:
-        """Answer each set; members of one lane count as one voice together."""
+        """Answer each set. The members of a modality count as one together."""
         if not sets:
             return []
         members = [member for one in sets for member in one]
@@ -88,7 +91,7 @@ class ReferenceModel(Model):
         return answers
 
     def warm_up(self) -> None:
-        """Run one set of each lane, so that the first real one does not wait for the kernels to be chosen."""
+        """Run a set of all lanes, so that the first event does not wait while kernels are chosen."""
         media: dict[str, np.ndarray] = {
             "image": np.zeros((3, IMAGE.size, IMAGE.size), np.uint8),
             "text": np.ones(1, np.int32),

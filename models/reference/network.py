@@ -56,7 +56,7 @@ class FusionTransformer(nn.Module):
         self.n_modalities = n_modalities
 
     def forward(self, features: Tensor, modality: Tensor, there: Tensor) -> Tensor:
-        """The set's feature; `modality` and `there` are (B, N). A set with nobody there is an answer too."""
+        """The set's feature; `modality` and `there` are (B, N). An empty set has one too."""
         meaning, sound = F.layer_norm(features, features.shape[-1:]).unbind(2)
         meaning = self._enter(meaning, modality) + self.modalities(modality)
         sound = self.enter[-1](sound) + self.modalities(modality + self.n_modalities)
@@ -93,7 +93,7 @@ class NetworkDimensions(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct):
     """The members of B sets, N places each: features (B, N, 2, n_state), modality (B, N), and what is there (B, N).
 
-    A feature is what the member means by itself and how it sounds (nought for pictures).
+    A feature is what the member means by itself and how it sounds (0 for pictures).
     """
 
     features: Tensor

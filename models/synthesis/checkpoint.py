@@ -1,4 +1,4 @@
-"""A trained voice as a folder (`model.json`, `weights.safetensors`, `lexicon.xz`), checked when it is opened."""
+"""A trained voice as a folder: `model.json`, `weights.safetensors`, `lexicon.xz`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KIND = "speech"
 
 
 class VoiceManifest(msgspec.Struct, frozen=True):
-    """`model.json`: what the folder holds. sha256: file name -> digest. training: the settings of the run."""
+    """`model.json` of a voice. `sha256`: file name to digest. `training`: the settings of the run."""
 
     name: str
     version: str
@@ -30,7 +30,7 @@ class VoiceManifest(msgspec.Struct, frozen=True):
 
 
 class Voice(NamedTuple):
-    """What speaks: the words that are known, the network for those that are not, the network that speaks."""
+    """The lexicon of known words, the network that spells unknown ones, and the network that speaks."""
 
     lexicon: Lexicon
     spelling: SpellingNetwork
@@ -38,7 +38,7 @@ class Voice(NamedTuple):
 
 
 def new_networks(sizes: VoiceDimensions, dropout: float = 0.0) -> nn.ModuleDict:
-    """Both networks with weights drawn by chance, under the names that they have in the file."""
+    """Both networks with random weights, under their names in the file."""
     return nn.ModuleDict({"spelling": SpellingNetwork(sizes.n_spelling), "speech": SpeechNetwork(sizes, dropout)})
 
 
@@ -56,7 +56,7 @@ def read_manifest(folder: Path) -> VoiceManifest:
 
 
 def open_voice(folder: Path, manifest: VoiceManifest) -> Voice:
-    """The voice, ready to speak. Raises SettingsError where a file is not what was saved."""
+    """Load the voice, ready to speak. Raises `SettingsError` where a file differs from the manifest."""
     weights, packed = (checked_bytes(folder, name, manifest) for name in (WEIGHTS, LEXICON))
     networks = new_networks(manifest.dimensions)
     load_weights(networks, weights, folder / WEIGHTS)

@@ -1,4 +1,4 @@
-"""Speaks the text of events: the reference converter of kind `speech`."""
+"""The reference converter of kind `speech`: speaks the text of events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from processors.text import load_text
 from syncline.errors import MediaError
 
 MAX_WORDS = 40
-"""A piece with more words is cut at a pause where it has one: the voice has learned sentences of up to 18."""
+"""A longer piece is cut, at a pause if it has one: the voice has learned sentences of up to 18 words."""
 
 Samples = npt.NDArray[np.float32]
 _END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n+")
@@ -30,6 +30,9 @@ def split_sentences(text: str) -> list[str]:
     """Cut where a sentence ends: at a full stop, question or exclamation mark before a capital, and at line breaks.
 
     Not after titles (`Dr. Smith`) and single letters (`J. Smith`).
+
+    >>> split_sentences("Dr. Smith is in. Who else?")
+    ['Dr. Smith is in.', 'Who else?']
     """
     parts: list[str] = []
     for part in _END.split(text):
@@ -41,7 +44,7 @@ def split_sentences(text: str) -> list[str]:
 
 
 def to_pieces(text: str) -> list[list[str]]:
-    """Text to the words of each piece that is said in one go; a piece has words."""
+    """The words of each piece that is said in one go."""
     pieces: list[list[str]] = []
     for sentence in split_sentences(text):
         words = to_words(sentence)
@@ -55,12 +58,12 @@ def to_pieces(text: str) -> list[list[str]]:
 
 
 def to_phone_pieces(text: str, voice: Voice) -> list[tuple[str, ...]]:
-    """Text to the phones of each piece that is said in one go, a pause first and last; none where it has no words."""
+    """The phones of each piece, with a pause first and last; empty for a text without words."""
     return [tuple(to_phones(piece, voice.lexicon, voice.spelling)) for piece in to_pieces(text)]
 
 
 def speak(pieces: Sequence[Sequence[str]], voice: Voice) -> list[Samples]:
-    """Phones of pieces, one at least, to the sound of each, float32 (n_samples,) at 16 kHz in [-1, 1]."""
+    """Speak pieces of phones, at least one: float32 (n_samples,) in [-1, 1] at 16 kHz each."""
     phones = [torch.tensor(to_numbers(piece)) for piece in pieces]
     n_phones = torch.tensor([len(piece) for piece in phones])
     mel, n_frames = voice.speech.speak(pad_sequence(phones, batch_first=True), n_phones)
@@ -76,7 +79,7 @@ MAX_PHONES = MAX_S * 12
 """A second holds a dozen phones."""
 
 BATCH_PHONES = 800
-"""How many phones, with padding, go through the network at once: the rest waits, so that memory is bounded."""
+"""Phones, with padding, in one batch: this bounds memory."""
 
 Piece = tuple[str, ...]
 
@@ -126,7 +129,7 @@ class SynthesisConverter(Converter):
 
 
 def open_reference(where: str) -> SynthesisConverter:
-    """The voice in the folder `where`; "" is the one that comes with the repository."""
+    """Open the voice in the folder `where`; "" for the one of the repository."""
     return SynthesisConverter(Path(where) if where else SHIPPED_DIR)
 
 

@@ -1,4 +1,4 @@
-"""Text as it is written to words as they are said, with pauses: numbers, money, dates, times, abbreviations, signs."""
+"""Written text to spoken words and pauses: numbers, money, dates, times, abbreviations, signs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ORDINALS = {
     "twelve": "twelfth",
 }  # fmt: skip
 LIMIT = 10**15
-"""From here on a number is said digit by digit."""
+"""Larger numbers are said digit by digit."""
 
 
 def cardinal(number: int) -> list[str]:
@@ -115,14 +115,14 @@ SHORT_WORDS = frozenset(
     ("AM", "AN", "AS", "AT", "BE", "BY", "DO", "GO", "HE", "IF", "IN", "IS", "IT", "ME", "MY", "NO", "OF", "ON", "OR",
      "SO", "TO", "UP", "US", "WE")
 )  # fmt: skip
-"""Two capitals that are a word; all others are said letter by letter."""
+"""Two capitals that are a word; others are said letter by letter."""
 
 SPELLED = frozenset(
     ("ABC", "AFC", "AOL", "API", "ATM", "BBC", "CEO", "CFO", "CIA", "CPU", "DIY", "DNA", "ETA", "EPA", "FAQ", "FBI",
      "FDA", "GPU", "HIV", "IBM", "ICU", "IOU", "IPO", "IRS", "ISP", "MBA", "MRI", "NBA", "NYC", "OMG", "RNA", "SOS",
      "SUV", "UAE", "UFO", "UPS", "URL", "USA", "USB", "VIP", "YMCA")
 )  # fmt: skip
-"""Capitals with a vowel that are said letter by letter all the same; without one every word is."""
+"""Capitals with a vowel that are said letter by letter; without a vowel all are."""
 
 
 _YEARS = range(1100, 2100)
@@ -221,9 +221,12 @@ _TOKEN = re.compile(
 
 
 def to_words(text: str) -> list[str]:
-    """Words in small letters, letters that are said by name as `a.`, and `PAUSE` between parts of sentences.
+    """Normalise a text: lower-case words, spelled letters as `a.`, and `PAUSE` between parts of sentences.
 
-    Never two pauses in a row, and none first or last. Signs that have no name are passed over.
+    No two pauses in a row, none first or last. Signs without a name are dropped.
+
+    >>> to_words("Dr. Smith paid $5 to the BBC, OK?")
+    ['doctor', 'smith', 'paid', 'five', 'dollars', 'to', 'the', 'b.', 'b.', 'c.', 'pau', 'o.', 'k.']
     """
     plain = _plain(text)
     words: list[str] = []

@@ -24,7 +24,7 @@ _NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS) if symbol}
 
 
 def to_numbers(phones: Sequence[str]) -> list[int]:
-    """Phones and pauses to what the network reads. Raises KeyError for a phone that is none of `PHONES`."""
+    """Number phones and pauses for the network. Raises `KeyError` for an unknown phone."""
     return [_NUMBERS[phone] for phone in phones]
 
 
@@ -56,7 +56,7 @@ class Lexicon:
         return len(self._phones)
 
     def find(self, word: str) -> list[str] | None:
-        """The phones of a word in small letters, None where it is not known."""
+        """The phones of a lower-case word; None for an unknown one."""
         coded = self._phones.get(word)
         return None if coded is None else [PHONES[ord(character) - _FIRST] for character in coded]
 
@@ -98,7 +98,7 @@ def encode_letters(words: Sequence[str]) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def guess_phones(network: SpellingNetwork, words: Sequence[str]) -> list[list[str]]:
-    """The likeliest phone of each place, blanks and repeats left out. Never empty: a word is at least a vowel."""
+    """The likeliest phone of each place, without blanks and repeats. Never empty: a word is at least a vowel."""
     if not words:
         return []
     letters, n_letters = encode_letters(words)

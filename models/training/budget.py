@@ -1,4 +1,4 @@
-"""How long a phase of training goes on: by steps, by the clock, or until validation has not got better for a while."""
+"""How long a phase goes on: by steps, by the clock, or until validation stops improving."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from models.training.training_state import State
 
 
 class Budget:
-    """Ends after `n_steps`, or after `limit_s` seconds where `n_steps` is None.
+    """The length of a phase. By steps a run repeats to the bit; by the clock it ends in time on any machine.
 
-    By steps a run repeats to the bit with its seed; by the clock it ends in time on any machine.
+    - `limit_s`: seconds, where `n_steps` is None.
+    - `n_steps`: steps; None: by the clock.
+    - `clock_s`: the clock, in seconds.
     """
 
     def __init__(
@@ -25,22 +27,22 @@ class Budget:
         self.step = 0
 
     def spent(self) -> float:
-        """The part of the budget that is gone, 0 to 1."""
+        """The part that is spent, 0 to 1."""
         if self.n_steps is not None:
             return min(1.0, self.step / self.n_steps)
         return min(1.0, self.taken_s() / self._limit_s)
 
     def taken_s(self) -> float:
-        """Seconds since the start, without those between a stop and a resume."""
+        """Seconds of training, without those between a stop and a resume."""
         return self._clock_s() - self._started_s
 
     def left_s(self) -> float:
-        """Seconds that are left, estimated where the budget is in steps."""
+        """Seconds left, estimated where the budget is in steps; NaN before the first step."""
         spent = self.spent()
         return self.taken_s() / spent * (1 - spent) if spent else math.nan
 
     def learning_rate(self, peak: float, spent: float | None = None) -> float:
-        """Rises for the first twentieth, then falls along a cosine to nothing; `spent`: default what is spent now."""
+        """The schedule: rises to `peak` in the first twentieth, then falls to 0 along a cosine. Default: for now."""
         spent = self.spent() if spent is None else spent
         return peak * (spent / 0.05 if spent < 0.05 else 0.5 + 0.5 * math.cos(math.pi * (spent - 0.05) / 0.95))
 
@@ -50,9 +52,11 @@ class Budget:
 
 
 class Rhythm:
-    """When something is due that is done now and then: `parts` times in a budget of steps, else every `every_s`.
+    """When to do what is done now and then. By steps it does not depend on the clock, so it repeats with the run.
 
-    By steps it does not depend on the clock, so what is decided then repeats with the run.
+    - `budget`: of the phase.
+    - `every_s`: seconds in between, by the clock.
+    - `parts`: how many times in a budget of steps.
     """
 
     def __init__(self, budget: Budget, every_s: float, parts: int) -> None:
@@ -72,10 +76,11 @@ class Rhythm:
 
 
 class EarlyStopping:
-    """Keeps the weights of the best look; `patience`: how many looks without a better one end the phase, 0 none do.
+    """Ends a phase whose validation stops improving, and keeps the weights of the best look.
 
-    With patience 0 nothing is kept either: the last weights are the phase's. A look's score is the mean of its
-    numbers, all of which are better when they are higher.
+    - `patience`: how many looks without a better one end the phase; 0: never, and nothing is kept.
+
+    A look's score is the mean of its figures, of which higher is better.
     """
 
     def __init__(self, patience: int) -> None:
@@ -85,11 +90,11 @@ class EarlyStopping:
 
     @property
     def is_over(self) -> bool:
-        """Whether patience is at its end."""
+        """Whether patience has ended."""
         return 0 < self._patience <= self._n_worse
 
     def see(self, values: Mapping[str, float], module: nn.Module) -> None:
-        """Take a look's numbers, and the weights that they are of."""
+        """Judge a look's figures, and keep the weights of the best."""
         if not self._patience or not values:
             return
         score = sum(values.values()) / len(values)
@@ -100,7 +105,7 @@ class EarlyStopping:
             self._n_worse += 1
 
     def give_best(self, module: nn.Module) -> None:
-        """Set the best weights, where some were kept."""
+        """Load the best weights, if any were kept."""
         if self._weights:
             module.load_state_dict(self._weights)
 

@@ -1,4 +1,4 @@
-"""The learning curve: how loss and validation went, point by point, and a picture of it."""
+"""The learning curve: loss and validation, point by point, and a picture of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXTRA_HINT = "pip install 'syncline[train]'"
 
 
 class Point(msgspec.Struct, frozen=True):
-    """What was seen after a step. `values`: name -> number; loss is the mean since the point before."""
+    """The figures after a step. `values`: name to number; a loss is the mean since the last point."""
 
     step: int
     taken_s: float
@@ -28,7 +28,7 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Curve(msgspec.Struct):
-    """The points of one phase: of the loss, and of looks at validation."""
+    """The points of one phase: losses, and looks at validation."""
 
     phase: str
     loss: list[Point] = []
@@ -40,12 +40,12 @@ class Curve(msgspec.Struct):
 
 
 def read_curves(out: Path) -> list[Curve]:
-    """The curves that a run wrote, by name of the phase."""
+    """The curves that a run wrote, sorted by phase."""
     return [msgspec.json.decode(path.read_bytes(), type=Curve) for path in sorted((out / FOLDER).glob("*.json"))]
 
 
 def draw_curves(out: Path) -> None:
-    """Draw what a run wrote to OUT/learning-curve.png, and say so, or what it needs, in the log."""
+    """Draw a run's curves to OUT/learning-curve.png. The log says so, or what is missing."""
     if draw(read_curves(out), out / PICTURE):
         log.info("learning curve: %s", out / PICTURE)
     else:
@@ -53,7 +53,7 @@ def draw_curves(out: Path) -> None:
 
 
 def draw(curves: Sequence[Curve], path: Path) -> bool:
-    """Draw a row a phase, loss left, validation right; False where matplotlib is missing or there is nothing."""
+    """Draw a row a phase: loss left, validation right. Returns False without matplotlib, and without curves."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -90,5 +90,9 @@ def _lines(axes: Axes, title: str, points: Sequence[Point]) -> None:
 
 
 def as_line(values: Mapping[str, float]) -> str:
-    """A line for the log: `image 0.412 text 0.300`."""
+    """Write figures in one line.
+
+    >>> as_line({"image": 0.4123, "text": 0.3})
+    'image 0.412 text 0.300'
+    """
     return " ".join(f"{name} {value:.3f}" for name, value in values.items())

@@ -1,6 +1,6 @@
-"""How far a run has come: on a terminal a bar a phase that moves, with the time left; elsewhere the log says it.
+"""Progress: on a terminal a bar for each phase or piece of work, elsewhere lines now and then.
 
-Phases run in several processes: each sends what it has to say through a queue, and one thread draws it all.
+Phases run in several processes: each sends its progress and log lines through a queue, and one thread draws them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class _Reporting:
-    """Where this process sends progress; None: nowhere."""
+    """The queue to which this process sends progress; None: nothing is drawn."""
 
     queue: Queue[Any] | None = None
 
@@ -57,20 +57,20 @@ class _Terminal(logging.Handler):
 
 
 def report_to(queue: Queue[Any] | None) -> None:
-    """Send this process's progress and log lines there from now on; None: lines go to stderr, progress nowhere."""
+    """Send this process's progress and log lines to a queue; None: lines go to stderr, progress is dropped."""
     _Reporting.queue = queue
 
 
 def report(progress: Progress) -> None:
-    """Show how far a phase has come, where somebody looks."""
+    """Show progress, if bars are drawn."""
     if _Reporting.queue is not None:
         _Reporting.queue.put(progress)
 
 
 def log_to(path: Path) -> None:
-    """Send the lines of training to stderr and to the end of a file; said twice, it stays at one each.
+    """Log to stderr and append to a file, and to nothing else that was set before.
 
-    Of several processes that train together the first one speaks.
+    Of several processes that train together only the first logs.
     """
     for handler in list(log.handlers):
         log.removeHandler(handler)
@@ -86,7 +86,7 @@ def log_to(path: Path) -> None:
 
 
 class Display:
-    """Draws what processes report, while it is entered, if stderr is a terminal (or a `console` is given)."""
+    """Draws progress while it is entered, if stderr is a terminal or a rich `console` is given."""
 
     def __init__(self, console: Any = None) -> None:
         self._bars: Any = _bars(console) if parallel.is_first() else None
@@ -127,7 +127,7 @@ class Display:
 
 
 def _bars(console: Any) -> Any:
-    """The bars, None where nobody would see them move."""
+    """The bars; None without a terminal or without rich."""
     if console is None and not sys.stderr.isatty():
         return None
     try:

@@ -1,4 +1,4 @@
-"""One phase of training: steps until the budget is spent, with a slow copy of the weights; resumable, data-parallel."""
+"""The training loop: one phase, step by step until its budget is spent. Resumable and data-parallel."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ from syncline.errors import SettingsError
 __all__ = ["Phase", "log_to"]
 
 CLIP = 5.0
-"""Gradients longer than this are shortened."""
+"""The norm that gradients are clipped to."""
 
 
 class Phase:
-    """Runs `loss` and steps the parameters of `trained` until `budget` is spent.
+    """One phase: steps with AdamW, an averaged copy of the weights, looks at validation, checkpoints.
 
-    run: where checkpoints, curves and TensorBoard logs go, and from where a stopped phase goes on; None: nowhere.
+    - `name`: of the phase, in logs and file names.
+    - `trained`: the module whose parameters are stepped.
+    - `budget`: how long it goes on.
+    - `settings`: learning rate, weight decay, averaging, patience.
+    - `run`: the folder of checkpoints, curves and TensorBoard logs; None: nothing is written.
     """
 
     def __init__(
@@ -58,12 +62,16 @@ class Phase:
         look: Callable[[nn.Module], Said],
         drawn_from: object = None,
     ) -> None:
-        """Train, then give `trained` the slow copy's weights; with patience, those of the best look.
+        """Train, then give `trained` the averaged weights; with patience, those of the best look at validation.
 
-        loss: of a fresh batch, given the part of the budget that is spent. losses, look: numbers by name, for log
-        and curves; looks (more is better) decide early stopping. drawn_from: what holds the generators and the state of
-        `loss`, for checkpoints; default the object whose method `loss` is. A phase that a checkpoint says is over
-        trains no more.
+        - `loss`: the loss of a fresh batch, given the part of the budget that is spent.
+        - `losses`: parts of the loss by name, for log and curves.
+        - `look`: validation figures by name, higher is better; they decide early stopping.
+        - `drawn_from`: what holds the generators and the state of `loss`, for checkpoints. Default: the object whose
+          method `loss` is.
+
+        Goes on from the phase's checkpoint; a phase that is over there is not trained again. Raises `SettingsError` for
+        a checkpoint of another network.
         """
         draws = Draws(getattr(loss, "__self__", None) if drawn_from is None else drawn_from)
         if self._resume(draws):
@@ -81,7 +89,7 @@ class Phase:
         self._save(draws, is_over=True)
 
     def _spent(self) -> float:
-        """The part of the budget that is gone, by the first process's clock; 1 where patience is at its end."""
+        """The part of the budget that is spent, by the first process's clock; 1 once patience has ended."""
         return parallel.from_first([1.0 if self._stopping.is_over else self._budget.spent()])[0]
 
     def _step(self, loss: Tensor, spent: float, losses: Callable[[], Said]) -> None:
@@ -99,7 +107,7 @@ class Phase:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the slow copy towards the weights; fast at first, for early weights are worth little."""
+        """Move the averaged weights towards the trained ones; faster at first, since early weights are worth little."""
         keep = min(self._settings.average, (1 + self._budget.step) / (10 + self._budget.step))
         for mine, theirs in zip(self.slow.state_dict().values(), self._trained.state_dict().values(), strict=True):
             if mine.is_floating_point():
@@ -108,7 +116,7 @@ class Phase:
                 mine.copy_(theirs)
 
     def _seen(self) -> nn.Module:
-        """The slow copy for a look, on the CPU, where validation is."""
+        """The averaged weights on the CPU, where validation runs."""
         return self.slow if parallel.device().type == "cpu" else copy.deepcopy(self.slow).cpu()
 
     def _end(self, look: Callable[[nn.Module], Said]) -> None:
@@ -148,7 +156,7 @@ class Phase:
         self._folder.save(self._name, state)
 
     def _resume(self, draws: Draws) -> bool:
-        """Set all as the last checkpoint has it, if there is one; whether the phase is over."""
+        """Restore the last checkpoint, if there is one. Returns whether the phase is over."""
         state = self._folder.load(self._name) if self._folder is not None else None
         if state is None:
             return False

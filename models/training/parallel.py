@@ -1,10 +1,9 @@
 """Data-parallel training under `torchrun`: one batch, its rows shared by several processes.
 
-Every process draws the same batch from the same seeds and computes the features of its rows alone (`spread`); the
-features of all rows come back with their gradient, and the loss is that of the whole batch in every process. Backward
-through `gather` adds the gradients of all processes, of which each has the same loss; DistributedDataParallel then
-takes the mean over processes. So each parameter gets the gradient of the whole batch, whether it works on its own
-rows or on all. A loss that never calls `spread` is right too; it is only not faster.
+Every process draws the same batch from the same seeds, and computes the features of its own rows (`spread`). The
+features of all rows come back with their gradient, so every process has the loss of the whole batch. The backward pass
+of `gather` sums the gradients of all processes; DistributedDataParallel then takes their mean. So each parameter gets
+the gradient of the whole batch. A loss that never calls `spread` is right too, but not faster.
 """
 
 from __future__ import annotations
@@ -24,14 +23,17 @@ from syncline.errors import SettingsError
 
 
 class _Here:
-    """What this process is: where it computes, and whether it computes some rows only at the moment."""
+    """The state of this process: its device, and whether it is computing its share of rows."""
 
     device = torch.device("cpu")
     sharing = False
 
 
 def start(device: str = "cpu") -> None:
-    """Join the processes that `torchrun` started, if it did: NCCL for `cuda`, else gloo. Raises SettingsError."""
+    """Join the processes of `torchrun`, if any: NCCL for `cuda`, else gloo.
+
+    Raises `SettingsError` for a device that torch cannot use.
+    """
     if device not in ("cpu", "cuda"):
         raise SettingsError("--device", device, "cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
@@ -51,7 +53,7 @@ def stop() -> None:
 
 
 def device() -> torch.device:
-    """Where this process computes."""
+    """The device of this process."""
     return _Here.device
 
 
@@ -66,17 +68,17 @@ def rank() -> int:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes logs, checkpoints and weights."""
+    """Whether this process writes logs, checkpoints and weights."""
     return rank() == 0
 
 
 def is_sharing() -> bool:
-    """Whether what runs now is one process's rows of a batch that several share (inside `spread`)."""
+    """Whether this process is computing its share of a batch (inside `spread`)."""
     return _Here.sharing
 
 
 def from_first(values: Sequence[float]) -> list[float]:
-    """The values of the first process, in every process: clocks differ, and all must stop at the same step."""
+    """The values of the first process, in all: clocks differ, and all must stop at the same step."""
     if world_size() == 1:
         return list(values)
     sent = torch.tensor(values, dtype=torch.float64, device=device())
@@ -100,7 +102,7 @@ def bytes_from_first(data: bytes | None) -> bytes | None:
 
 
 def rows_of(n: int) -> slice:
-    """Which of `n` rows this process computes. Raises SettingsError where they cannot be shared evenly."""
+    """This process's share of `n` rows. Raises `SettingsError` where they cannot be shared evenly."""
     if n % world_size():
         raise SettingsError("batch", n, f"a multiple of the {world_size()} processes that share it")
     each = n // world_size()
@@ -108,7 +110,7 @@ def rows_of(n: int) -> slice:
 
 
 class _Gather(torch.autograd.Function):
-    """Rows of all processes; backward adds up what all processes want of this one's rows."""
+    """All processes' rows; backward sums the gradients of this process's rows."""
 
     @staticmethod
     def forward(ctx: Any, mine: Tensor) -> Tensor:  # noqa: ARG004  (torch's name; nothing to keep)
@@ -124,7 +126,7 @@ class _Gather(torch.autograd.Function):
 
 
 class _AddUp(torch.autograd.Function):
-    """The sum over processes; backward is the sum of their gradients."""
+    """The sum over processes; backward sums their gradients."""
 
     @staticmethod
     def forward(ctx: Any, mine: Tensor) -> Tensor:  # noqa: ARG004  (torch's name; nothing to keep)
@@ -183,10 +185,10 @@ class _Loss(nn.Module):
 
 
 def distributed(trained: nn.Module, loss: Callable[[float], Tensor]) -> Callable[[float], Tensor]:
-    """The loss such that backward leaves in `trained` the gradients' mean over processes."""
+    """The loss, such that backward leaves the mean gradient over processes in `trained`."""
     if world_size() == 1:
         return loss
-    # A loss may leave parts out by chance; where it never does, torch says so once and nobody can mend it.
+    # A loss may leave parts out by chance; where it never does, torch warns once, and nothing can be done.
     warnings.filterwarnings("ignore", message=r"(?s).*find_unused_parameters=True was specified")
     return nn.parallel.DistributedDataParallel(_Loss(trained, loss), find_unused_parameters=True)
 
@@ -240,7 +242,7 @@ class SharedDropout(nn.Dropout):
 
 
 def share_layers(module: nn.Module) -> None:
-    """Put shared layers in the place of BatchNorm and Dropout; parameters, buffers and their names stay."""
+    """Replace BatchNorm and Dropout by shared layers. Parameters, buffers and their names stay."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
             setattr(module, name, _shared_norm(child))

@@ -1,4 +1,4 @@
-"""The folder of a training run: which run is unfinished there, its checkpoints, and who works in it."""
+"""The folder of a training run: the unfinished run in it, its checkpoints, and its lock."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ CHECKPOINTS = "checkpoints"
 CHECKPOINT_S = 120.0
 RUN, LOCK, LOG = "run.json", "run.lock", "train.log"
 ORPHANS_LIMIT_S = 20.0
-"""How long a new run waits for processes that a killed one left: they end as soon as they see it."""
+"""Seconds that a new run waits for processes that a killed run left behind. They end once they notice."""
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """What a run must share with the one it goes on with. `corpus`: file name -> bytes, of the packed arrays."""
+    """What a run must have in common with the one it goes on with. `corpus`: file name to size in bytes."""
 
     name: str
     settings: dict[str, Any]
@@ -54,18 +54,18 @@ class Run(msgspec.Struct, frozen=True):
     tensorboard: bool = False
 
     def path(self, phase: str) -> Path:
-        """The checkpoint of a phase."""
+        """The path of a phase's checkpoint."""
         return self.out / CHECKPOINTS / f"{phase}.safetensors"
 
     def load(self, phase: str) -> State | None:
-        """The last checkpoint of a phase, None where there is none; in every process that of the first."""
+        """Read a phase's checkpoint; None where there is none. Every process gets that of the first."""
         path = self.path(phase)
         data = path.read_bytes() if parallel.is_first() and path.exists() else None
         data = parallel.bytes_from_first(data)
         return None if data is None else unpack(data, path)
 
     def save(self, phase: str, state: State) -> None:
-        """Write the checkpoint of a phase in the place of the last one; the first process alone does."""
+        """Replace a phase's checkpoint. Only the first process writes."""
         if parallel.is_first():
             write_whole(self.path(phase), pack(state))
 
@@ -76,10 +76,13 @@ def has_tensorboard() -> bool:
 
 
 def begin(run: Run, identity: Identity, resume: bool | None) -> bool:
-    """Make the folder this run's, and say so in the log; whether it goes on with an unfinished one.
+    """Begin a run in its folder, or go on with the unfinished one.
 
-    resume: None goes on where there is something to go on with, True insists, False throws it away. Raises
-    SettingsError where the unfinished run is another one.
+    - `run`, `identity`: the run's folder, and what tells it from other runs.
+    - `resume`: None goes on with an unfinished run, True insists on one, False throws it away.
+
+    Returns whether it goes on. Raises `SettingsError` where the unfinished run is another one, or `resume` insists and
+    there is none.
     """
     path = run.out / RUN
     unfinished = path.exists()
@@ -98,7 +101,7 @@ def begin(run: Run, identity: Identity, resume: bool | None) -> bool:
 
 
 def finish(run: Run) -> None:
-    """Forget the checkpoints: the run has its weights."""
+    """Remove the checkpoints of a run that has its weights."""
     (run.out / RUN).unlink(missing_ok=True)
     shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
 
@@ -129,16 +132,18 @@ def _differences(theirs: Identity, mine: Identity) -> list[tuple[str, Any, Any]]
 
 
 def identity_of(name: str, settings: Any, corpus_dirs: Sequence[Path], torch_version: str) -> Identity:
-    """What a run is, to be told from others."""
+    """What tells a run from others."""
     files = [path for folder in corpus_dirs for path in sorted(folder.glob("*")) if path.is_file()]
     corpus = {f"{path.parent.name}/{path.name}": path.stat().st_size for path in files}
     return Identity(name, msgspec.to_builtins(settings), corpus, torch_version)
 
 
 def occupy(out: Path, *, alone: bool) -> AbstractContextManager[Any]:
-    """Hold the folder until the process ends or the value is closed; `alone`: nobody else may have it yet.
+    """Lock the folder until the process ends or the value is closed. Does nothing on Windows.
 
-    Raises SettingsError where another run works in it. Where there are no such locks (Windows) nothing is held.
+    - `alone`: wait until no other process has it; else share it with the other processes of this run.
+
+    Raises `SettingsError` where another run is at work in it.
     """
     if sys.platform == "win32":
         return nullcontext()
@@ -160,7 +165,7 @@ def occupy(out: Path, *, alone: bool) -> AbstractContextManager[Any]:
 
 
 def end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone, also by kill -9: a resumed run wants the folder."""
+    """End this process once its parent is gone, also by kill -9: a resumed run needs the folder."""
     parent = parent_process()
     if parent is None:
         return

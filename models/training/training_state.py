@@ -1,6 +1,4 @@
-"""What a training resumes from: tensors, plain values and all chance, in one file that is written whole or not
-at all.
-"""
+"""A checkpoint's content: tensors, plain values and the state of all random generators, as one safetensors file."""
 
 from __future__ import annotations
 
@@ -19,21 +17,21 @@ from syncline.errors import SettingsError
 
 SKELETON = "skeleton"
 TENSOR, ITEMS = "~tensor", "~items"
-"""What stands in the JSON for a tensor (its name), and for a mapping (its items: JSON's own keys are strings)."""
+"""What stands in the JSON for a tensor (its name) and for a mapping (its items, since JSON keys are strings)."""
 
 State = dict[str, Any]
 """Tensors, numbers, strings, None, lists and mappings of them."""
 
 
 def pack(state: State) -> bytes:
-    """State to bytes: a safetensors file whose metadata hold, as JSON, all that is no tensor."""
+    """Write a state as a safetensors file. What is no tensor goes into its metadata, as JSON."""
     tensors: dict[str, Tensor] = {}
     skeleton = _take_apart(state, "", tensors)
     return save(tensors, {SKELETON: json.dumps(skeleton)})
 
 
 def unpack(data: bytes, where: object) -> State:
-    """Bytes to the state that was packed (tuples are lists). Raises SettingsError naming `where` for other bytes."""
+    """Read a packed state; tuples come back as lists. Raises `SettingsError`, naming `where`, for other bytes."""
     try:
         length = int.from_bytes(data[:8], "little")
         skeleton = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][SKELETON])
@@ -67,7 +65,7 @@ _LEAVES = (str, bytes, int, float, bool, type(None), Tensor, np.ndarray, nn.Modu
 
 
 class Draws:
-    """The generators and kept attributes below `root`, each by its path; the global generators beside them."""
+    """The random generators and kept attributes below `root`, by path, and the global generators."""
 
     def __init__(self, root: object) -> None:
         self._generators: dict[str, Any] = {}
@@ -79,7 +77,7 @@ class Draws:
                 self._kept[f".{name}"] = (root, name)
 
     def state(self) -> State:
-        """What `restore` wants."""
+        """The state that `restore` takes."""
         return {
             "global": _global_state(),
             "generators": {path: _get(generator) for path, generator in self._generators.items()},
@@ -87,7 +85,7 @@ class Draws:
         }
 
     def restore(self, state: State) -> None:
-        """Set all as they were. Raises SettingsError where the run that was saved drew from others."""
+        """Restore a state. Raises `SettingsError` where it has other generators or attributes."""
         for mine, theirs in ((self._generators, state["generators"]), (self._kept, state["kept"])):
             if mine.keys() != theirs.keys():
                 raise SettingsError("checkpoint", sorted(theirs), f"what this version draws from: {sorted(mine)}")
@@ -111,7 +109,7 @@ class Draws:
 
 
 def _inside(value: object) -> Iterable[tuple[str, object]]:
-    """What an object holds, by name."""
+    """The attributes, fields or items of an object, by name."""
     if isinstance(value, Mapping):
         return ((str(key), item) for key, item in value.items())
     if isinstance(value, list | tuple):

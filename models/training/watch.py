@@ -1,4 +1,4 @@
-"""What is seen of a phase while it trains: log, progress, TensorBoard, learning curve, looks at validation."""
+"""What a phase shows while it trains: log, progress, TensorBoard, learning curve, looks at validation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TENSORBOARD_FOLDER = "tensorboard"
 
 
 class Board:
-    """Writes OUT/tensorboard/PHASE from a step on; what an earlier attempt wrote of later steps is hidden."""
+    """Writes OUT/tensorboard/PHASE from `step` on. Later steps of an earlier attempt are hidden."""
 
     def __init__(self, out: Path | None, phase: str, step: int) -> None:
         self._writer: Any = None
@@ -30,13 +30,13 @@ class Board:
             self._writer = SummaryWriter(str(out / TENSORBOARD_FOLDER / phase), purge_step=step or None)
 
     def add(self, group: str, values: Mapping[str, float], step: int) -> None:
-        """Points of several curves, named `group/name`."""
+        """Write a point of each curve `group/name`."""
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(f"{group}/{name}", value, step)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Flush and close."""
         if self._writer is not None:
             self._writer.close()
 
@@ -45,14 +45,14 @@ LOG_EVERY_S = 15.0
 LOOK_EVERY_S = 150.0
 REPORT_EVERY_S = 0.25
 N_LOSSES, N_LOOKS = 200, 20
-"""How many points of the curves a phase with a budget of steps has."""
+"""How many losses and looks a phase by steps records."""
 
 Said = Mapping[str, float]
-"""Numbers by name: they are logged and drawn, and a look's count for early stopping."""
+"""Figures by name."""
 
 
 class Watch:
-    """Told of each step, does what is due after it. Looks are numbers of which more is better."""
+    """Is told of each step, and logs, draws and records what is due. Higher is better in looks."""
 
     def __init__(self, phase: str, budget: Budget, run: Run | None, stopping: EarlyStopping) -> None:
         self._budget, self._run, self._stopping = budget, run, stopping
@@ -63,13 +63,13 @@ class Watch:
         self._board = Board(None, phase, 0)
 
     def open(self) -> None:
-        """Begin, after what a checkpoint had was restored."""
+        """Begin, or go on after `restore`."""
         self._board = Board(
             self._run.out if self._run and self._run.tensorboard else None, self._curve.phase, self._budget.step
         )
 
     def step(self, loss: Tensor, rate: float, losses: Callable[[], Said]) -> None:
-        """A step was taken at a learning rate."""
+        """Take note of a step. `rate`: its learning rate."""
         self._loss_sum, self._n_losses = self._loss_sum + float(loss.detach()), self._n_losses + 1
         if self._points.due():
             mean = self._loss_sum / self._n_losses
@@ -85,11 +85,11 @@ class Watch:
             self._report(float(loss.detach()))
 
     def look_due(self) -> bool:
-        """Whether validation is to be looked at after this step; the last look is the phase's own."""
+        """Whether to look at validation after this step. The last look is made by the phase itself."""
         return self._looks.due() and self._budget.spent() < 1
 
     def look(self, look: Callable[[nn.Module], Said], module: nn.Module) -> None:
-        """Look at validation, log and draw it."""
+        """Look at validation; log and record its figures."""
         said = look(module)
         self.say(f"validation {as_line(said)}")
         if said:
@@ -97,14 +97,14 @@ class Watch:
         self._stopping.see(said, module)
 
     def close(self) -> None:
-        """The phase is over."""
+        """End the phase: write its curve."""
         self._report(self._curve.loss[-1].values["total"] if self._curve.loss else math.nan, over=True)
         self._board.close()
         if self._run:
             self._curve.write(self._run.out)
 
     def say(self, text: str) -> None:
-        """A line for the log."""
+        """Log a line with step and time."""
         b, cpu_s, name = self._budget, time.process_time(), self._curve.phase
         log.info("%s step %d, %.0f s (CPU %.0f s), %.0f s left: %s", name, b.step, b.taken_s(), cpu_s, b.left_s(), text)
 

@@ -10,44 +10,50 @@ import msgspec
 import typer
 
 from models import registry
+from models.folder import as_json
 from syncline.cli.progress import show_progress
 from syncline.errors import SettingsError
 
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="MANIFEST.jsonl|MODEL",
+        help="JSON lines with id and any of image, audio (paths), text, label, transcript, language; or the name "
+        "or folder of a model, to score it on a split of the corpus.",
+    ),
+]
+ModelName = Annotated[
+    str | None, typer.Option(help="With a manifest: name or folder of the model. Default: reference.")
+]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="With a manifest: labels, retrieval or transcript; may be given again. Default: all that it allows."
+    ),
+]
+Convert = Annotated[
+    str | None, typer.Option(help="With a manifest: what transcribes, such as transcript=whisper:FOLDER.")
+]
+Split = Annotated[
+    str | None, typer.Option(help="With a model: validation (default) to choose by; test once, at the end.")
+]
+Language = Annotated[str | None, typer.Option(help="With a model: language of the texts, en (default) or zh.")]
+SplitCorpus = Annotated[Path | None, typer.Option(help="With a model: folder of the corpus. Default: corpus.")]
+JsonPath = Annotated[
+    Path | None,
+    typer.Option("--json", "--out", help="Write the report there as JSON as well; - prints JSON, and nothing else."),
+]
+
 
 def evaluate(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="MANIFEST.jsonl|MODEL",
-            help="JSON lines with id and any of image, audio (paths), text, label, transcript, language; or the name "
-            "or folder of a model, to score it on a split of the corpus.",
-        ),
-    ] = "reference",
-    model: Annotated[
-        str | None, typer.Option(help="With a manifest: name or folder of the model. Default: reference.")
-    ] = None,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="With a manifest: labels, retrieval or transcript; may be given again. Default: all that it allows."
-        ),
-    ] = None,
-    convert: Annotated[
-        str | None, typer.Option(help="With a manifest: what transcribes, such as transcript=whisper:FOLDER.")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="With a model: validation (default) to choose by; test once, at the end.")
-    ] = None,
-    language: Annotated[
-        str | None, typer.Option(help="With a model: language of the texts, en (default) or zh.")
-    ] = None,
-    corpus: Annotated[Path | None, typer.Option(help="With a model: folder of the corpus. Default: corpus.")] = None,
-    json_path: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", "--out", help="Write the report there as JSON as well; - prints JSON, and nothing else."
-        ),
-    ] = None,
+    what: What = "reference",
+    model: ModelName = None,
+    task: Tasks = None,
+    convert: Convert = None,
+    split: Split = None,
+    language: Language = None,
+    corpus: SplitCorpus = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Say how well a model does, with 95 % intervals: accuracy, retrieval, word and character error rates.
 
@@ -83,86 +89,61 @@ def _on_manifest(path: Path, model: str, tasks: list[str], convert: str, json_pa
 
 def _on_split(model: str, split: str, language: str, corpus: Path, json_path: Path | None) -> None:
     from models.evaluation import protocol
-    from models.training.reference import evaluate as evaluation
+    from models.evaluation.scores import on_split
 
     if split not in protocol.SPLITS[1:]:
         raise SettingsError("--split", split, ", ".join(protocol.SPLITS[1:]))
-    style, voice = next(iter(protocol.styles(split))), next(iter(protocol.voices(split)))
-    texts = evaluation.texts_of(protocol.texts(), language)
+    style, voice = protocol.style_of(split), protocol.voice_of(split)
+    texts = on_split.texts_of(protocol.texts(), language)
     opened = registry.load(model)
-    media = evaluation.read_media(opened, corpus, protocol.concepts(), texts, style, voice)
+    media = on_split.read_media(opened, corpus, protocol.concepts(), texts, style, voice)
     about = {"split": split, "style": style, "voice": voice, "language": language}
-    report = evaluation.evaluate(opened, media, protocol.concepts(), about)
-    _give(report, evaluation.as_text(report), json_path)
+    report = on_split.evaluate(opened, media, protocol.concepts(), about)
+    _give(report, on_split.as_text(report), json_path)
 
 
 def _give(report: msgspec.Struct, text: str, json_path: Path | None) -> None:
-    data = msgspec.json.format(msgspec.json.encode(report), indent=1)
+    data = as_json(report)
     if json_path == Path("-"):
-        typer.echo(data.decode())
+        typer.echo(data.decode(), nl=False)
         return
     typer.echo(text)
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_bytes(data + b"\n")
+        json_path.write_bytes(data)
 
 
 SYNTHESIS = "synthesis"
 SYNTHESIS_MINUTES, FUSION_MINUTES = 48.0, 32.0
 
 
-def train(
-    name: Annotated[
-        str, typer.Argument(help="synthesis is the voice; any other name a model that fuses, called so in results.")
-    ] = "reference",
-    seed: Annotated[int, typer.Option(help="Draws weights, batches and changes of media.")] = 1,
-    minutes: Annotated[float | None, typer.Option(help="Wall time, on 2 cores. Default: 32; of synthesis 48.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write. Default: runs/NAME.")] = None,
-    corpus: Annotated[Path, typer.Option(help="Folder of the corpus, as `make corpus` builds it.")] = Path("corpus"),
-    held_out: Annotated[bool, typer.Option(help="Leave the protocol's 100 zero-shot concepts out.")] = False,
-    steps: Annotated[
-        str,
-        typer.Option(
-            help="Steps instead of the clock: repeats to the bit. IMAGE,TEXT,AUDIO,FUSION; of synthesis SPELLING,VOICE."
-        ),
-    ] = "",
-    patience: Annotated[
-        int, typer.Option(help="End a part after so many looks at validation without a better one; 0: never.")
-    ] = 0,
-    resume: Annotated[
-        bool | None,
-        typer.Option(
-            "--resume/--fresh",
-            help="Insist on going on with the unfinished run in the folder, or throw it away. Default: go on with it "
-            "where there is one of the same settings.",
-        ),
-    ] = None,
-    checkpoint_minutes: Annotated[float, typer.Option(help="How often a checkpoint is written.")] = 2.0,
-    device: Annotated[str, typer.Option(help="cpu, or cuda: one GPU for each process of torchrun.")] = "cpu",
-) -> None:
-    """Train a model; progress on stderr and in OUT/train.log.
-
-    A run that was stopped, also by kill -9, goes on from its last checkpoint when the same command is given again.
-    Data-parallel: torchrun --nproc-per-node N -m syncline model train ... See docs/training.md.
-    """
-    if checkpoint_minutes < 0:
-        raise SettingsError("--checkpoint-minutes", checkpoint_minutes, "a number of at least 0")
-    given = Given(
-        out or Path("runs") / name,
-        corpus,
-        seed,
-        (SYNTHESIS_MINUTES if name == SYNTHESIS else FUSION_MINUTES) if minutes is None else minutes,
-        steps,
-        patience,
-        resume,
-        checkpoint_minutes * 60,
-    )
-    if name == SYNTHESIS:
-        then = _train_synthesis(given, held_out=held_out, device=device)
-    else:
-        then = _train_fusion(name, given, held_out=held_out, device=device)
-    if then:
-        typer.echo(f"written: {given.folder}; next: {then}")
+Name = Annotated[
+    str, typer.Argument(help="synthesis is the voice; any other name a model that fuses, called so in results.")
+]
+Seed = Annotated[int, typer.Option(help="Draws weights, batches and changes of media.")]
+Minutes = Annotated[float | None, typer.Option(help="Wall time, on 2 cores. Default: 32; of synthesis 48.")]
+Out = Annotated[Path | None, typer.Option(help="Folder to write. Default: runs/NAME.")]
+Corpus = Annotated[Path, typer.Option(help="Folder of the corpus, as `make corpus` builds it.")]
+WithoutHeldOut = Annotated[bool, typer.Option(help="Leave the protocol's 100 zero-shot concepts out.")]
+Steps = Annotated[
+    str,
+    typer.Option(
+        help="Steps instead of the clock: repeats to the bit. IMAGE,TEXT,AUDIO,FUSION; of synthesis SPELLING,VOICE."
+    ),
+]
+Patience = Annotated[
+    int, typer.Option(help="End a part after so many looks at validation without a better one; 0: never.")
+]
+Resume = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--fresh",
+        help="Insist on going on with the unfinished run in the folder, or throw it away. Default: go on with it "
+        "where there is one of the same settings.",
+    ),
+]
+CheckpointMinutes = Annotated[float, typer.Option(help="How often a checkpoint is written.")]
+Device = Annotated[str, typer.Option(help="cpu, or cuda: one GPU for each process of torchrun.")]
 
 
 class Given(NamedTuple):
@@ -176,6 +157,39 @@ class Given(NamedTuple):
     patience: int
     resume: bool | None
     checkpoint_s: float
+
+
+def train(
+    name: Name = "reference",
+    seed: Seed = 1,
+    minutes: Minutes = None,
+    out: Out = None,
+    corpus: Corpus = Path("corpus"),
+    held_out: WithoutHeldOut = False,
+    steps: Steps = "",
+    patience: Patience = 0,
+    resume: Resume = None,
+    checkpoint_minutes: CheckpointMinutes = 2.0,
+    device: Device = "cpu",
+) -> None:
+    """Train a model; progress on stderr and in OUT/train.log.
+
+    A run that was stopped, also by kill -9, goes on from its last checkpoint when the same command is given again.
+    Data-parallel: torchrun --nproc-per-node N -m syncline model train ... See docs/training.md.
+    """
+    if checkpoint_minutes < 0:
+        raise SettingsError("--checkpoint-minutes", checkpoint_minutes, "a number of at least 0")
+    folder, default_minutes = out or Path("runs") / name, SYNTHESIS_MINUTES if name == SYNTHESIS else FUSION_MINUTES
+    given = Given(
+        folder, corpus, seed, default_minutes if minutes is None else minutes, steps, patience, resume,
+        checkpoint_minutes * 60,
+    )  # fmt: skip
+    if name == SYNTHESIS:
+        then = _train_synthesis(given, held_out=held_out, device=device)
+    else:
+        then = _train_fusion(name, given, held_out=held_out, device=device)
+    if then:
+        typer.echo(f"written: {given.folder}; next: {then}")
 
 
 def _train_fusion(name: str, given: Given, *, held_out: bool, device: str) -> str:

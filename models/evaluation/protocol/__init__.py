@@ -1,10 +1,9 @@
-"""The splits that training, choosing and testing keep to: files in this folder, read here.
+"""The protocol: what is trained on, chosen by and tested on. Reads the files of this folder.
 
-`pictures.json` and `voices.json` map split -> style or voice -> family; a family is never in two splits.
-`concepts.json` lists the concepts with the texts that may stand for them; `texts.json` the one text that
-evaluation uses of each, drawn once by seed. `held-out.json` names the concepts that a zero-shot model never meets,
-`words.json` what else is spoken for training. `conditions.json` says what is done to media and texts, and
-`altered-texts.json` holds the texts to which it was done.
+`pictures.json` and `voices.json` map split to style or voice to family; no family is in two splits. `concepts.json`
+lists the concepts with their texts, `texts.json` the one text of each for evaluation, drawn by seed. `held-out.json`
+names the concepts that a zero-shot model never meets, `words.json` what else is spoken for training. `conditions.json`
+says how media and texts are degraded, `altered-texts.json` holds the degraded texts.
 """
 
 from __future__ import annotations
@@ -21,9 +20,12 @@ SPLITS = ("train", "validation", "test")
 class Concept(msgspec.Struct, frozen=True):
     """One thing that can be seen, said and written about.
 
-    name: its file name. label, label_zh: what speech and results call it. emoji: the character.
-    tags_en, tags_zh: texts about it that hold no word of its label and that 3 to 30 concepts share.
-    others_en, others_zh: its other tags, which are searched by and trained on, but never fused when it is evaluated.
+    - `name`: of its files.
+    - `label`, `label_zh`: what speech and results call it.
+    - `emoji`: the character.
+    - `group`: emojibase's group.
+    - `tags_en`, `tags_zh`: texts about it without any word of its label, each shared by 3 to 30 concepts.
+    - `others_en`, `others_zh`: its other tags: trained on and searched by, but never fused in an evaluation.
     """
 
     name: str
@@ -38,7 +40,7 @@ class Concept(msgspec.Struct, frozen=True):
 
 
 class Texts(msgspec.Struct, frozen=True):
-    """The text of each concept for evaluation, per language: concept name -> text, and who has none."""
+    """The text of each concept for evaluation, by language: concept name to text, and concepts without one."""
 
     seed: int
     en: dict[str, str]
@@ -48,17 +50,18 @@ class Texts(msgspec.Struct, frozen=True):
 
 
 class HeldOut(msgspec.Struct, frozen=True):
-    """Names of the concepts that a zero-shot model never meets: no picture, no word, no speech of theirs."""
+    """Names of the concepts of which a zero-shot model meets no picture, text or speech."""
 
     seed: int
     names: list[str]
 
 
 class Conditions(msgspec.Struct, frozen=True):
-    """What is done to media and texts, by seed.
+    """How media and texts are degraded, by seed.
 
-    snr_db, sample_rate_hz: speech gets white noise as loud as itself at 0 dB, and a telephone's band. covered_share:
-    of a picture's pixels, by one rectangle. masked_share: of a text's characters, each of which becomes `mask`.
+    - `snr_db`, `sample_rate_hz`: of speech, with white noise and a telephone's band.
+    - `covered_share`: of a picture's pixels, by one rectangle.
+    - `masked_share`: of a text's characters, each replaced by `mask`.
     """
 
     seed: int
@@ -70,7 +73,7 @@ class Conditions(msgspec.Struct, frozen=True):
 
 
 class AlteredTexts(msgspec.Struct, frozen=True):
-    """Per language, concept name -> its text with typos, and another concept's text that is none of its own."""
+    """By language, concept name to its text with typos, and to a conflicting text of another concept."""
 
     typos: dict[str, dict[str, str]]
     conflicting: dict[str, dict[str, str]]
@@ -78,7 +81,7 @@ class AlteredTexts(msgspec.Struct, frozen=True):
 
 @cache
 def conditions() -> Conditions:
-    """What is done to media and texts."""
+    """How media and texts are degraded."""
     return msgspec.json.decode((PROTOCOL_DIR / "conditions.json").read_bytes(), type=Conditions)
 
 
@@ -96,7 +99,7 @@ def held_out() -> HeldOut:
 
 @cache
 def words() -> list[str]:
-    """Words and phrases, no label among them, that are spoken for training: none has a form of a held-out word."""
+    """Words and phrases that are spoken for training: no labels, and no forms of words in held-out labels."""
     return msgspec.json.decode((PROTOCOL_DIR / "words.json").read_bytes(), type=list[str])
 
 
@@ -122,16 +125,27 @@ def voices(split: str) -> dict[str, str]:
     return _families("voices.json")[split]
 
 
+def style_of(split: str) -> str:
+    """The style that pictures of a split are evaluated in: its first."""
+    return next(iter(styles(split)))
+
+
+def voice_of(split: str) -> str:
+    """The voice that speech of a split is evaluated in: its first."""
+    return next(iter(voices(split)))
+
+
 @cache
 def _families(file_name: str) -> dict[str, dict[str, str]]:
     return msgspec.json.decode((PROTOCOL_DIR / file_name).read_bytes(), type=dict[str, dict[str, str]])
 
 
 class Sentences(msgspec.Struct, frozen=True):
-    """What speech synthesis is trained, chosen and tested on, drawn once by `seed`.
+    """The sentences that the voice is trained, chosen and tested on, drawn once by `seed`.
 
-    train, validation: examples of use in WordNet; text: from State of the Union addresses; unpredictable: grammar
-    without sense. No sentence of the first two shares five words in a row with one of the others.
+    - `train`, `validation`: WordNet's examples; none shares five words in a row with a test sentence.
+    - `text`: test sentences from State of the Union addresses.
+    - `unpredictable`: test sentences with grammar but no sense.
     """
 
     seed: int

@@ -26,7 +26,7 @@ from syncline.errors import SettingsError, SynclineError
 
 
 def examine(folder: Path, corpus_dir: Path, split: str) -> ScoresReport:
-    """All that the protocol asks of one model; of a zero-shot model, what it finds of the held-out concepts."""
+    """Put the protocol to one model; to a zero-shot model only its questions about held-out concepts."""
     manifest = read_manifest(folder)
     model = RememberingModel(folder)
     about = (manifest.name, manifest.version, int(manifest.training.get("seed", 0)), split)
@@ -49,9 +49,9 @@ def examine(folder: Path, corpus_dir: Path, split: str) -> ScoresReport:
 
 
 def find_models(names: Sequence[str], runs_dir: Path) -> list[Path]:
-    """The folders of the named models, or of the shipped one and all in `runs_dir`, zero-shot ones too.
+    """The folders of the named models; by default the shipped one and all in `runs_dir`.
 
-    Where the shipped one is there as it was trained, that folder stands for it, for its specialists lie there.
+    Where `runs_dir` has the run that the shipped one came from, that folder is taken: it has the specialists.
     """
     if names:
         return [registry.find_folder(name) for name in names]
@@ -68,7 +68,7 @@ def write_report(report: ScoresReport, path: Path) -> None:
 
 
 def read_report(path: Path) -> ScoresReport:
-    """Read outcomes that were written. Raises SettingsError where they cannot be."""
+    """Read outcomes that `write_report` wrote. Raises `SettingsError` for another file."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=ScoresReport)
     except (OSError, msgspec.MsgspecError) as error:
@@ -111,13 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def by_kind(reports: Sequence[ScoresReport]) -> list[list[ScoresReport]]:
-    """The seeds of what fuses, then those of zero-shot models; none where there are none."""
+    """Reports of models that fuse, then of zero-shot models; empty groups are left out."""
     groups = [[r for r in reports if ("zero-shot" in r.outcomes) == held_out] for held_out in (False, True)]
     return [group for group in groups if group]
 
 
 def examine_all(given: argparse.Namespace) -> list[ScoresReport]:
-    """Examine the models asked for, one of each seed and kind, and write what each answered."""
+    """Examine the models asked for, one of each seed and kind, and write their outcomes."""
     reports: dict[str, ScoresReport] = {}
     for folder in find_models(given.models, given.runs):
         manifest = read_manifest(folder)

@@ -1,4 +1,4 @@
-"""How far down the right answer stood, for each concept, as a string: what is written, averaged and compared."""
+"""Outcomes: the rank of the right answer for each concept, as a string."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ N_RANKS = 10
 BEYOND, NOT_ASKED = "x", "-"
 
 Outcomes = str
-"""A character for each concept: 0 where the right answer was the first, to 9; x for later or never; - not asked."""
+"""A character a concept: the rank of the right answer, 0 to 9; x for later or never; - for not asked."""
 
 Found = npt.NDArray[np.float64]
-"""(n_concepts,): 1 found, 0 not, NaN not asked; between, where seeds are averaged."""
+"""(n_concepts,): 1 found, 0 not found, NaN not asked; in between where seeds are averaged."""
 
 
 class ScoresReport(msgspec.Struct, frozen=True):
-    """What one model answered to the protocol: section -> kind of question -> outcomes.
+    """What one model answered to the protocol.
 
-    n_among: section -> of how many the right one was found, where that is not all concepts.
+    - `outcomes`: section to kind of question to outcomes.
+    - `n_among`: section to kind to how many answers there were to choose from, where not all concepts.
     """
 
     model: str
@@ -33,12 +34,20 @@ class ScoresReport(msgspec.Struct, frozen=True):
 
 
 def write(ranks: Sequence[int | None]) -> Outcomes:
-    """Ranks from 0 (None: not asked; N_RANKS or more: not found) to a string."""
+    """Write ranks from 0 as outcomes; None: not asked.
+
+    >>> write([0, 12, None])
+    '0x-'
+    """
     return "".join(NOT_ASKED if r is None else str(r) if r < N_RANKS else BEYOND for r in ranks)
 
 
 def found(outcomes: Outcomes, first: int = 1) -> Found:
-    """Whether the right answer was among the `first` best."""
+    """Whether the right answer was among the `first` best.
+
+    >>> found("02x-", 3).tolist()
+    [1.0, 1.0, 0.0, nan]
+    """
     at = {NOT_ASKED: np.nan, BEYOND: 0.0} | {str(r): float(r < first) for r in range(N_RANKS)}
     return np.array([at[character] for character in outcomes])
 

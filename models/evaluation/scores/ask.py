@@ -1,4 +1,4 @@
-"""Puts sets and queries to a model, through its own `run`, and says where the right answer stood."""
+"""Puts sets and queries to a model's `run`, and ranks the right answer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from models.evaluation.figures import ranks_among
 from models.evaluation.scores.answers_found import N_RANKS, Outcomes, write
 from models.evaluation.scores.conditions import Media
 from models.interface import Fusion, Member, Model, Prepared
@@ -23,7 +24,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 def answer(model: Model, media: Mapping[str, Media], kind: str) -> list[Fusion | None]:
-    """The answer to each concept's set of the lanes in `kind` (`image+text`); None where one of its media lacks."""
+    """Ask about each concept's set of the lanes in `kind` (`image+text`); None where one of them is missing."""
     lanes = kind.split("+")
     n = len(media[lanes[0]])
     there = [i for i in range(n) if all(media[lane][i] is not None for lane in lanes)]
@@ -37,7 +38,7 @@ def answer(model: Model, media: Mapping[str, Media], kind: str) -> list[Fusion |
 
 
 def labels_found(answers: Sequence[Fusion | None], labels: Sequence[str]) -> Outcomes:
-    """Where the right label stands among those that were answered."""
+    """The rank of the right label among the answered ones."""
 
     def rank(fusion: Fusion, label: str) -> int:
         names = [name for name, _ in fusion.labels]
@@ -55,15 +56,16 @@ def embeddings(answers: Sequence[Fusion | None]) -> Vectors:
 
 def ranks(queries: Vectors, among: Vectors, right: Sequence[int]) -> list[int]:
     """How many of `among` (M, D) are as near to each query (N, D) as the right one, itself not counted."""
-    cosines = queries @ among.T  # [N, M]
-    own = cosines[np.arange(len(queries)), right][:, None]
-    return list(map(int, (cosines >= own).sum(1) - 1))  # who stands equal with the right one counts against it
+    return ranks_among(queries @ among.T, right).tolist()
 
 
 def retrieve(lanes: Mapping[str, Vectors], texts: Sequence[str | None]) -> dict[str, tuple[Outcomes, int]]:
-    """All six directions of image, text and audio (n_concepts, D each): outcomes, and among how many was sought.
+    """Retrieve in all six directions between image, text and audio.
 
-    `texts` are the words of the text lane: equal ones are one thing to find. Who has none is not asked, nor found.
+    - `lanes`: lane to embeddings (n_concepts, D).
+    - `texts`: the words of the text lane; equal texts are one thing to find, concepts without one are left out.
+
+    Returns by direction the outcomes, and how many things there were to choose from.
     """
     there = [i for i, text in enumerate(texts) if text is not None]
     unique = sorted({texts[i] or "" for i in there})
@@ -79,12 +81,12 @@ def retrieve(lanes: Mapping[str, Vectors], texts: Sequence[str | None]) -> dict[
 
 
 class RememberingModel(ReferenceModel):
-    """Answers as `ReferenceModel` does, since a set's answer depends on its members' features alone."""
+    """A `ReferenceModel` that encodes each medium once: answers depend on the members' features only."""
 
     def __init__(self, folder: Path, device: str = "auto", *, fuse: bool = True) -> None:
         super().__init__(folder, device, fuse=fuse)
         self._seen: dict[int, tuple[Prepared, Tensor]] = {}
-        """By the identity of prepared media: them, so that it stays theirs, and their feature."""
+        """id(prepared) to the prepared media (which keeps the id theirs) and their feature."""
 
     def _encode(self, members: Sequence[Member]) -> Tensor:
         if not members:

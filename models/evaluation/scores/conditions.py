@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from PIL import Image
 
-from models.evaluation.protocol import Concept, Conditions, styles, voices
+from models.evaluation.protocol import Concept, Conditions
 from models.interface import Model, Prepared
 from syncline.errors import SettingsError
 
@@ -55,20 +55,18 @@ Media = list[Prepared | None]
 
 
 def read_pictures(
-    model: Model, corpus_dir: Path, concepts: Sequence[Concept], split: str, worse: Conditions | None = None
+    model: Model, corpus_dir: Path, concepts: Sequence[Concept], style: str, worse: Conditions | None = None
 ) -> Media:
-    """The split's picture of each concept, made worse where conditions are given."""
-    folder = corpus_dir / "pictures" / next(iter(styles(split)))
-    data = _read(folder, "png", concepts, worse, degrade_picture)
+    """Prepare the picture of each concept in a style, degraded where conditions are given."""
+    data = _read(corpus_dir / "pictures" / style, "png", concepts, worse, degrade_picture)
     return [model.prepare("image", one, "image/png", None) for one in data]
 
 
 def read_speech(
-    model: Model, corpus_dir: Path, concepts: Sequence[Concept], split: str, worse: Conditions | None = None
+    model: Model, corpus_dir: Path, concepts: Sequence[Concept], voice: str, worse: Conditions | None = None
 ) -> Media:
-    """The split's clip of each concept, made worse where conditions are given."""
-    folder = corpus_dir / "speech" / next(iter(voices(split)))
-    data = _read(folder, "wav", concepts, worse, degrade_speech)
+    """Prepare the clip of each concept in a voice, degraded where conditions are given."""
+    data = _read(corpus_dir / "speech" / voice, "wav", concepts, worse, degrade_speech)
     return [model.prepare("audio", one, "audio/wav", "en") for one in data]
 
 

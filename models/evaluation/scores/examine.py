@@ -1,4 +1,4 @@
-"""The whole protocol for one model: sets of every kind under every condition, and retrieval in every direction."""
+"""The protocol for one model: every kind of set under every condition, and retrieval in every direction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.adapters.weight_files import package_folder
-from models.evaluation.protocol import Concept, altered_texts, conditions, held_out, texts
+from models.evaluation.protocol import Concept, altered_texts, conditions, held_out, style_of, texts, voice_of
 from models.evaluation.scores.answers_found import Outcomes, write
 from models.evaluation.scores.ask import KINDS, Vectors, answer, embeddings, labels_found, ranks, retrieve
 from models.evaluation.scores.conditions import (
@@ -56,21 +56,22 @@ def open_sentences() -> Encode:
 
 
 def apart(sentences: Vectors, middle: Vectors) -> Vectors:
-    """Vectors (n, D) as seen from the middle of the known ones (D,), of length 1.
+    """Centre vectors (n, D) on the mean of the known ones (D,), and normalise them.
 
-    All sentences lie in one narrow cone; what tells them apart is what they do not share. Source: Mu and Viswanath
-    (2018), All-but-the-Top.
+    All sentences lie in one narrow cone; what they do not share tells them apart. Source: Mu and Viswanath (2018),
+    All-but-the-Top.
     """
     seen = sentences - middle
     return (seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32)
 
 
 def mix_sentences(answers: Sequence[Fusion], labels: Sequence[str], sentences: Vectors) -> Vectors:
-    """Of each answer the mean of its best labels' sentence vectors, weighted by their scores' roots; of length 1.
+    """The mean of the sentence vectors of each answer's labels, weighted by the roots of their scores, normalised.
 
-    labels, sentences: every label of the model, and its vector (n, D). A picture of something new is between those
-    that are known; of new things the model is surer than it should be, hence the root (chosen on validation).
-    Source: Norouzi et al. (2014), Zero-Shot Learning by Convex Combination of Semantic Embeddings.
+    - `labels`, `sentences`: all labels of the model, and their vectors (n, D).
+
+    A picture of something new lies between known things. The model is too sure of new things, hence the root (chosen
+    on validation). Source: Norouzi et al. (2014), Zero-Shot Learning by Convex Combination of Semantic Embeddings.
     """
     number = {label: n for n, label in enumerate(labels)}
     mixed = np.stack([
@@ -82,16 +83,16 @@ def mix_sentences(answers: Sequence[Fusion], labels: Sequence[str], sentences: V
 def zero_shot(
     model: ReferenceModel, encode: Encode, corpus_dir: Path, concepts: Sequence[Concept], split: str
 ) -> dict[str, Outcomes]:
-    """What was found: `speech` and `picture` by the model's own embedding of labels, `picture by sentences` by another.
+    """Find the held-out concepts by `speech` and `picture` in the model's space, and by `picture by sentences`.
 
-    encode: the sentence encoder, in whose space a picture is what it looks like among the concepts that are known.
+    - `encode`: the sentence encoder; in its space a picture is a mixture of the known concepts that it looks like.
     """
     names = set(held_out().names)
     mine = [c for c in concepts if c.name in names]
     labels = [c.label for c in mine]
     media = {
-        "audio": read_speech(model, corpus_dir, mine, split),
-        "image": read_pictures(model, corpus_dir, mine, split),
+        "audio": read_speech(model, corpus_dir, mine, voice_of(split)),
+        "image": read_pictures(model, corpus_dir, mine, style_of(split)),
         "text": read_texts(model, labels),
     }
     answers = {lane: answer(model, media, lane) for lane in media}
@@ -134,8 +135,10 @@ class Examination:
         self._labels = [c.label for c in concepts]
         self.media: dict[str, dict[str, Media]] = {}
         for condition, worse in (("clean", None), ("degraded", conditions())):
-            pictures = read_pictures(model, corpus_dir, concepts, split, worse)
-            self.media[condition] = {"image": pictures, "audio": read_speech(model, corpus_dir, concepts, split, worse)}
+            self.media[condition] = {
+                "image": read_pictures(model, corpus_dir, concepts, style_of(split), worse),
+                "audio": read_speech(model, corpus_dir, concepts, voice_of(split), worse),
+            }
 
     def texts(self, kind: str, language: str) -> list[str | None]:
         """The texts of each concept: `tag`, `typos`, `conflicting`, or `label`; None where it has none."""
@@ -192,7 +195,7 @@ def _altered() -> dict[str, dict[str, dict[str, str]]]:
 
 
 def oracle(concepts: Sequence[Concept], language: str) -> list[float | None]:
-    """How often one who knows all fair tags, and nothing else, is right by the text: 1 / how many have that tag."""
+    """How often someone who knows only the tags is right by the text: 1 / the number of concepts with that tag."""
     tags = [set(c.tags_en if language == "en" else c.tags_zh) for c in concepts]
     drawn = texts().en if language == "en" else texts().zh
     return [None if c.name not in drawn else 1 / sum(drawn[c.name] in of_other for of_other in tags) for c in concepts]

@@ -1,4 +1,4 @@
-"""The tables of one or several reports: seeds are averaged within each concept, intervals are over concepts."""
+"""The tables of one or more reports. Seeds are averaged within each concept; intervals are over concepts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ from models.evaluation.scores.answers_found import Found, ScoresReport, mean_fou
 from models.evaluation.scores.examine import oracle
 from syncline.errors import SettingsError
 
+_NAMES = {"what": "kind", "n": "n_concepts", "share": "top1", "beside": "best_part"}
+"""Field to its name in the JSON of `syncline model evaluate`."""
 
-class ScoreRow(msgspec.Struct, frozen=True):
-    """One line: how often `what` was right, over `n` concepts, with its 95 % interval.
 
-    beside: what it is compared with over the same concepts; gap: how much better it is, with the paired interval.
+class ScoreRow(msgspec.Struct, frozen=True, rename=_NAMES.get):
+    """How often something was right.
+
+    - `what`: the kind of set or query.
+    - `n`: how many concepts were asked about.
+    - `share`, `low`, `high`: how often it was right, with the 95 % interval over concepts.
+    - `beside`: what it is compared with, over the same concepts; "" for nothing.
+    - `gap`, `gap_low`, `gap_high`: how much better it is, with the 95 % interval of the paired gap.
     """
 
     what: str
@@ -34,7 +41,7 @@ class ScoreRow(msgspec.Struct, frozen=True):
 
 
 def row(what: str, mine: Found, beside: str = "", other: Found | None = None) -> ScoreRow:
-    """The line of `mine`, compared with `other` where it is given: over the concepts that both were asked about."""
+    """The row of `mine`, compared with `other` over the concepts that both were asked about."""
     asked = ~np.isnan(mine)
     low, high = interval(mine[asked])
     out = ScoreRow(what, int(asked.sum()), float(mine[asked].mean()), low, high)
@@ -47,7 +54,7 @@ def row(what: str, mine: Found, beside: str = "", other: Found | None = None) ->
 
 
 def beside_parts(by_kind: Mapping[str, Found]) -> list[ScoreRow]:
-    """A line for each kind of set, over the concepts that all kinds were asked about, each beside its best part."""
+    """A row for each kind of set, beside its best part; over the concepts that all kinds were asked about."""
     asked = ~np.isnan(np.stack(list(by_kind.values()))).any(0)
     of = {kind: np.where(asked, found, np.nan) for kind, found in by_kind.items()}
     rows: list[ScoreRow] = []
@@ -94,7 +101,7 @@ def compared_rows(reports: Sequence[ScoresReport], section: str, other: str, nam
 def seeds_table(
     rows_of: Callable[[Sequence[ScoresReport]], list[ScoreRow]], reports: Sequence[ScoresReport], what: str
 ) -> str:
-    """How often each seed's model is right: how much of it is the training's luck."""
+    """How often the model of each seed is right."""
     by_seed = [rows_of([report]) for report in reports]
     lines = [f"| {what} | " + " | ".join(f"seed {report.seed}" for report in reports) + " |"]
     lines.append("|---" * (len(reports) + 1) + "|")
@@ -187,9 +194,9 @@ BEGIN, END = "<!-- tables: `python -m models.evaluation.scores --card` writes th
 
 
 def write_card(path: Path, groups: Sequence[Sequence[ScoresReport]]) -> None:
-    """Put the tables of each group of reports (the seeds of one kind of model) in the place of those on the card.
+    """Replace the tables on a card. `groups`: reports of the seeds of each kind of model.
 
-    Raises SettingsError where the card lacks the marks.
+    Raises `SettingsError` where the card lacks the marks.
     """
     card = path.read_text("utf-8")
     before, begin, rest = card.partition(BEGIN)

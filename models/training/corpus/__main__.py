@@ -10,7 +10,7 @@ from pathlib import Path
 from models.evaluation.protocol import PROTOCOL_DIR, HeldOut, concepts, conditions, voices, words
 from models.folder import as_json
 from models.training.corpus import CORPUS_DIR
-from models.training.corpus.arrays import pack_pictures, pack_speech, write_phones, write_word_phones
+from models.training.corpus.arrays import pack_pictures, pack_speech, pack_words, write_phones, write_word_phones
 from models.training.corpus.concepts import (
     alter_texts,
     derive_concepts,
@@ -21,7 +21,7 @@ from models.training.corpus.concepts import (
 )
 from models.training.corpus.packages import STYLES, fetch_packages
 from models.training.corpus.pictures import render_pictures
-from models.training.corpus.speech import ESPEAK, FLITE, check_speakers, pack_words, speak_all, speak_words
+from models.training.corpus.speech import ESPEAK, FLITE, check_speakers, speak_all, speak_words
 from models.training.display import Display
 from syncline.errors import SettingsError, SynclineError
 
@@ -29,7 +29,7 @@ TEXT_SEED = 1
 
 
 def build(corpus_dir: Path) -> None:
-    """Fetch, render, speak and pack whatever `corpus_dir` lacks. Raises SettingsError where the splits disagree."""
+    """Fetch, render, speak and pack what is missing. Raises `SettingsError` where the splits disagree."""
     corpus_dir.mkdir(parents=True, exist_ok=True)
     fetch_packages(corpus_dir / "npm")
     check_speakers()
@@ -51,7 +51,7 @@ def build(corpus_dir: Path) -> None:
 
 
 def write_splits(corpus_dir: Path) -> None:
-    """Write the lists of concepts, words and texts anew from the packages. The models must be trained anew then."""
+    """Write the lists of concepts, words and texts again. The models must then be trained again."""
     fetch_packages(corpus_dir / "npm")
     derived = derive_concepts(corpus_dir / "npm")
     drawn = draw_texts(derived, TEXT_SEED)

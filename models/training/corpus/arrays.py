@@ -18,7 +18,7 @@ from PIL import Image
 
 from models.evaluation.protocol import Concept, styles, voices
 from models.features import AUDIO, scale_log_mel
-from models.training.corpus.speech import SECOND
+from models.training.corpus.speech import N_VOICES, SECOND
 from models.training.display import CountedWork
 from processors.audio import load_log_mel
 
@@ -39,24 +39,32 @@ def pack_pictures(pictures_dir: Path, out_dir: Path, split: str, concepts: list[
 
 
 def pack_speech(speech_dir: Path, out_dir: Path, split: str, concepts: list[Concept]) -> None:
-    """Write `speech-<split>.npz`: `frames` uint8 (n_mels, all frames in a row), `starts` int64 and `concept`.
+    """Write `speech-<split>.npz`, the clips of all voices of a split; a concept's number is its place in `concepts`."""
+    renditions = [voice + mark for voice in voices(split) for mark in ("", SECOND)]
+    there = [voice for voice in renditions if (speech_dir / voice).is_dir()]
+    clips = [(i, speech_dir / voice / f"{c.name}.wav") for voice in there for i, c in enumerate(concepts)]
+    _pack_clips(f"log-mel of {split}", clips, out_dir / f"speech-{split}.npz")
+
+
+def pack_words(words_dir: Path, path: Path, n_words: int) -> None:
+    """Write the clips of words as `pack_speech` does; `concept` is a word's number."""
+    clips = [(n, words_dir / f"{n}-{k}.wav") for n in range(n_words) for k in range(N_VOICES)]
+    _pack_clips("log-mel of words", clips, path)
+
+
+def _pack_clips(what: str, files: Sequence[tuple[int, Path]], path: Path) -> None:
+    """Write an `.npz`: `frames` uint8 (n_mels, all frames in a row), `starts` int64 and `concept`.
 
     Clip k is frames[:, starts[k] : starts[k + 1]] and says concept[k]; value / 127.5 - 1 is what `scale_log_mel` gives.
     """
-    renditions = [voice + mark for voice in voices(split) for mark in ("", SECOND)]
-    there = [voice for voice in renditions if (speech_dir / voice).is_dir()]
     clips: list[npt.NDArray[np.uint8]] = []
-    labels: list[int] = []
-    progress = CountedWork(f"log-mel of {split}", len(there) * len(concepts))
-    for voice in there:
-        for i, concept in enumerate(concepts):
-            data = (speech_dir / voice / f"{concept.name}.wav").read_bytes()
-            scaled = scale_log_mel(load_log_mel(data, "audio/wav", AUDIO))
-            clips.append(np.round((scaled + 1) * 127.5).astype(np.uint8))
-            labels.append(i)
-            progress.step()
+    work = CountedWork(what, len(files))
+    for _, file in files:
+        scaled = scale_log_mel(load_log_mel(file.read_bytes(), "audio/wav", AUDIO))
+        clips.append(np.round((scaled + 1) * 127.5).astype(np.uint8))
+        work.step()
     starts = np.cumsum([0, *(clip.shape[1] for clip in clips)])
-    np.savez(out_dir / f"speech-{split}.npz", frames=np.concatenate(clips, 1), starts=starts, concept=np.array(labels))
+    np.savez(path, frames=np.concatenate(clips, 1), starts=starts, concept=np.array([number for number, _ in files]))
 
 
 def write_phones(out_dir: Path, concepts: list[Concept]) -> None:

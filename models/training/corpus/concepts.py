@@ -1,4 +1,4 @@
-"""Which concepts are in all picture styles, which are held out, and which texts stand for them, whole or altered."""
+"""Draws the protocol's lists: concepts that all picture styles have, held-out ones, their texts, altered texts."""
 
 from __future__ import annotations
 

@@ -12,13 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from models.evaluation.protocol import Concept, voices
-from models.features import AUDIO, scale_log_mel
 from models.training.display import CountedWork
-from processors.audio import load_log_mel
 from syncline.errors import MissingExtraError, SettingsError
 
 FLITE = {
@@ -69,17 +64,20 @@ def speak_all(speech_dir: Path, concepts: list[Concept], voices: list[str]) -> N
     progress = CountedWork("speech", len(voices) * len(concepts))
 
     def one(voice: str, concept: Concept) -> None:
-        path = speech_dir / voice / f"{concept.name}.wav"
-        if not path.exists():
-            part = path.with_suffix(".part")
-            speak(voice, concept.label, part)
-            part.rename(path)  # a file that is there is whole
+        _speak_missing(voice, concept.label, speech_dir / voice / f"{concept.name}.wav")
         progress.step()
 
     for voice in voices:
         (speech_dir / voice).mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(1 if voice == "piper-joe" else 2) as pool:
             list(pool.map(one, [voice] * len(concepts), concepts))
+
+
+def _speak_missing(voice: str, text: str, path: Path) -> None:
+    if not path.exists():
+        part = path.with_suffix(".part")
+        speak(voice, text, part)
+        part.rename(path)  # a file that is there is whole
 
 
 def _call(command: list[str]) -> None:
@@ -119,27 +117,8 @@ def speak_words(words_dir: Path, words: Sequence[str]) -> None:
 
     def one(number: int) -> None:
         for k, voice in enumerate(voices_of(number)):
-            path = words_dir / f"{number}-{k}.wav"
-            if not path.exists():
-                part = path.with_suffix(".part")
-                speak(voice, words[number], part)
-                part.rename(path)  # a file that is there is whole
+            _speak_missing(voice, words[number], words_dir / f"{number}-{k}.wav")
             progress.step()
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(one, range(len(words))))
-
-
-def pack_words(words_dir: Path, path: Path, n_words: int) -> None:
-    """Write an `.npz` of `frames`, `starts` and `concept` (here a word's number), as `arrays.pack_speech` does."""
-    clips: list[npt.NDArray[np.uint8]] = []
-    progress = CountedWork("log-mel of words", n_words * N_VOICES)
-    for number in range(n_words):
-        for k in range(N_VOICES):
-            data = (words_dir / f"{number}-{k}.wav").read_bytes()
-            scaled = scale_log_mel(load_log_mel(data, "audio/wav", AUDIO))
-            clips.append(np.round((scaled + 1) * 127.5).astype(np.uint8))
-            progress.step()
-    starts = np.cumsum([0, *(clip.shape[1] for clip in clips)])
-    numbers = np.repeat(np.arange(n_words), N_VOICES)
-    np.savez(path, frames=np.concatenate(clips, 1), starts=starts, concept=numbers)

@@ -1,4 +1,4 @@
-"""How far to trust each part, by validation; and how often the network is right on it."""
+"""Calibration on validation: how far to trust each part of the network, and how often it is right."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ def calibrate_alone(network: ReferenceNetwork, features: Tensor, has_text: Tenso
 
 
 def calibrate(network: ReferenceNetwork, features: Tensor, has_text: Tensor, pair: Lanes | None = None) -> None:
-    """Set how far to trust each part in sets of every kind, so that validation is least surprised by its concepts.
+    """Set how far to trust each part in sets of every kind: the trust with the lowest negative log-probability.
 
-    The Transformer counts in the kinds in which it certainly helps: the lower end of the 95 % interval of what it takes
-    off the surprise is above nought. Sets of other kinds are answered by the sum alone: the corpus' media are drawn
-    independently of each other, given the concept, and Bayes' rule is such a sum then.
+    The Transformer counts in the kinds where it surely helps: the lower end of the 95 % interval of its gain is above
+    0. Other kinds are answered by the sum alone: given the concept, the corpus draws media independently, and Bayes'
+    rule is then such a sum.
 
-    pair: a specialist's lanes. It counts in any case there, as what the fusion is compared with.
+    - `features` (3, n, 2, n_state), `has_text` (n,): of validation.
+    - `pair`: a specialist's lanes; there the Transformer always counts.
     """
     subsets = SUBSETS if pair is None else [pair]
     kinds = _kinds(network, features, has_text, subsets)
@@ -82,7 +83,7 @@ def _kinds(
 
 
 def _fit(network: ReferenceNetwork, kinds: list[_Subset], *, with_fusion: bool = True) -> Tensor:
-    """Trust (4,) with which sets of all these kinds are least surprised, each kind counting the same."""
+    """The trust (4,) with the lowest mean surprise; each kind counts the same."""
     start = F.pad(network.trust_alone, (0, 1), value=float(with_fusion))
     log_trust = torch.zeros_like(start).requires_grad_()
     optimizer = torch.optim.Adam([log_trust], lr=0.05)

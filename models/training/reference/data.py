@@ -1,4 +1,4 @@
-"""Opens the packed corpus for training: sources that draw, and the validation style and voice as they are."""
+"""Opens the packed corpus: sources that draw for training, and the validation media as they are."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SpokenClips(msgspec.Struct):
 
 
 class TrainingData(msgspec.Struct):
-    """All that training reads. `labels`: the concepts' labels, spoken; `words`: other words, spoken."""
+    """What training reads. `labels`: the spoken labels of the concepts; `words`: other spoken words."""
 
     concepts: list[Concept]
     pictures: PictureSource
@@ -63,9 +63,15 @@ def open_corpus(
     seed: int,
     without: frozenset[str] = frozenset(),
 ) -> TrainingData:
-    """Read the arrays that `models.training.corpus` packed, but for the concepts that are named in `without`.
+    """Read the arrays that `models.training.corpus` packed.
 
-    Raises SettingsError where the arrays are missing or of other concepts.
+    - `corpus_dir`: the folder that `make corpus` built.
+    - `concepts`, `texts`, `words`: the protocol's.
+    - `tokenizer`: of the model.
+    - `seed`: draws media and changes.
+    - `without`: names of concepts to leave out.
+
+    Raises `SettingsError` where the arrays are missing or of other concepts.
     """
     arrays_dir = corpus_dir / "arrays"
     if not (arrays_dir / "phones.json").exists() or not (corpus_dir / "words" / "phones.json").exists():

@@ -25,12 +25,15 @@ def info_nce(
     hard: float = 0.0,
     gathered: bool = False,
 ) -> Tensor:
-    """How hard it is to find, among all, each row's partner: from `a` to `b` and back; mean over rows, a scalar.
+    """InfoNCE loss in both directions, mean over rows, a scalar.
 
-    a (n, n_state), b (n + n_others, n_state): row i of one belongs to row i of the other; what `b` has more is wrong
-    for all of `a`. Both are made length 1 here. concept (n,): rows of one concept are no negatives of each other.
-    hard: a negative weighs exp(hard * its logit), scaled to a mean weight of 1 (0: all weigh the same). gathered:
-    whether the rows are those of all processes already, as `spread` gives them; else they are gathered, with gradient.
+    - `a` (n, n_state), `b` (n + n_others, n_state): row i of one belongs to row i of the other; further rows of `b`
+      are wrong for all of `a`. Rows are normalised here.
+    - `temperature`: divides the cosines.
+    - `concept` (n,): rows of one concept are no negatives of each other.
+    - `hard`: a negative's weight is exp(hard * its logit), scaled to a mean of 1; 0: all weigh the same.
+    - `gathered`: whether these are the rows of all processes, as `spread` gives them; else they are gathered here.
+
     Source: van den Oord et al. 2018 (arXiv 1807.03748), both ways as in CLIP (arXiv 2103.00020); hard negatives by
     importance weights as in Robinson et al. 2021 (arXiv 2010.04592).
     """
@@ -64,13 +67,13 @@ def _log_weights(logits: Tensor, alike: Tensor, hard: float) -> Tensor:
 
 
 EASY, HARD = 0.3, 0.9
-"""How much pictures are changed at the start and at the end: a net that knows nothing learns little from hard ones."""
+"""How much pictures are changed at the start and at the end: an untrained net learns little from hard ones."""
 
 WORDS_EVERY = 3
-"""Every so manieth step of speech hears words that are no labels."""
+"""One step of speech in so many hears words that are no labels."""
 
 N_OTHERS = 32
-"""How many spellings that nobody says stand beside those of the batch."""
+"""How many unspoken spellings are added to those of the batch."""
 
 
 class BranchTask(ABC):

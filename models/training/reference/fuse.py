@@ -1,4 +1,4 @@
-"""The second phase: the fusion learns on top of the encoders, to name the concept and to lay its media together."""
+"""The second phase: on top of the finished encoders, the fusion learns to name concepts and to embed their media."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from models.training.reference.sources import pad_tokens
 from models.training.settings import ReferenceSettings
 
 EXTRA_BATCHES, EXTRA_SHARE = 0.3, 0.5
-"""In how many batches some sets hold a second member of one lane, as windows do, and how many sets of those."""
+"""The share of batches in which sets have a second member of one lane, as windows do; and the share of their sets."""
 
 HARD = 1.3
-"""How much more than for the encoders the media are changed: those they learned from would be too easy for them."""
+"""How much more the media are changed than for the encoders, which know what they learned from."""
 
 N_NEAR = 8
 """Half of a batch are neighbours of the other half: one of so many nearest each."""

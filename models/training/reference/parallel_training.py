@@ -34,7 +34,7 @@ GROUPS = (("image",), ("text", "audio"))
 
 
 class Job(msgspec.Struct):
-    """What a process is told; its parts can be sent to another process."""
+    """What a process needs to train branches; can be sent to another process."""
 
     corpus_dir: Path
     concepts: list[Concept]
@@ -48,7 +48,7 @@ class Job(msgspec.Struct):
 
 
 def train_branches(job: Job, queue: Queue[Any] | None = None) -> dict[str, dict[str, Tensor]]:
-    """Train all branches; lane -> weights. `queue`: where progress is drawn."""
+    """Train all branches. Returns lane to weights. `queue`: of the display."""
     if parallel.world_size() > 1:
         return train_lanes(job, [lane for group in GROUPS for lane in group])
     spawn = multiprocessing.get_context("spawn")
@@ -58,7 +58,7 @@ def train_branches(job: Job, queue: Queue[Any] | None = None) -> dict[str, dict[
 
 
 def _enter(run: Run, queue: Queue[Any] | None, device: str) -> None:
-    """Make a new process one of the run's."""
+    """Set up a process of the run."""
     end_with_parent()
     _Held.folder = occupy(run.out, alone=False)
     parallel.start(device)
@@ -66,13 +66,13 @@ def _enter(run: Run, queue: Queue[Any] | None, device: str) -> None:
 
 
 class _Held:
-    """What this process keeps open."""
+    """Keeps the folder's lock open."""
 
     folder: object = None
 
 
 def train_lanes(job: Job, lanes: Sequence[str]) -> dict[str, dict[str, Tensor]]:
-    """Train some branches one after the other; runs in a process of its own, or in all that `torchrun` started."""
+    """Train branches one after the other, in a process of their own or in all of `torchrun`'s."""
     log_to(job.run.out / LOG)
     torch.set_num_threads(1)
     tokenizer = Tokenizer.from_str(job.tokenizer_json)

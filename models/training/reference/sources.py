@@ -1,6 +1,4 @@
-"""Where training draws from: pictures, speech and texts of the packed corpus, changed so that others look and sound
-familiar.
-"""
+"""Draws pictures, speech and texts of the packed corpus, and augments them."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from models.evaluation.protocol import Concept, conditions
 
 GREY = torch.tensor([0.299, 0.587, 0.114])
 WHITE_SHARE = 0.5
-"""How often the background is white, as preprocessing makes it; else a colour or a slope of two."""
+"""How often the background is white, as preprocessing makes it; else one colour or a gradient of two."""
 
 
 class PictureSource:
@@ -175,7 +173,7 @@ class SpeechSource:
 
 
 TWO_TEXTS_SHARE = 0.2
-"""How often a training text is two texts of a concept, so that more than one word is no surprise."""
+"""How often a training text is two texts of a concept."""
 
 TYPOS_SHARE, TYPOS = 0.3, 0.4
 """How often a training text has typos, and how much of it is masked then, at most."""
@@ -214,7 +212,6 @@ class TextSource:
         self._others = [ids([c.label, c.label_zh, *c.others_en, *c.others_zh]) for c in concepts]
         self._labels = [ids([c.label, c.label_zh]) for c in concepts]
         self._space, self._mask = tokenizer.encode(" ").ids, tokenizer.encode(conditions().mask).ids[0]
-        self.has_fair = torch.tensor([bool(tags) for tags in self._fair])
 
     def draw(self, concept: Tensor, fair_share: float = FAIR_SHARE, typos_share: float = TYPOS_SHARE) -> Tensor:
         """A text (or two) of each concept (B,), a fair tag where it has one: int64 (B, n_tokens), 0 past the end."""

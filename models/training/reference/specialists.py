@@ -1,4 +1,4 @@
-"""A specialist for each pair of lanes: the same branches, and a fusion that learns nothing but that pair.
+"""A specialist for each pair of lanes: the same branches, and a fusion trained on that pair only.
 
 python -m models.training.reference.specialists FOLDER   # after `syncline model train`; FOLDER/specialists/PAIR
 """
@@ -28,12 +28,12 @@ PAIRS = ("image+text", "image+audio", "text+audio")
 
 
 def specialist_folder(folder: Path, pair: str) -> Path:
-    """Where a model's specialist is kept."""
+    """The folder of a model's specialist."""
     return folder / "specialists" / pair
 
 
 def train_specialists(folder: Path, corpus_dir: Path, out: Path, settings: ReferenceSettings) -> None:
-    """Train one for each pair on the branches of the model in `folder`; writes them beside `out`'s own files."""
+    """Train a specialist for each pair on the branches of the model in `folder`, and write them to OUT/specialists."""
     manifest = read_manifest(folder)
     tokenizer_json = checked_bytes(folder, TOKENIZER, manifest).decode()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Trains the reference model from the corpus to a folder: branches, fusion, trust, weights, log, learning curve."""
+"""Trains the reference model: its branches, the fusion on top, and how far to trust each."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from models.training.trainer import Trainer
 
 VERSION = "4"
 SOUNDS_COUNT = 2.0
-"""How many times what was learned a set's sound counts in its embedding: in the end all words of the training are known
-ones. On validation more of 100 labels that nobody taught are found with it by speech, 0.66 and not 0.53."""
+"""The factor on the learned share of a set's sound in its embedding. Training only meets known words, and so learns too
+small a share: on validation speech finds 0.66 instead of 0.53 of 100 labels that were never taught."""
 
 
 class ReferenceTrainer(Trainer[ModelManifest]):
@@ -96,9 +96,10 @@ def train_fusion(
     run: Run | None,
     pair: Lanes | None = None,
 ) -> None:
-    """First how far to trust each branch, then the Transformer on top, then all again, kind by kind of set.
+    """Calibrate the branches, train the Transformer on top, and calibrate all for each kind of set.
 
-    pair: the only lanes that a specialist is given. run: of which it is a part that can be gone on with, or None.
+    - `run`: the run that it is a part of; None: it cannot be resumed.
+    - `pair`: the only lanes that a specialist gets.
     """
     torch.manual_seed(settings.seed)  # the same draws whether this process trained branches too or not
     network.requires_grad_(False)

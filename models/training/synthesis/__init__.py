@@ -1,1 +1,1 @@
-"""Teaches `models.synthesis`: sentences, their speaker (flite), two trainings, the evaluation by a recogniser."""
+"""Training of the voice: sentences, the teacher (flite) that speaks them, two phases, evaluation by a recogniser."""

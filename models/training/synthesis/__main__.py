@@ -1,4 +1,4 @@
-"""`python -m models.training.synthesis corpus|evaluate|samples`: what teaching the voice needs, and what it came to."""
+"""`python -m models.training.synthesis corpus|evaluate|samples`: the voice's corpus, its figures, its samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from syncline.errors import SynclineError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; exit codes are those of `SynclineError`, and 1 where a bar is missed."""
+    """Run the command line. Exit codes: those of `SynclineError`, and 1 where a bar is missed."""
     arguments = _parser().parse_args(argv)
     try:
         return arguments.run(arguments)

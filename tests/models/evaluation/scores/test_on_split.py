@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from models.evaluation.scores.ask import KINDS
+from models.evaluation.scores.on_split import SplitReport, as_text, evaluate, hits, read_media
+from models.evaluation.scores.tables import ScoreRow
 from models.interface import Fusion, Member, Model, Prepared
-from models.training.reference.evaluate import KINDS, AccuracyRow, ReferenceReport, as_text, evaluate, hits, read_media
 from syncline.errors import SettingsError
 from tests.support.tiny_corpus import N_CONCEPTS, tiny_concepts
 
@@ -38,45 +42,45 @@ class Listed(Model):
 
 
 @pytest.fixture
-def report() -> ReferenceReport:
+def report() -> SplitReport:
     """The evaluation of the made-up model; the last concept has no text."""
     media: dict[str, list[Prepared | None]] = {lane: [Prepared(i) for i in range(N_CONCEPTS)] for lane in KNOWS}
     media["text"][-1] = None
     return evaluate(Listed(), media, tiny_concepts(), ABOUT)
 
 
-def row(rows: list[AccuracyRow], kind: str) -> AccuracyRow:
+def row(rows: list[ScoreRow], kind: str) -> ScoreRow:
     """The line of one kind."""
-    return next(row for row in rows if row.kind == kind)
+    return next(row for row in rows if row.what == kind)
 
 
-def test_every_kind_has_its_line(report: ReferenceReport) -> None:
+def test_every_kind_has_its_line(report: SplitReport) -> None:
     """All seven kinds over the concepts with a text, the three without text over all."""
-    assert [r.kind for r in report.with_text] == list(KINDS)
-    assert {r.n_concepts for r in report.with_text} == {N_CONCEPTS - 1}
-    assert [r.kind for r in report.all_concepts] == ["image", "audio", "image+audio"]
-    assert {r.n_concepts for r in report.all_concepts} == {N_CONCEPTS}
+    assert [r.what for r in report.with_text] == list(KINDS)
+    assert {r.n for r in report.with_text} == {N_CONCEPTS - 1}
+    assert [r.what for r in report.all_concepts] == ["image", "audio", "image+audio"]
+    assert {r.n for r in report.all_concepts} == {N_CONCEPTS}
 
 
-def test_accuracy_is_the_share_of_hits(report: ReferenceReport) -> None:
+def test_accuracy_is_the_share_of_hits(report: SplitReport) -> None:
     """4 of 12 by picture, 7 of 12 by picture and speech; the interval holds the share."""
-    assert row(report.all_concepts, "image").top1 == pytest.approx(4 / 12)
+    assert row(report.all_concepts, "image").share == pytest.approx(4 / 12)
     both = row(report.all_concepts, "image+audio")
-    assert both.top1 == pytest.approx(7 / 12)
-    assert both.low < both.top1 < both.high
+    assert both.share == pytest.approx(7 / 12)
+    assert both.low < both.share < both.high
 
 
-def test_a_pair_is_compared_with_its_best_part(report: ReferenceReport) -> None:
+def test_a_pair_is_compared_with_its_best_part(report: SplitReport) -> None:
     """Picture and speech together find 2 more than speech, the better one."""
     both = row(report.all_concepts, "image+audio")
-    assert both.best_part == "audio"
+    assert both.beside == "audio"
     assert both.gap == pytest.approx(2 / 12)
     assert both.gap_low <= both.gap <= both.gap_high
 
 
-def test_all_three_are_compared_with_pairs_too(report: ReferenceReport) -> None:
+def test_all_three_are_compared_with_pairs_too(report: SplitReport) -> None:
     """The best part of all three is a pair where a pair is best."""
-    assert row(report.with_text, "image+text+audio").best_part == "image+audio"
+    assert row(report.with_text, "image+text+audio").beside == "image+audio"
     assert row(report.with_text, "image+text+audio").gap == 0
 
 
@@ -88,7 +92,7 @@ def test_right_label_further_down_counts_apart() -> None:
     assert among == 1.0
 
 
-def test_report_reads_as_tables(report: ReferenceReport) -> None:
+def test_report_reads_as_tables(report: SplitReport) -> None:
     """The text names model, style and voice, and has a line for each kind."""
     text = as_text(report)
     assert "listed 0 on test: style s, voice v" in text
@@ -99,3 +103,10 @@ def test_missing_file_of_the_corpus_is_named(tmp_path: Path) -> None:
     """Without a corpus the first missing file is named, with how to build it."""
     with pytest.raises(SettingsError, match=r"pictures/s/cat\.png.*make corpus"):
         read_media(Listed(), tmp_path, tiny_concepts(), {}, "s", "v")
+
+
+def test_json_keeps_its_names(report: SplitReport) -> None:
+    """Programs read the report by these names."""
+    line = json.loads(msgspec.json.encode(report))["all_concepts"][2]
+    assert list(line) == ["kind", "n_concepts", "top1", "low", "high", "best_part", "gap", "gap_low", "gap_high"]
+    assert (line["kind"], line["n_concepts"], line["best_part"]) == ("image+audio", N_CONCEPTS, "audio")
