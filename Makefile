@@ -16,6 +16,9 @@ STAMP := $(VENV)/.syncline-setup
 LOCK := requirements/dev.txt
 OTHER_TORCH := $(if $(filter-out $(shell cat $(VENV)/.torch 2>/dev/null),$(TORCH)),other-torch)
 
+# Where it is set, each of the hundreds of processes that tests start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-timing other-torch check audit format test-kafka test-compose test-tensorflow guarantees \
 	fuzz corpus evaluate train-all bench bench-faust bench-index soak settings lock
@@ -39,11 +42,14 @@ other-torch:
 demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## Line up and fuse five sample streams, before your eyes
 	@$(BIN)/syncline demo
 
-test: setup ## Run all tests that need neither Java nor Docker, in random order
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile --durations 10 $(MORE)
+test: setup ## Run all tests that need neither Java nor Docker, in random order; no clock is judged
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not timing" --durations 10 $(MORE)
+
+test-timing: setup ## Run the tests that judge seconds, one by one on a quiet machine; MORE=--apache-kafka: on that too
+	@$(BIN)/pytest -m timing --durations 10 $(MORE)
 
 test-kafka: setup ## Run the Kafka tests on an Apache Kafka, as `test` does on Tansu (JDK 17, Maven; fetches 54 MB once)
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m kafka --apache-kafka --no-tansu --durations 10 $(MORE)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "kafka and not timing" --apache-kafka --no-tansu --durations 10 $(MORE)
 
 test-compose: setup ## Run docker-compose.yml for real: scale it, kill, restart, stop (Docker, or root on Debian; 13 GB, 20 minutes)
 	@$(BIN)/python -m tests.compose $(MORE)

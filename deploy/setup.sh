@@ -71,14 +71,15 @@ elif [ "$torch" = cpu ]; then
     }
 fi
 
+# Compiled at once, as pip does it: processes that may not write bytecode would each compile all of torch.
 echo "Making $venv with $("$python" --version): downloads about $(size) once; 1 minute on a fast line."
 if [ "$torch" = cpu ]; then
-    "$uv" pip sync --python "$venv/bin/python" --torch-backend cpu "$venv/cpu.txt"
+    "$uv" pip sync --compile-bytecode --python "$venv/bin/python" --torch-backend cpu "$venv/cpu.txt"
 elif [ -n "$uv" ]; then
     again=
     # The CPU build has the version that is locked, too: it would stay.
     [ "$chosen" != cpu ] || again="--reinstall-package torch --reinstall-package torchvision"
-    "$uv" pip sync --python "$venv/bin/python" --require-hashes $again "$lock"
+    "$uv" pip sync --compile-bytecode --python "$venv/bin/python" --require-hashes $again "$lock"
 else
     "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes --requirement "$lock"
 fi

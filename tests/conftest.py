@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     # First of all, so that waiting for others is no part of a test's timeout.
-    with alone() if item.get_closest_marker("alone") is not None else beside():
+    with alone() if item.get_closest_marker("timing") is not None else beside():
         return (yield)
 
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 OURS = ("topics", "worker", "demo")
 OWN_KAFKA = "compose.own-kafka.yaml"
 FILES = ("docker-compose.yml", OWN_KAFKA)
-LIMIT_S = 30.0
+LIMIT_S = 300.0
 MODEL_BYTES = 800 * 2**20
 """Resident memory of a worker with the reference model that has answered and holds nothing: 708 MB measured."""
 

@@ -18,7 +18,7 @@ def test_syncline_produce_takes_it(tmp_path: Path) -> None:
     """Two streams for three seconds: six moments each, all three modalities, times from now on."""
     command = [sys.executable, str(SCRIPT), "--streams", "2", "--seconds", "3"]
     before_ms = time.time_ns() // 1_000_000
-    written = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
+    written = subprocess.run(command, capture_output=True, check=True, timeout=300).stdout
     manifest = tmp_path / "demo.jsonl"
     manifest.write_bytes(written)
     steps = read_manifest(manifest, MAX_EVENT_BYTES)

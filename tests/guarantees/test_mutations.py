@@ -48,7 +48,6 @@ def test_every_mutation_has_its_scenario() -> None:
 
 @pytest.mark.guarantees
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_the_worker_as_it_is_passes(broker: TestBroker, scenario: str) -> None:
     """What catches a broken worker finds nothing wrong with one that is whole."""
@@ -58,7 +57,6 @@ async def test_the_worker_as_it_is_passes(broker: TestBroker, scenario: str) -> 
 
 @pytest.mark.guarantees
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mutation", CAUGHT)
 async def test_a_broken_worker_is_caught(broker: TestBroker, mutation: str) -> None:
     """The violation is reported for what it is."""

@@ -42,7 +42,6 @@ async def test_every_send_is_accounted_for(broker: TestBroker, topic_prefix: str
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 async def test_a_run_comes_to_a_verdict(own_broker: TestBroker, broker_kind: str) -> None:
     """A few hundred records, one kill: all is counted, nothing is wrong, and the line says so."""
     plan = draw_plan(1, broker_kind)

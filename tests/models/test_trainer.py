@@ -50,7 +50,6 @@ def whole(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_training_repeats_to_the_bit(whole: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     """Seven steps twice with one seed give the same weights, byte for byte, and a model that opens."""
     train(tmp_path, tiny_corpus)
@@ -64,7 +63,6 @@ def test_training_repeats_to_the_bit(whole: Path, tiny_corpus: Path, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_killed_run_ends_with_the_same_bytes(whole: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     """Killed with SIGKILL at a random step of a random phase: the weights are those of a whole run, byte for byte."""
     phase = random.choice(["image", "audio", "fusion"])

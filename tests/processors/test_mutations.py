@@ -158,7 +158,7 @@ def decode_in_child(files: list[tuple[str, bytes, str]], folder: Path) -> tuple[
         arguments += [content_type, str(folder / str(number))]
     command = [sys.executable, "-m", "tests.support.decode_files", *arguments]
     root = Path(__file__).parents[2]
-    child = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=root)
+    child = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=root)
     assert (child.returncode, child.stderr) == (0, "")
     *outcomes, grown_mib = child.stdout.split()
     return outcomes, int(grown_mib)

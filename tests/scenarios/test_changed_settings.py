@@ -13,7 +13,7 @@ from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
 N_PARTITIONS = 2
-LIMIT_S = 90.0
+LIMIT_S = 300.0
 LIVES: list[dict[str, object]] = [
     {"strategy": "tumbling", "size_ms": 200},
     {"strategy": "nearest", "pivot": "text", "share": "true"},
@@ -26,7 +26,6 @@ N_EACH = 400
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_what_is_decided_stands_whoever_carries_it_out(broker: TestBroker, topic_prefix: str) -> None:
     """Each life decides by its own settings; what it left in the log ends as that says, in one outcome."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)

@@ -16,12 +16,11 @@ from tests.support.worker_process import SESSION_TIMEOUT_MS, WorkerProcess
 N_PARTITIONS = 4
 N_MOMENTS = 8_000
 RECORDS_PER_S = 800
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 
 
 @pytest.mark.apache
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 async def test_what_a_frozen_worker_does_when_it_thaws_changes_nothing(broker: TestBroker, topic_prefix: str) -> None:
     """Its proposals stand behind another's claim, its commits are refused: each record has one outcome."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)

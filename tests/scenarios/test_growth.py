@@ -22,7 +22,7 @@ from tests.support.worker_process import WorkerProcess
 from verify import check, read_history
 
 BEFORE, AFTER = 2, 5
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 PATIENT = {"max_wait_ms": 10_000}
 """A sender that stands still for a while on a busy machine is no silent lane here."""
 
@@ -65,7 +65,6 @@ async def violations(broker: TestBroker, prefix: str, seen: Outcomes, sent: Sent
 
 @pytest.mark.slow
 @pytest.mark.apache
-@pytest.mark.timeout(400)
 async def test_topics_grow_under_running_workers(broker: TestBroker, topic_prefix: str) -> None:
     """The workers end, are started anew and go on; no record is misrouted, and no moment is torn."""
     await make_topics(broker.address, topic_prefix, BEFORE)
@@ -95,7 +94,6 @@ async def test_topics_grow_under_running_workers(broker: TestBroker, topic_prefi
 
 @pytest.mark.slow
 @pytest.mark.apache
-@pytest.mark.timeout(400)
 async def test_topics_that_others_have_grown_while_data_flow(broker: TestBroker, topic_prefix: str) -> None:
     """Topic by topic. The worker halts, and goes on by itself once all are equal; every record has one outcome.
 
@@ -130,7 +128,6 @@ async def test_topics_that_others_have_grown_while_data_flow(broker: TestBroker,
 
 @pytest.mark.slow
 @pytest.mark.apache
-@pytest.mark.timeout(400)
 async def test_a_producer_that_knows_of_new_partitions_before_the_worker_is_not_misrouted(
     broker: TestBroker, topic_prefix: str
 ) -> None:

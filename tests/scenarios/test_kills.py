@@ -33,7 +33,6 @@ SIZES = {"tansu": Size(1_200, 2, 500, 90.0), "apache": Size(20_000, 5, 1_000, 20
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 async def test_every_record_has_one_outcome_whatever_is_killed(
     broker_kind: str, broker: TestBroker, topic_prefix: str
 ) -> None:

@@ -21,12 +21,11 @@ N_STREAMS = 20_000
 """Of a wave."""
 MAX_GROWTH_MB = 100
 """In the last three waves. Where streams were remembered they took 260; a busy machine has shown 51 (the allocator)."""
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 
 
 @pytest.mark.apache
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 async def test_memory_comes_back_to_its_level_after_the_streams_time(broker: TestBroker, topic_prefix: str) -> None:
     """120,000 names in waves, each once: after `stream_ttl_ms` the last waves have left nothing that was not there."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)

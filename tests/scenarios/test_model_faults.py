@@ -16,7 +16,7 @@ from tests.support.worker_process import WorkerProcess
 
 N_PARTITIONS = 2
 N_MOMENTS = 400
-LIMIT_S = 90.0
+LIMIT_S = 300.0
 MARKER = "mischief"
 MARKED = range(7, N_MOMENTS, 40)
 """Moments of which the text is marked: neighbours of many others in the batches of 32."""
@@ -127,9 +127,8 @@ async def test_a_model_that_hangs_ends_the_worker_and_the_next_carries_on(
         assert outcomes.n_repeats == 0
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_a_model_ten_times_slower_than_the_reader_tears_no_set(broker: TestBroker, topic_prefix: str) -> None:
     """Under a backlog: what is held stays within the limits, memory flat, and the group sees one generation."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)

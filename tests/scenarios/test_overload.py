@@ -47,7 +47,7 @@ OVERLOAD_MS = 4_000
 """Less than the mean wait of 3,000 sets of which 100 a second are done and 300 a second come."""
 MAX_GROWTH_MB = 60
 """Over the level at which reading is held; the backlog is of 50 MB, and twice that in Python's objects."""
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,8 @@ def _at(sample: Sample, time_ms: int) -> Sample:
     return Sample(sample.moment, msgspec.structs.replace(sample.event, time_ms=time_ms + jitter_ms), sample.value)
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_overload_is_told_honestly_and_leaves_nothing_behind(broker: TestBroker, topic_prefix: str) -> None:
     """Memory stays flat, the lag is the true one, not ready above its limit, live all the time, latency comes back."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)

@@ -12,12 +12,11 @@ from tests.support.worker_process import WorkerProcess
 
 N_PARTITIONS = 4
 N_MOMENTS = {"tansu": 3_000, "apache": 20_000}
-LIMIT_S = 200.0
+LIMIT_S = 300.0
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 @pytest.mark.slow
-@pytest.mark.timeout(500)
 async def test_rebalances_while_a_backlog_is_read_tear_nothing(
     broker_kind: str, broker: TestBroker, topic_prefix: str
 ) -> None:

@@ -28,7 +28,7 @@ N_STREAMS = 12
 N_RECORDS = {"tansu": 3_000, "apache": 9_000}
 MIX = Mix(silent=0.3, too_large=0.0)
 """A value that no producer takes has no place in a log."""
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 NO_TIMERS: dict[str, object] = {"max_wait_ms": 3_600_000, "max_held_events": 100_000, "out_of_order_ms": "text=300"}
 """Neither timers nor pressure decide, so that the logs alone do (law 1)."""
 WAYS: tuple[tuple[dict[str, object], ...], ...] = (
@@ -49,7 +49,6 @@ class Said(NamedTuple):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("strategy", ["earliest", "nearest"])
 async def test_the_same_backlog_is_decided_and_published_the_same(
     broker_kind: str, broker: TestBroker, topic_prefix: str, strategy: str

@@ -24,12 +24,11 @@ N_PARTITIONS = 2
 EVERY_S = 0.25
 BURST = 60
 """Moments that are sent after each reset: whatever it hit, has work to do."""
-WELL_LIMIT_S = 20.0
+WELL_LIMIT_S = 80.0
 """After the last reset all is decided; a watchdog that had to end the worker takes 90 s."""
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 async def test_resets_cost_no_record_and_no_silence(broker: TestBroker, topic_prefix: str) -> None:
     """What was reset is made anew: the worker goes on in its own process, each record has one outcome.
 

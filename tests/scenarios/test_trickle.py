@@ -31,9 +31,8 @@ class Size:
 SIZES = {"tansu": Size(1_500, 1_500, 60.0), "apache": Size(20_000, 1_500, 120.0)}
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_a_backlog_of_pictures_waits_for_the_lanes_that_trickle_in(
     broker_kind: str, broker: TestBroker, topic_prefix: str
 ) -> None:

@@ -17,11 +17,10 @@ from tests.support.moments import moments, send
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
-LIMIT_S = 60.0
+LIMIT_S = 300.0
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 async def test_a_second_group_decides_nothing_until_it_takes_the_log_over(
     broker: TestBroker, topic_prefix: str
 ) -> None:

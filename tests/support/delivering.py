@@ -77,7 +77,7 @@ class Noting:
         epoch = self.epoch if epoch is None else epoch
         self.app.batches.resolve(epoch, TopicPartition(topic, partition), next_offset)
 
-    async def until(self, done: Callable[[], bool], limit_s: float = 40.0) -> None:
+    async def until(self, done: Callable[[], bool], limit_s: float = 300.0) -> None:
         """Wait until `done` says so."""
         async with asyncio.timeout(limit_s):
             while not done():

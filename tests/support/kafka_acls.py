@@ -26,6 +26,6 @@ async def run_acl_lines(kafka: SecuredKafka, *lines: str) -> None:
         given = [str(config) if argument == "admin.properties" else argument for argument in arguments]
         command = ["java", *JVM, "-cp", f"{JARS}/*", "org.apache.kafka.tools.AclCommand", *given]
         done = await asyncio.to_thread(
-            subprocess.run, command, capture_output=True, text=True, timeout=100, check=False
+            subprocess.run, command, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -66,8 +66,8 @@ def test_who_wants_to_be_alone_does_not_wait_for_those_who_come_later(tmp_path: 
             assert (second.recv(), third.recv()) == ("in", "in")
 
 
-@pytest.mark.alone
-def test_a_test_marked_alone_holds_the_lock() -> None:
+@pytest.mark.timing
+def test_a_test_marked_timing_holds_the_lock() -> None:
     """Not even one that goes in beside others comes in."""
     with LOCK.open("a") as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -36,7 +36,7 @@ async def test_a_connection_that_was_reset_is_made_anew(broker: TestBroker) -> N
         await client.fetch_all_metadata()
         n_before = proxy.n_accepted
         assert proxy.reset() == proxy.n_resets >= 1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(300):
             while proxy.n_accepted == n_before:
                 with suppress(KafkaError):
                     await client.fetch_all_metadata()
@@ -56,7 +56,7 @@ async def test_a_black_hole_answers_nothing_and_lets_go_when_it_ends(broker: Tes
         assert not (await asyncio.wait([hearing], timeout=0.2))[0]
         proxy.is_black_hole = False
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(hearing, 10)
+            await asyncio.wait_for(hearing, 300)
         writer.close()
 
 
@@ -73,7 +73,7 @@ async def test_a_black_hole_can_swallow_one_way_alone(broker: TestBroker, topic_
             consumer.assign([TopicPartition(topic, 0)])
             assert (await consumer.getone()).value == b"before"
             if swallows == "answers":
-                assert (await asyncio.wait_for(consumer.getone(), 20)).value == b"in it"
+                assert (await asyncio.wait_for(consumer.getone(), 300)).value == b"in it"
         assert not sending.done()
         proxy.swallows = ""
-        await asyncio.wait_for(sending, 30)
+        await asyncio.wait_for(sending, 300)

@@ -6,13 +6,6 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import (
-    GenerationConfig,
-    PreTrainedTokenizerFast,
-    WhisperConfig,
-    WhisperFeatureExtractor,
-    WhisperForConditionalGeneration,
-)
 
 LANGUAGES = ("en", "zh", "de")
 _SPECIAL = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in LANGUAGES)]
@@ -21,6 +14,14 @@ _SPECIAL += ["<|translate|>", "<|transcribe|>", "<|nospeech|>", "<|notimestamps|
 
 def write_tiny_whisper(folder: Path, multilingual: bool = True) -> Path:
     """Write the folder of a model that was never trained; returns it."""
+    from transformers import (  # seconds, which whoever only collects tests need not wait for
+        GenerationConfig,
+        PreTrainedTokenizerFast,
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+    )
+
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: i for i, token in enumerate([*letters, *_SPECIAL])}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))

@@ -25,7 +25,7 @@ from tests.support.scraped import Scraped
 ROOT = Path(__file__).parents[2]
 SESSION_TIMEOUT_MS = {"tansu": 3_000, "apache": 6_000}
 """By kind of broker: how long the others wait for one that was killed. Apache Kafka takes no less than 6 s."""
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 300.0
 GIVE_BACK = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_MMAP_THRESHOLD_": "131072"}
 """Have glibc give back what is free: resident memory is what the worker holds then, not what the allocator keeps. With
 it the memory of one scenario varied by 1 MB from run to run, and by 50 without."""
@@ -100,13 +100,13 @@ class WorkerProcess:
             self._process.stdout.close()
             self._process = None
 
-    async def terminate(self, limit_s: float = 40.0) -> tuple[int, bytes]:
+    async def terminate(self, limit_s: float = 300.0) -> tuple[int, bytes]:
         """End it with SIGTERM; its exit code and what it wrote to stdout."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         return await self.wait(limit_s)
 
-    async def wait(self, limit_s: float = 40.0) -> tuple[int, bytes]:
+    async def wait(self, limit_s: float = 300.0) -> tuple[int, bytes]:
         """Wait for its end; its exit code and what it wrote to stdout."""
         assert self._process is not None
         stdout, _ = await asyncio.to_thread(self._process.communicate, None, limit_s)
@@ -121,7 +121,7 @@ class WorkerProcess:
         """Turn one of its interferences' switches on or off; holds for its next lives too."""
         self._switches.turn(name, on=on)
 
-    async def until_stopped(self, limit_s: float = 60.0) -> None:
+    async def until_stopped(self, limit_s: float = 300.0) -> None:
         """Wait until it is stopped."""
         deadline_s = time.monotonic() + limit_s
         while not self.stopped:

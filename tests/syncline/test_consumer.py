@@ -16,7 +16,7 @@ from tests.support.brokers import TestBroker
 from tests.support.contract import example_converted, example_fused, example_unfused
 from tests.support.topics import make_topics, write_records
 
-LIMIT_S = 20.0
+LIMIT_S = 300.0
 
 
 async def committed(broker: TestBroker, group: str, prefix: str, number: int) -> int | None:

@@ -90,7 +90,7 @@ def explain(run: Run, tmp_path: Path, place: tuple[str, int, int], *more: str) -
     return CliRunner().invoke(explain_app, arguments)
 
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.kafka
 
 
 def test_a_run_without_faults_is_fine(run: Run, tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ class LookedAtWorld(RecordedWorld):
             assert report.violations == [], f"after {self.n_steps} steps"
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("preset", JUDGED_PRESETS)
 @pytest.mark.parametrize("mode", MODES)
 def test_at_no_moment_is_there_a_violation(mode: Mode, preset: str) -> None:

@@ -27,7 +27,6 @@ LEFT_OUT = [
 """(rule, faults, kind of violation that follows)."""
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("rule", "preset", "kind"), LEFT_OUT)
 def test_a_rule_that_is_left_out_is_seen(rule: str, preset: str, kind: str) -> None:
     """In one of a few simulated worlds at least the violation that the rule prevents is found."""

@@ -17,7 +17,7 @@ from verify import CommitSample, check, read_history, watch_commits
 
 N_PARTITIONS = 4
 N_MOMENTS = {"tansu": 600, "apache": 4_000}
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 
 
 def sends_of(sent: Sent) -> list[Send]:
@@ -41,7 +41,6 @@ async def look_now_and_then(broker: TestBroker, prefix: str, samples: list[Commi
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 async def test_a_run_with_a_kill_has_no_violation(broker_kind: str, broker: TestBroker, topic_prefix: str) -> None:
     """What is read back is complete, every send is accounted for, and nothing is wrong with it."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)

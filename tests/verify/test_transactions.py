@@ -24,7 +24,7 @@ from verify.explain import explain
 from verify.explain_text import as_dict, in_words
 from verify.history import Single
 
-LIMIT_S = 60.0
+LIMIT_S = 300.0
 
 
 @pytest.mark.parametrize(

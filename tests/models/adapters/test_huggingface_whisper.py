@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from models.adapters.huggingface_whisper import HuggingFaceWhisper, open_whisper
 from models.adapters.transcripts import Token, timed_words
 from models.interface import Text
 from syncline.errors import SettingsError
 from tests.models.adapters.conftest import wav
 from tests.support.tiny_whisper import LANGUAGES, write_tiny_whisper
+
+if TYPE_CHECKING:  # importing transformers takes seconds, which whoever only collects tests need not wait for
+    from models.adapters.huggingface_whisper import HuggingFaceWhisper
 
 # transformers lets numpy look at torch's tensors where it aligns words.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning")
@@ -21,6 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:Depre
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> HuggingFaceWhisper:
     """A multilingual one that was never trained."""
+    from models.adapters.huggingface_whisper import open_whisper
+
     return open_whisper(str(write_tiny_whisper(tmp_path_factory.mktemp("whisper"))))
 
 
@@ -69,6 +74,8 @@ def test_words_lie_in_the_clip(tiny: HuggingFaceWhisper) -> None:
 def test_a_pickle_is_refused_with_the_command_that_converts_it(tmp_path: Path) -> None:
     """A folder without safetensors names what it has instead, and how to convert that."""
     (tmp_path / "config.json").write_text("{}")
+    from models.adapters.huggingface_whisper import open_whisper
+
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(SettingsError, match=r"pytorch_model\.bin may hold a program.*syncline model convert IN OUT"):
         open_whisper(str(tmp_path))

@@ -95,5 +95,5 @@ async def test_an_agent_hands_over_a_whole_batch_and_goes_on(app: SynclineApp) -
 
     other = SynclineApp(WorkerSettings(group="h"), Cluster.of("a:1"), taken.append, Nobody())
     agent = next(iter(other.agents.values()))
-    await asyncio.wait_for(agent.fun(Stream()), 5)
+    await asyncio.wait_for(agent.fun(Stream()), 300)
     assert taken == batches

@@ -81,7 +81,7 @@ async def test_what_is_committed_is_what_was_resolved(broker: TestBroker, topic_
         noting.resolve(topic, 0, 40)
         noting.resolve(topic, 0, 30)
         group = noting.settings.group
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             while await committed(broker.address, group, topic, 0) != 40:  # noqa: ASYNC110 (a broker has no event)
                 await asyncio.sleep(0.05)
         noting.resolve(topic, 0, 57)

@@ -20,6 +20,6 @@ def test_importing_faust_reads_no_arguments_and_writes_no_environment() -> None:
     """Its own import would take `--datadir` and `-L` from whatever program it is in."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM, "--datadir", "/nowhere", "-L", "gevent"],
-        capture_output=True, text=True, cwd=ROOT, env={"F_DATADIR": "/elsewhere"}, timeout=60, check=False,
+        capture_output=True, text=True, cwd=ROOT, env={"F_DATADIR": "/elsewhere"}, timeout=300, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "left alone\n"), done.stderr

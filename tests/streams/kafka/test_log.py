@@ -67,7 +67,7 @@ class Followed:
         self._changed.set()
 
     async def until(self, n_entries: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             while len(self.entries) < n_entries:
                 self._changed.clear()
                 await self._changed.wait()
@@ -138,7 +138,7 @@ async def test_a_broker_that_is_away_when_the_tail_begins_is_waited_for(
     await tail.start()
     try:
         tail.follow(0, 0, followed)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             while not tail.failing:  # noqa: ASYNC110 (nothing tells of it)
                 await asyncio.sleep(0.01)
         await own_broker.start()

@@ -103,7 +103,7 @@ async def test_a_producer_that_is_ended_leaves_nothing_behind(
         _, delivery = await queue(producer, topic_prefix + "unfused", 1, 100)
         arrived = await end_producer(producer, 0.5)
         assert arrived == delivery.done() == (fault in ("none", "reset"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(300):
             while any(not task.done() and _is_of_aiokafka(task) for task in asyncio.all_tasks() - before):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             proxy.is_black_hole = False

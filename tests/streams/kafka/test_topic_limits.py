@@ -65,7 +65,7 @@ class Sending:
             self.published.put_nowait(one)
 
     async def until_published(self, n_tasks: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             for _ in range(n_tasks):
                 await self.published.get()
 
@@ -123,7 +123,7 @@ async def test_a_result_that_cannot_be_cut_enough_is_told_and_what_replaces_it_g
     fat, behind = task(), task()
     sending.box.put(fat, [result(0, n_members=60)])
     sending.box.put(behind, [result(1)])
-    assert await asyncio.wait_for(sending.too_large.get(), 30) is fat
+    assert await asyncio.wait_for(sending.too_large.get(), 300) is fat
     assert sending.published.empty()
     assert FUSED in sending.box.failing
     letter = encode_dead_letter(
@@ -147,7 +147,7 @@ async def test_a_topic_that_takes_nothing_for_a_while_gets_everything_whole(
     try:
         await limit(broker, topic_prefix + FUSED, 1)
         n_sent = 0
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             while FUSED not in sending.box.failing:  # a topic's new limit does not hold at once
                 sending.box.put(task(), [result(n_sent, n_words=5, n_embedding=5, n_members=9)])
                 n_sent += 1

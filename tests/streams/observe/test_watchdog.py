@@ -13,7 +13,7 @@ import pytest
 from streams.observe import liveness as module
 from streams.observe.liveness import NotLiveError, Watchdog
 
-LIMIT_S = 20.0
+LIMIT_S = 300.0
 
 
 class Exits:

@@ -43,7 +43,7 @@ async def _claim(producer: Refusing, monkeypatch: pytest.MonkeyPatch) -> None:
     owner = PartitionOwner(JoinSettings(), "w", 1, {"media.image": 0}, 0)
     context: Any = Mock(settings=WorkerSettings(), producer=producer, now_ms=lambda: 0)
     producer.log = DecisionLog(context, 0, owner)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         await producer.log.claim()
 
 
@@ -105,7 +105,7 @@ async def test_a_recovery_in_steps_lets_everything_else_have_its_turn(monkeypatc
     monkeypatch.setattr(decision_log, "LogReader", Reader)
     context: Any = Mock(settings=WorkerSettings(), recoveries=asyncio.Lock(), now_ms=lambda: 0)
     counting = asyncio.create_task(count())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         await DecisionLog(context, 0, Mock(recovery=recovery)).recover(lambda _: None)
     counting.cancel()
     assert reads == [(0, 3)]

@@ -60,7 +60,7 @@ async def test_a_slow_chunk_holds_back_those_behind_it(pool: ThreadPoolExecutor)
         done.set()
 
     decoding.put([raw(offset=n) for n in range(3 * CHUNK_RECORDS)], 3 * CHUNK_RECORDS, on_done)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         while len(n_done) < 3:  # the call at the end of put, and two chunks
             done.clear()
             await done.wait()
@@ -89,7 +89,7 @@ async def test_it_is_full_until_some_is_taken(pool: ThreadPoolExecutor) -> None:
 
     decoding.put([raw(offset=n) for n in range(MAX_DECODING_RECORDS)], MAX_DECODING_RECORDS, on_done)
     assert decoding.full
-    await asyncio.wait_for(all_done.wait(), 10)
+    await asyncio.wait_for(all_done.wait(), 300)
     assert sum(len(taken) for taken in decoding.take() if isinstance(taken, list)) == MAX_DECODING_RECORDS
     assert not decoding.full
     assert not decoding
@@ -105,7 +105,7 @@ async def decoded_without_taking(decoding: Decoding, raws: Sequence[Any]) -> Non
             done.set()
 
     decoding.put(raws, len(raws), on_done)
-    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.wait_for(done.wait(), 300)
 
 
 async def test_headers_fill_it_as_values_do(pool: ThreadPoolExecutor) -> None:

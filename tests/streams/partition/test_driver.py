@@ -114,7 +114,7 @@ async def test_records_that_could_not_be_decoded_end_the_worker_and_are_never_pa
     monkeypatch.setattr(driver.owner, "on_position", lambda topic, offset, now_ms: positions.append(offset))
     records = [raw(offset=offset, value=b"bad" if offset == 70 else b"x") for offset in range(200)]
     driver.deliver("media.image", FetchedBatch(1, "media.image", HERE, records, 200))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         await ended.wait()
         await asyncio.to_thread(pool.shutdown)
         await asyncio.sleep(0)
@@ -139,7 +139,7 @@ async def test_what_seems_misrouted_waits_until_the_partitions_were_counted_agai
     stray = next(str(n).encode() for n in range(99) if partition_for(str(n).encode(), 4) != HERE)
     records = [raw(event(stream=(stray if offset == 70 else b"s").decode()), offset=offset) for offset in range(100)]
     driver.deliver("media.image", FetchedBatch(1, "media.image", HERE, records, 100))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         await counted.wanted.wait()
         assert taken == list(range(64))
         counted.confirm(now_ms - 1)
@@ -181,6 +181,6 @@ async def test_a_snapshot_is_cut_without_waiting_for_the_next_event(monkeypatch:
     monkeypatch.setattr(driver.owner, "tick", tick)
     driver.state = ""
     driver.schedule()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         await done.wait()
     driver.stop()

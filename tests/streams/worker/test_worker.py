@@ -18,7 +18,7 @@ from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
 N_PARTITIONS = 2
-LIMIT_S = 80.0
+LIMIT_S = 300.0
 
 
 async def test_moments_come_out_complete_in_order_and_are_committed(broker: TestBroker, topic_prefix: str) -> None:

@@ -15,7 +15,7 @@ from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
 N_PARTITIONS = 4
-LIMIT_S = 80.0
+LIMIT_S = 300.0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux changes the limits of a running process")

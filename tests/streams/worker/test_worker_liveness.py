@@ -24,7 +24,7 @@ from tests.support.moments import moments, send
 from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]  # a stall of STALL_MS is a failure, whoever causes it
 
 N_PARTITIONS = 2
 STALL_MS = 1_500
@@ -32,7 +32,7 @@ STALL_MS = 1_500
 WATCH_S = 3 * STALL_MS / 1_000
 AWAY_STALL_MS = 8_000
 """Longer than it takes to notice that a broker is away."""
-LIMIT_S = 60.0
+LIMIT_S = 300.0
 SWITCH = "ill"
 
 
@@ -133,7 +133,6 @@ async def test_a_worker_that_is_not_live_ends_by_itself(
             await reader.read_until(lambda seen: not seen.undecided(sent), LIMIT_S)
 
 
-@pytest.mark.timeout(240)
 async def test_what_a_restart_would_not_mend_leaves_it_live(broker: TestBroker, topic_prefix: str) -> None:
     """Nothing to do, sends that are refused, a model that is down, a freeze, a rebalance, a recovery that waits."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)

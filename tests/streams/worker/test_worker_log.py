@@ -16,11 +16,10 @@ N_PARTITIONS = 4
 OUTAGE_S = {"tansu": 10.0, "apache": 20.0}
 """Longer than the session's time-out, and than all that is tried again within seconds."""
 MAX_LINES = 50
-LIMIT_S = 60.0
+LIMIT_S = 300.0
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 async def test_a_broker_that_is_away_takes_few_lines(own_broker: TestBroker, topic_prefix: str) -> None:
     """Some dozens, tracebacks included, where hundreds said the same (1,800 in a minute, by one restart)."""
     await make_topics(own_broker.address, topic_prefix, N_PARTITIONS)

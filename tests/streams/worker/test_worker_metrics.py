@@ -6,8 +6,6 @@ import re
 from collections import Counter
 from typing import get_args
 
-import pytest
-
 from streams.decisions.records import RecordOutcome
 from streams.inference.batch_stats import FlushReason
 from streams.observe.exposition import bounded
@@ -22,7 +20,7 @@ from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
 N_PARTITIONS = 2
-LIMIT_S = 90.0
+LIMIT_S = 300.0
 MARKER = "mischief"
 VALUES = {
     "topic": set(ALL_TOPICS),
@@ -48,7 +46,6 @@ def mixed(n_moments: int) -> list[Sample]:
     return [*samples, *late, *twice]
 
 
-@pytest.mark.timeout(200)
 async def test_what_is_scraped_under_load_is_true_and_adds_up(broker: TestBroker, topic_prefix: str) -> None:
     """At each of many moments records taken are those let go and those held; in the end all is as the topics say."""
     await make_topics(broker.address, topic_prefix, N_PARTITIONS)

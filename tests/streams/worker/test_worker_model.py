@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from syncline.wire.arrays import to_numpy
@@ -33,7 +32,6 @@ def with_media(sample: Sample) -> Sample:
     return Sample(number, msgspec.structs.replace(sample.event, content_type=content_type), value)
 
 
-@pytest.mark.timeout(180)
 async def test_sets_are_fused_and_converted_and_broken_media_are_dead_letters(
     broker: TestBroker, topic_prefix: str, tmp_path: Path
 ) -> None:

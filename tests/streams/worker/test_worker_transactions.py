@@ -20,7 +20,7 @@ from tests.support.topics import make_topics, read_records
 from tests.support.transactions import put, transactional
 from tests.support.worker_process import WorkerProcess
 
-LIMIT_S = 60.0
+LIMIT_S = 300.0
 TEXTS = "media.text"
 
 pytestmark = pytest.mark.apache

@@ -17,7 +17,7 @@ from tests.support.topics import make_topics
 from tests.support.worker_process import WorkerProcess
 
 N_PARTITIONS = 2
-LIMIT_S = 80.0
+LIMIT_S = 300.0
 NEWER = b"%d.0" % (MAJOR + 1)
 
 

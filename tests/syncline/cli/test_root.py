@@ -54,7 +54,7 @@ def run_blocked(blocked: set[str], program: str) -> subprocess.CompletedProcess[
     """Run a program in which some packages cannot be imported."""
     return subprocess.run(
         [sys.executable, "-c", BLOCK.format(blocked=blocked) + program],
-        capture_output=True, text=True, timeout=60, cwd=ROOT, check=False,
+        capture_output=True, text=True, timeout=300, cwd=ROOT, check=False,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     """The command as people run it."""
     return subprocess.run(
         [sys.executable, "-m", "syncline", "worker", *arguments],
-        capture_output=True, text=True, cwd=ROOT, timeout=60, check=False, env={"COLUMNS": "200", **environment},
+        capture_output=True, text=True, cwd=ROOT, timeout=300, check=False, env={"COLUMNS": "200", **environment},
     )  # fmt: skip
 
 

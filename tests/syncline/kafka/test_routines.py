@@ -45,7 +45,7 @@ async def reading(broker: TestBroker, topic: str, group: str | None) -> AsyncIte
 
 
 async def take(consumer: Any, n_records: int) -> list[int]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         return [int((await consumer.getone()).value) for _ in range(n_records)]
 
 
@@ -74,7 +74,7 @@ async def test_a_routine_that_has_ended_is_named_and_goes_on_anew(
     async with reading(broker, topic, topic_prefix + "g" if in_a_group else None) as consumer:
         assert look_after(consumer) == revive(consumer) == ""
         ROUTINES[name](consumer).cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(300):
             while not (ended := revive(consumer)):  # noqa: ASYNC110 (nothing tells of it)
                 await asyncio.sleep(0.01)
         assert ended.startswith(name)
@@ -83,7 +83,7 @@ async def test_a_routine_that_has_ended_is_named_and_goes_on_anew(
         assert look_after(consumer) == ""
         if in_a_group:
             generation = consumer._coordinator.generation
-            await asyncio.wait_for(consumer.commit(), 10)
+            await asyncio.wait_for(consumer.commit(), 300)
             assert await consumer.committed(TopicPartition(topic, 0)) == 2 * N_RECORDS
             assert consumer._coordinator.generation == generation
 
@@ -102,7 +102,7 @@ async def test_a_fetch_that_failed_does_not_end_the_next_one(broker: TestBroker,
 
         fetcher._proc_fetch_request = fail
         taking = asyncio.ensure_future(take(consumer, N_RECORDS))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(300):
             while not look_after(consumer):  # noqa: ASYNC110 (nothing tells of it)
                 await asyncio.sleep(0.01)
         fetcher._proc_fetch_request = sound
@@ -121,7 +121,7 @@ async def test_a_connection_that_nobody_reads_is_closed_and_made_anew(broker: Te
             conn._read_task.cancel()
         await send(broker, topic, N_RECORDS)
         for conn in list(consumer._client._conns.values()):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(300):
                 while not conn._read_task or not conn._read_task.done():  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         assert look_after(consumer) == ""
@@ -202,7 +202,7 @@ async def test_whoever_waits_for_a_routine_that_has_ended_is_told(broker: TestBr
         assert await unless_ended(producer, asyncio.sleep(0, "done")) == "done"
         producer._sender.sender_task.cancel()
         with pytest.raises(RoutineEndedError, match="sending has ended"):
-            await asyncio.wait_for(unless_ended(producer, asyncio.Event().wait()), 10)
+            await asyncio.wait_for(unless_ended(producer, asyncio.Event().wait()), 300)
         assert issubclass(RoutineEndedError, KafkaError)
     finally:
         await producer.stop()

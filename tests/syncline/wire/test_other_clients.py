@@ -20,7 +20,7 @@ from tests.support.topics import N_PARTITIONS, make_topics, read_records, write_
 
 STREAMS = [f"camera-{number}" for number in range(12)]
 KCAT = shutil.which("kcat") or shutil.which("kafkacat")
-LIMIT_S = 30.0
+LIMIT_S = 300.0
 
 
 async def test_plain_aiokafka_produces(broker: TestBroker, topic_prefix: str) -> None:
