@@ -34,7 +34,7 @@ CONSTRUCTED = ("MediaProducer", "ResultConsumer", "MediaEvent", "Array", "Secret
 FUNCTIONS = (
     "syncline.manifest:read_manifest", "syncline.manifest:replay", "syncline.send_log:read_send_log",
     "syncline.wire.arrays:from_numpy", "syncline.wire.arrays:to_numpy",
-    "processors.audio:load_log_mel", "processors.audio:load_mono", "processors.image:load_image",
+    "processors.audio:load_log_mel", "processors.audio:load_mono",
     "processors.image:load_pixels", "processors.image:normalise", "processors.text:load_text",
     "processors.words:tag_words",
 )  # fmt: skip
