@@ -143,11 +143,6 @@ class Runner(Generic[M, T, R]):
             not_ready = not_ready or "the model is being loaded"
         return RunnerHealth(not_live, not_ready, busy_s, self._clock.now_s() - down[0] if down else 0.0)
 
-    async def drain(self) -> None:
-        """Answer who is waiting, take nothing more, end the thread. A model that is down is not waited for."""
-        await self._batcher.drain()
-        self._thread.stop()
-
     async def close(self) -> None:
         """Stop at once; who still waits gets `NoAnswerError`. A batch on the device is left to itself."""
         await self._batcher.close()

@@ -116,7 +116,7 @@ class Runner:
     """A model runner whose numbers stand still."""
 
     def __init__(self) -> None:
-        self.stats = BatchStats(24)
+        self.stats = BatchStats()
         self.n_queued, self.n_running, self.busy_s = 5, 3, 12.5
 
     def health(self) -> RunnerHealth:

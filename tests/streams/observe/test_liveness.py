@@ -33,7 +33,7 @@ class Runner:
     not_live: str = ""
     busy_s: float = 0.0
     down_s: float = 0.0
-    stats: BatchStats = field(default_factory=lambda: BatchStats(8))
+    stats: BatchStats = field(default_factory=BatchStats)
 
     def health(self) -> RunnerHealth:
         return RunnerHealth(self.not_live, "", self.busy_s, self.down_s)
