@@ -53,9 +53,6 @@ class AwaitedRecords:
         self._in_log_order: deque[Task] = deque()
         """Those that wait, and such as do no more behind the first that does: decisions are confirmed in log order."""
 
-    def __len__(self) -> int:
-        return sum(len(awaited.waiters) for awaited in self._by_topic.values())
-
     def add(self, key: Key, waiter: Waiter) -> None:
         """`waiter` waits for the record."""
         awaited = self._by_topic.get(key[0])

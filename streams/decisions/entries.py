@@ -125,7 +125,8 @@ class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, tag="snapshot")
 
     A reader who starts from it reads the log from `replay_from`, where the claim at `replay_claim_offset` was
     current: from there on stand all decisions that name an offset at or above `at`.
-    `clocks` is `Clocks.export()`; `bounds` maps a stream to the bound of its last decision by timeout or pressure.
+    `clocks` are the lanes that are remembered; `bounds` maps a stream to the bound of its last decision by timeout or
+    pressure.
     `resolved`, since 1.1: what at or above `at` needs no second carrying out. A reader without it carries it out again.
     """
 

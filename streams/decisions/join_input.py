@@ -50,7 +50,7 @@ class JoinInput:
     def stop(self) -> None:
         """The claim is lost: join nothing until it is current again."""
         if self.join is not None:
-            self._in_flight.counters.n_suspect_pairs += self.join.counters["suspect_pairs"]
+            self._in_flight.counters.n_suspect_pairs += self.join.n_suspect_pairs
             self.join = None
 
     def take(self, topic: str, records: Sequence[Record], now_ms: int) -> None:

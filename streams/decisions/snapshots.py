@@ -58,9 +58,6 @@ class Snapshot:
         self.whole = False
         """All of it is in parts: how many there are is known, so the first may go."""
 
-    def __len__(self) -> int:
-        return len(self._parts)
-
     def cut(self) -> None:
         """Put some more into parts; costs a few milliseconds at most."""
         n_bytes = 0

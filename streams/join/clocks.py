@@ -213,10 +213,6 @@ class Clocks:
         """All lanes as they are now. Costs next to nothing but for lanes with several ids, which are copied."""
         return Captured(self._topics.values(), self._ttl_ms)
 
-    def export(self) -> list[LaneState]:
-        """All lanes that are still remembered, as data for a snapshot."""
-        return [row.state() if isinstance(row, LaneClock) else row for row in self.capture().rows()]
-
     def copy(self) -> Clocks:
         """The same, to be changed apart from these; what cannot change is shared."""
         copied = Clocks(self._settings)

@@ -7,7 +7,6 @@ high_water, joined --> timers: waited long enough, with proof? ----------> decid
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
@@ -32,15 +31,9 @@ from syncline.wire.results import SetReason, UnfusedReason
 
 
 class DecisionBuffer:
-    """Turns what was decided into decisions, in order.
-
-    `counters` counts sets by outcome (`complete`, `partial`) and reason (`by_complete`, `by_watermark`,
-    `by_timeout`, `by_pressure`), single records by theirs (`late`, `unmatched`, `duplicate`, `unexpected`,
-    `closed`), and `suspect_pairs`.
-    """
+    """Turns what was decided into decisions, in order."""
 
     def __init__(self, settings: JoinSettings) -> None:
-        self.counters: Counter[str] = Counter()
         self._strategy = settings.strategy
         self._size_ms = settings.size_ms if settings.strategy == "tumbling" else 0
         self._open_but = settings.pivot if settings.strategy == "nearest" and settings.share else None
@@ -70,13 +63,10 @@ class DecisionBuffer:
                 head.start_ms + self._size_ms if self._size_ms else 0,
             )
         )
-        self.counters[outcome] += 1
-        self.counters["by_" + reason] += 1
 
     def unfuse(self, item: Item, reason: UnfusedReason, *, late_by_ms: int = 0, bound_ms: int = 0) -> None:
         """A record that is in no set."""
         self._decisions.append(UnfusedDecision(item, reason, late_by_ms, bound_ms))
-        self.counters[reason] += 1
 
     def give_up(self, items: Sequence[Item], bound_ms: int) -> None:
         """The members of a set that lacks a required lane, or one item that no set takes: all in one batch of the log.
@@ -91,7 +81,6 @@ class DecisionBuffer:
     def close(self, item: Item) -> None:
         """A shared item that was in a set and can be in no further one."""
         self._decisions.append(ClosedDecision(item))
-        self.counters["closed"] += 1
 
     def flush(self) -> list[JoinDecision]:
         """Everything since the last call."""
@@ -109,7 +98,6 @@ class PartitionJoin:
     the same in all calls. `clocks` and `bounds` (stream -> time below which a forced decision made it late)
     are taken over from a snapshot; `bounds` is read-only for the caller. `waits_ms` counts how long each set waited,
     from the arrival of its first record to its decision.
-    `counters` counts decisions by outcome and reason: see `DecisionBuffer`.
     """
 
     def __init__(
@@ -126,8 +114,7 @@ class PartitionJoin:
         self.n_undecided = self._now_ms = 0
         self.waits_ms = Histogram(LATENCY_BOUNDS_MS) if waits_ms is None else waits_ms
         self._outbox = DecisionBuffer(settings)
-        self.counters = self._outbox.counters
-        self._suspects = ShiftDetector(self.counters) if settings.strategy == "earliest" else None
+        self._suspects = ShiftDetector() if settings.strategy == "earliest" else None
         self._strategy = STRATEGIES[settings.strategy](settings)
         self._timers = Timers(settings.max_wait_ms)
         self.awaits = AwaitedTopics(settings.max_wait_ms)
@@ -233,10 +220,6 @@ class PartitionJoin:
         """The topics whose high watermark is to be asked for now: `decide` found timers due that need it."""
         return self._timers.due_topics()
 
-    def next_deadline_ms(self) -> int | None:
-        """When `decide` is to be called next for a timer's sake; None if no timer runs towards its deadline."""
-        return self._timers.next_deadline_ms()
-
     @property
     def streams(self) -> Collection[StreamState]:
         """The streams with something undecided, to look at (streams/join/state.py)."""
@@ -246,6 +229,11 @@ class PartitionJoin:
     def tied(self) -> set[tuple[str, int]]:
         """Unmatched records (topic, offset) whose set was given up with what is decided next: see `give_up`."""
         return self._outbox.tied
+
+    @property
+    def n_suspect_pairs(self) -> int:
+        """How many sets have a member that is nearer to the next moment."""
+        return self._suspects.n_suspect_pairs if self._suspects is not None else 0
 
     @property
     def suspicious(self) -> bool:

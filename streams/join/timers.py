@@ -101,10 +101,6 @@ class Timers:
         """The topics whose high watermark must be asked for, for timers that are due."""
         return set(self._due_topics) if self._due else set()
 
-    def next_deadline_ms(self) -> int | None:
-        """When to look at a timer next; those that are due wait for `high_water`, not for time."""
-        return self._heap[0][0] if self._heap else None
-
     def awake(self, now_ms: int) -> list[str]:
         """The streams to look at again: their time has come, or news of their topics has."""
         names: list[str] = []
@@ -139,18 +135,18 @@ class Timers:
 
     def is_caught_up(self, stream: str, topics: set[str], at_ms: int) -> bool:
         """Whether all that `topics` had at `at_ms` has reached the join; asks for high watermarks if not known."""
-        behind = {topic for topic in topics if self.topic(topic).confirmed_ms < at_ms}
+        behind = self._behind(topics, at_ms)
         if behind:
             self._ask(stream, behind)
         return not behind
 
+    def _behind(self, topics: set[str], at_ms: int) -> set[str]:
+        """Those of the topics of which something that was there at `at_ms` may not have reached the join."""
+        return {topic for topic in topics if self.topic(topic).confirmed_ms < at_ms}
+
     def _behind_ms(self, lanes: list[LaneQueue]) -> int:
         """When a topic of these lanes was behind last."""
         return max((self.topic(lane.topic).last_behind_ms for lane in lanes), default=NEVER_MS)
-
-    def _is_proven(self, lanes: list[LaneQueue], deadline_ms: int) -> bool:
-        """Whether all that these lanes had at the deadline has reached the join."""
-        return all(self.topic(lane.topic).confirmed_ms >= deadline_ms for lane in lanes)
 
     def _ask(self, stream: str, topics: set[str]) -> None:
         """Ask for the high watermarks of these topics; `stream` is looked at again then."""
@@ -170,7 +166,7 @@ class Timers:
     def expired(self, stream: StreamState, head: Head, now_ms: int) -> bool:
         """Whether `head` has waited long enough, with proof that its lanes had nothing more to say."""
         deadline_ms = self.deadline_ms(stream, head, now_ms)
-        return deadline_ms <= now_ms and self._is_proven(head.unsettled, deadline_ms)
+        return deadline_ms <= now_ms and not self._behind({lane.topic for lane in head.unsettled}, deadline_ms)
 
     def wait(self, stream: StreamState, heads: list[Head], now_ms: int) -> None:
         """See to it that a stream whose heads all wait is looked at when that can change."""

@@ -65,7 +65,7 @@ class Handover:
     def _what_is_left(self) -> list[str]:
         if self._owner.state != "owning":
             return ["the decision log is another worker's"]
-        n_left = self._owner.status.n_to_carry_out
+        n_left = self._owner.execution.n_to_do
         if 0 < n_left <= self._carrier.n_converting:
             log.info("%d results are out and their conversions are not made: who comes next says both again", n_left)
             return []

@@ -89,7 +89,7 @@ def test_what_became_of_records_adds_up(state: WorkerState) -> None:
     scraped = scrape(state)
     assert scraped.sum("records_total") == 210
     assert scraped.value("record_outcomes_total", outcome="fused") == 150
-    assert scraped.n_unexplained == driven.owner.status.held.events == 60
+    assert scraped.n_unexplained == driven.owner.in_flight.held.events == 60
     assert scraped.value("decisions_total", kind="set", reason="complete") == 50
 
 

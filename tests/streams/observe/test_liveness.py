@@ -53,8 +53,8 @@ class Driver:
 
     @property
     def owner(self) -> Any:
-        status = SimpleNamespace(positions={"media.image": self.position})
-        return SimpleNamespace(status=status, log_position=self.log_position)
+        in_flight = SimpleNamespace(positions={"media.image": self.position})
+        return SimpleNamespace(in_flight=in_flight, log_position=self.log_position)
 
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
         return {topic: None if n is None else Lag(n, 1) for topic, n in self.n_behind.items()}
