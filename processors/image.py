@@ -68,11 +68,6 @@ for _category in (UserWarning, RuntimeWarning):
     warnings.filterwarnings("error", category=_category, module=r"PIL\.")
 
 
-def load_image(data: bytes, content_type: str, settings: ImageSettings = DEFAULT) -> npt.NDArray[np.float32]:
-    """Decode, square and normalise a picture: float32 (3, size, size). Raises `MediaError` as `load_pixels` does."""
-    return normalise(load_pixels(data, content_type, settings), settings)
-
-
 def load_pixels(data: bytes, content_type: str, settings: ImageSettings = DEFAULT) -> npt.NDArray[np.uint8]:
     """Decode a picture and make it a square: uint8 (3, size, size), red, green, blue.
 

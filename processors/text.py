@@ -34,7 +34,6 @@ class Tokens:
             raise SettingsError("tokenizer", str(path), f"a tokenizer.json ({error})") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)  # pyright: ignore[reportUnknownMemberType]
-        self.n_vocabulary = self._tokenizer.get_vocab_size()
 
     def __call__(self, text: str) -> npt.NDArray[np.int32]:
         """Text to int32 (n_tokens,), at least one; raises `MediaError` (`text_no_words`) where nothing is left."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processors.image import load_image, load_pixels, normalise
+from processors.image import load_pixels, normalise
 from processors.settings import ImageSettings
 from syncline.errors import MediaError
 from tests.support.media import encoded, picture, png_bomb, small_files
@@ -112,10 +112,10 @@ def test_the_smallest_and_thinnest_pictures_are_read(size: tuple[int, int]) -> N
     assert (load_pixels(data, "image/png", SMALL)[:, 8, 8] == (1, 2, 3)).all()
 
 
-def test_load_image_normalises() -> None:
+def test_pictures_are_normalised() -> None:
     """White is (1 - mean) / std, black -mean / std, per channel, in float32."""
     settings = ImageSettings(size=4, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 2.0))
-    white = load_image(encoded(Image.new("RGB", (4, 4), "white"), "PNG"), "image/png", settings)
+    white = normalise(load_pixels(encoded(Image.new("RGB", (4, 4), "white"), "PNG"), "image/png", settings), settings)
     assert white.dtype == np.float32
     assert white.shape == (3, 4, 4)
     np.testing.assert_allclose(white[:, 0, 0], [0.9 / 0.5, 0.8 / 0.25, 0.7 / 2], rtol=1e-5)

@@ -29,7 +29,6 @@ def test_text_becomes_int32_ids(tokenizer_path: Path) -> None:
     ids = Tokens(tokenizer_path)("dog cat bird dog")
     assert ids.dtype == np.int32
     assert ids.tolist() == [2, 1, 0, 2]
-    assert Tokens(tokenizer_path).n_vocabulary == 3
 
 
 def test_long_text_is_cut(tokenizer_path: Path) -> None:
