@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 RECORDS_PER_POLL = 200
 """Of one topic partition at most; bounds by how much a poll under way overshoots the limit of held records."""
 POLL_S = 0.5
-COMMIT_LIMIT_S, COMMIT_AGAIN_S = 1.0, 0.05
-"""For the commit with which an assignment ends, and between its attempts."""
+COMMIT_AGAIN_S = 0.05
+"""Between the attempts of the commit with which an assignment ends."""
 POLL_WHILE_HELD_S = 0.02
 """A topic that is let go again is only seen by the next poll, so polls are short while any is held."""
 
@@ -213,7 +213,7 @@ class BatchConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """End the assignment: let the listener stop, then commit what it resolved."""
         await self.app.listener.on_revoked()
-        if not await self.commit_all(min(COMMIT_LIMIT_S, self.app.commit_limit_s)):
+        if not await self.commit_all(self.app.commit_limit_s):
             log.warning("not all that was resolved could be committed before a rebalance: some results may come twice")
         self.epoch += 1
         self._resolved.clear()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from streams.partition import handover
 from streams.partition.handover import Handover
 
 
@@ -45,13 +44,7 @@ class Fake:
 
 def handover_of(fake: Fake) -> Handover:
     both: Any = fake
-    return Handover(both, both, lambda: None, lambda: fake.over)
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is waited for long."""
-    monkeypatch.setattr(handover, "SETTLE_S", 0.05)
+    return Handover(both, both, lambda: None, lambda: fake.over, settle_s=0.05)
 
 
 async def test_all_is_done_in_order() -> None:
