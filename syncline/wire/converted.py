@@ -12,7 +12,7 @@ import msgspec
 
 from syncline.errors import ContractError
 from syncline.wire import contract as c
-from syncline.wire.results import ModelInfo, OutgoingRecord, decode_value, encode_map, result_headers
+from syncline.wire.results import EventOrigin, ModelInfo, OutgoingRecord, decode_value, encode_map, result_headers
 
 TextKind = Literal["caption", "transcript"]
 AudioKind = Literal["speech"]
@@ -23,22 +23,7 @@ Word = tuple[str, int, int, float]
 """A word, from when to when it is said (ms from the start of the event), and its score in [0, 1]."""
 
 
-class ConvertedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Of which event a conversion is, and where that event's record is."""
-
-    id: str
-    stream: str
-    lane: str
-    modality: str
-    source: str
-    event_id: str
-    topic: str
-    partition: int
-    offset: int
-    time_ms: int
-
-
-class Converted(ConvertedEvent, frozen=True, kw_only=True):
+class Converted(EventOrigin, frozen=True, kw_only=True):
     """What became of the event, and which model made it.
 
     `set_id`: the fused result that the event is in, "" where it is in none. `reason`: why there is no conversion, ""

@@ -95,8 +95,8 @@ class FusedResult(FusedSet, frozen=True, kw_only=True):
     cut: tuple[str, ...] = ()
 
 
-class Unfused(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that is in no set, and why. Its payload stays in its topic at (partition, offset)."""
+class EventOrigin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Of which event a result is, and where that event's record is."""
 
     id: str
     stream: str
@@ -108,6 +108,11 @@ class Unfused(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     offset: int
     time_ms: int
+
+
+class Unfused(EventOrigin, frozen=True, kw_only=True):
+    """An event that is in no set, and why. Its payload stays in its topic at (partition, offset)."""
+
     reason: UnfusedReason
     late_by_ms: int = 0
     duration_ms: int = 0
