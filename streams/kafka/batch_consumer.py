@@ -153,7 +153,8 @@ class BatchConsumer(driver.Consumer):
         """One message for a batch; its offset is that of the batch's end, and nothing acknowledges it."""
         generation = self.app.consumer_generation_id
         return driver.ConsumerMessage(
-            tp.topic, tp.partition, record.next_offset, 0.0, 0, [], None, record, None, 0, 0, tp,
+            topic=tp.topic, partition=tp.partition, offset=record.next_offset, timestamp=0.0, timestamp_type=0,
+            headers=[], key=None, value=record, checksum=None, serialized_key_size=0, serialized_value_size=0, tp=tp,
             generation_id=generation,
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ from streams.kafka.retry import Backoff, Trouble
 from streams.timing import end_tasks
 from syncline.errors import SettingsError
 from syncline.kafka.client import FETCH_MAX_WAIT_MS, stop_consumer
-from syncline.kafka.routines import revive, steady
+from syncline.kafka.routines import require_parts, revive, steady
 from syncline.kafka.tolerant_fetch import read_any_batch
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -106,6 +106,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
+        require_parts(consumer, "_fetch_max_wait_ms", "_isolation_level")
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         # One record of a careless client must not stop its partition.
         read_any_batch(consumer, self.consumer.app.max_unpacked_bytes)
@@ -117,8 +118,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         self.positions = {}
         self._committing = Trouble(log, "committing offsets")
         await self._start()
-        self.add_future(self._tick())
         coordinator = self._ensure_consumer()._coordinator
+        require_parts(coordinator, "_send_req", "_do_rejoin_group")
+        self.add_future(self._tick())
         self._observe_heartbeats(coordinator)
         self._observe_joining(coordinator)
 
@@ -199,6 +201,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_thread_stop(self) -> None:
         """Leave the group and disconnect, or give up after a while: the broker may be away."""
         self._leaves = True
+        # Not Faust's own, which would stop the consumer with no limit; the one below it stops the thread's queue.
         await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()
         if self._consumer is None:
             return

@@ -16,8 +16,11 @@ import asyncio
 from collections.abc import Awaitable, Iterator
 from typing import Any, TypeVar
 
+import aiokafka
 from aiokafka.conn import CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from syncline.errors import SynclineError
 
 T = TypeVar("T")
 LOOK_EVERY_S = 1.0
@@ -26,6 +29,20 @@ LOOK_EVERY_S = 1.0
 
 class RoutineEndedError(KafkaError):
     """What a client does in the background has come to an end: it must be started anew."""
+
+
+def require_parts(owner: Any, *names: str) -> None:
+    """Look whether one of aiokafka's objects has the private parts that are set or replaced here.
+
+    What is only read fails by itself where it has gone; what is written under a name that nobody reads any more would
+    be without effect, and nobody would see it. Raises `SynclineError` with aiokafka's version.
+    """
+    gone = [f"{type(owner).__name__}.{name}" for name in names if not hasattr(owner, name)]
+    if gone:
+        raise SynclineError(
+            f"aiokafka {aiokafka.__version__} has no {', '.join(gone)}, on which Syncline relies: install the "
+            "version of aiokafka that Syncline's requirements name"
+        )
 
 
 def steady(owner: Any) -> Any:
