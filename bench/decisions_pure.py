@@ -67,7 +67,7 @@ def measure(n_sets: int, n_streams: int, n_fetch: int) -> dict[str, object]:
     seconds = time.perf_counter() - start_s
     return {
         "sets": world.n_sets,
-        "held": world.owner.status.held.events,
+        "held": world.owner.in_flight.held.events,
         "entries": len(world.log),
         "log_bytes_per_set": round(world.n_log_bytes / n_sets),
         "seconds": round(seconds, 3),

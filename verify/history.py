@@ -10,8 +10,8 @@ import msgspec
 
 from syncline.kafka.topic_reader import OffsetSpan
 from syncline.send_log import Send
-from syncline.wire.converted import ConvertedEvent, Kind
-from syncline.wire.results import FusedSet, MemberOrigin
+from syncline.wire.converted import Kind
+from syncline.wire.results import EventOrigin, FusedSet, MemberOrigin
 
 Headers = tuple[tuple[str, bytes | None], ...]
 NOWHERE = -1
@@ -66,7 +66,7 @@ class Single(msgspec.Struct, frozen=True, gc=False):
     set_id: str = ""
 
 
-class PublishedConversion(ConvertedEvent, frozen=True, kw_only=True, gc=False):
+class PublishedConversion(EventOrigin, frozen=True, kw_only=True, gc=False):
     """One record of `converted.*`, at offset `at`, without its text or sound. `set_id` is the event's set, or ""."""
 
     at: int = msgspec.field(default=NOWHERE, name="")

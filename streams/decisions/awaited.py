@@ -53,9 +53,6 @@ class AwaitedRecords:
         self._in_log_order: deque[Task] = deque()
         """Waiting tasks in log order; those after the first may have ended."""
 
-    def __len__(self) -> int:
-        return sum(len(awaited.waiters) for awaited in self._by_topic.values())
-
     def add(self, key: Key, waiter: Waiter) -> None:
         """Make `waiter` wait for the record."""
         awaited = self._by_topic.get(key[0])

@@ -125,10 +125,11 @@ class ResolvedRun(msgspec.Struct, frozen=True, array_like=True):
 class SnapshotPart(msgspec.Struct, frozen=True, array_like=True, tag="snapshot"):
     """One part of the state at the acknowledged offsets `at`; usable only if all `n_parts` are there.
 
-    A reader that starts from it reads the log from `replay_from`, where the claim at `replay_claim_offset` was current:
-    all decisions that name an offset at or above `at` come after that. `clocks` is `Clocks.export()`; `bounds` maps a
-    stream to the bound of its last decision by timeout or pressure. `resolved` (since 1.1) are records at or above `at`
-    that need not be carried out again.
+    A reader who starts from it reads the log from `replay_from`, where the claim at `replay_claim_offset` was
+    current: from there on stand all decisions that name an offset at or above `at`.
+    `clocks` are the lanes that are remembered; `bounds` maps a stream to the bound of its last decision by timeout or
+    pressure.
+    `resolved`, since 1.1: what at or above `at` needs no second carrying out. A reader without it carries it out again.
     """
 
     claim: int

@@ -306,13 +306,22 @@ class DecisionExecutor:
         commands.fuse, self._fuse = self._fuse, []
         commands.publish, self._publish = self._publish, []
 
-    def n_awaited(self, topic: str, start: int = 0, stop: int = 2**63) -> int:
-        """Count the offsets of `topic` in [start, stop) that decisions wait for."""
-        return self._awaited.n_between(topic, start, stop)
+    def n_awaited(self, topic: str) -> int:
+        """How many records of `topic` decisions in the log wait for, as after a crash."""
+        return self._awaited.n_between(topic, 0, 2**63)
 
-    def is_accepted(self, topic: str, offset: int) -> bool:
-        """Tell whether a decision in the log accepted this record, which has not come yet."""
-        return self._awaited.is_accepted(topic, offset)
+    def n_unjudged(self, topic: str, start: int, stop: int) -> int:
+        """How many of the offsets in [start, stop), which have not been delivered, no decision in the log names."""
+        return stop - start - self._awaited.n_between(topic, start, stop)
+
+    def accepted(self, topic: str, offsets: Iterable[int]) -> frozenset[int]:
+        """Those of these records, which have not come yet, that a decision in the log has taken for good.
+
+        It stands, also where the settings of today would refuse the record.
+        """
+        if topic not in self._awaited.topics():
+            return frozenset()
+        return frozenset(offset for offset in offsets if self._awaited.is_accepted(topic, offset))
 
     def awaited_topics(self) -> set[str]:
         """Return the topics with a record that a decided set waits for."""
@@ -325,7 +334,7 @@ class DecisionExecutor:
 
     @property
     def n_to_do(self) -> int:
-        """Count the unpublished tasks with all their members."""
+        """Decisions that are confirmed, and whose outputs are not all on the broker, though no record is missing."""
         return self._n_publishing + sum(task.ready for task in self._publish_order)
 
     def log_offsets(self) -> Iterator[int]:

@@ -287,9 +287,14 @@ class InFlight:
         return Amount(n_events, n_bytes)
 
     @property
+    def n_kept(self) -> int:
+        """What is kept of records that were resolved behind an open one."""
+        return sum(hold.n_kept for hold in self.topics.values())
+
+    @property
     def load(self) -> Amount:
         """What counts against the limits: held records, and what is kept of resolved ones."""
-        return self._with_kept(sum(hold.n_kept for hold in self.topics.values()))
+        return self._with_kept(self.n_kept)
 
     @property
     def load_for_pressure(self) -> Amount:

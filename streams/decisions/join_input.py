@@ -50,7 +50,7 @@ class JoinInput:
     def stop(self) -> None:
         """End the join, because the claim is lost."""
         if self.join is not None:
-            self._in_flight.counters.n_suspect_pairs += self.join.counters["suspect_pairs"]
+            self._in_flight.counters.n_suspect_pairs += self.join.n_suspect_pairs
             self.join = None
 
     def take(self, topic: str, records: Sequence[Record], now_ms: int) -> None:

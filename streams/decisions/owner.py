@@ -22,7 +22,6 @@ from streams.decisions.execution import DecisionExecutor
 from streams.decisions.former_counts import former_counts, merged, require_no_more, still_placed
 from streams.decisions.in_flight import Amount, InFlight
 from streams.decisions.join_input import JoinInput
-from streams.decisions.owner_status import OwnerStatus
 from streams.decisions.ownership import Deployment, LogValidator, Ownership, State
 from streams.decisions.proposer import BatchBuilder, Proposer
 from streams.decisions.records import Commands, Record, Task
@@ -36,9 +35,10 @@ from streams.join.settings import JoinSettings
 class PartitionOwner:
     """Decides and carries out what becomes of the records of one partition number.
 
-    committed: by media topic, the next offset that this assignment reads. fresh: topics without a committed offset,
-    which are read from their start. worker: unique to this owner. counters: shared by a worker's owners. deployment:
-    what claims say of the workers. log_version: the version in which entries are written.
+    `committed` is, per media topic, the next offset that this assignment reads; `fresh` are the topics of which nothing
+    is committed, and that are read from where they begin. `worker` is unique to this owner. `counters` counts what
+    becomes of the records, over all owners that are given it. `deployment` is what claims say of the workers,
+    `log_version` the form in which entries are written. `in_flight`, `execution` and `join` are there to be looked at.
     """
 
     def __init__(
@@ -58,18 +58,17 @@ class PartitionOwner:
         self._fresh = fresh
         self._ownership = Ownership(worker, generation, now_ms, session_timeout_ms, deployment)
         self._view = LogValidator()
-        self._in_flight = InFlight(committed, counters, disorder_ms=settings.out_of_order_ms)
-        self._counters = self._in_flight.counters
-        self._execution = DecisionExecutor(self._in_flight)
+        self.in_flight = InFlight(committed, counters, disorder_ms=settings.out_of_order_ms)
+        self._counters = self.in_flight.counters
+        self.execution = DecisionExecutor(self.in_flight)
         self._checkpoint = CheckpointState(settings)
         self._proposer = Proposer(log_version)
-        self._outbox = BatchBuilder(self._in_flight)
-        self._join_input = JoinInput(settings, self._in_flight, self._execution, self._outbox)
+        self._outbox = BatchBuilder(self.in_flight)
+        self._join_input = JoinInput(settings, self.in_flight, self.execution, self._outbox)
         self._snapshots = SnapshotWriter(now_ms)
-        self._source = SnapshotSource(self._checkpoint, self._in_flight, self._execution)
-        self._reading = ReadingState(Backpressure(settings), self._in_flight)
-        self._ends = TopicEnds(self._in_flight)
-        self.status = OwnerStatus(self._in_flight, self._execution, self._join_input)
+        self._source = SnapshotSource(self._checkpoint, self.in_flight, self.execution)
+        self._reading = ReadingState(Backpressure(settings), self.in_flight)
+        self._ends = TopicEnds(self.in_flight)
         # Nothing is acknowledged before: a log without decisions beside committed offsets looks emptied.
         self._log_speaks = False
         self._resting = False
@@ -84,16 +83,16 @@ class PartitionOwner:
         requests for entries of the log. Afterwards feed `on_log` from `log_end`. Raises `NotRecoverableError`, e.g. if
         the log belongs to another group, and `NewerVersionError`.
         """
-        recovered = yield from recover(self._in_flight.acknowledged, log_start, log_end, self._fresh)
+        recovered = yield from recover(self.in_flight.acknowledged, log_start, log_end, self._fresh)
         require_no_more(recovered.claims.values(), self._n_partitions)
         self._view, self._checkpoint.claims = recovered.view, recovered.claims
-        self._ownership.say_placed(still_placed(recovered.newest_claims, self._in_flight.acknowledged))
+        self._ownership.say_placed(still_placed(recovered.newest_claims, self.in_flight.acknowledged))
         self._former_counts = former_counts(recovered.newest_claims, self._n_partitions)
         self._log_speaks = bool(recovered.decisions) or recovered.snapshot is not None
         self._checkpoint.restore(recovered)
-        self._execution.recall(recovered.resolved)
+        self.execution.recall(recovered.resolved)
         for topic in self._fresh:
-            self._execution.know_of_fresh(topic, recovered.newest_at.get(topic, 0))
+            self.execution.know_of_fresh(topic, recovered.newest_at.get(topic, 0))
         yield from in_steps(recovered.decisions, self._confirm_one, log_end)
         if self._ownership.is_mine(self._view.claim):
             self._own(now_ms)
@@ -131,10 +130,10 @@ class PartitionOwner:
         """Start the join, because this owner's claim is current: records that the log does not decide join in order."""
         self._counters.n_claims += 1
         self._ownership.state = "owning"
-        self._execution.own_from = self._view.next_offset
+        self.execution.own_from = self._view.next_offset
         self._ends.start(now_ms)
         self._snapshots.reset()
-        self._execution.propose_failures_again()
+        self.execution.propose_failures_again()
         self._source.forget_bounds(self._view.next_offset)
         self._join_input.start(self._checkpoint, now_ms)
 
@@ -176,8 +175,8 @@ class PartitionOwner:
         if current:
             require_no_more([claim], self._n_partitions)
             self._checkpoint.claims[offset] = claim
-        if current and mine and self._join_input.join:
-            self._begin_snapshot(self._join_input.join)
+        if current and mine and self.join:
+            self._begin_snapshot(self.join)
         elif current and mine:
             self._own(now_ms)
         elif current or (mine and self.state == "claiming"):
@@ -205,7 +204,7 @@ class PartitionOwner:
 
     def _confirm(self, decision: Decision, log_offset: int) -> None:
         self._checkpoint.bind(decision, log_offset)
-        self._execution.confirm(decision, log_offset)
+        self.execution.confirm(decision, log_offset)
 
     def _confirm_one(self, numbered: tuple[int, Decision]) -> int:
         """Apply one decision during recovery; return its approximate cost in us."""
@@ -221,10 +220,10 @@ class PartitionOwner:
         if high_water is not None:
             self._reading.high_water(topic, high_water)
             # A log from before media were read committed may name records of an open transaction.
-            awaited = topic in self._execution.awaited_topics()
+            awaited = topic in self.execution.awaited_topics()
             self._ends.check(topic, max(high_water, end), asked_ms, awaited=awaited)
-        if self._join_input.join is not None:
-            self._join_input.join.high_water(topic, high_water, asked_ms, now_ms)
+        if self.join is not None:
+            self.join.high_water(topic, high_water, asked_ms, now_ms)
 
     def on_appended(self, number: int, *, ok: bool, now_ms: int) -> None:
         """Take the outcome of the entry of `Commands.append` with this number."""
@@ -234,7 +233,7 @@ class PartitionOwner:
 
     def _rest_timers(self, now_ms: int) -> None:
         """Stop timers while appends fail, until the broker tells again how far the topics reach."""
-        for topic in self._in_flight.topics:
+        for topic in self.in_flight.topics:
             self.on_high_water(topic, None, now_ms, now_ms)
 
     def on_heartbeat(self, sent_ms: int) -> None:
@@ -244,22 +243,22 @@ class PartitionOwner:
 
     def on_fused(self, tasks: Sequence[Task]) -> None:
         """Note that the model has answered these sets."""
-        self._execution.fused(tasks)
+        self.execution.fused(tasks)
 
     def on_failed(self, task: Task, reason: str) -> None:
         """Note that this set can never be fused."""
-        self._execution.fail(task, reason)
+        self.execution.fail(task, reason)
 
     def on_published(self, tasks: Sequence[Task]) -> None:
         """Note that all outputs of these tasks are on the broker."""
-        self._execution.published(tasks)
+        self.execution.published(tasks)
 
     def tick(self, now_ms: int) -> None:
         """Propose what can be proposed now; call it after every event, and at least every 100 ms."""
         self._now_ms = now_ms
         self._snapshots.cut()
         may_propose = self._ownership.may_propose(now_ms) and self._proposer.free and not self._snapshots.renewing
-        if self._join_input.join is None or not may_propose:
+        if self.join is None or not may_propose:
             return
         if part := self._snapshots.next_part(self._proposer.next_number):
             self._proposer.send(part)
@@ -267,7 +266,7 @@ class PartitionOwner:
             self._renew_for_snapshot(now_ms)
         else:
             self._snapshots.let_others_go()
-            self._propose(self._join_input.join, now_ms)
+            self._propose(self.join, now_ms)
 
     def _propose(self, join: PartitionJoin, now_ms: int) -> None:
         if self._join_input.fill_outbox(join, self._reading, now_ms, deciding=not self._resting):
@@ -315,16 +314,16 @@ class PartitionOwner:
         if self.state != "owning":
             commands.read = self._reading.stop() if self.state == "lost" else None
             return commands
-        self._execution.take(commands)
+        self.execution.take(commands)
         if self._log_speaks:
-            commands.acknowledge = self._checkpoint.advance(self._in_flight)
-        commands.read = self._reading.change(self._execution.awaited_topics(), self._join_input.join, self._now_ms)
+            commands.acknowledge = self._checkpoint.advance(self.in_flight)
+        commands.read = self._reading.change(self.execution.awaited_topics(), self.join, self._now_ms)
         return commands
 
     def end(self) -> None:
         """End this owner with its assignment; the next owner takes what it holds."""
         self._join_input.stop()
-        self._in_flight.hand_back()
+        self.in_flight.hand_back()
 
     def share_limits(self, n_shares: int) -> None:
         """Use one of `n_shares` equal shares of the limits, the number of the worker's partition numbers."""
@@ -338,10 +337,15 @@ class PartitionOwner:
     def topics_to_ask(self) -> set[str]:
         """Return the topics whose high watermark a timer, back-pressure or a decided set needs now."""
         if self._reading.rationed:
-            return set(self._in_flight.topics)
-        if self._join_input.join is None:
+            return set(self.in_flight.topics)
+        if self.join is None:
             return set()
-        return self._join_input.join.timer_topics() | self._execution.awaited_topics()
+        return self.join.timer_topics() | self.execution.awaited_topics()
+
+    @property
+    def join(self) -> PartitionJoin | None:
+        """The join; None while this owner's claim is not current."""
+        return self._join_input.join
 
     @property
     def state(self) -> State:
@@ -357,4 +361,4 @@ class PartitionOwner:
     def idle(self) -> bool:
         """Whether nothing is proposed, and nothing decided can be carried out without reading on."""
         read_back = self._view.number == self._proposer.next_number - 1
-        return self._proposer.free and read_back and not self._outbox and not self._execution.busy
+        return self._proposer.free and read_back and not self._outbox and not self.execution.busy

@@ -56,9 +56,6 @@ class Snapshot:
         self.whole = False
         """Whether all of it is cut, so that the number of parts is known and the first may go."""
 
-    def __len__(self) -> int:
-        return len(self._parts)
-
     def cut(self) -> None:
         """Cut some more; takes a few ms at most."""
         n_bytes = 0

@@ -33,21 +33,20 @@ class Batcher(Generic[T, R]):
     ) -> None:
         self._settings = settings or BatchSettings()
         self._clock = clock or SystemClock()
-        self.stats = BatchStats(self._settings.max_items)
+        self.stats = BatchStats()
         retry_ms = (self._settings.retry_min_ms, self._settings.retry_max_ms)
         self._bisector: Bisector[T, R] = Bisector(run, probe, retry_ms, self._clock, self.stats)
         self._queue: deque[BatchItem[T, R]] = deque()
         self._running: list[BatchItem[T, R]] = []
         self._room = asyncio.Semaphore(self._settings.max_queued)
         self._changed = asyncio.Event()
-        self._nobody_left = asyncio.Event()
         self._n_callers = 0
-        self._draining = self._closed = False
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_serving(self) -> bool:
-        """Whether it serves: started, and neither drained nor closed nor broken."""
+        """Whether batches are being made: started, and neither closed nor broken."""
         return self._task is not None and not self._task.done()
 
     @property
@@ -72,12 +71,12 @@ class Batcher(Generic[T, R]):
             self._task = asyncio.create_task(self._serve(), name="batcher")
 
     async def submit(self, item: T, cost: int = 1) -> R:
-        """Return the device's answer to `item`; wait for room in the queue, for its turn, and while the model is down.
+        """The device's answer to `item`; waits for room in the queue, then for its turn.
 
-        Raises `SetFailedError` if the model fails on this item alone, and `NoAnswerError` if the batcher was closed
-        first.
+        While the model is down, callers wait. Raises `SetFailedError` where the model fails on this item
+        alone, `NoAnswerError` where the batcher was closed before.
         """
-        if self._draining or self._closed:
+        if self._closed:
             raise NoAnswerError("the batcher takes nothing more")
         self._n_callers += 1
         try:
@@ -87,18 +86,6 @@ class Batcher(Generic[T, R]):
             return await self._answer_to(item, cost)
         finally:
             self._n_callers -= 1
-            if not self._n_callers:
-                self._nobody_left.set()
-
-    async def drain(self) -> None:
-        """Accept nothing more, answer all waiting callers without waiting to fill batches, then close."""
-        self._draining = True
-        self._bisector.stopping.set()
-        self._changed.set()
-        while self._n_callers and self.is_serving:
-            self._nobody_left.clear()
-            await self._nobody_left.wait()
-        await self.close()
 
     async def close(self) -> None:
         """Stop at once; waiting callers get `NoAnswerError`."""
@@ -129,18 +116,13 @@ class Batcher(Generic[T, R]):
                 reason = self._take()
                 if self._running:
                     await self._run_batch(reason)
-        except NoAnswerError as error:
-            self._abandon(str(error))
         finally:
             self._abandon("the batcher stopped before the model answered")
 
     async def _run_batch(self, reason: FlushReason) -> None:
-        started_s = self._clock.now_s()
-        self.stats.left([started_s - entry.arrived_s for entry in self._running], reason)
-        try:
-            await self._bisector.answer(self._running)
-        finally:
-            self.stats.busy_s += self._clock.now_s() - started_s
+        now_s = self._clock.now_s()
+        self.stats.left([now_s - entry.arrived_s for entry in self._running], reason)
+        await self._bisector.answer(self._running)
         self._running = []
 
     async def _wait_for_batch(self) -> None:
@@ -154,7 +136,7 @@ class Batcher(Generic[T, R]):
 
     def _wait_left_s(self) -> float:
         """Return how long the next batch may still wait for more items, s."""
-        if self._draining or not self._settings.max_wait_ms or self._fits()[1] is not None:
+        if not self._settings.max_wait_ms or self._fits()[1] is not None:
             return 0.0
         left_s = self._queue[0].arrived_s + self._settings.max_wait_ms / 1_000 - self._clock.now_s()
         return left_s if left_s > 1e-6 else 0.0  # ignore rounding errors
@@ -178,8 +160,6 @@ class Batcher(Generic[T, R]):
             self._room.release()
         if limit is not None:
             return limit
-        if self._draining:
-            return "drain"
         return "timeout" if self._settings.max_wait_ms else "idle"
 
     def _abandon(self, why: str) -> None:
@@ -192,7 +172,6 @@ class Batcher(Generic[T, R]):
         self._queue.clear()
         for _ in range(self._n_callers):  # callers waiting for room find it closed
             self._room.release()
-        self._nobody_left.set()
 
 
 class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):

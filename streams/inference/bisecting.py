@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from streams.inference.batch_stats import BatchStats
-from streams.timing import Clock, wait_at_most
-from syncline.errors import NoAnswerError, SetFailedError
+from streams.timing import Clock
+from syncline.errors import SetFailedError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,16 +54,11 @@ class Bisector(Generic[T, R]):
     ) -> None:
         self._run, self._probe, self._clock, self._stats = run, probe, clock, stats
         self._retry_min_s, self._retry_max_s = retry_ms[0] / 1_000, retry_ms[1] / 1_000
-        self.stopping = asyncio.Event()
-        """Once set, stop waiting for a model that is down."""
         self.down_since_s: float | None = None
         self.down_reason = ""
 
     async def answer(self, entries: list[BatchItem[T, R]]) -> None:
-        """Give each entry its result or error; return when all have one.
-
-        Raises `NoAnswerError` if the model is down and `stopping` is set.
-        """
+        """Give each entry its result or its error; returns when all have one."""
         parts = [entries]
         while parts:
             part = [entry for entry in parts.pop() if not entry.answer.done()]  # cancelled ones are done
@@ -108,7 +103,6 @@ class Bisector(Generic[T, R]):
             entry.n_failed_alone += 1
         if entry.n_failed_alone < MAX_FAILURES_ALONE and entry.n_downs < MAX_DOWNS_PER_ITEM:
             return False
-        self._stats.n_failed_items += 1
         if not entry.answer.done():
             failure = SetFailedError(describe(error))
             failure.__cause__ = error
@@ -121,10 +115,8 @@ class Bisector(Generic[T, R]):
         while (error := await self._probe_error()) is not None:
             if self.down_since_s is None:
                 self.down_since_s = self._clock.now_s()
-                self._stats.n_times_down += 1
             self.down_reason = describe(error)
-            if self.stopping.is_set() or await wait_at_most(self.stopping, pause_s, self._clock):
-                raise NoAnswerError(f"the model is down: {self.down_reason}") from error
+            await self._clock.sleep_s(pause_s)
             pause_s = min(2 * pause_s, self._retry_max_s)
         was_down = self.down_since_s is not None
         self.down_since_s, self.down_reason = None, ""

@@ -150,11 +150,6 @@ class Runner(Generic[M, T, R]):
             not_ready = not_ready or "the model is being loaded"
         return RunnerHealth(not_live, not_ready, busy_s, self._clock.now_s() - down[0] if down else 0.0)
 
-    async def drain(self) -> None:
-        """Accept nothing more, answer waiting callers, end the thread. Do not wait for a model that is down."""
-        await self._batcher.drain()
-        self._thread.stop()
-
     async def close(self) -> None:
         """Stop at once; waiting callers get `NoAnswerError`. A running batch is abandoned."""
         await self._batcher.close()

@@ -213,10 +213,6 @@ class Clocks:
         """Capture all lanes as they are now; cheap, except that lanes with several ids are copied."""
         return Captured(self._topics.values(), self._ttl_ms)
 
-    def export(self) -> list[LaneState]:
-        """Return all remembered lanes as data for a snapshot."""
-        return [row.state() if isinstance(row, LaneClock) else row for row in self.capture().rows()]
-
     def copy(self) -> Clocks:
         """Return an independent copy that shares what is immutable."""
         copied = Clocks(self._settings)

@@ -7,7 +7,6 @@ high_water, joined --> timers: waited long enough, with proof? ----------> decid
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 
 from streams.histogram import LATENCY_BOUNDS_MS, Histogram
@@ -32,15 +31,9 @@ from syncline.wire.results import SetReason, UnfusedReason
 
 
 class DecisionBuffer:
-    """Collects decisions in order and counts them.
-
-    `counters` counts sets by outcome (`complete`, `partial`) and reason (`by_complete`, `by_watermark`, `by_timeout`,
-    `by_pressure`), single records by reason (`late`, `unmatched`, `duplicate`, `unexpected`, `closed`), and
-    `suspect_pairs`.
-    """
+    """Turns what was decided into decisions, in order."""
 
     def __init__(self, settings: JoinSettings) -> None:
-        self.counters: Counter[str] = Counter()
         self._strategy = settings.strategy
         self._size_ms = settings.size_ms if settings.strategy == "tumbling" else 0
         self._open_but = settings.pivot if settings.strategy == "nearest" and settings.share else None
@@ -70,13 +63,10 @@ class DecisionBuffer:
                 head.start_ms + self._size_ms if self._size_ms else 0,
             )
         )
-        self.counters[outcome] += 1
-        self.counters["by_" + reason] += 1
 
     def unfuse(self, item: Item, reason: UnfusedReason, *, late_by_ms: int = 0, bound_ms: int = 0) -> None:
         """Add a record that is in no set."""
         self._decisions.append(UnfusedDecision(item, reason, late_by_ms, bound_ms))
-        self.counters[reason] += 1
 
     def give_up(self, items: Sequence[Item], bound_ms: int) -> None:
         """Add the members of a set that lacks a required lane, or one unmatched item, as one batch of the log.
@@ -91,7 +81,6 @@ class DecisionBuffer:
     def close(self, item: Item) -> None:
         """Add a shared item that was in a set and can be in no other."""
         self._decisions.append(ClosedDecision(item))
-        self.counters["closed"] += 1
 
     def flush(self) -> list[JoinDecision]:
         """Return and clear the decisions since the last call."""
@@ -103,12 +92,12 @@ STRATEGIES: dict[str, type[Strategy]] = {"earliest": Earliest, "nearest": Neares
 
 
 class PartitionJoin:
-    """Joins the items of one partition number, stream by stream.
+    """Brings the items of one partition number together, stream by stream.
 
-    Pass a topic's items in offset order, each to `add` or `observe`. `now_ms` is a monotonic clock, the same in all
-    calls. `clocks` and `bounds` (stream -> time below which items are late after a forced decision) come from a
-    snapshot; callers must not change `bounds`. `waits_ms` gets each set's wait, from its first record's arrival to its
-    decision. `counters`: see `DecisionBuffer`.
+    Items of a topic must come in offset order, each by `add` or `observe`. `now_ms` is any monotonic clock,
+    the same in all calls. `clocks` and `bounds` (stream -> time below which a forced decision made it late)
+    are taken over from a snapshot; `bounds` is read-only for the caller. `waits_ms` counts how long each set waited,
+    from the arrival of its first record to its decision.
     """
 
     def __init__(
@@ -125,8 +114,7 @@ class PartitionJoin:
         self.n_undecided = self._now_ms = 0
         self.waits_ms = Histogram(LATENCY_BOUNDS_MS) if waits_ms is None else waits_ms
         self._outbox = DecisionBuffer(settings)
-        self.counters = self._outbox.counters
-        self._suspects = ShiftDetector(self.counters) if settings.strategy == "earliest" else None
+        self._suspects = ShiftDetector() if settings.strategy == "earliest" else None
         self._strategy = STRATEGIES[settings.strategy](settings)
         self._timers = Timers(settings.max_wait_ms)
         self.awaits = AwaitedTopics(settings.max_wait_ms)
@@ -232,10 +220,6 @@ class PartitionJoin:
         """Return the topics whose high watermark is needed now by due timers that `decide` found."""
         return self._timers.due_topics()
 
-    def next_deadline_ms(self) -> int | None:
-        """Return when a timer needs the next `decide`; None if no timer runs towards a deadline."""
-        return self._timers.next_deadline_ms()
-
     @property
     def streams(self) -> Collection[StreamState]:
         """The streams with undecided items, read-only (streams/join/state.py)."""
@@ -245,6 +229,11 @@ class PartitionJoin:
     def tied(self) -> set[tuple[str, int]]:
         """Unmatched records (topic, offset) of a set given up together with the next decision: see `give_up`."""
         return self._outbox.tied
+
+    @property
+    def n_suspect_pairs(self) -> int:
+        """How many sets have a member that is nearer to the next moment."""
+        return self._suspects.n_suspect_pairs if self._suspects is not None else 0
 
     @property
     def suspicious(self) -> bool:

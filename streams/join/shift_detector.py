@@ -7,7 +7,7 @@ text   --0--------100--------200-----------300-->      but nearer to text 200, t
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 
 from streams.join.earliest import opener_of
 from streams.join.items import Item
@@ -23,25 +23,25 @@ Probe = tuple[int, int, tuple[tuple[int, int], ...]]
 
 
 class ShiftDetector:
-    """Counts sets with a member that is nearer to the opener lane's next item than to the opener.
+    """How many sets have a member that lies nearer to the opener lane's next item than to the opener.
 
-    The count is `suspect_pairs` in the join's counters. It may depend on arrival order, which decisions never do.
+    Only a count: it may depend on arrival order, decisions never do.
     """
 
-    __slots__ = ("_counters", "_probes")
+    __slots__ = ("_n_sets", "_probes", "n_suspect_pairs")
 
-    def __init__(self, counters: Counter[str]) -> None:
-        self._counters = counters
+    def __init__(self) -> None:
+        self._n_sets = self.n_suspect_pairs = 0
         self._probes: OrderedDict[tuple[str, str], Probe] = OrderedDict()
 
     @property
     def warns(self) -> bool:
         """Whether more than 1 % of at least 100 sets are suspect: the tolerance is too near the period."""
-        n_sets = self._counters["complete"] + self._counters["partial"]
-        return n_sets >= LEAST_SETS and self._counters["suspect_pairs"] > WARN_ABOVE * n_sets
+        return self._n_sets >= LEAST_SETS and self.n_suspect_pairs > WARN_ABOVE * self._n_sets
 
     def on_set(self, head: Head) -> None:
         """Take a decided set, after its members were removed from their lanes."""
+        self._n_sets += 1
         if len(head.picked) < 2:
             return
         lane, opener = opener_of(head)
@@ -66,5 +66,5 @@ class ShiftDetector:
         for time_ms, end_ms in others:
             to_next_ms = max(0, after.time_ms - end_ms, time_ms - after.end_ms)
             if to_next_ms < time_ms - opener_end_ms:
-                self._counters["suspect_pairs"] += 1
+                self.n_suspect_pairs += 1
                 return

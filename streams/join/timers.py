@@ -101,10 +101,6 @@ class Timers:
         """Return the topics whose high watermark due timers need."""
         return set(self._due_topics) if self._due else set()
 
-    def next_deadline_ms(self) -> int | None:
-        """Return when to check a timer next; due ones wait for `high_water`, not for time."""
-        return self._heap[0][0] if self._heap else None
-
     def awake(self, now_ms: int) -> list[str]:
         """Return the streams to check again: their timer is due, or their topics have news."""
         names: list[str] = []
@@ -139,18 +135,18 @@ class Timers:
 
     def is_caught_up(self, stream: str, topics: set[str], at_ms: int) -> bool:
         """Tell whether all that `topics` had at `at_ms` was joined; ask for high watermarks if unknown."""
-        behind = {topic for topic in topics if self.topic(topic).confirmed_ms < at_ms}
+        behind = self._behind(topics, at_ms)
         if behind:
             self._ask(stream, behind)
         return not behind
 
+    def _behind(self, topics: set[str], at_ms: int) -> set[str]:
+        """Those of the topics of which something that was there at `at_ms` may not have reached the join."""
+        return {topic for topic in topics if self.topic(topic).confirmed_ms < at_ms}
+
     def _behind_ms(self, lanes: list[LaneQueue]) -> int:
         """Return when a topic of these lanes was last behind."""
         return max((self.topic(lane.topic).last_behind_ms for lane in lanes), default=NEVER_MS)
-
-    def _is_proven(self, lanes: list[LaneQueue], deadline_ms: int) -> bool:
-        """Tell whether all that these lanes had at the deadline was joined."""
-        return all(self.topic(lane.topic).confirmed_ms >= deadline_ms for lane in lanes)
 
     def _ask(self, stream: str, topics: set[str]) -> None:
         """Request the high watermarks of these topics, and check `stream` again when they come."""
@@ -170,7 +166,7 @@ class Timers:
     def expired(self, stream: StreamState, head: Head, now_ms: int) -> bool:
         """Tell whether `head` has waited long enough, with proof that its lanes have nothing more."""
         deadline_ms = self.deadline_ms(stream, head, now_ms)
-        return deadline_ms <= now_ms and self._is_proven(head.unsettled, deadline_ms)
+        return deadline_ms <= now_ms and not self._behind({lane.topic for lane in head.unsettled}, deadline_ms)
 
     def wait(self, stream: StreamState, heads: list[Head], now_ms: int) -> None:
         """Schedule the next check of a stream whose heads all wait."""

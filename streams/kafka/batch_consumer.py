@@ -40,8 +40,8 @@ log = logging.getLogger(__name__)
 RECORDS_PER_POLL = 200
 """Limit of one topic partition; bounds how far a poll may overshoot the limit of held records."""
 POLL_S = 0.5
-COMMIT_LIMIT_S, COMMIT_AGAIN_S = 1.0, 0.05
-"""Limit of the commit that ends an assignment, and the pause between its attempts."""
+COMMIT_AGAIN_S = 0.05
+"""Between the attempts of the commit with which an assignment ends."""
 POLL_WHILE_HELD_S = 0.02
 """Length of polls while a topic is paused: a resumed one is only read by the next poll."""
 
@@ -152,7 +152,8 @@ class BatchConsumer(driver.Consumer):
         """Make one message for a batch; its offset is the batch's end, and it is never acknowledged."""
         generation = self.app.consumer_generation_id
         return driver.ConsumerMessage(
-            tp.topic, tp.partition, record.next_offset, 0.0, 0, [], None, record, None, 0, 0, tp,
+            topic=tp.topic, partition=tp.partition, offset=record.next_offset, timestamp=0.0, timestamp_type=0,
+            headers=[], key=None, value=record, checksum=None, serialized_key_size=0, serialized_value_size=0, tp=tp,
             generation_id=generation,
         )  # fmt: skip
 
@@ -212,7 +213,7 @@ class BatchConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """End the assignment: let the listener stop, then commit what it resolved."""
         await self.app.listener.on_revoked()
-        if not await self.commit_all(min(COMMIT_LIMIT_S, self.app.commit_limit_s)):
+        if not await self.commit_all(self.app.commit_limit_s):
             log.warning("not all that was resolved could be committed before a rebalance: some results may come twice")
         self.epoch += 1
         self._resolved.clear()

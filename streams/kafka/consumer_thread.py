@@ -1,4 +1,4 @@
-"""The thread of aiokafka's consumer: fair polls, missing offsets, heartbeats, joining, leaving and commits."""
+"""The thread on which aiokafka's consumer runs: fair polls that know of offsets gone, heartbeats noted, commits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from streams.kafka.retry import Backoff, Trouble
 from streams.timing import end_tasks
 from syncline.errors import SettingsError
 from syncline.kafka.client import FETCH_MAX_WAIT_MS, stop_consumer
-from syncline.kafka.routines import outlive_leaders, revive, steady
+from syncline.kafka.routines import outlive_leaders, require_parts, revive, steady
 from syncline.kafka.tolerant_fetch import read_any_batch
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -36,30 +36,30 @@ log = logging.getLogger(__name__)
 
 
 class Start(NamedTuple):
-    """Where a topic partition is read from: the committed offset, or the topic's start without one."""
+    """Where a topic partition is read from: the committed offset, or where the topic begins if there is none."""
 
     committed: int | None
     offset: int
 
 
 class Deleted(NamedTuple):
-    """The records from `start` up to `stop` were deleted before they were read; reading continues at `stop`."""
+    """The records from `start` up to `stop` were deleted before they were read; reading goes on at `stop`."""
 
     start: int
     stop: int
 
 
 class Beyond(NamedTuple):
-    """The topic partition ends at `end`, below the offset that it was read up to: the topic was created again."""
+    """The topic partition ends at `end`, below the offset that it was read up to: it is not the same topic any more."""
 
     offset: int
     end: int
 
 
 async def find_missing(consumer: Any, tp: Any, offset: int) -> Deleted | Beyond | None:
-    """Find out why `tp` lacks `offset`; if it begins above, seek its start.
+    """Why `tp` has nothing at `offset`; if it begins above it, the consumer is put there.
 
-    Returns None if it has the offset by now, or the broker cannot be asked: reading will fail the same way again.
+    None where it has, by now, or where the broker cannot be asked: reading meets the same again.
     """
     try:
         start = (await consumer.beginning_offsets([tp]))[tp]
@@ -83,41 +83,43 @@ SESSION_TIMEOUT_TAKES = (
     "to its group.max.session.timeout.ms (1800000)"
 )
 RETRY_S, MOST_RETRY_S = 0.2, 3.0
-"""Pauses between attempts to connect."""
+"""Between the attempts to connect."""
 Missing = dict[Any, Deleted | Beyond]
 """By topic partition."""
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """aiokafka's consumer on Faust's consumer thread, polled fairly; it also records heartbeats."""
+    """aiokafka's consumer on Faust's consumer thread, polled fairly; it also notes heartbeats."""
 
     heartbeat: tuple[int, float] = (-1, float("-inf"))
-    """The generation, and the time.monotonic() at which its last successful heartbeat was sent."""
+    """Generation, and time.monotonic() at which the last heartbeat that succeeded in it was sent."""
     is_member = False
-    """Whether it has asked to join its group and has not left it."""
+    """It has asked to be let into its group, and has not said good-bye."""
     positions: dict[Any, int]
-    """By topic partition, the position after the last poll that took from it."""
+    """Position of each topic partition after the last poll that took from it."""
     n_ticks = 0
-    """Increases every `TICK_S` while the thread runs."""
+    """Grows every `TICK_S` while the thread runs."""
     _joining: asyncio.Task[bool] | None = None
     _leaves = False
-    """Whether it is about to leave its group and must not join it."""
+    """It is about to leave its group, and must not join it."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
+        require_parts(consumer, "_fetch_max_wait_ms", "_isolation_level")
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
-        # A broken record must not stop its partition.
+        # One record of a careless client must not stop its partition.
         read_any_batch(consumer, self.consumer.app.max_unpacked_bytes)
-        consumer._isolation_level = "read_committed"  # Faust sets it only together with its own transactions
+        consumer._isolation_level = "read_committed"  # Faust takes it only together with transactions of its own
         return outlive_leaders(steady(consumer))
 
     async def on_start(self) -> None:
-        """Start the consumer and observe its joins and its heartbeats, whose times aiokafka does not publish."""
+        """Start the consumer and look over its heartbeats, whose times aiokafka keeps to itself, and its joining."""
         self.positions = {}
         self._committing = Trouble(log, "committing offsets")
         await self._start()
-        self.add_future(self._tick())
         coordinator = self._ensure_consumer()._coordinator
+        require_parts(coordinator, "_send_req", "_do_rejoin_group")
+        self.add_future(self._tick())
         self._observe_heartbeats(coordinator)
         self._observe_joining(coordinator)
 
@@ -138,7 +140,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         coordinator._send_req = observed_send
 
     async def _start(self) -> None:
-        """Start as Faust does, but wait for a broker that is away."""
+        """As Faust does, but a broker that is away just now is waited for."""
         trouble, backoff = Trouble(log, "connecting the consumer"), Backoff(RETRY_S, MOST_RETRY_S)
         while True:
             try:
@@ -156,14 +158,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         self._left = asyncio.Event()
 
         async def observed_join(subscription: Any) -> bool:
-            if self._leaves:  # a stop during a rebalance must not join again first
+            if self._leaves:  # a stop that meets a rebalance must not be let in again first
                 await asyncio.sleep(LOOK_S)
                 return False
             self._joining = joining = asyncio.create_task(join(subscription))
             left = asyncio.create_task(self._left.wait())
             try:
                 await asyncio.wait([joining, left], return_when=asyncio.FIRST_COMPLETED)
-                # Apache Kafka never answers the SyncGroup of a member that has left.
+                # Apache Kafka never answers the request to synchronise of a member that has left.
                 return joining.result() if joining.done() else False
             finally:
                 await end_tasks([joining, left])
@@ -172,19 +174,19 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     @property
     def joins(self) -> bool:
-        """Whether a rebalance is under way: it has given up its partitions and waits for new ones."""
+        """Whether a rebalance is under way: it has given its partitions away, and waits for what it gets."""
         return self._joining is not None and not self._joining.done()
 
     def stable_offset(self, tp: Any) -> int | None:
-        """Return the last stable offset from the last fetch of `tp`; None before the first.
+        """The last stable offset that came with the last fetch of `tp`, None before the first.
 
-        Raises aiokafka's errors if `tp` is no longer assigned.
+        Raises what aiokafka raises where `tp` is not assigned any more.
         """
         return self._ensure_consumer().last_stable_offset(tp)
 
     @property
     def generation(self) -> int:
-        """The group generation of this process; -1 before the first, and after the group has forgotten it."""
+        """The generation of the group in which this process is; -1 before the first, and once it was forgotten."""
         generation: int = self._ensure_consumer()._coordinator.generation
         return generation
 
@@ -196,8 +198,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             await asyncio.sleep(TICK_S)
 
     async def on_thread_stop(self) -> None:
-        """Leave the group and disconnect, with a time limit since the broker may be away."""
+        """Leave the group and disconnect, or give up after a while: the broker may be away."""
         self._leaves = True
+        # Not Faust's own, which would stop the consumer with no limit; the one below it stops the thread's queue.
         await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()
         if self._consumer is None:
             return
@@ -207,9 +210,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         await end_tasks([leaving])
 
     async def _leave_while_it_joins(self, consumer: Any) -> None:
-        """Send LeaveGroup on a new connection.
+        """Say good-bye on another connection than the one whose answer, to the request to join, may take a session.
 
-        A broker answers one connection in order, and the answer to the JoinGroup under way may take a session timeout.
+        Answers of one connection come in order, so aiokafka's own good-bye would wait for it.
         """
         coordinator = consumer._coordinator
         if not self.joins or not coordinator.member_id or coordinator.coordinator_id is None:
@@ -224,10 +227,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             self._left.set()
 
     def close(self) -> None:
-        """Do nothing; `on_thread_stop` closes. Faust calls this on the application's loop in a stop during a rebalance.
+        """Nothing. Faust calls it, on the application's loop, when a stop meets a rebalance; `on_thread_stop` closes.
 
-        Faust's version closes the consumer from that other loop: then the group could not be left, and the thread
-        failed ("await wasn't used with future").
+        Faust's own has that other loop close the consumer: after it the group could not be left any more, and the
+        thread failed ("await wasn't used with future") on what both awaited.
         """
 
     async def _fetch_records(
@@ -250,18 +253,18 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return {tp: (records.get(tp, []), position, missing.get(tp)) for tp, position in moved.items()}
 
     async def _wait_for_a_fetch(self, fetcher: Any, limit_s: float | None) -> None:
-        # aiokafka keeps waiting if a fetch brings no records, only transaction markers or aborted records. The position
-        # after them would come half a second later, and the topic would count as behind by then.
+        # aiokafka's own waiting goes on where a fetch has brought no record: a transaction's mark, aborted ones. The
+        # position behind them would be told half a second later, and by then the topic counts as one that is behind.
         waiter = fetcher._create_fetch_waiter()
         try:
             await asyncio.wait([waiter], timeout=limit_s)
             if waiter.done():
-                waiter.result()  # raises the group coordinator's final refusal
+                waiter.result()  # raises what the group's coordinator has refused for good
         finally:
             waiter.cancel()
 
     async def _take(self, consumer: Any, tps: Any, timeout: float | None, missing: Missing) -> dict[Any, list[Any]]:
-        """Return the records fetched of these topic partitions; put one that lacks its offset into `missing`."""
+        """What was fetched of these topic partitions; one that lacks the offset asked for is put into `missing`."""
         try:
             n_records: int = self.consumer.app.records_per_poll
             return await consumer._fetcher.fetched_records(tps, timeout=timeout, max_records=n_records)
@@ -269,7 +272,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             for tp, offset in error.args[0].items():
                 if (found := await find_missing(consumer, tp, offset)) is not None:
                     missing[tp] = found
-        except NoOffsetForPartitionError:  # an assignment is beginning: `perform_seek` follows
+        except NoOffsetForPartitionError:  # of an assignment that begins just now: `perform_seek` follows
             pass
         except (KafkaError, RuntimeError) as error:
             if type(error) not in (KafkaError, RuntimeError):
@@ -278,7 +281,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return {}
 
     async def _beyond_the_end(self, consumer: Any, tps: Iterable[Any]) -> Missing:
-        # Tansu does not refuse a fetch beyond the end: it waits and tells the high watermark.
+        # Tansu does not refuse a fetch beyond the end: it waits, and tells the high watermark.
         found: Missing = {}
         for tp, state in self._states(consumer, tps):
             if state.highwater is not None and state.position > state.highwater:
@@ -288,14 +291,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return found
 
     def _moved(self, consumer: Any, tps: Iterable[Any]) -> Iterator[tuple[Any, int]]:
-        """Yield topic partitions whose position changed since the last poll; markers without records change it too."""
+        """Topic partitions whose position is not what it was after the last poll; a mark without records moves it."""
         for tp, state in self._states(consumer, tps):
             if self.positions.get(tp) != state.position:
                 self.positions[tp] = state.position
                 yield tp, state.position
 
     def _states(self, consumer: Any, tps: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Yield aiokafka's state of each assigned topic partition with a position."""
+        """aiokafka's state of each topic partition that is assigned and has a position."""
         assignment = consumer._subscription.subscription.assignment
         for tp in tps:
             state = assignment.state_value(tp) if assignment is not None else None
@@ -308,7 +311,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             await self._ensure_consumer().commit(wanted)
         except (CommitFailedError, IllegalStateError) as error:
             log.info("offsets were not committed, the group has moved on: %s", error)
-        except KafkaError as error:  # Faust would stop the worker
+        except KafkaError as error:  # Faust would end the worker
             self._committing.begins(repr(error))
         else:
             self._committing.ends()

@@ -76,15 +76,15 @@ def _held(state: WorkerState) -> Iterator[MetricReading]:
         yield MetricReading("held_records_limit", (limit,), join.max_held_events * factor)
         yield MetricReading("held_bytes_limit", (limit,), join.max_held_bytes * factor)
     for partition, driver in state.manager.drivers.items():
-        held = driver.owner.status.held
+        held = driver.owner.in_flight.held
         yield MetricReading("held_records", (str(partition),), held.events)
         yield MetricReading("held_bytes", (str(partition),), held.n_bytes)
-        yield MetricReading("kept_records", (str(partition),), driver.owner.status.n_kept)
+        yield MetricReading("kept_records", (str(partition),), driver.owner.in_flight.n_kept)
 
 
 def _join(state: WorkerState) -> Iterator[MetricReading]:
     meter, owners = state.meter, [driver.owner for driver in state.manager.drivers.values()]
-    joins = [owner.status.join for owner in owners if owner.status.join is not None]
+    joins = [owner.join for owner in owners if owner.join is not None]
     streams = [stream for join in joins for stream in join.streams]
     wall_ms = time.time() * 1_000
     for topic, lag_ms in meter.event_lag_ms.items():
@@ -96,16 +96,16 @@ def _join(state: WorkerState) -> Iterator[MetricReading]:
     yield MetricReading(
         "join_pending_bytes",
         (),
-        sum(owner.status.held.n_bytes - owner.status.on_its_way.n_bytes for owner in owners),
+        sum(owner.in_flight.held.n_bytes - owner.in_flight.on_its_way.n_bytes for owner in owners),
     )
     yield MetricReading("join_wait_seconds", (), meter.counters.waits_ms)
     for partition, driver in state.manager.drivers.items():
-        if (join := driver.owner.status.join) is not None:
+        if (join := driver.owner.join) is not None:
             yield MetricReading("remembered_lanes", (str(partition),), len(join.clocks))
             yield MetricReading("remembered_ids", (str(partition),), join.clocks.n_more_ids)
     for kind in get_args(Forgotten):
         yield MetricReading("forgotten_total", (kind,), meter.counters.forgotten[kind])
-    n_suspect = meter.counters.n_suspect_pairs + sum(join.counters["suspect_pairs"] for join in joins)
+    n_suspect = meter.counters.n_suspect_pairs + sum(join.n_suspect_pairs for join in joins)
     yield MetricReading("suspect_pairs_total", (), n_suspect)
     n_changes = state.context.decoder.sources.n_changes if state.context is not None else 0
     yield MetricReading("source_changes_total", (), n_changes)

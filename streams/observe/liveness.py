@@ -143,7 +143,7 @@ def _reading(state: WorkerState, n_ticks: int) -> Iterator[Sign]:
                 has_work, progress = behind and not driver.state, driver.owner.log_position
             else:
                 has_work = behind and topic in driver.reads and topic not in driver.decoding
-                progress = driver.owner.status.positions[topic]
+                progress = driver.owner.in_flight.positions[topic]
             why = f"{topic}, partition {partition}: there are records, and nothing has been read"
             yield Sign(f"{topic} {partition}", has_work, progress, why)
 

@@ -111,8 +111,8 @@ class PartitionDriver:
         left: list[str] = []
         if not self.state:
             left = await self._handover.run(limit_s)
-        elif self.owner.status.n_to_carry_out:  # it has given up in the midst of its work
-            left = [f"{self.owner.status.n_to_carry_out} decisions were not carried out: {self.state}"]
+        elif self.owner.execution.n_to_do:  # it has given up in the midst of its work
+            left = [f"{self.owner.execution.n_to_do} decisions were not carried out: {self.state}"]
         if left and self._context.consumer.generation != self._assigned.generation:
             log.info("partition %d: the session is over, left to the next: %s", self._partition, "; ".join(left))
             left = []
@@ -179,7 +179,7 @@ class PartitionDriver:
             return 0
         if missing is not None:
             n_unjudged = tell_deleted(self._partition, self.owner, topic, batch.topic, missing)
-        accepted = self.owner.status.accepted(topic, (record.offset for record in batch.records))
+        accepted = self.owner.execution.accepted(topic, (record.offset for record in batch.records))
         now_ms = self._context.now_ms()
         self._decoding[topic].put(batch.records, batch.next_offset, self._on_decoded, accepted, now_ms)
         return n_unjudged
@@ -261,7 +261,7 @@ class PartitionDriver:
             self._lags[topic].answered(offset, asked_ms)
         for topic, held_back in self._held_back.items():
             high = self._context.consumer.fetched_ends(topic, self._partition).high
-            position = self.owner.status.positions[topic]
+            position = self.owner.in_flight.positions[topic]
             held_back.look(stable=high_water[topic], high=high, position=position, now_ms=self._context.now_ms())
 
     def unnamed(self) -> Iterator[tuple[str, HeldBack]]:
@@ -271,13 +271,13 @@ class PartitionDriver:
 
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
         """How far each topic is behind, decisions included; None where the broker has not said yet."""
-        positions = self.owner.status.positions | {DECISIONS: self.owner.log_position}
+        positions = self.owner.in_flight.positions | {DECISIONS: self.owner.log_position}
         now_ms = self._context.now_ms()
         return {topic: lag.at(positions[topic], now_ms, wall_ms) for topic, lag in self._lags.items()}
 
     def stalled_lanes(self) -> list[StalledLane]:
         """Lanes whose sets were decided by timeout lately though events of theirs came."""
-        join = self.owner.status.join
+        join = self.owner.join
         return [] if join is None else join.stalled.lanes(self._context.now_ms())
 
     def schedule(self) -> None:
@@ -302,7 +302,7 @@ class PartitionDriver:
                 tell_forgotten(self._partition, self._context.meter, self._context.settings.join)
             if self.owner.wants_tick:
                 self.schedule()
-            if self.owner.status.suspicious and not self._warned:
+            if self.owner.join is not None and self.owner.join.suspicious and not self._warned:
                 self._warn_of_shifted_sets()
         except Exception as error:
             self._context.on_broken(error)

@@ -22,13 +22,13 @@ from streams.partition.executor import Executor
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.005
-SETTLE_S = 1.0
-"""For what was handed to the producer and for the snapshot, beyond the time for carrying out; less where the group does
-not wait so long (streams/settings.py)."""
 
 
 class Handover:
-    """Of one driver; `over` says that the driver was stopped meanwhile. `settle_s`: instead of `SETTLE_S`, if less."""
+    """Of one driver; `over` says that the driver was stopped meanwhile.
+
+    `settle_s`: for what was handed to the producer and for the snapshot, beyond the time for carrying out.
+    """
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class Handover:
         carrier: Executor,
         schedule: Callable[[], None],
         over: Callable[[], bool],
-        settle_s: float = SETTLE_S,
+        settle_s: float,
     ) -> None:
         self._owner, self._carrier, self._schedule, self._over = owner, carrier, schedule, over
-        self._settle_s = min(settle_s, SETTLE_S)
+        self._settle_s = settle_s
         self._until_s = float("inf")
         self._task: asyncio.Task[list[str]] | None = None
 
@@ -65,7 +65,7 @@ class Handover:
     def _what_is_left(self) -> list[str]:
         if self._owner.state != "owning":
             return ["the decision log is another worker's"]
-        n_left = self._owner.status.n_to_carry_out
+        n_left = self._owner.execution.n_to_do
         if 0 < n_left <= self._carrier.n_converting:
             log.info("%d results are out and their conversions are not made: who comes next says both again", n_left)
             return []

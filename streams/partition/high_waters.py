@@ -17,7 +17,7 @@ from streams.partition.context import WorkerContext
 from streams.partition.driver import PartitionDriver
 from streams.partition.manager import PartitionManager
 from syncline.kafka.client import start_consumer, stop_consumer
-from syncline.kafka.routines import revive, unless_ended
+from syncline.kafka.routines import client_of, revive, unless_ended
 from syncline.wire.contract import DECISIONS, MEDIA_TOPICS
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class LagWatch(HighWaters):
                 tp = TopicPartition(self._prefix + topic, partition)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(ASK_LIMIT_S):
-                        held_back.name(await find_holder(consumer._client, tp, held_back.stable))  # noqa: SLF001
+                        held_back.name(await find_holder(client_of(consumer), tp, held_back.stable))
 
     async def _nothing(self, consumer: Any) -> dict[tuple[str, int], int] | None:
         # A worker without partitions must hear, too, that the broker does not let it in any more.

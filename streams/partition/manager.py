@@ -17,22 +17,24 @@ from streams.kafka.consumer_thread import Start
 from streams.partition.context import Assigned, WorkerContext
 from streams.partition.driver import PartitionDriver
 from streams.partition.lag import Behind
+from streams.settings import HandoverTimes
 from syncline.wire.contract import MEDIA_TOPICS
 from syncline.wire.timestamps import MAX_TIME_MS, MIN_TIME_MS, format_time
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.05
-HANDOVER_S = 2.0
-"""How long a rebalance waits for what is decided to be carried out, at most (streams/settings.py); what
-is left then is left to whoever comes next."""
 
 
 class PartitionManager:
-    """Owns the drivers; hears of assignments (kafka/batch_consumer.py) and hands batches to the right driver."""
+    """Owns the drivers; hears of assignments (kafka/batch_consumer.py) and hands batches to the right driver.
 
-    def __init__(self, prefix: str, handover_s: float = HANDOVER_S) -> None:
-        self._prefix, self._handover_s = prefix, min(handover_s, HANDOVER_S)
+    `handover_s`: how long a rebalance waits for what is decided to be carried out; what is left then is left to whoever
+    comes next.
+    """
+
+    def __init__(self, prefix: str, handover_s: float = HandoverTimes().carry_out_s) -> None:
+        self._prefix, self._handover_s = prefix, handover_s
         self._process = uuid.uuid4().hex[:12]
         self._context: WorkerContext | None = None
         self._epoch = -1

@@ -17,13 +17,13 @@ def tell_deleted(partition: int, owner: PartitionOwner, topic: str, name: str, d
 
     `topic` is unprefixed, `name` is its full name. A mark that ended a transaction counts as a record.
     """
-    status = owner.status
-    n_unjudged = status.n_unjudged(topic, deleted.start, deleted.stop)
+    n_unjudged = owner.execution.n_unjudged(topic, deleted.start, deleted.stop)
     log.error(
         "%s, partition %d: offsets %d to %d were deleted before they were read; the committed offset is %d, the "
         "earliest one is %d. %d records were judged by nobody: they have no outcome and will have none. Give %s a "
         "retention (retention.ms, retention.bytes) that is longer than workers may be away or behind",
-        name, partition, deleted.start, deleted.stop - 1, status.committed[topic], deleted.stop, n_unjudged, name,
+        name, partition, deleted.start, deleted.stop - 1, owner.in_flight.acknowledged[topic], deleted.stop, n_unjudged,
+        name,
     )  # fmt: skip
     return n_unjudged
 
@@ -43,7 +43,7 @@ def tell_fresh(partition: int, owner: PartitionOwner, prefix: str, starts: dict[
     Also after a worker that was killed before its first commit.
     """
     for topic, start in sorted(starts.items()):
-        n_known = owner.status.n_awaited(topic) if start.committed is None else 0
+        n_known = owner.execution.n_awaited(topic) if start.committed is None else 0
         if n_known:
             log.warning(
                 "%s, partition %d: no offset is committed, and the decision log holds decisions on %d of its records: "

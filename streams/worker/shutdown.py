@@ -48,11 +48,6 @@ class ShutdownDeadline:
             self._began_s = self._now_s()
 
     @property
-    def begun(self) -> bool:
-        """Whether it runs."""
-        return self._began_s is not None
-
-    @property
     def spent_s(self) -> float:
         """Seconds since it began; 0 before."""
         return 0.0 if self._began_s is None else self._now_s() - self._began_s

@@ -1,13 +1,11 @@
-"""Keeps the background tasks of aiokafka's clients running, and their group able to assign partitions.
+"""Whether aiokafka's clients still do what they do in the background.
 
-Fetching, sending and looking for leaders run in tasks that nobody awaits. One that fails with an unexpected error ends
-silently, and readers wait for ever. With uvloop a connection that was just reset raises such an error (`the handler is
-closed`, a RuntimeError; asyncio raises nothing): `steady` turns it into a connection error. `revive` restarts tasks
-that end anyway: unread records are fetched again, and the place in the group stays. aiokafka's private parts used here
-are pinned by tests/syncline/kafka/test_routines.py.
-
-On the embedded broker a group whose leader leaves while it rebalances waits for that leader for ever: its LeaveGroup
-removes the member and keeps it as the leader. `outlive_leaders` makes the group choose another one.
+A consumer fetches, a producer sends, and either looks for leaders, in tasks that nobody awaits. One that ends by an
+error nobody foresaw ends in silence: whoever reads waits for ever. With uvloop a connection that has just been reset
+raises such an error (`the handler is closed`, a RuntimeError, where asyncio raises nothing); `steady` has it be a
+connection error. What ends all the same, `revive` begins anew: what a consumer has fetched and not handed out is
+fetched again, its place in a group stays. All that is relied on of private parts for this is here, pinned by
+tests/syncline/kafka/test_routines.py.
 """
 
 # ruff: noqa: SLF001 - private parts are aiokafka's
@@ -20,28 +18,45 @@ from collections.abc import Awaitable, Iterator
 from copy import copy
 from typing import Any, TypeVar
 
+import aiokafka
 from aiokafka.conn import CloseReason
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import KafkaConnectionError, KafkaError, RebalanceInProgressError
 from aiokafka.protocol.admin import DescribeGroupsRequest
 from aiokafka.protocol.group import JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest, SyncGroupResponse_v0
 
+from syncline.errors import SynclineError
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LED_STATE = "Unknown"
 """What the embedded broker calls a group that comes together and has a leader. Apache Kafka calls none so."""
 LOOK_EVERY_S = 1.0
-"""How often a waiting call checks whether a routine has ended."""
+"""How often whoever waits looks for a routine that has ended."""
 
 
 class RoutineEndedError(KafkaError):
-    """A client's background task has ended: the client must be restarted."""
+    """What a client does in the background has come to an end: it must be started anew."""
+
+
+def require_parts(owner: Any, *names: str) -> None:
+    """Look whether one of aiokafka's objects has the private parts that are set or replaced here.
+
+    What is only read fails by itself where it has gone; what is written under a name that nobody reads any more would
+    be without effect, and nobody would see it. Raises `SynclineError` with aiokafka's version.
+    """
+    gone = [f"{type(owner).__name__}.{name}" for name in names if not hasattr(owner, name)]
+    if gone:
+        raise SynclineError(
+            f"aiokafka {aiokafka.__version__} has no {', '.join(gone)}, on which Syncline relies: install the "
+            "version of aiokafka that Syncline's requirements name"
+        )
 
 
 def steady(owner: Any) -> Any:
-    """Make a lost connection raise a connection error in this client, whatever the event loop raises.
+    """Have a connection that was just lost raise a connection error in this client, whatever its event loop raises.
 
-    owner: an aiokafka consumer, producer or bare client that has not been started; it is returned.
+    owner: one of aiokafka's consumers or producers, or a bare client, before it is started; it is returned.
     """
     client = client_of(owner)
     get_conn, send = client._get_conn, client.send
@@ -53,7 +68,7 @@ def steady(owner: Any) -> Any:
     async def sound_send(node_id: Any, request: Any, **options: Any) -> Any:
         try:
             return await send(node_id, request, **options)
-        except KafkaError:  # a RuntimeError too
+        except KafkaError:  # which is a RuntimeError, too, and says itself what it is
             raise
         except RuntimeError as error:
             raise KafkaConnectionError(f"the connection to node {node_id} is lost: {error}") from error
@@ -63,16 +78,16 @@ def steady(owner: Any) -> Any:
 
 
 def client_of(owner: Any) -> Any:
-    """Return the client inside an aiokafka consumer or producer, or the client itself; None for a test's stand-in."""
+    """The client of one of aiokafka's consumers or producers, or that itself; None of what stands for one."""
     if hasattr(owner, "_get_conn"):
         return owner
     return owner._client if hasattr(owner, "_client") else getattr(owner, "client", None)
 
 
 def _close_if_lost(conn: Any) -> bool:
-    """Close a connection that nobody reads: its end went unnoticed, or its reading task is gone."""
+    """Close a connection that nobody reads any more: its end was not noticed yet, or the task that reads it is gone."""
     if conn._writer is None:
-        return False  # closed already
+        return False  # closed, which its client knows
     reader = conn._read_task
     if not conn._writer.transport.is_closing() and reader is not None and not reader.done():
         return False
@@ -81,9 +96,9 @@ def _close_if_lost(conn: Any) -> bool:
 
 
 def look_after(owner: Any) -> str:
-    """Return which routine of a started client has ended and why; "" while all run.
+    """Which routine of a started client has ended, and by what; "" while all go on.
 
-    Also closes connections that nobody reads, so that calls waiting for their answers fail and retry.
+    Connections that nobody reads any more are closed: whoever waits for their answers hears of it, and asks again.
     """
     client = client_of(owner)
     if client is None:
@@ -94,7 +109,7 @@ def look_after(owner: Any) -> str:
 
 
 def _needed(owner: Any, client: Any) -> Iterator[tuple[str, asyncio.Task[Any]]]:
-    """Yield the tasks that must run until the client is stopped, by name."""
+    """What must not end before the client is stopped, by name."""
     if client._sync_task is not None:
         yield "looking for leaders", client._sync_task
     if hasattr(owner, "_sender"):
@@ -130,10 +145,10 @@ def _end_of(task: asyncio.Task[Any]) -> str:
 
 
 def revive(consumer: Any) -> str:
-    """Restart a started consumer's ended routines; return which one ended and why, "" while all run.
+    """Begin anew what a started consumer no longer does in the background; what that was, "" where all goes on.
 
-    Call it on the consumer's event loop about every second. Nothing is lost or read twice: positions and the place in
-    the group stay, and unread records are fetched again.
+    On the consumer's event loop, every second or so. Nothing is lost or read twice: positions and the place in the
+    group stay, and what was fetched and not handed out is fetched again.
     """
     ended = look_after(consumer)
     if not ended:
@@ -142,7 +157,7 @@ def revive(consumer: Any) -> str:
     if client._sync_task.done():
         client._sync_task = asyncio.ensure_future(client._md_synchronizer())
     if fetcher is not None and fetcher._fetch_task.done():
-        # The new task would await its predecessor's failed tasks and fail with the same error.
+        # It awaits what its predecessor had under way, and would end by the same error as that.
         fetcher._pending_tasks -= {
             task for task in fetcher._pending_tasks if task.done() and _error_of(task) is not None
         }
@@ -163,19 +178,19 @@ def _revive_in_a_group(consumer: Any, coordinator: Any) -> None:
         coordinator.start_commit_offsets_refresh_task(consumer._subscription.subscription.assignment)
     if "coordination" in ended:
         coordinator._coordination_task = asyncio.ensure_future(coordinator._coordination_routine())
-    # The coordination waits until an error of another routine has been consumed.
+    # The coordination waits for somebody to hear of an error in the others, before it goes on.
     if coordinator._error_consumed_fut is not None and ended:
         coordinator._error_consumed_fut.set_result(None)
         coordinator._error_consumed_fut = coordinator._pending_exception = None
 
 
 def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
-    """Return a finished task's error; None after a cancellation."""
+    """By what a task has ended; a cancellation is none."""
     return None if task.cancelled() else task.exception()
 
 
 async def unless_ended(owner: Any, work: Awaitable[T]) -> T:
-    """Await a client's `work`. Raises `RoutineEndedError` if a routine of the client ends meanwhile."""
+    """Wait for `work` of a client; raises `RoutineEndedError` where it waits for a routine that has ended."""
     task = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait([task], timeout=LOOK_EVERY_S))[0]:

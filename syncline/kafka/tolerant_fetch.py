@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
+import aiokafka
 from aiokafka import AIOKafkaConsumer
 from aiokafka.record import default_records
 from aiokafka.record.memory_records import MemoryRecords
 
 from syncline.errors import SynclineError
+from syncline.kafka.routines import require_parts
 from syncline.wire.events import unreadable_headers
 
 CODECS = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
@@ -135,7 +137,11 @@ class _AnyBatchConsumer(AIOKafkaConsumer):
         if fetcher is None:
             return
         # Copy the function that parses fetched bytes, with our reader as its global `MemoryRecords`.
+        require_parts(fetcher, "_proc_fetch_request")
         theirs = fetcher._proc_fetch_request.__func__  # noqa: SLF001
+        if "MemoryRecords" not in theirs.__code__.co_names:
+            why = "Fetcher._proc_fetch_request no longer reads by MemoryRecords, which Syncline relies on"
+            raise SynclineError(f"aiokafka {aiokafka.__version__}: {why}")
         ours = FunctionType(theirs.__code__, theirs.__globals__ | {"MemoryRecords": self.any_batch_reader})
         fetcher._proc_fetch_request = MethodType(ours, fetcher)  # noqa: SLF001
 

@@ -11,7 +11,7 @@ import msgspec
 
 from syncline.errors import ContractError
 from syncline.wire import contract as c
-from syncline.wire.results import ModelInfo, OutgoingRecord, decode_value, encode_map, result_headers
+from syncline.wire.results import EventOrigin, ModelInfo, OutgoingRecord, decode_value, encode_map, result_headers
 
 TextKind = Literal["caption", "transcript"]
 AudioKind = Literal["speech"]
@@ -22,22 +22,7 @@ Word = tuple[str, int, int, float]
 """A word, its start and end (ms from the start of the event), and its score in [0, 1]."""
 
 
-class ConvertedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The event that was converted, and the place of its record."""
-
-    id: str
-    stream: str
-    lane: str
-    modality: str
-    source: str
-    event_id: str
-    topic: str
-    partition: int
-    offset: int
-    time_ms: int
-
-
-class Converted(ConvertedEvent, frozen=True, kw_only=True):
+class Converted(EventOrigin, frozen=True, kw_only=True):
     """A conversion without its text or sound; `ConvertedText` and `ConvertedAudio` describe the fields."""
 
     duration_ms: int = 0

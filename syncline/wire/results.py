@@ -116,7 +116,22 @@ class FusedResult(FusedSet, frozen=True, kw_only=True):
     cut: tuple[str, ...] = ()
 
 
-class Unfused(msgspec.Struct, frozen=True, kw_only=True):
+class EventOrigin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Of which event a result is, and where that event's record is."""
+
+    id: str
+    stream: str
+    lane: str
+    modality: str
+    source: str
+    event_id: str
+    topic: str
+    partition: int
+    offset: int
+    time_ms: int
+
+
+class Unfused(EventOrigin, frozen=True, kw_only=True):
     """An event in no set, and why. Its payload stays in its topic.
 
     Attributes:
@@ -135,16 +150,6 @@ class Unfused(msgspec.Struct, frozen=True, kw_only=True):
         duration_ms (int): how long the event lasts, ms. Default 0.
     """
 
-    id: str
-    stream: str
-    lane: str
-    modality: str
-    source: str
-    event_id: str
-    topic: str
-    partition: int
-    offset: int
-    time_ms: int
     reason: UnfusedReason
     late_by_ms: int = 0
     duration_ms: int = 0

@@ -99,7 +99,7 @@ def resolve_member_by_member() -> None:
         publish(self, tasks)
         for task in tasks:
             if task.is_set and task.records[0] is not None:
-                self._owner._in_flight.resolve(task.records[0])
+                self._owner.in_flight.resolve(task.records[0])
         self._schedule()
 
     Executor.publish = publish_and_resolve

@@ -41,7 +41,7 @@ async def test_the_model_of_the_page_answers_through_a_runner(written: Path) -> 
         text = Member("text", "text", model.prepare("text", b"two words", "text/plain", None))
         both, nothing = [await runner.fuse(members) for members in ([image, text], [])]
     finally:
-        await runner.drain()
+        await runner.close()
     assert (model.name, model.version) == ("brightness", "1")
     assert {label for label, _ in both.labels} == {"bright", "dark"}
     assert sum(score for _, score in both.labels) == pytest.approx(1)

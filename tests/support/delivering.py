@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.kafka.app import SynclineApp
-from streams.kafka.batch_consumer import COMMIT_LIMIT_S, FetchedBatch
+from streams.kafka.batch_consumer import FetchedBatch
 from streams.kafka.consumer_thread import Start
 from streams.settings import WorkerSettings
 from syncline.kafka.client import stop_consumer
@@ -89,7 +89,9 @@ class Noting:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.app.batches.commit_all(COMMIT_LIMIT_S)  # as a worker does: Faust's last commit may be left out
+        await self.app.batches.commit_all(
+            self.app.commit_limit_s
+        )  # as a worker does: Faust's last commit may be left out
         await self.app.stop()
 
 

@@ -35,7 +35,7 @@ def wrongly_placed(world: World, worker: SimWorker, topic: str, offsets: Iterabl
 
 def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:
     """Counters add up with what is pending, and no more is read than the limits allow."""
-    holds = worker.owner._in_flight
+    holds = worker.owner.in_flight
     n_held = n_bytes = n_on_its_way = 0
     for hold in holds.topics.values():
         for one in hold:
@@ -60,8 +60,8 @@ def broken_invariants(world: World, worker: SimWorker) -> Iterator[str]:
 
 
 def _over_the_limit(world: World, worker: SimWorker) -> Iterator[str]:
-    settings, n_counted = worker.settings, worker.owner._in_flight.load.events
+    settings, n_counted = worker.settings, worker.owner.in_flight.load.events
     hard = settings.max_held_events * settings.hard_limit_factor
-    reads_freely = worker.readable - worker.owner._execution.awaited_topics()
+    reads_freely = worker.readable - worker.owner.execution.awaited_topics()
     if n_counted > hard and reads_freely:
         yield f"{worker.name} ({worker.owner.state}) holds {n_counted}, over {hard}, and reads {sorted(reads_freely)}"

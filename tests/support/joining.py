@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from streams.join.clocks import Clocks
 from streams.join.items import ClosedDecision, Item, JoinDecision, SetDecision, UnfusedDecision
+from streams.join.lane_clock import LaneClock, LaneState
 from streams.join.partition import PartitionJoin
 from streams.join.settings import JoinSettings
 from tests.support.logs import LogRecord
@@ -63,6 +65,16 @@ def pass_time(join: PartitionJoin, now_ms: int, high_water: dict[str, int]) -> l
     return decisions
 
 
+def next_deadline_ms(join: PartitionJoin) -> int | None:
+    """When a timer's deadline comes next; None if no timer runs towards one."""
+    return join._timers._heap[0][0] if join._timers._heap else None
+
+
+def states_of(clocks: Clocks) -> list[LaneState]:
+    """All lanes that are still remembered, as a snapshot has them."""
+    return [row.state() if isinstance(row, LaneClock) else row for row in clocks.capture().rows()]
+
+
 def run_out(join: PartitionJoin, now_ms: int, high_water: dict[str, int]) -> list[JoinDecision]:
     """Let time pass until nothing is undecided."""
     decisions: list[JoinDecision] = []
@@ -70,7 +82,7 @@ def run_out(join: PartitionJoin, now_ms: int, high_water: dict[str, int]) -> lis
         decisions += pass_time(join, now_ms, high_water)
         if not join.n_undecided:
             return decisions
-        now_ms = max(now_ms + 1, join.next_deadline_ms() or 0)
+        now_ms = max(now_ms + 1, next_deadline_ms(join) or 0)
     raise AssertionError(f"{join.n_undecided} items are still undecided")
 
 

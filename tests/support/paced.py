@@ -129,5 +129,5 @@ class Paced:
         self._publishing += commands.publish
         self.committed.update(commands.acknowledge)
         self._read = self._read if commands.read is None else commands.read
-        held = self.owner.status.held
+        held = self.owner.in_flight.held
         self.max_held, self.max_held_bytes = max(self.max_held, held.events), max(self.max_held_bytes, held.n_bytes)

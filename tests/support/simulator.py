@@ -216,7 +216,7 @@ class World:
 
     def _has_left_over(self) -> bool:
         """Whether a set waits to fail of which no record is left: that moves no committed offset."""
-        return bool(self.fresh) and self.current is not None and self.current.owner.status.held.events > 0
+        return bool(self.fresh) and self.current is not None and self.current.owner.in_flight.held.events > 0
 
     @property
     def ends(self) -> dict[str, int]:

@@ -174,14 +174,14 @@ def _remembered(world: World) -> Iterator[str]:
     if worker is None or world.committed != world.ends:
         return
     owner = worker.owner
-    carry_out, join = owner._execution, owner._join_input.join
+    carry_out, join = owner.execution, owner.join
     left = {
-        "held": owner.status.held.events,
-        "bytes": owner.status.held.n_bytes,
-        "on their way": owner._in_flight.on_its_way.events,
-        "records": sum(len(list(hold)) for hold in owner._in_flight.topics.values()),
-        "kept": sum(hold.n_kept for hold in owner._in_flight.topics.values()),
-        "awaited": len(carry_out._awaited),
+        "held": owner.in_flight.held.events,
+        "bytes": owner.in_flight.held.n_bytes,
+        "on their way": owner.in_flight.on_its_way.events,
+        "records": sum(len(list(hold)) for hold in owner.in_flight.topics.values()),
+        "kept": sum(hold.n_kept for hold in owner.in_flight.topics.values()),
+        "awaited": sum(carry_out.n_awaited(topic) for topic in owner.in_flight.topics),
         "sets that have not been published": len(list(carry_out._publish_order)),
         "undecided": join.n_undecided if join is not None else 0,
         "streams": len(join._streams) if join is not None else 0,

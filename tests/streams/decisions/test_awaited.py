@@ -30,7 +30,8 @@ def test_ranges_say_what_a_look_at_every_offset_says(seed: int) -> None:
             expected.discard(offset)
         assert waiting.below("t", start) == sorted(one for one in expected if one < start)
         assert waiting.n_between("t", start, start + 9) == sum(start <= one < start + 9 for one in expected)
-    assert len(waiting) == len(expected)
+    assert waiting.n_between("t", 0, 60) == len(expected)
+    assert waiting.topics() == ({"t"} if expected else set())
 
 
 def test_many_gaps_before_many_that_wait_cost_no_look_at_all_of_them() -> None:

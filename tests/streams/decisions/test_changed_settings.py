@@ -24,9 +24,9 @@ def test_an_owner_knows_which_records_the_log_has_taken_for_good() -> None:
     broken = Record(1, None, Rejected("no_key"), 10, None)
     first.feed(ONE | {IMAGE: [*ONE[IMAGE], broken]}).settle()
     second = _heir(first, SETTINGS)
-    assert second.owner.status.accepted(IMAGE, range(5)) == {0}
+    assert second.owner.execution.accepted(IMAGE, range(5)) == {0}
     second.feed(ONE).settle()
-    assert second.owner.status.accepted(IMAGE, range(5)) == frozenset()
+    assert second.owner.execution.accepted(IMAGE, range(5)) == frozenset()
 
 
 def test_a_member_that_was_shared_is_in_no_set_of_who_does_not_share() -> None:

@@ -9,6 +9,7 @@ from streams.decisions.counters import Counters
 from streams.join.settings import JoinSettings
 from tests.streams.decisions.test_reasons import HUNDRED, NO_TIMERS
 from tests.support.driven import Driven, records_of
+from tests.support.joining import states_of
 from tests.support.worlds import media_of, record
 
 IMAGE, TEXT, AUDIO = "media.image", "media.text", "media.audio"
@@ -28,7 +29,7 @@ def test_each_outcome_has_its_count() -> None:
     counters = tally_of(driven)
     assert counters.taken == {IMAGE: 102, TEXT: 100, AUDIO: 99}
     assert counters.let_go == {"fused": 297, "unfused": 1}
-    assert driven.owner.status.held.events == 3
+    assert driven.owner.in_flight.held.events == 3
     assert counters.sets == {"complete": 99}
     assert counters.unfused == {(IMAGE, "late"): 1}
     assert counters.decisions == {("set", "complete"): 99, ("unfused", "late"): 1}
@@ -89,7 +90,7 @@ def test_the_end_of_an_assignment_hands_back_what_is_held() -> None:
     driven = Driven(NO_TIMERS).feed(media_of(image=[("s", 1_000), ("s", 2_000)])).settle()
     driven.owner.end()
     assert tally_of(driven).let_go == {"handed_back": 2}
-    assert driven.owner.status.held == (0, 0)
+    assert driven.owner.in_flight.held == (0, 0)
 
 
 def test_claims_void_batches_and_snapshots_are_counted() -> None:
@@ -122,11 +123,11 @@ def test_suspect_pairs_outlive_the_join_that_counted_them() -> None:
     images = [("s", 0 + 100 * n) for n in range(40) if n % 10 != 1]
     texts = [("s", 0 + 100 * n) for n in range(40)]
     driven = Driven(settings).feed(media_of(image=images, text=texts)).settle()
-    assert driven.owner.status.join is not None
-    n_live = driven.owner.status.join.counters["suspect_pairs"]
+    assert driven.owner.join is not None
+    n_live = driven.owner.join.n_suspect_pairs
     assert n_live > 0
     driven.owner.end()
-    assert (driven.owner.status.join, tally_of(driven).n_suspect_pairs) == (None, n_live)
+    assert (driven.owner.join, tally_of(driven).n_suspect_pairs) == (None, n_live)
 
 
 def test_what_is_forgotten_because_it_is_too_much_is_counted() -> None:
@@ -138,4 +139,4 @@ def test_what_is_forgotten_because_it_is_too_much_is_counted() -> None:
     assert tally_of(driven).forgotten == {"lanes": 3, "ids": 4}
     settled = driven.owner._checkpoint.clocks
     assert len(settled) == 2
-    assert settled.export() == driven.snapshot().successor().settle().owner._checkpoint.clocks.export()
+    assert states_of(settled) == states_of(driven.snapshot().successor().settle().owner._checkpoint.clocks)

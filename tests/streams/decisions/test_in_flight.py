@@ -14,6 +14,7 @@ from streams.decisions.resolved import Kept
 from streams.join.clocks import Clocks, LaneState
 from streams.join.items import Item
 from streams.join.settings import JoinSettings
+from tests.support.joining import states_of
 
 IMAGE = "media.image"
 
@@ -96,7 +97,7 @@ def _random_items(random: Random) -> list[Item]:
 
 
 def _states(clocks: Clocks) -> list[LaneState]:
-    return sorted(clocks.export(), key=lambda state: state.stream)
+    return sorted(states_of(clocks), key=lambda state: state.stream)
 
 
 @pytest.mark.parametrize("disorder_ms", [0, 10])
@@ -155,7 +156,7 @@ def test_what_is_let_go_changes_no_clock_whatever_it_was_before(disorder_ms: int
         for item in kept:
             at_once.move(item)
         n_let_go += len(items) - before - kept.n_items
-        assert one_by_one.export() == at_once.export(), items
+        assert states_of(one_by_one) == states_of(at_once), items
     assert n_let_go > 5_000
 
 

@@ -84,8 +84,8 @@ def test_deleted_records_that_the_log_has_judged_are_told_from_the_others() -> N
     first.publishes = False
     first.feed(_moments(2) | {IMAGE: _moments(4)[IMAGE]}).settle()
     second = first.successor()
-    assert second.owner.status.n_unjudged(IMAGE, 0, 4) == 2
-    assert second.owner.status.n_unjudged(TEXT, 0, 2) == 0
+    assert second.owner.execution.n_unjudged(IMAGE, 0, 4) == 2
+    assert second.owner.execution.n_unjudged(TEXT, 0, 2) == 0
 
 
 def test_another_record_where_the_log_names_one_is_refused() -> None:

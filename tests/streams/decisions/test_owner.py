@@ -46,7 +46,7 @@ def test_records_that_are_delivered_twice_are_taken_once() -> None:
     media = media_of(image=[("s", 1_000)], text=[("s", 1_000)], audio=[("s", 1_000)])
     first = Driven(SETTINGS).feed(media).feed(media).settle().feed(media).settle()
     assert len(first.outputs) == 1
-    assert first.owner.status.held == (0, 0)
+    assert first.owner.in_flight.held == (0, 0)
 
 
 def test_a_worker_that_has_nothing_under_way_is_idle() -> None:

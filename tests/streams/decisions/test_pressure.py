@@ -134,18 +134,18 @@ def test_memory_is_bounded_beside_a_record_that_is_never_resolved(times_ms: int)
     """What lanes' clocks do not need is let go; what cannot be ends reading; and all comes out at last, once."""
     images = [NO_KEY, *[record("s", "image", n, 1_000 + times_ms * n, id_hash=n) for n in range(1, 3_001)]]
     driven, n_read = _beside_a_dead_letter(images, ALONE)
-    load = driven.owner._in_flight.load
+    load = driven.owner.in_flight.load
     if times_ms:
         assert (n_read, load.events) == (3_001, 1)
     else:
         assert n_read < 3_001
         assert 20 < load.events <= 40 + 10 // KEPT_PER_EVENT + 1
     assert driven.committed[IMAGE] == 0
-    assert driven.owner.status.held.events == 1
+    assert driven.owner.in_flight.held.events == 1
     driven.publishes = True
     driven.settle().feed({IMAGE: images}).settle()
     assert driven.committed[IMAGE] == 3_001
-    assert (driven.read, driven.owner._in_flight.load) == (frozenset(TOPICS), (0, 0))
+    assert (driven.read, driven.owner.in_flight.load) == (frozenset(TOPICS), (0, 0))
     assert sorted(key for members in driven.fused for key in members) == [(IMAGE, n) for n in range(1, 3_001)]
 
 
@@ -155,8 +155,8 @@ def test_pressure_tears_nothing_where_deciding_frees_nothing() -> None:
     waits = record("t", "image", 1, 1_000)
     images = [NO_KEY, waits, *[record(f"s{n}", "image", n, 1_000 + n) for n in range(2, 3_000)]]
     driven, _ = _beside_a_dead_letter(images, settings)
-    assert driven.owner._in_flight.load.events > 40
-    assert driven.owner.status.held.events == 2
+    assert driven.owner.in_flight.load.events > 40
+    assert driven.owner.in_flight.held.events == 2
     assert not any((IMAGE, 1) in members for members in driven.fused)
 
 

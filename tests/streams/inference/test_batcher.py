@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from streams.inference.batch_stats import WAIT_BOUNDS_MS
 from streams.inference.batcher import BatchSettings
 from syncline.errors import NoAnswerError, SettingsError
 from tests.support.clock import HandClock, settle
@@ -145,33 +146,6 @@ async def test_a_caller_cancelled_while_it_waits_for_room_harms_nobody(make: Mak
     assert await asyncio.gather(calls[0], calls[1], calls[3]) == [10, 20, 40]
 
 
-async def test_drain_answers_all_who_wait_and_takes_no_more(make: Make, device: FakeDevice, clock: HandClock) -> None:
-    """Those in the queue and those who wait for room are answered without waiting for more."""
-    batcher = make(max_items=4, max_queued=4, max_wait_ms=1_000_000)
-    device.gate.clear()
-    calls = await begin(*map(batcher.submit, range(11)))
-    drained = asyncio.ensure_future(batcher.drain())
-    await settle()
-    with pytest.raises(NoAnswerError, match="takes nothing more"):
-        await batcher.submit(99)
-    device.gate.set()
-    await drained
-    assert [call.result() for call in calls] == [x * 10 for x in range(11)]
-    assert batcher.stats.reasons == {"full": 2, "drain": 1}
-    assert not batcher.is_serving
-
-
-async def test_drain_does_not_wait_for_a_model_that_is_down(make: Make, device: FakeDevice) -> None:
-    """Its callers learn that nothing is known, so they acknowledge nothing."""
-    batcher = make()
-    device.is_down = True
-    calls = await begin(*map(batcher.submit, range(3)))
-    await batcher.drain()
-    for call in calls:
-        assert isinstance(call.exception(), NoAnswerError)
-        assert "on fire" in str(call.exception())
-
-
 async def test_close_lets_nobody_hang(make: Make, device: FakeDevice) -> None:
     """On the device, in the queue, waiting for room: all get `NoAnswerError` at once."""
     batcher = make(max_items=1, max_queued=1)
@@ -182,7 +156,7 @@ async def test_close_lets_nobody_hang(make: Make, device: FakeDevice) -> None:
     assert [type(answer) for answer in answers] == [NoAnswerError] * 5
 
 
-async def test_stats_tell_sizes_fill_waits_and_reasons(make: Make, device: FakeDevice, clock: HandClock) -> None:
+async def test_stats_tell_sizes_waits_and_reasons(make: Make, device: FakeDevice, clock: HandClock) -> None:
     """One batch of 1 at once, then one of 3 after 40 ms behind the device."""
     batcher = make(max_items=4)
     device.gate.clear()
@@ -191,12 +165,13 @@ async def test_stats_tell_sizes_fill_waits_and_reasons(make: Make, device: FakeD
     await clock.advance(0.040)
     device.gate.set()
     await asyncio.gather(*calls)
-    exported = batcher.stats.export()
-    assert exported["sizes"] == {1: 1, 3: 1}
-    assert exported["fill"] == 0.5
-    assert exported["reasons"] == {"idle": 2}
-    assert exported["wait_s_sum"] == pytest.approx(0.120)
-    assert {bound: n for bound, n in exported["waits_ms"].items() if n} == {"1": 1, "50": 3}
+    stats = batcher.stats
+    assert stats.sizes == {1: 1, 3: 1}
+    assert stats.reasons == {"idle": 2}
+    assert stats.waits_ms.total == pytest.approx(120)
+    assert dict(zip(WAIT_BOUNDS_MS, stats.waits_ms.counts, strict=False)) == {
+        **dict.fromkeys(WAIT_BOUNDS_MS, 0), 1: 1, 50: 3
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

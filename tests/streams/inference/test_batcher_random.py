@@ -46,7 +46,7 @@ class Run:
     cancelled: set[int] = field(default_factory=set)
 
     async def play(self, steps: list[tuple[str, int]]) -> None:
-        """Do the steps, then heal everything and drain."""
+        """Do the steps, then heal everything, let time pass and close."""
         self.batcher: Batcher[int, int] = Batcher(self.device.run, self.device.probe, self.limits, self.clock)
         self.batcher.start()
         for name, value in steps:
@@ -57,7 +57,7 @@ class Run:
         self.device.gate.set()
         for _ in range(20):
             await self.clock.advance(20)  # no pause between probes is longer
-        await self.batcher.drain()
+        await self.batcher.close()
         await settle()
 
     def step(self, name: str, value: int) -> None:

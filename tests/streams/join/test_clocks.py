@@ -11,7 +11,7 @@ from streams.join.clocks import Clocks
 from streams.join.items import Item
 from streams.join.lane_clock import NEVER_MS, LaneState
 from streams.join.settings import JoinSettings
-from tests.support.joining import item
+from tests.support.joining import item, states_of
 from tests.support.logs import LogRecord
 from tests.support.oracle import Key, Oracle, key
 
@@ -62,9 +62,9 @@ def test_a_duplicate_with_a_later_time_is_remembered_by_that_time() -> None:
 def test_a_late_item_moves_nothing() -> None:
     """Neither the watermark, nor the memory, nor how long the lane is remembered."""
     clocks = moved(Clocks(IN_ORDER), item("text", 1_000, 0, append_ms=0))
-    before = clocks.export()
+    before = states_of(clocks)
     clocks.move(item("text", 999, 1, append_ms=900))
-    assert clocks.export() == before
+    assert states_of(clocks) == before
 
 
 @pytest.mark.parametrize(("append_ms", "verdict"), [(1_000, "late"), (1_001, None)])
@@ -95,7 +95,7 @@ def test_a_sweep_is_done_in_portions() -> None:
         clocks.move(item("text", 5, n, stream=f"s{n}", append_ms=0))
     clocks.move(item("text", 5, 2_500, stream="new", append_ms=2_000))
     assert len(clocks) == 1_501
-    assert [state.stream for state in clocks.export()] == ["new"]
+    assert [state.stream for state in states_of(clocks)] == ["new"]
     for n in range(2):
         clocks.move(item("text", 5, 2_501 + n, stream="new", append_ms=2_001 + n))
     assert len(clocks) == 1
@@ -119,7 +119,7 @@ def test_what_is_forgotten_is_told() -> None:
     assert gone == ["idle"]
     moved(clocks, item("text", 0, 3, stream="newer", append_ms=1_001))
     assert gone == ["idle", "old"]
-    assert {state.stream for state in clocks.export()} == {"new", "newer"}
+    assert {state.stream for state in states_of(clocks)} == {"new", "newer"}
     assert clocks.forgotten == {"lanes": 1}, "one of them was too old"
 
 
@@ -133,7 +133,7 @@ def test_a_restored_clock_judges_as_the_old_one(times: list[tuple[int, int]], mo
     old, new = Clocks(DISORDER), Clocks(DISORDER)
     for offset, (time_ms, id_hash) in enumerate(times):
         old.move(item("text", time_ms, offset, id_hash=id_hash, append_ms=offset))
-    packed = msgspec.msgpack.encode(old.export())
+    packed = msgspec.msgpack.encode(states_of(old))
     new.restore(msgspec.msgpack.decode(packed, type=list[LaneState]))
     for offset, (time_ms, id_hash) in enumerate(more, len(times)):
         one = item("text", time_ms, offset, id_hash=id_hash, append_ms=offset)
@@ -149,7 +149,7 @@ def test_memory_of_ids_is_bounded_by_the_disorder() -> None:
         clocks = Clocks(join_with)
         for n in range(1_000):
             clocks.move(item("text", 10 * n, n))
-        (state,) = clocks.export()
+        (state,) = states_of(clocks)
         assert len(state.recent) == n_left
 
 
@@ -195,7 +195,7 @@ def test_a_stream_with_two_lanes_of_a_modality_counts_once() -> None:
     for stream in "abc":
         for lane in ("left", "right"):
             clocks.move(Item(stream, lane, "media.image", 0, 0, 0, 0, 0))
-    assert [state.stream for state in clocks.export()] == ["b", "b", "c", "c"]
+    assert [state.stream for state in states_of(clocks)] == ["b", "b", "c", "c"]
 
 
 def test_what_comes_to_the_same_place_shares_memory() -> None:
@@ -239,7 +239,7 @@ def test_whoever_takes_over_forgets_what_was_forgotten(
     settled.twin, n_settled = ahead, 0
     for n, one in enumerate(items):
         if n in restarts:  # the state at the acknowledged offsets goes through a snapshot, the join starts from it
-            packed = msgspec.msgpack.encode(settled.export())
+            packed = msgspec.msgpack.encode(states_of(settled))
             settled = Clocks(join_with)
             settled.restore(msgspec.msgpack.decode(packed, type=list[LaneState]))
             settled.twin = ahead = settled.copy()

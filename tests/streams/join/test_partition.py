@@ -218,26 +218,26 @@ def test_two_crossed_streams_end_by_pressure_and_lose_nothing() -> None:
         for one in (decision.members if isinstance(decision, SetDecision) else [decision.item])
     ]
     assert sorted(outcomes) == sorted((one.topic, one.offset) for one in images + texts)
-    assert join.counters["by_pressure"] > 0
+    assert any(decision.reason == "pressure" for decision in decisions if isinstance(decision, SetDecision))
 
 
 def test_two_crossed_streams_with_room_are_all_joined() -> None:
     """The same with room for all 400: every image finds its text."""
-    join = PartitionJoin(JoinSettings(lanes=("image", "text"), tolerance_ms=5))
+    join, decisions = PartitionJoin(JoinSettings(lanes=("image", "text"), tolerance_ms=5)), list[JoinDecision]()
     for place in range(2):
         for n in range(100):
             join.add(item("image", 10 * n, 100 * place + n, stream="AB"[place]), 0)
             join.add(item("text", 10 * n, 100 * place + n, stream="BA"[place]), 0)
-            join.decide(0)
-    run_out(join, 0, {"media.image": 200, "media.text": 200})
-    assert join.counters["complete"] == 200
+            decisions += join.decide(0)
+    decisions += run_out(join, 0, {"media.image": 200, "media.text": 200})
+    assert [decision.outcome for decision in decisions if isinstance(decision, SetDecision)] == ["complete"] * 200
     assert join.n_undecided == 0
 
 
 def test_a_lane_that_trickles_under_a_backlog_is_waited_for() -> None:
     """20,000 images at once, texts at 50/s: each arrival renews the wait, so all are complete, none by a timer."""
     join = PartitionJoin(JoinSettings(lanes=("image", "text"), tolerance_ms=5, max_wait_ms=100))
-    n_items = 20_000
+    n_items, decisions = 20_000, list[JoinDecision]()
     for n in range(n_items):
         join.add(item("image", 10 * n, n), 0)
     joined = {"media.image": n_items}
@@ -247,8 +247,9 @@ def test_a_lane_that_trickles_under_a_backlog_is_waited_for() -> None:
         join.add(item("text", 10 * n, n), now_ms)
         joined["media.text"] = n + 1
         join.joined("media.text", n + 1, now_ms)
-        pass_time(join, now_ms, joined)
-    assert join.counters == {"complete": n_items, "by_complete": n_items}
+        decisions += pass_time(join, now_ms, joined)
+    assert all(isinstance(one, SetDecision) and (one.outcome, one.reason) == ("complete",) * 2 for one in decisions)
+    assert len(decisions) == n_items
 
 
 def test_members_of_a_set_that_was_given_up_are_tied_and_other_unmatched_items_are_not() -> None:

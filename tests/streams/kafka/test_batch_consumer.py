@@ -6,14 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from typing import Any
 
+import aiokafka
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from mode.threads import QueueServiceThread
 
 from streams.kafka import batch_consumer as delivery
-from streams.kafka.batch_consumer import RECORDS_PER_POLL, BatchConsumer
+from streams.kafka.batch_consumer import RECORDS_PER_POLL, BatchConsumer, FetchedBatch
 from streams.kafka.consumer_thread import BatchConsumerThread, Start
 from streams.kafka.faust import driver
+from syncline.errors import SynclineError
+from syncline.kafka.client import FETCH_MAX_WAIT_MS, stop_consumer
 from syncline.wire.contract import MEDIA_TOPICS
 from tests.support.brokers import TestBroker
 from tests.support.delivering import Noting, committed
@@ -196,6 +203,107 @@ async def test_heartbeats_are_seen_with_their_generation(broker: TestBroker, top
         generation, joined_s = noting.app.batches.heartbeat
         assert generation == noting.app.batches.generation == noting.assignments[-1][1]
         await noting.until(lambda: noting.app.batches.heartbeat[1] > joined_s + 0.2)
+
+
+async def test_all_that_the_group_is_asked_goes_through_the_replaced_method(
+    broker: TestBroker, topic_prefix: str
+) -> None:
+    """A heartbeat that went past it would not be noted, and nothing would be proposed any more, without a word."""
+    await make_topics(broker.address, topic_prefix, 1)
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: bool(noting.assignments))
+        coordinator = noting.app.batches._thread._ensure_consumer()._coordinator
+        replaced, asked = coordinator._send_req, list[str]()
+        assert replaced.__module__ == BatchConsumerThread.__module__
+        assert noting.app.batches.is_member, "the request to join went past it"
+
+        async def note(request: Any) -> Any:
+            asked.append(type(request).__name__)
+            return await replaced(request)
+
+        coordinator._send_req = note
+        sent_s = noting.app.batches.heartbeat[1]
+        noting.resolve(topic_prefix + IMAGES, 0, 1)
+        await noting.until(lambda: {"HeartbeatRequest", "OffsetCommitRequest"} <= set(asked))
+        await noting.until(lambda: noting.app.batches.heartbeat[1] > sent_s)
+
+
+async def test_fetches_ask_for_what_is_set_under_private_names(
+    broker: TestBroker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long the broker may hold a fetch, and that it leaves out what may be aborted: in the requests themselves."""
+    theirs, asked = fetcher.FetchRequest, set[tuple[int, int]]()
+
+    def note(max_wait_ms: int, min_bytes: int, max_bytes: int, isolation_level: int, *rest: Any, **more: Any) -> Any:
+        asked.add((max_wait_ms, isolation_level))
+        return theirs(max_wait_ms, min_bytes, max_bytes, isolation_level, *rest, **more)
+
+    monkeypatch.setattr(fetcher, "FetchRequest", note)
+    await make_topics(broker.address, topic_prefix, 1)
+    await fill(broker, topic_prefix + IMAGES, 10)
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: bool(noting.assignments) and noting.n_records() == 10)
+    assert asked == {(FETCH_MAX_WAIT_MS, fetcher.READ_COMMITTED)}
+
+
+@pytest.mark.parametrize("name", ["_send_req", "_do_rejoin_group", "_fetch_max_wait_ms", "_isolation_level"])
+async def test_a_private_part_that_has_gone_ends_the_start(
+    broker: TestBroker, topic_prefix: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its name and aiokafka's version: what is set instead would be without effect, and nobody would see it."""
+    create = driver.AIOKafkaConsumerThread._create_worker_consumer
+
+    def create_without(self: Any, transport: Any) -> Any:
+        consumer = create(self, transport)
+        del consumer.__dict__[name]
+        consumer._closed = True  # it is not started, and need not be stopped
+        return consumer
+
+    if hasattr(GroupCoordinator, name):
+        monkeypatch.delattr(GroupCoordinator, name)
+    else:
+        monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", create_without)
+    await make_topics(broker.address, topic_prefix, 1)
+    thread = Noting(broker, topic_prefix).app.batches._thread
+    thread.thread_loop.close()
+    thread.thread_loop = asyncio.get_running_loop()
+    try:
+        with pytest.raises(SynclineError, match=rf"aiokafka {aiokafka.__version__} has no \w+\.{name},"):
+            await thread.on_start()
+    finally:
+        if thread._consumer is not None:
+            await stop_consumer(thread._consumer)
+
+
+def test_what_is_skipped_of_fausts_end_is_what_is_done_here() -> None:
+    """It ends the thread's queue, by the class below, and stops the consumer: a third thing would be left undone."""
+    skipped = driver.AIOKafkaConsumerThread.on_thread_stop
+    assert set(skipped.__code__.co_names) == {"super", "on_thread_stop", "_consumer", "stop"}
+    below = next(kind for kind in driver.AIOKafkaConsumerThread.__mro__[1:] if "on_thread_stop" in kind.__dict__)
+    assert below is QueueServiceThread
+    assert set(below.on_thread_stop.__code__.co_names) >= {"stop"}
+
+
+async def test_the_end_of_the_thread_is_heard_of(broker: TestBroker, topic_prefix: str) -> None:
+    """Were the hook called otherwise, the group would not be left, and the others would wait for a session."""
+    await make_topics(broker.address, topic_prefix, 1)
+    async with Noting(broker, topic_prefix) as noting:
+        await noting.until(lambda: bool(noting.assignments))
+        thread = noting.app.batches._thread
+        assert isinstance(thread, BatchConsumerThread)
+        assert thread.is_member
+    assert not thread.is_member
+
+
+async def test_a_batch_is_a_message_of_fausts(broker: TestBroker, topic_prefix: str) -> None:
+    """Each field under its name: Faust's streams take the topic partition, offset, value and generation from it."""
+    noting = Noting(broker, topic_prefix)
+    tp, batch = driver.TP("media.text", 3), FetchedBatch(1, "media.text", 3, [], 17)
+    noting.app.batches._thread.thread_loop.close()  # which has not been started
+    message = noting.app.batches._to_message(tp, batch)
+    assert (message.topic, message.partition, message.offset, message.tp) == ("media.text", 3, 17, tp)
+    assert (message.value, message.key, message.headers) == (batch, None, [])
+    assert message.generation_id == noting.app.consumer_generation_id
 
 
 async def test_a_partition_that_is_another_workers_has_no_high_watermark(broker: TestBroker, topic_prefix: str) -> None:

@@ -89,7 +89,7 @@ def test_what_became_of_records_adds_up(state: WorkerState) -> None:
     scraped = scrape(state)
     assert scraped.sum("records_total") == 210
     assert scraped.value("record_outcomes_total", outcome="fused") == 150
-    assert scraped.n_unexplained == driven.owner.status.held.events == 60
+    assert scraped.n_unexplained == driven.owner.in_flight.held.events == 60
     assert scraped.value("decisions_total", kind="set", reason="complete") == 50
 
 
@@ -116,7 +116,7 @@ class Runner:
     """A model runner whose numbers stand still."""
 
     def __init__(self) -> None:
-        self.stats = BatchStats(24)
+        self.stats = BatchStats()
         self.n_queued, self.n_running, self.busy_s = 5, 3, 12.5
 
     def health(self) -> RunnerHealth:

@@ -33,7 +33,7 @@ class Runner:
     not_live: str = ""
     busy_s: float = 0.0
     down_s: float = 0.0
-    stats: BatchStats = field(default_factory=lambda: BatchStats(8))
+    stats: BatchStats = field(default_factory=BatchStats)
 
     def health(self) -> RunnerHealth:
         return RunnerHealth(self.not_live, "", self.busy_s, self.down_s)
@@ -53,8 +53,8 @@ class Driver:
 
     @property
     def owner(self) -> Any:
-        status = SimpleNamespace(positions={"media.image": self.position})
-        return SimpleNamespace(status=status, log_position=self.log_position)
+        in_flight = SimpleNamespace(positions={"media.image": self.position})
+        return SimpleNamespace(in_flight=in_flight, log_position=self.log_position)
 
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
         return {topic: None if n is None else Lag(n, 1) for topic, n in self.n_behind.items()}

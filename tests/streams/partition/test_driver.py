@@ -90,7 +90,7 @@ async def test_of_a_worker_that_the_group_has_forgotten_nothing_is_expected(
     """Whoever has its partition finds in the log what is left; of a member it is said."""
     driver = driver_with(generation)
     driver.state = "nobody can help"
-    monkeypatch.setattr(driver.owner, "status", SimpleNamespace(n_to_carry_out=3))
+    monkeypatch.setattr(driver.owner, "execution", SimpleNamespace(n_to_do=3))
     assert len(await driver.hand_over(1.0)) == n_left
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from streams.partition import handover
 from streams.partition.handover import Handover
 
 
@@ -19,7 +18,7 @@ class Fake:
         self.calls: list[str] = []
         self.done, self.over = set(done), False
         self.state, self.failing = "owning", list[str]()
-        self.status, self.n_converting = SimpleNamespace(n_to_carry_out=3), 0
+        self.execution, self.n_converting = SimpleNamespace(n_to_do=3), 0
 
     def rest(self) -> None:
         self.calls.append("rest")
@@ -45,13 +44,7 @@ class Fake:
 
 def handover_of(fake: Fake) -> Handover:
     both: Any = fake
-    return Handover(both, both, lambda: None, lambda: fake.over)
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is waited for long."""
-    monkeypatch.setattr(handover, "SETTLE_S", 0.05)
+    return Handover(both, both, lambda: None, lambda: fake.over, settle_s=0.05)
 
 
 async def test_all_is_done_in_order() -> None:
@@ -96,7 +89,7 @@ async def test_a_topic_that_refuses_is_named() -> None:
 async def test_decisions_that_are_not_read_back_are_left_too() -> None:
     """They may be in the log: whoever comes next finds them there, or decides anew."""
     fake = Fake("sent", "written")
-    fake.status.n_to_carry_out = 0
+    fake.execution.n_to_do = 0
     assert await handover_of(fake).run(0.05) == ["decisions were not confirmed by the log"]
 
 

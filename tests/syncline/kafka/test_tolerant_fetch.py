@@ -6,6 +6,7 @@ import gzip
 import importlib
 from typing import Any
 
+import aiokafka
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -13,8 +14,8 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.errors import ContractError
-from syncline.kafka.tolerant_fetch import UnpackError, _read_batch, _Reader, read_any_batch, unpack
+from syncline.errors import ContractError, SynclineError
+from syncline.kafka.tolerant_fetch import UnpackError, _AnyBatchConsumer, _read_batch, _Reader, read_any_batch, unpack
 from syncline.wire.events import build_headers, parse_headers, why_unreadable
 from tests.support.batches import GZIP, LZ4, SNAPPY, ZSTD, Name, Row, batch_of, resealed, send_batch, zstd_frame
 from tests.support.brokers import TestBroker
@@ -138,6 +139,22 @@ def test_a_zstd_frame_made_by_hand_is_one() -> None:
 async def read(consumer: AIOKafkaConsumer, n_records: int) -> list[Any]:
     """So many records."""
     return [await consumer.getone() for _ in range(n_records)]
+
+
+class Fetcher:
+    """One that makes records by another class."""
+
+    async def _proc_fetch_request(self) -> None: ...
+
+
+def test_a_fetcher_that_reads_by_another_class_is_not_taken() -> None:
+    """Ours would be without effect, and one broken record would stop its partition again."""
+    consumer: Any = object.__new__(_AnyBatchConsumer)
+    consumer.any_batch_reader = _Reader(MemoryRecords, LIMIT_BYTES)
+    with pytest.raises(SynclineError, match=f"aiokafka {aiokafka.__version__}.*MemoryRecords"):
+        consumer._fetcher = Fetcher()
+    with pytest.raises(SynclineError, match=f"aiokafka {aiokafka.__version__} has no object._proc_fetch_request"):
+        consumer._fetcher = object()
 
 
 async def test_a_name_that_is_not_utf8_stops_nothing(broker: TestBroker, topic_prefix: str) -> None:
