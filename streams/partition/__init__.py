@@ -1,1 +1,1 @@
-"""One partition number at work: from raw records to what is published of them."""
+"""Runs one partition number: from raw records to published results."""

@@ -1,4 +1,4 @@
-"""The decision log of one partition number as its owner uses it: claimed, recovered from, appended to."""
+"""One partition number's decision log, as its owner uses it: claim, recover, append."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RETRY_S, MOST_RETRY_S = 0.2, 3.0
 
 
 class DecisionLog:
-    """Does what one owner asks of the log; the owner hears what came of it."""
+    """Reads and appends for one owner, and reports the outcomes to it."""
 
     def __init__(self, context: WorkerContext, partition: int, owner: PartitionOwner) -> None:
         self._context, self._partition, self._owner = context, partition, owner
@@ -38,11 +38,11 @@ class DecisionLog:
 
     @property
     def failing(self) -> str:
-        """Why nothing can be appended now."""
+        """Why appending fails now; "" if it does not."""
         return f"appending decisions fails: {self._appending.error}" if self._appending.error else ""
 
     async def append(self, append: Append) -> None:
-        """Try once; where it fails, the owner asks for it again."""
+        """Try once; after a failure the owner asks again."""
         try:
             headers = version_headers(self._context.settings.decision_log_version)
             record = OutgoingRecord(DECISIONS, None, append.data, headers)
@@ -59,12 +59,12 @@ class DecisionLog:
             self._owner.on_appended(append.number, ok=True, now_ms=self._context.now_ms())
 
     async def claim(self) -> None:
-        """Return when the owner's claim is on the broker."""
+        """Append the owner's claim; return when the broker has it."""
         while (append := self._owner.take_commands().append) is not None:
             await self.append(append)
 
     async def recover(self, on_log: Callable[[Entries], None]) -> None:
-        """Bring the owner to where the log stands; `on_log` is given what comes after. Tries until the broker answers.
+        """Recover the owner from the log, and pass later entries to `on_log`. Retries until the broker answers.
 
         Raises `NotRecoverableError` and `NewerVersionError`.
         """
@@ -72,7 +72,7 @@ class DecisionLog:
         self._context.tail.follow(self._partition, end, on_log)
 
     async def media_ends(self) -> dict[str, int]:
-        """The high watermarks of the media topics' partitions, by topic. Tries until the brokers answer."""
+        """Return the media topics' high watermarks, by topic. Retries until the brokers answer."""
         cluster, prefix = self._context.cluster, self._context.settings.topic_prefix
 
         async def ask() -> dict[str, int]:
@@ -95,7 +95,7 @@ class DecisionLog:
                 return answer
 
     async def _read(self) -> int:
-        """Up to the present end of the log, which is returned."""
+        """Read up to the present end of the log; return that."""
         async with self._context.recoveries, LogReader(self._context.cluster, self._topic, self._partition) as reader:
             start, end = await reader.bounds()
             recovery = self._owner.recovery(start, end, self._context.now_ms())

@@ -1,6 +1,6 @@
-"""From Kafka records to what a partition's owner takes: headers, placement, clock, value, media; in that order.
+"""Decodes Kafka records for a partition's owner: headers, placement, clock, value, media, in that order.
 
-Runs on the decode threads, a chunk of neighbouring records of one topic partition at a time.
+Runs on the decode threads, on a chunk of consecutive records of one topic partition at a time.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from syncline.wire.ids import id_hash
 from syncline.wire.placement import check_placement
 
 MAX_LANES = 100_000
-"""So many lanes are remembered; beyond, the oldest is forgotten, and a second source on it goes unnoticed."""
+"""Limit of remembered lanes; beyond it the oldest is forgotten, and a second source on it goes unnoticed."""
 
 
 class SourceTracker:
-    """The source (`ce_source`) that each lane of each stream was last seen with; used by several decode threads."""
+    """Remembers each lane's last source (`ce_source`). Thread-safe."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], str] = {}
         self._lock = Lock()
         self.n_changes = 0
-        """How often a lane's record came from another source than the one before it."""
+        """How often a lane's source has changed."""
 
     def changed(self, stream: str, lane: str, source: str) -> str | None:
-        """The source that this lane had before, where `source` is another one; else None."""
+        """Return the lane's former source if `source` is another one, else None."""
         key = (stream, lane)
         if self._last.get(key) == source:
             return None
@@ -57,22 +57,22 @@ class SourceTracker:
 log = logging.getLogger(__name__)
 
 Prepare = Callable[[str, bytes, str, str | None], Prepared]
-"""`Model.prepare`: (modality, data, content type, language) -> what the model takes; raises `MediaError`."""
+"""`Model.prepare`: (modality, data, content type, language) -> the model's input. Raises `MediaError`."""
 
 DECODE_BOUNDS_MS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000)
 _WORTH_A_LINE = frozenset({"misrouted", "no_key", "key_mismatch"})
-"""A whole producer is set up wrongly: its first record is logged, with what mends it."""
+"""Reasons caused by a wrongly configured producer: log the first record with the fix."""
 
 
 class Decoder:
-    """Decodes records of any partition of the media topics; safe to use from several threads."""
+    """Decodes records of any media topic partition. Thread-safe."""
 
     def __init__(self, settings: JoinSettings, n_partitions: int, prepare: Prepare, max_event_bytes: int) -> None:
         self._offset_ms, self._max_ahead_ms = settings.offset_ms, settings.max_ahead_ms
         self._n_partitions, self._prepare, self._max_event_bytes = n_partitions, prepare, max_event_bytes
         self._logged: set[str] = set()
         self.took_ms = {topic: Histogram(DECODE_BOUNDS_MS) for topic in MEDIA_TOPICS}
-        """How long each record took, by topic."""
+        """How long decoding a record took, by topic."""
         self._counting = Lock()
         self._started_s: dict[int, float] = {}
         self.sources = SourceTracker()
@@ -85,11 +85,10 @@ class Decoder:
         accepted: Set[int] = frozenset(),
         placed: Sequence[FormerPlacement] = (),
     ) -> list[Record]:
-        """aiokafka's records of one topic (unprefixed) and partition, in the same order.
+        """Decode aiokafka's records of one topic (named without prefix) and partition, in order.
 
-        accepted: offsets of records that a decision in the log has taken for good. No setting refuses them any more: it
-        may have been another one by which they were decided. placed: which of them may have been placed by another
-        number of partitions, of before the topics grew.
+        accepted: offsets of records that a decision in the log has accepted; no setting rejects them now, since they
+        may have been decided under other settings. placed: former numbers of partitions, from before the topics grew.
         """
         records: list[Record] = []
         took_ms: list[float] = []
@@ -109,12 +108,12 @@ class Decoder:
 
     @property
     def oldest_start_s(self) -> float | None:
-        """When the record was begun that a thread has been at for longest; None where none is at work."""
+        """Return when the longest running decode began; None if no thread is busy."""
         return min(list(self._started_s.values()), default=None)  # a copy: threads come and go meanwhile
 
     @property
     def n_decoded(self) -> int:
-        """Records since the start, good and bad."""
+        """The number of decoded records, good and bad."""
         return sum(histogram.n for histogram in self.took_ms.values())
 
     def _decode_one(self, topic: str, partition: int, raw: Any, others: Sequence[int], *, is_accepted: bool) -> Record:
@@ -145,7 +144,7 @@ class Decoder:
         except (MediaError, MemoryError):
             raise
         except Exception as error:
-            # A fault of the model's; ending would only have the next worker meet the same bytes.
+            # The model's fault. Do not end: the next worker would fail on the same bytes.
             log.exception("the model cannot prepare %s of stream %s", event.content_type, event.stream)
             raise MediaError("model_failed", f"the model raised {error!r}") from error
 
@@ -174,7 +173,7 @@ class Decoder:
         if before is not None and "source" not in self._logged:
             self._logged.add("source")
             log.warning(
-                "stream %s, lane %s: a record of %s came after one of %s; sources have clocks of their own: "
+                "stream %s, lane %s: a record of %s came after one of %s; sources have their own clocks: "
                 "give each a lane, ce_lane (said once, all such are counted)",
                 event.stream, event.lane, event.source, before,
             )  # fmt: skip
@@ -183,6 +182,6 @@ class Decoder:
         if rejected.reason in _WORTH_A_LINE and rejected.reason not in self._logged:
             self._logged.add(rejected.reason)
             log.warning(
-                "%s: partition %d, offset %d is no use: %s (%s; said once, all such go to the dead letters)",
+                "%s: partition %d, offset %d rejected: %s (%s; said once, all such go to the dead letters)",
                 topic, partition, offset, rejected.detail, rejected.reason,
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The way through the decode threads: several chunks of a topic at once, taken out in offset order."""
+"""Queues chunks of records for the decode threads and takes them out in offset order."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from streams.payload import raw_bytes
 
 CHUNK_RECORDS = 64
 CHUNK_BYTES = 64 * 1024
-"""Of the values of one job for the decode threads: many small texts, or one picture."""
+"""Size of a job for the decode threads: many small texts, or one picture."""
 MAX_DECODING_RECORDS = 256
 MAX_DECODING_BYTES = 16 * 2**20
-"""Of one topic at most; more is not read until some is decoded."""
+"""Limit of one topic; above it reading pauses until some is decoded."""
 
 Decode = Callable[[str, int, Sequence[Any], Set[int]], list[Record]]
-"""`Decoder.decode`: (topic, partition, raw records, offsets that are accepted) -> records, in the same order."""
+"""`Decoder.decode`: (topic, partition, raw records, accepted offsets) -> records, in order."""
 MayGo = Callable[[list[Record], int], bool]
-"""Of decoded records and when they were read: whether they may go on."""
+"""(decoded records, when they were read) -> whether they may go on."""
 
 
 @dataclass(slots=True, eq=False)
 class _Chunk:
-    """Neighbours that are being decoded, or are; `n_bytes` grows to what they hold then."""
+    """Consecutive records before and after decoding; `n_bytes` is updated to their size after it."""
 
     job: asyncio.Future[list[Record]]
     n_records: int
@@ -36,21 +36,21 @@ class _Chunk:
 
 
 class Decoding:
-    """What of one topic and partition is with the decode threads, in offset order."""
+    """The decode queue of one topic partition, in offset order."""
 
     def __init__(self, topic: str, partition: int, pool: Executor, decode: Decode) -> None:
         self._topic, self._partition, self._pool, self._decode = topic, partition, pool, decode
         self._queue: deque[_Chunk | int] = deque()
         self._n_records = self._n_bytes = 0
         self.max_bytes = MAX_DECODING_BYTES
-        """What it takes before it is full: its share of the worker's budget."""
+        """Its share of the worker's budget, above which it is full."""
 
     def __bool__(self) -> bool:
         return bool(self._queue)
 
     @property
     def full(self) -> bool:
-        """Whether no more should be read."""
+        """Whether reading should pause."""
         return self._n_records >= MAX_DECODING_RECORDS or self._n_bytes >= self.max_bytes
 
     def put(
@@ -61,10 +61,9 @@ class Decoding:
         accepted: Set[int] = frozenset(),
         now_ms: int = 0,
     ) -> None:
-        """Decode `raws`, read by `now_ms`; everything below `next_offset` is in the queue then, or is no record.
+        """Decode `raws`, read by `now_ms`; afterwards every record below `next_offset` has been queued.
 
-        `on_done` is called with the topic whenever something may have become ready to `take`. `accepted`: offsets of
-        records that the log has taken for good (`Decoder.decode`).
+        on_done: called with the topic when something may be ready to `take`. accepted: see `Decoder.decode`.
         """
         loop = asyncio.get_running_loop()
 
@@ -83,7 +82,7 @@ class Decoding:
         on_done(self._topic)
 
     def _grow(self, chunk: _Chunk) -> None:
-        """Count what came of a chunk, which waits here for those before it: pictures are larger than their files."""
+        """Count a decoded chunk's size, since pictures are larger than their files."""
         if chunk not in self._queue or chunk.job.cancelled() or chunk.job.exception() is not None:
             return
         more = max(0, sum(record.n_bytes for record in chunk.job.result()) - chunk.n_bytes)
@@ -91,10 +90,10 @@ class Decoding:
         self._n_bytes += more
 
     def take(self, may_go: MayGo = lambda _records, _read_ms: True) -> Iterator[list[Record] | int]:
-        """What is decoded at the head of the queue: records, or up to which offset all have been taken.
+        """Yield what is decoded at the head of the queue: records, or the offset up to which all have been taken.
 
-        may_go: asked with records and when they were read; where they may not go yet, they keep their place.
-        Raises what decoding raised. That chunk keeps its place, so that nothing behind it is ever taken.
+        may_go: tells whether records may go on; otherwise they keep their place. Raises the decoder's error. That chunk
+        keeps its place, so that nothing after it is ever taken.
         """
         while self._queue:
             first = self._queue[0]
@@ -112,7 +111,7 @@ class Decoding:
 
 
 def chunks(raws: Sequence[Any]) -> Iterator[tuple[Sequence[Any], int]]:
-    """Neighbours together, with all the bytes that they hold."""
+    """Yield consecutive records in chunks, each with its size in bytes."""
     start, value_bytes, n_bytes = 0, 0, 0
     for index, raw in enumerate(raws):
         value_bytes += len(raw.value or b"")

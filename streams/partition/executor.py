@@ -1,6 +1,6 @@
-"""Carries out the confirmed decisions of one partition number: fuse, publish, convert; tells the owner what came of it.
+"""Carries out the confirmed decisions of one partition number: fuse, publish, convert; reports to the owner.
 
-A set is published when its turn has come, its conversions when they are made: a slow converter holds up no set. All
+A set is published when its turn comes, its conversions when they are made, so that a slow converter delays no set. All
 of it must be on the broker before the set's records are resolved.
 """
 
@@ -25,16 +25,15 @@ log = logging.getLogger(__name__)
 
 _NO_FUSION = Fusion()
 TOO_LARGE = "too_large"
-"""Why a set fails whose result its topic does not take, even cut."""
-
+"""The reason of a failed set whose result is too large for its topic, even cut."""
 Schedule = Callable[[], None]
-"""Ask for a look at the owner in the loop's next round."""
+"""Schedules a step of the owner in the loop's next round."""
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
-"""Run in the background, as long as the driver does."""
+"""Runs a coroutine in the background, as long as the driver runs."""
 
 
 class Executor:
-    """Fuses and publishes for one driver. Answers wait here until the owner says that it is their stream's turn."""
+    """Fuses and publishes for one driver. Answers wait here until the owner publishes them in stream order."""
 
     def __init__(
         self, context: WorkerContext, partition: int, owner: PartitionOwner, schedule: Schedule, spawn: Spawn
@@ -49,31 +48,31 @@ class Executor:
             self._on_too_large,
         )  # fmt: skip
         self.n_converting = 0
-        """Tasks of which something is being converted."""
+        """The number of tasks with a conversion under way."""
         self._answers: dict[Task, Fusion] = {}
         self._closed = self._finishing = False
 
     @property
     def failing(self) -> list[str]:
-        """What cannot be sent now, and why."""
+        """Return what cannot be sent now, and why."""
         return [f"sending to {topic} fails: {error}" for topic, error in self._outbox.failing.items()]
 
     @property
     def sending(self) -> bool:
-        """Whether something that was handed to the producer is not on the broker yet."""
+        """Whether something handed to the producer is not on the broker yet."""
         return bool(self._outbox)
 
     def finish(self) -> None:
-        """Publish nothing more; what was handed to the producer goes out."""
+        """Publish nothing more; the producer sends what it has."""
         self._finishing = True
 
     def close(self) -> None:
-        """Do nothing more, and tell the owner nothing more."""
+        """Stop, and report nothing more to the owner."""
         self._closed = True
         self._outbox.close()
 
     def fuse(self, tasks: Sequence[Task]) -> None:
-        """Run sets through the model; the null model has answered before it was asked."""
+        """Run sets through the model; the null model answers at once."""
         if self._model is not None:
             for task in tasks:
                 self._spawn(self._fuse_one(task, self._model))
@@ -90,14 +89,14 @@ class Executor:
             log.warning("partition %d: the model fails on one set: %s", self._partition, error)
             self._owner.on_failed(task, error.reason)
         except NoAnswerError:
-            return  # the service stops; whoever takes over fuses it
+            return  # the service stops; the next owner fuses it
         else:
             self._answers[task] = answer
             self._owner.on_fused([task])
         self._schedule()
 
     def publish(self, tasks: Iterable[Task]) -> None:
-        """Hand what these tasks publish to the producer, in this order, and begin with their conversions."""
+        """Hand the tasks' records to the producer, in this order, and start their conversions."""
         for task in () if self._finishing else tasks:
             records = self._outputs.of(task, self._answers.pop(task, None))
             if task.failed is not None and self._outbox.replace(task, records):
@@ -112,7 +111,7 @@ class Executor:
         try:
             await asyncio.gather(*(self._convert_one(pending, one) for one in wanted))
         except NoAnswerError:
-            return  # the service stops; whoever takes over converts it
+            return  # the service stops; the next owner converts it
         finally:
             self.n_converting -= 1
 
@@ -122,7 +121,7 @@ class Executor:
             self._outbox.add(pending, record)
 
     def _on_too_large(self, task: Task) -> None:
-        log.warning("partition %d: a result is more than its topic takes, so its set fails", self._partition)
+        log.warning("partition %d: a result is too large for its topic, so its set fails", self._partition)
         self._owner.on_failed(task, TOO_LARGE)
         self._schedule()
 

@@ -1,6 +1,4 @@
-"""How far the topics of one partition number are behind, in records and in time, and whether an open transaction holds
-them back. Pure.
-"""
+"""The lag of one partition number's topics, in records and in time, and open transactions that hold them up. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +6,14 @@ from collections import deque
 from typing import NamedTuple
 
 MAX_ANSWERS = 128
-"""So many answers are kept; where a topic is behind for longer, every second one is forgotten."""
+"""Limit of kept answers; for a longer lag every second one is dropped."""
 
 
 class Lag(NamedTuple):
-    """What of one topic's partition has not been read.
+    """What has not been read of one topic partition.
 
-    `records`: last stable offset minus position. `age_ms`: the oldest of them has been on the broker for at most so
-    long; 0 where there are none.
+    `records`: last stable offset minus position. `age_ms`: upper bound of the oldest one's age on the broker; 0 without
+    records.
     """
 
     records: int
@@ -23,7 +21,7 @@ class Lag(NamedTuple):
 
 
 class TopicLag:
-    """How far one topic's partition is behind; unknown until the first answer."""
+    """The lag of one topic partition; unknown until the first answer."""
 
     __slots__ = ("_answers", "_append_ms", "_first_ms", "_high_water", "_known_ms")
 
@@ -35,9 +33,9 @@ class TopicLag:
         self._append_ms: int | None = None
 
     def answered(self, high_water: int, asked_ms: int) -> None:
-        """The broker's high watermark, asked for at `asked_ms` of a monotonic clock."""
+        """Take the broker's high watermark, asked for at `asked_ms` of a monotonic clock."""
         while self._answers and self._answers[-1][0] >= high_water:
-            self._answers.pop()  # nothing came since: of two answers that say the same, the newer says more
+            self._answers.pop()  # of two equal answers the newer tells more
         self._high_water = high_water
         self._first_ms = asked_ms if self._first_ms is None else self._first_ms
         self._answers.append((high_water, asked_ms))
@@ -45,13 +43,13 @@ class TopicLag:
             self._answers = deque(list(self._answers)[::2])
 
     def read(self, append_ms: int) -> None:
-        """The record that was read last was appended at `append_ms` (of the broker's clock)."""
+        """Note that the last read record was appended at `append_ms` of the broker's clock."""
         self._append_ms = append_ms
 
     def at(self, position: int, now_ms: int, wall_ms: int) -> Lag | None:
-        """The lag of a reader whose next offset is `position`; None where the broker has not answered yet.
+        """Return the lag of a reader at `position`; None before the first answer.
 
-        now_ms: the clock of `answered`. wall_ms: milliseconds since 1970, for the comparison with append times.
+        now_ms: the clock of `answered`. wall_ms: ms since 1970, to compare with append times.
         """
         if self._high_water is None or self._first_ms is None:
             return None
@@ -60,7 +58,7 @@ class TopicLag:
         n_behind = self._high_water - position
         if n_behind <= 0:
             return Lag(0, 0)
-        # Two bounds for the age of the oldest; where neither is known, it is as old as the first question, or older.
+        # Two bounds of the oldest record's age; without either it is at least as old as the first question.
         bounds = [] if self._known_ms is None else [now_ms - self._known_ms]
         if self._append_ms is not None:
             bounds.append(wall_ms - self._append_ms)
@@ -68,22 +66,22 @@ class TopicLag:
 
 
 TELL_AFTER_MS = 5_000
-"""Transactions take a while; one that is open for so long, with everything before it read, is told of."""
+"""Report a transaction that is open for so long, with everything before it read."""
 
 
 class HeldBack:
-    """Looked at regularly with a topic partition's ends. Times are the caller's monotonic clock."""
+    """Detects an open transaction that holds up a topic partition. Times are the caller's monotonic clock."""
 
     __slots__ = ("_high", "_holder", "_since_ms", "stable")
 
     def __init__(self) -> None:
         self.stable = self._high = 0
-        """The last stable offset: where the first open transaction begins."""
+        """The last stable offset, where the first open transaction begins."""
         self._since_ms: int | None = None
         self._holder: str | None = None
 
     def look(self, *, stable: int, high: int, position: int, now_ms: int) -> None:
-        """The last stable offset and the high watermark of now; `position` is the next offset to be read."""
+        """Take the present last stable offset and high watermark; `position` is the next offset to read."""
         if high <= stable or position < stable:
             self._since_ms = None
         elif self._since_ms is None or stable != self.stable:
@@ -91,15 +89,15 @@ class HeldBack:
         self.stable, self._high = stable, high
 
     def is_unnamed(self, now_ms: int) -> bool:
-        """Whether it is told of, and nobody has said yet whose transaction it is."""
+        """Tell whether it is reported and the transaction's owner is not known yet."""
         return bool(self.say(now_ms)) and self._holder is None
 
     def name(self, holder: str | None) -> None:
-        """Whose transaction it is, in words; "" where that is not to be known, None where it must be asked again."""
+        """Set the transaction's owner, in words; "" if it cannot be known, None to ask again."""
         self._holder = holder
 
     def say(self, now_ms: int) -> str:
-        """What is held back, by what and for how long; "" where nothing is, or not for long."""
+        """Describe what is held up, by what and for how long; "" if nothing is, or not for long."""
         if self._since_ms is None or now_ms - self._since_ms < TELL_AFTER_MS:
             return ""
         of = f" of {self._holder}" if self._holder else ""
@@ -111,7 +109,7 @@ class HeldBack:
 
 
 class Behind(NamedTuple):
-    """How far one topic's partition (unprefixed name, number) is behind; None where it is not known."""
+    """The lag of one topic partition (name without prefix, number); None if unknown."""
 
     topic: str
     partition: int

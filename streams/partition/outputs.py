@@ -1,4 +1,4 @@
-"""What is published of a confirmed decision: one fused result and its conversions, unfused events, dead letters."""
+"""Builds the records of a confirmed decision: a fused result and its conversions, unfused events, dead letters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from syncline.wire.results import (
 class Outputs:
     """Builds the records to publish for the tasks of one partition number.
 
-    `converted_elsewhere`: kinds of conversion that the worker's converters make.
+    converted_elsewhere: kinds of conversions that the worker's converters make.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Outputs:
         self._converted_elsewhere = converted_elsewhere
 
     def of(self, task: Task, fusion: Fusion | None) -> list[OutgoingRecord]:
-        """Every record that `task` publishes; `fusion` is there for a set that was fused."""
+        """Return the records of `task`; `fusion` is set for a fused set."""
         decision = task.decision
         if isinstance(decision, SetDecision):
             if fusion is not None and task.failed is None:
@@ -48,7 +48,7 @@ class Outputs:
             return self._failed(task)
         (held,) = task.records
         if held is None:
-            return []  # the record was deleted before its outcome was published: nothing is left to send
+            return []  # the record was deleted before its outcome was published
         if isinstance(decision, UnfusedDecision):
             return [self._unfused(held, decision.item, decision.reason, decision.late_by_ms)]
         if isinstance(decision, RunDecision) and decision.outcome == "unfused":
@@ -89,8 +89,7 @@ class Outputs:
 
     @staticmethod
     def set_id(task: Task) -> str:
-        """The id of the set's fused result. Nobody knows the source and id of a member that is lost: the id is then
-        that of the ones that are left."""
+        """Return the id of the set's fused result, without lost members, whose source and id are unknown."""
         decision = task.decision
         if not isinstance(decision, SetDecision):
             return ""
@@ -99,7 +98,7 @@ class Outputs:
         return result_id(decision.stream, decision.strategy, context)
 
     def _conversions(self, decision: SetDecision, task: Task, fusion: Fusion, set_id: str) -> Iterator[OutgoingRecord]:
-        """What the model said of single members; a converter that makes the same kind knows better."""
+        """Yield the model's conversions of single members, except kinds that a converter makes."""
         members = list(_members(decision, task)) if fusion.conversions else []
         for said in fusion.conversions:
             if said.kind not in self._converted_elsewhere:
@@ -118,7 +117,7 @@ class Outputs:
     ) -> OutgoingRecord:
         payload: Payload = _payload(held)
         event, raw = payload.event, payload.raw
-        # The settings of today may refuse what others took: then the record's own headers say where it belongs.
+        # The present settings may reject what earlier ones accepted: use the record's own headers then.
         stream, lane, time_ms = _place(item, event)
         unfused = Unfused(
             id=record_id(held.topic, self._partition, held.offset),
@@ -161,7 +160,7 @@ class Outputs:
 
 
 def _place(item: Item | None, event: MediaEvent | None) -> tuple[str, str, int]:
-    """Stream, lane and time in ms of a record."""
+    """Return a record's stream, lane and time in ms."""
     if item is not None:
         return item.stream, item.lane, item.time_ms
     return (event.stream, event.lane, event.time_ms) if event is not None else ("", "", 0)

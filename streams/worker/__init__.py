@@ -1,1 +1,1 @@
-"""A worker from its start to its end: its process, its parts, its memory, what it logs."""
+"""A worker from start to end: its process, parts, memory and log."""

@@ -1,11 +1,10 @@
-"""What is logged again and again is said once a minute: how often more, and where it differed, in one line afterwards.
+"""Limits repeated log lines: the first is logged, those of the next minute are summed up in one line.
 
-A broker that restarts made each worker say 1,800 lines of the same few things: aiokafka, Faust and asyncio say what
-failed at each of their attempts, five times a second and for each partition. Two records are alike if they have the
-same logger, level and exception, and the same text but for the words that have digits in them (addresses, offsets,
-partition numbers, names of tasks). The first is logged as it is, and of our own loggers, which say what is new and not
-what is tried, the first of each text. What is like it in the minute after that is held back, then told in one line: how
-many, and the different texts among them. That line begins the next minute.
+When a broker restarts, aiokafka, Faust and asyncio log each failed attempt, five times a second and for each partition:
+1,800 lines a worker. Two records are alike if they have the same logger, level and exception, and the same text except
+for words with digits (addresses, offsets, partition numbers, task names). The first is logged as it is; of our own
+loggers, which report news and not attempts, the first of each text. Similar ones in the next minute are held back, then
+summed up in one line: how many, and their different texts. That line begins the next minute.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from typing import NamedTuple, TextIO
 
 WINDOW_S, LOOK_S = 60.0, 1.0
 MAX_KINDS = 500
-"""So many kinds of records are remembered at once; of more, the ones that have been remembered longest are told."""
+"""Limit of remembered kinds of records; beyond it the oldest ones are summed up."""
 MAX_TEXTS, MAX_TEXT_CHARACTERS = 8, 300
-"""So many different texts of one kind are told afterwards, and of each so much."""
+"""Limits of the different texts in a summary, and of each text's length."""
 OURS, MAX_OURS = frozenset({"streams", "syncline", "models", "processors"}), 20
-"""So many different texts of one kind, such as one for each partition, are logged at once where the logger is ours."""
+"""Our own loggers, and how many different texts of one kind (e.g. one a partition) they log at once."""
 
 _WORD_WITH_DIGIT = re.compile(r"[\w.:/-]*\d[\w.:/-]*")
 
@@ -41,7 +40,7 @@ class Kind(NamedTuple):
 
 
 def kind_of(record: logging.LogRecord) -> Kind:
-    """The kind of a record. Below WARNING numbers count: what goes its usual way says what is new with them."""
+    """Return a record's kind. Below WARNING, numbers make a difference: they are the news of routine lines."""
     error = record.exc_info[1] if record.exc_info else None
     said = [record.getMessage(), f"{type(error).__qualname__}: {error}" if error is not None else ""]
     if record.levelno >= logging.WARNING:
@@ -50,7 +49,7 @@ def kind_of(record: logging.LogRecord) -> Kind:
 
 
 class WithheldLines(NamedTuple):
-    """So many of a kind in so many seconds, with the different texts among them, in the order in which they came."""
+    """A summary: how many records of a kind in how many seconds, with their different texts in order."""
 
     kind: Kind
     n: int
@@ -74,17 +73,17 @@ class _Window:
 
 
 class RepeatLimit:
-    """Says of each record whether it is to be logged, and what has been held back since. Pure: it is told the time.
+    """Decides which records to log, and sums up the others. Pure: the caller gives the time.
 
-    window_s: for so long the likes of a record are held back. max_kinds: so many kinds are remembered at once.
+    window_s: how long similar records are held back, s. max_kinds: limit of remembered kinds.
     """
 
     def __init__(self, window_s: float = WINDOW_S, max_kinds: int = MAX_KINDS) -> None:
         self._window_s, self._max_kinds = window_s, max_kinds
-        self._windows: dict[Kind, _Window] = {}  # in the order in which they began
+        self._windows: dict[Kind, _Window] = {}  # oldest first
 
     def admits(self, kind: Kind, text: str, now_s: float, n_texts: int = 1) -> bool:
-        """Whether to log it now; of a kind, `n_texts` different ones are. What is due by then is to be told before."""
+        """Tell whether to log a record now, with up to `n_texts` texts of a kind. Log what is `due` before."""
         window = self._windows.setdefault(kind, _Window(now_s, []))
         if text not in window.shown and len(window.shown) < n_texts:
             window.shown.append(text)
@@ -95,7 +94,7 @@ class RepeatLimit:
         return False
 
     def due(self, now_s: float) -> list[WithheldLines]:
-        """What is to be told by now: that line takes the place of the first, and the next window begins with it."""
+        """Return the summaries to log by now; each begins the next window."""
         told: list[WithheldLines] = []
         for kind, window in list(self._windows.items()):
             is_over = now_s - window.began_s >= self._window_s
@@ -109,15 +108,15 @@ class RepeatLimit:
         return told
 
     def rest(self, now_s: float) -> list[WithheldLines]:
-        """All that is held back, at the end."""
+        """Return summaries of all that is held back, at the end."""
         windows, self._windows = self._windows, {}
         return [window.tell(kind, now_s) for kind, window in windows.items() if window.n]
 
 
 class LimitedStderr(logging.StreamHandler[TextIO]):
-    """Logs to stderr what `RepeatLimit` admits, and tells what it held back, also when nothing is logged any more.
+    """Logs to stderr what `RepeatLimit` admits, and its summaries, even if nothing else is logged any more.
 
-    Records below INFO are not limited: whoever asks for them wants all.
+    Records below INFO are not limited: who asks for them wants all.
     """
 
     def __init__(self) -> None:
@@ -127,7 +126,7 @@ class LimitedStderr(logging.StreamHandler[TextIO]):
         threading.Thread(target=self._tell_in_time, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log it, or hold it back."""
+        """Log a record or hold it back."""
         try:
             admitted = record.levelno < logging.INFO or self._admits(record)
         except Exception:  # as of `format` in every handler: such as a template with too few arguments
@@ -153,7 +152,7 @@ class LimitedStderr(logging.StreamHandler[TextIO]):
                 self._tell(self._limit.due(time.monotonic()))
 
     def close(self) -> None:
-        """Tell what is still held back."""
+        """Log the summaries of what is held back."""
         self._closed.set()
         with self._locked():
             self._tell(self._limit.rest(time.monotonic()))

@@ -1,4 +1,4 @@
-"""What a worker may come to hold, from its settings: one budget, shared out among its partition numbers."""
+"""A worker's memory budget by its settings, shared among its partition numbers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from syncline.errors import SettingsError
 from syncline.wire.contract import MEDIA_TOPICS
 
 DECODED_FACTOR = 2
-"""What an event is in memory, as multiples of its value: the value, and at most as much that is decoded of it."""
+"""Memory of an event as a multiple of its value: the value, and at most as much decoded."""
 LANE_BYTES = 800
-"""What a silent lane of a stream costs, measured with names of 30 characters: 550, and the names twice as long."""
+"""Memory of a silent lane; measured 550 with names of 30 characters, plus room for longer names."""
 ID_BYTES = 400
-"""What an id costs that a lane remembers beside its newest: 130 in order, 350 with `out_of_order_ms`."""
+"""Memory of an id beside a lane's newest: 130 in order, 350 with `out_of_order_ms`."""
 FETCH_FACTOR = 2
-"""What is fetched of a topic partition: as it came, and what a poll has unpacked of it."""
+"""Memory of fetched data as a multiple of its size: as received, and unpacked."""
 
 
 def check_shares(settings: WorkerSettings, n_partitions: int) -> None:
-    """Refuse limits with which a worker that owns all `n_partitions` could not hold a set of the largest events.
+    """Raise `SettingsError` if a worker that owns all `n_partitions` could not hold a set of the largest events.
 
-    The last worker of a group inherits all partition numbers, so that is what must fit. Raises `SettingsError`.
+    The last worker of a group owns all partition numbers, so that must fit.
     """
     join = settings.join
     n_lanes = max(len(lanes) for lanes in (join.lanes, *join.lanes_by_stream.values()))
@@ -40,7 +40,7 @@ def check_shares(settings: WorkerSettings, n_partitions: int) -> None:
 
 
 def worst_case_bytes(settings: WorkerSettings, n_partitions: int) -> int:
-    """What a worker that owns all `n_partitions` may come to need beside its model (docs/operations.md, "Memory")."""
+    """Return the memory that a worker with all `n_partitions` may need beside its model (docs/operations.md)."""
     join, n_topic_partitions = settings.join, n_partitions * len(MEDIA_TOPICS)
     held = join.max_held_bytes * join.hard_limit_factor
     decoding = min(join.max_held_bytes, MAX_DECODING_BYTES * n_topic_partitions)

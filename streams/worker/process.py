@@ -1,4 +1,4 @@
-"""What a worker needs of its process: event loop, signals, logging to stderr, exit."""
+"""A worker's process: event loop, signals, logging to stderr, exit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from syncline.errors import SynclineError
 log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S = 0.001
-"""With decode threads at work, Python's default of 5 ms is what the event loop waits for its turn."""
+"""While decode threads work, the event loop waits this long for the GIL; Python's default is 5 ms."""
 _TALKATIVE = (
     "faust",
     "mode",
@@ -28,18 +28,18 @@ _TALKATIVE = (
     "streams.kafka.consumer_thread",
     "streams.kafka.app",
 )
-"""Loggers of Faust's services, those that we derive included, whose every start and stop is news to nobody."""
+"""Loggers of Faust's services and our subclasses, which log every start and stop."""
 
 
 def run_worker(settings: WorkerSettings) -> NoReturn:
-    """Run one worker until SIGTERM or Ctrl-C, and end this process; a second one ends it at once.
+    """Run one worker until SIGTERM or Ctrl-C, then end this process; a second signal ends it at once.
 
-    Exit code 0: nothing is left undone. 1: something is, and the log says what; or an error nobody foresaw ended it.
-    Else that of the `SynclineError` that ended it, whose line is the last on stderr.
+    Exit code 0: all work is done. 1: some is not, and the log says what; or an unexpected error. Otherwise that of the
+    `SynclineError` that ended it, whose line is the last on stderr.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _log_to_stderr(settings.log_level)
-    # Neither the loop nor the interpreter is taken down: that takes up to 8 s with torch, and waits for what hangs.
+    # Close neither the loop nor the interpreter: that takes up to 8 s with torch, and waits for whatever hangs.
     end_process(asyncio.Runner(loop_factory=_loop_factory()).run(_run(settings)))
 
 
@@ -58,7 +58,7 @@ async def _work(settings: WorkerSettings) -> int:
     worker, loop = Worker(settings), asyncio.get_running_loop()
 
     def stop() -> None:
-        with suppress(RuntimeError):  # the loop has ended, and the worker before it
+        with suppress(RuntimeError):  # the loop has ended, as has the worker
             loop.call_soon_threadsafe(worker.stop)
 
     Signals(worker.deadline, stop, worker.ending.undone).install()
@@ -73,7 +73,7 @@ async def _work(settings: WorkerSettings) -> int:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
-    except ImportError:  # where it does not exist, asyncio's own does
+    except ImportError:  # not available on this platform: use asyncio's own
         return None
     return uvloop.new_event_loop
 

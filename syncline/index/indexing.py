@@ -1,7 +1,7 @@
-"""Brings fused results from Kafka into the index; a crash at any point loses nothing and doubles nothing.
+"""Writes fused results from Kafka into the index; a crash at any point neither loses nor doubles any.
 
-Results are written in batches, each a transaction on the disk, and only then committed to the broker. After a crash in
-between they come again, and have the same ids.
+Results are written in batches, each one transaction on disk, and only then committed to the broker. After a crash in
+between they come again with the same ids.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from syncline.wire.results import FusedResult
 
 MAX_BATCH = 1_000
 MAX_WAIT_S = 1.0
-"""So long a batch waits for more: how old what can be found is at least."""
+"""How long a batch waits for more results, and so the least age of what can be found."""
 END_WAIT_S = 0.2
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Indexed:
-    """Counts since the start. `n_known`: had been indexed before. `n_without`: results without embedding or model.
+    """Counts since the start.
 
-    `n_unusable`: those whose embedding has no direction.
+    n_known: indexed before. n_without: without embedding or model. n_unusable: with an embedding without a direction.
     """
 
     n_new: int = 0
@@ -39,7 +39,7 @@ class Indexed:
 
     @property
     def n_results(self) -> int:
-        """All results that were read."""
+        """The number of results read."""
         return self.n_new + self.n_known + self.n_without + self.n_unusable
 
 
@@ -51,9 +51,9 @@ async def index_results(
     once: bool = False,
     on_progress: Callable[[Indexed], None] | None = None,
 ) -> None:
-    """Index what an entered consumer reads, until it is closed; `once`: until what is there has been read.
+    """Index what an entered consumer reads, until it is closed; with `once`, until all present results are read.
 
-    counts: goes up with each batch that is written. Raises what `receive_many` and `Index.add` raise.
+    counts: updated with each written batch. Raises the errors of `receive_many` and `Index.add`.
     """
     while True:
         batch = await results.receive_many(MAX_BATCH, END_WAIT_S if once else MAX_WAIT_S)
@@ -65,12 +65,12 @@ async def index_results(
         elif results.closed:
             return
         if once and await results.at_end():
-            await results.commit()  # repeats and what could not be read, after the last batch
+            await results.commit()  # repeats and unreadable records after the last batch
             return
 
 
 def write_batch(index: Index, batch: Iterable[Received], counts: Indexed) -> None:
-    """Write what can be indexed of a batch in one transaction, and count."""
+    """Write a batch's indexable results in one transaction, and count."""
     entries: list[IndexEntry] = []
     n_without = n_unusable = 0
     for received in batch:
@@ -107,7 +107,7 @@ class IndexingReport:
 
 
 def in_words(counts: Indexed) -> str:
-    """`372 results indexed, 3 without embedding`: what is 0 is left out, but for the first."""
+    """Return e.g. `372 results indexed, 3 without embedding`, leaving out zeros except the first."""
     parts = {
         "had been indexed before": counts.n_known,
         "without embedding": counts.n_without,

@@ -1,4 +1,4 @@
-"""What the index keeps of a fused result, and why it may keep nothing of one."""
+"""The index's row of a fused result, and which results have none."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from syncline.wire.arrays import Array
 from syncline.wire.results import FusedResult, ModelInfo, Outcome, ResultMember
 
 MAX_DIMENSIONS = 8_192
-"""What sqlite-vec takes of one vector."""
+"""sqlite-vec's limit."""
 
 
 class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A fused result as the index holds it: all but its embedding, reason, words and timings.
+    """A fused result in the index, without its embedding, reason, words and timings.
 
     `start_ms`, `end_ms`: ms since 1970. `labels`: (label, score in [0, 1]), best first.
     """
@@ -33,22 +33,22 @@ class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndexEntry(msgspec.Struct, frozen=True):
-    """A row and its embedding: little-endian float32, as sqlite-vec takes it."""
+    """A row and its embedding, little-endian float32."""
 
     row: IndexRow
     embedding: bytes
 
     @property
     def n_dimensions(self) -> int:
-        """How many numbers the embedding has."""
+        """The length of the embedding."""
         return len(self.embedding) // 4
 
 
 def make_entry(result: FusedResult) -> IndexEntry | None:
-    """What to index of a result; None where it has no embedding, or no model that could be compared by it.
+    """Make the entry of a result; None if it has no embedding or no model.
 
-    Raises `ContractError("bad_result")` for an embedding that no angle can be measured to: not one row of numbers, not
-    finite, or all zeros.
+    Raises `ContractError("bad_result")` for an embedding without a direction: not one row of numbers, not finite, or
+    all zeros.
     """
     if result.embedding is None or result.model is None:
         return None
@@ -67,13 +67,13 @@ def make_entry(result: FusedResult) -> IndexEntry | None:
 
 
 def pack(numbers: list[float]) -> bytes:
-    """Numbers as the index keeps them; raises `ContractError("bad_result")` where they have no direction."""
+    """Normalise and pack a vector. Raises `ContractError("bad_result")` if it has no direction."""
     if not 0 < len(numbers) <= MAX_DIMENSIONS:
         raise ContractError("bad_result", f"embedding of {len(numbers)} numbers, takes 1 to {MAX_DIMENSIONS}")
     norm = math.hypot(*numbers)
     if not 0 < norm < math.inf:
         raise ContractError("bad_result", f"embedding of norm {norm}, takes finite numbers that are not all 0")
-    # Only directions are compared: of length 1 they neither overflow in float32 nor vanish.
+    # Only directions are compared; with length 1 they neither overflow nor underflow in float32.
     return struct.pack(f"<{len(numbers)}f", *(number / norm for number in numbers))
 
 

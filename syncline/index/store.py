@@ -1,10 +1,10 @@
-"""The index as a file: SQLite for what is known of each result, sqlite-vec beside it for the embeddings.
+"""The index as a file: SQLite for the rows, with sqlite-vec for the embeddings.
 
     with Index.create(folder, topic_prefix) as index: index.add(entries)       # one transaction, on the disk
     with Index.open(folder) as index: index.search(model, query, stream="lobby", limit=10)
 
-One writer and any number of readers at a time, also in other processes (SQLite's write-ahead log). Embeddings of
-different models cannot be compared, so each model, by name and version, has a table of vectors of its own.
+One writer and any number of readers at a time, in other processes too (SQLite's write-ahead log). Embeddings of
+different models cannot be compared, so each model (name and version) has its own table of vectors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from syncline.wire.results import ModelInfo
 FILE = "results.sqlite"
 FORMAT = 1
 BUSY_MS = 30_000
-"""So long one writer waits for another."""
+"""How long a writer waits for another."""
 _SCHEMA = """
 create table about (key text primary key, value text not null) without rowid;
 create table model (
@@ -39,7 +39,7 @@ create table result (
 
 
 def require_library() -> None:
-    """Raise `MissingExtraError` unless what the index is made of is installed."""
+    """Raise `MissingExtraError` unless the index's libraries are installed."""
     try:
         import apsw  # noqa: F401  # pyright: ignore[reportUnusedImport]
         import sqlite_vec  # noqa: F401  # pyright: ignore[reportUnusedImport, reportMissingTypeStubs]
@@ -48,7 +48,7 @@ def require_library() -> None:
 
 
 def connect(folder: Path, *, create: bool) -> Any:
-    """Open the file in `folder` with sqlite-vec; raises `SettingsError` where that cannot be."""
+    """Open the file in `folder` with sqlite-vec. Raises `SettingsError`."""
     require_library()
     import apsw
     import sqlite_vec  # pyright: ignore[reportMissingTypeStubs]
@@ -58,7 +58,7 @@ def connect(folder: Path, *, create: bool) -> Any:
         db: Any = apsw.Connection(str(folder / FILE), flags=flags)
         db.set_busy_timeout(BUSY_MS)
         db.pragma("journal_mode", "wal")
-        db.pragma("synchronous", "full")  # a commit is on the disk, not only on its way
+        db.pragma("synchronous", "full")  # a commit is on the disk when it returns
     except apsw.Error as error:
         raise SettingsError("--index", str(folder), f"a folder whose {FILE} can be opened ({error})") from error
     db.enable_load_extension(True)
@@ -68,7 +68,7 @@ def connect(folder: Path, *, create: bool) -> Any:
 
 
 def checked(db: Any, folder: Path) -> Any:
-    """The connection, if it is to an index of this format."""
+    """Return the connection if the index has this format. Raises `SettingsError`."""
     found = db.pragma("user_version")
     if found != FORMAT:
         db.close()
@@ -78,11 +78,11 @@ def checked(db: Any, folder: Path) -> Any:
 
 @contextmanager
 def transaction(db: Any) -> Generator[None]:
-    """All within is written, to the disk, or nothing of it; raises `SynclineError` where it cannot be."""
+    """Write everything in the `with` block to disk, or nothing. Raises `SynclineError`."""
     import apsw
 
     try:
-        # Immediate: a read that became a write would fail where another had written in between; this waits.
+        # Immediate, which waits: a read that becomes a write fails if another writer came in between.
         db.execute("begin immediate")
         yield
         db.execute("commit")
@@ -95,7 +95,7 @@ def transaction(db: Any) -> Generator[None]:
 
 
 def make(db: Any, topic_prefix: str) -> None:
-    """Make the tables of an empty file."""
+    """Create the tables of an empty file."""
     db.execute(_SCHEMA)
     about = {"id": uuid.uuid4().hex[:12], "topic_prefix": topic_prefix}
     db.executemany("insert into about values (?, ?)", about.items())
@@ -108,14 +108,14 @@ _DECODER = msgspec.msgpack.Decoder(IndexRow)
 
 
 class Hit(NamedTuple):
-    """A result that was found: `score` is the cosine of the angle between its embedding and the query's, -1 to 1."""
+    """A found result; `score` is the cosine between its embedding and the query's, -1 to 1."""
 
     score: float
     row: IndexRow
 
 
 class IndexedModel(NamedTuple):
-    """A model of which the index holds results, and how many."""
+    """A model with results in the index, and their number."""
 
     model: ModelInfo
     n_dimensions: int
@@ -133,9 +133,9 @@ class Index:
 
     @classmethod
     def create(cls, folder: Path, topic_prefix: str) -> Self:
-        """Open the index of a deployment to write, and make it where there is none.
+        """Open a deployment's index for writing; create it if there is none.
 
-        Raises `SettingsError` where the folder holds results of another `topic_prefix`: ids would meet.
+        Raises `SettingsError` if the folder has results of another `topic_prefix`, whose ids could collide.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ class Index:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open an index to search. Raises `SettingsError` where there is none."""
+        """Open an index for searching. Raises `SettingsError` if there is none."""
         if not (folder / FILE).is_file():
             raise SettingsError("--index", str(folder), f"a folder with {FILE}, as `syncline index` makes it")
         return cls(checked(connect(folder, create=False), folder))
@@ -171,16 +171,16 @@ class Index:
 
     @property
     def id(self) -> str:
-        """Names this index among others: a consumer group that is its own."""
+        """The index's unique name, used as its consumer group."""
         return self._about("id")
 
     @property
     def topic_prefix(self) -> str:
-        """The prefix of the topics whose results it holds."""
+        """The topic prefix of its results."""
         return self._about("topic_prefix")
 
     def models(self) -> list[IndexedModel]:
-        """The models of which it holds results, the one with most first."""
+        """Return the models with results in it, most results first."""
         rows = self._db.execute(
             "select name, version, n_dimensions, count(*) as n_results from result join model on model.n = result.model"
             " group by model.n order by n_results desc, name, version"
@@ -188,9 +188,9 @@ class Index:
         return [IndexedModel(ModelInfo(name, version), size, count) for name, version, size, count in rows]
 
     def add(self, entries: Iterable[IndexEntry]) -> int:
-        """Write all or nothing, to the disk; how many were new. One with the id of another takes its place.
+        """Write entries to disk, all or none; an entry replaces one with its id. Return how many were new.
 
-        Raises `SynclineError` for an embedding of another size than its model's others.
+        Raises `SynclineError` if an embedding's size differs from its model's.
         """
         n_new = 0
         with transaction(self._db):
@@ -208,10 +208,10 @@ class Index:
         until_ms: int | None = None,
         limit: int = 10,
     ) -> list[Hit]:
-        """Results of one model by falling score, filtered before they are compared.
+        """Return results of one model, best score first; filters apply before the comparison.
 
-        query: as `rows.pack` gives it. stream: "" is all. since_ms, until_ms: a moment begins at or after, and before.
-        Raises `SettingsError` where the index holds none of this model, or of another size, or for a wrong limit.
+        query: from `rows.pack`. stream: "" is all. since_ms, until_ms: moments that begin at or after, and before.
+        Raises `SettingsError` if the index has no results of this model and size, or for a wrong limit.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise SettingsError("--limit", limit, f"a whole number from 1 to {MAX_LIMIT}")
@@ -230,7 +230,7 @@ class Index:
         return self._db.execute("select value from about where key = ?", (key,)).fetchall()[0][0]
 
     def _find(self, model: ModelInfo) -> tuple[int, int] | None:
-        """Number and size of a model."""
+        """Return a model's number and embedding size."""
         rows = self._db.execute(
             "select n, n_dimensions from model where name = ? and version = ?", (model.name, model.version)
         ).fetchall()
@@ -249,7 +249,7 @@ class Index:
         return found[0]
 
     def _model(self, entry: IndexEntry) -> int:
-        """The number of an entry's model, with a table for its vectors."""
+        """Return the number of an entry's model; create its table of vectors if it is new."""
         model, size = entry.row.model, entry.n_dimensions
         found = self._find(model)
         if found is None:
