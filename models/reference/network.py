@@ -43,13 +43,13 @@ class FusionTransformer(nn.Module):
     """Members' features (B, N, 2, n_state), what they mean and how they sound, to one feature of the set (B, n_state).
 
     A member is two places: its meaning, entered by its own modality's way, and its sound, which speech and the
-    spelling of a text share; so a word that nobody taught is heard and read alike. Pictures have no sound.
+    spelling of a text share; so an untaught word is heard and read alike. Pictures have no sound.
     """
 
     def __init__(self, n_state: int, n_heads: int, n_layers: int, n_modalities: int, dropout: float) -> None:
         super().__init__()
         self.modalities = nn.Embedding(2 * n_modalities, n_state)  # of meanings, then of sounds
-        self.asker = nn.Parameter(torch.zeros(n_state))  # a place of its own that gathers the answer
+        self.asker = nn.Parameter(torch.zeros(n_state))  # a further place, which gathers the answer
         self.enter = nn.ModuleList(nn.Linear(n_state, n_state) for _ in range(n_modalities + 1))  # the last: sounds
         self.layers = nn.ModuleList(Layer(n_state, n_heads, dropout) for _ in range(n_layers))
         self.out = nn.Sequential(nn.LayerNorm(n_state), nn.Linear(n_state, n_state))
@@ -145,7 +145,7 @@ class Branch(nn.Module):
 class Shares(nn.Module):
     """How much of a set's embedding is what it would be named, and how it sounds, beside what the Transformer makes.
 
-    A name is worth much where the members are known things, a sound where they are words that nobody taught: told by
+    A name is worth much where the members are known things, a sound where they are untaught words: told by
     the fused feature, the best name's share, and how undecided the names are (entropy, 1 where all are alike).
     """
 

@@ -15,7 +15,7 @@ from models.folder import write_whole
 from models.training import display
 from models.training.budget import Budget, EarlyStopping, Rhythm
 from models.training.curve import PICTURE, Curve, Point, draw, read_curves
-from models.training.display import Display, Progress, report
+from models.training.display import CountedWork, Display, Progress, report
 from models.training.loop import Phase
 from models.training.run_folder import Run
 from models.training.settings import TrainSettings
@@ -159,3 +159,21 @@ def test_elsewhere_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     with Display() as shown:
         assert shown.queue is None
         report(Progress("image", 1, 0.1, 1.0, 1.0))
+
+
+def test_counted_work_has_a_bar_on_a_terminal() -> None:
+    """Work that has no loss shows how many steps are done."""
+    out = io.StringIO()
+    with Display(Console(file=out, force_terminal=True, width=120)):
+        work = CountedWork("pictures", 2)
+        work.step()
+        work.step()
+    said = out.getvalue()
+    assert all(part in said for part in ("pictures", "step 2", "done"))
+    assert "loss" not in said
+
+
+def test_counted_work_is_a_line_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without bars the last step is a line on stderr."""
+    CountedWork("pictures", 1).step()
+    assert capsys.readouterr().err == "pictures: 1/1, 0 s, 0 s left\n"

@@ -116,7 +116,7 @@ def _open_validation(
 
 
 def _speech(path: Path, kept: Tensor, generator: torch.Generator) -> SpeechSource:
-    """The clips of what is `kept`, numbered anew in its order."""
+    """The clips of what is `kept`, renumbered in its order."""
     with np.load(path) as packed:
         arrays: dict[str, Any] = {key: torch.from_numpy(packed[key]) for key in ("frames", "starts", "concept")}
     number = torch.full((int(arrays["concept"].max()) + 1,), -1)

@@ -42,7 +42,7 @@ class FusionTask:
     pair: a specialist's lanes, the only ones that it is given, in both views.
 
     The media are changed and encoded once, `fusion_draws` of each concept and modality; each step then picks a draw
-    for each lane. Encoding anew at each step would take nearly all the time.
+    for each lane. Encoding again at each step would take nearly all the time.
     """
 
     def __init__(
