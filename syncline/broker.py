@@ -3,7 +3,9 @@
     EmbeddedBroker(port=0) -> "127.0.0.1:45991" in some ten ms; leave the context and broker and records are gone.
 
 What differs from Apache Kafka (Tansu 0.6.0): no idempotent producers, timestamps are the producer's, retention is
-accepted and not told, a group's first join takes 3 s. Any Kafka does as well: nothing else knows of this file.
+accepted and not told, a join of a group takes half its session timeout, and a leader that leaves a group while it comes
+together stays the leader (`syncline.kafka.routines.outlive_leaders`). Any Kafka does as well: nothing else knows of
+this file.
 """
 
 from __future__ import annotations
