@@ -1,7 +1,8 @@
 """The embedded broker: Tansu, a small program that speaks Kafka's protocol and keeps everything in memory.
 
 Differences from Apache Kafka (Tansu 0.6.0): no idempotent producers, no transactions, timestamps are the producer's,
-retention is accepted but not reported, a group's first join takes 3 s. Nothing else in Syncline depends on Tansu.
+retention is accepted but not reported, a group's join takes half its session timeout, and a leader that leaves a group
+during a rebalance stays its leader (`syncline.kafka.routines.outlive_leaders`). Nothing else in Syncline depends on Tansu.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ def broker(
     What does not work: librdkafka up to 2.1 (kcat of Debian 12) cannot connect.
     What a transaction has aborted is read by everybody: take Apache Kafka for
     them. Settings of topics, such as retention, are accepted and not told. The
-    end of a partition is told too low until somebody has read it.
+    end of a partition is told too low until somebody has read it. A group whose
+    members leave at once may assign nothing to later ones: Syncline's own
+    consumers mend it, for others a new group name does.
     """
     asyncio.run(_serve(port))
 
