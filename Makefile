@@ -1,11 +1,13 @@
 # Syncline's commands. `make` alone lists them.
-# JOBS=1  runs one test at a time.   MORE='-k word'  goes to pytest.   TORCH=cpu|cuda  picks torch's build (else: cpu without an NVIDIA GPU).   PYTHON=python3.12  picks the interpreter.
+# JOBS=1  runs one test at a time.   MORE='-k word'  goes to pytest.   FULL=1  gives simulations all their seeds, as .ci/run does.
+# TORCH=cpu|cuda  picks torch's build (else: cpu without an NVIDIA GPU).   PYTHON=python3.12  picks the interpreter.
 
 PYTHON ?= python3
 TORCH ?=
 # Most tests wait for brokers and workers, not for a processor: more at once than there are cores.
 JOBS ?= 4
 MORE ?=
+FULL ?=
 SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
@@ -43,7 +45,7 @@ demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## Line up and fuse five
 	@$(BIN)/syncline demo
 
 test: setup ## Run all tests that need neither Java nor Docker, in random order; no clock is judged
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not timing" --durations 10 $(MORE)
+	@FULL_TESTS=$(FULL) $(BIN)/pytest -n $(JOBS) --dist loadfile -m "not timing" --durations 10 $(MORE)
 
 test-timing: setup ## Run the tests that judge seconds, one by one on a quiet machine; MORE=--apache-kafka: on that too
 	@$(BIN)/pytest -m timing --durations 10 $(MORE)

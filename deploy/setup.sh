@@ -35,13 +35,13 @@ cpu_lock() {
     awk '/^[a-z]/ { skip = /^(torch|torchvision|triton)==/ || /^(nvidia|cuda)-/ } !skip' "$lock" >>"$venv/cpu.txt"
 }
 
-# What the line downloads, measured with these locks.
+# What is downloaded, by these locks.
 size() {
     case "$(uname -s)-$torch-$lock" in
-        Linux-cuda-*dev*) echo "3.5 GB, most of it for CUDA" ;;
-        Linux-cuda-*) echo "2.9 GB, most of it for CUDA" ;;
-        *dev*) echo "0.8 GB" ;;
-        *) echo "0.3 GB" ;;
+        Linux-cuda-*dev*) echo "3.7 GB, most of it for CUDA" ;;
+        Linux-cuda-*) echo "3.2 GB, most of it for CUDA" ;;
+        *dev*) echo "0.9 GB" ;;
+        *) echo "0.5 GB" ;;
     esac
 }
 
@@ -72,7 +72,7 @@ elif [ "$torch" = cpu ]; then
 fi
 
 # Compiled at once, as pip does it: processes that may not write bytecode would each compile all of torch.
-echo "Making $venv with $("$python" --version): downloads about $(size) once; 1 minute on a fast line."
+echo "Making $venv with $("$python" --version): downloads about $(size) once."
 if [ "$torch" = cpu ]; then
     "$uv" pip sync --compile-bytecode --python "$venv/bin/python" --torch-backend cpu "$venv/cpu.txt"
 elif [ -n "$uv" ]; then

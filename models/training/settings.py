@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from syncline.errors import SettingsError
+from syncline.settings.definition import check_ranges
 
 MAX_MINUTES = 24 * 60
 _COUNTS = {2: "two", 4: "four"}
@@ -65,17 +67,19 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     Raises `SettingsError` for a value out of its range.
     """
 
-    seed: int = 1
-    minutes: float = 32.0
+    seed: Annotated[int, Meta(ge=0)] = 1
+    minutes: Annotated[float, Meta(gt=0, le=MAX_MINUTES)] = 32.0
     steps: PhaseSteps | VoiceSteps | None = None
     learning_rate: float = 2e-3
     weight_decay: float = 0.03
     dropout: float = 0.2
     average: float = 0.998
-    patience: int = 0
+    patience: Annotated[int, Meta(ge=0)] = 0
 
     def __post_init__(self) -> None:
-        check_ranges(self)
+        check_ranges(self, "--")
+        if self.steps is not None and min(steps := msgspec.structs.astuple(self.steps)) < 1:
+            raise SettingsError("--steps", steps, "at least 1 of each")
 
     def seconds(self, phase: str) -> float:
         """The wall time of one phase."""
@@ -126,7 +130,7 @@ class SynthesisSettings(TrainSettings, frozen=True, kw_only=True):
     - `latent_noise`: standard deviation of the noise on the latents.
     """
 
-    minutes: float = 48.0
+    minutes: Annotated[float, Meta(gt=0, le=MAX_MINUTES)] = 48.0
     weight_decay: float = 0.01
     dropout: float = 0.1
     spelling_share: float = 0.25
@@ -143,14 +147,3 @@ class SynthesisSettings(TrainSettings, frozen=True, kw_only=True):
     def of_spelling(self) -> SynthesisSettings:
         """The same, with the learning rate of the spelling network."""
         return msgspec.structs.replace(self, learning_rate=self.spelling_learning_rate)
-
-
-def check_ranges(settings: TrainSettings) -> None:
-    """Raise `SettingsError` for the first setting out of its range."""
-    if not 0 < settings.minutes <= MAX_MINUTES:
-        raise SettingsError("--minutes", settings.minutes, f"more than 0, at most {MAX_MINUTES}")
-    if settings.steps is not None and min(steps := msgspec.structs.astuple(settings.steps)) < 1:
-        raise SettingsError("--steps", steps, "at least 1 of each")
-    for name in ("patience", "seed"):
-        if (got := getattr(settings, name)) < 0:
-            raise SettingsError(f"--{name}", got, "an integer of at least 0")

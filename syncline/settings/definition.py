@@ -153,6 +153,9 @@ def takes(kind: Any) -> str:
 def _range(kind: Any) -> str:
     least = next((meta.ge for meta in _metas(kind) if meta.ge is not None), None)
     most = next((meta.le for meta in _metas(kind) if meta.le is not None), None)
+    above = next((meta.gt for meta in _metas(kind) if meta.gt is not None), None)
+    if above is not None and most is not None:
+        return f" above {above} and at most {most}"
     if least is not None and most is not None:
         return f" from {least} to {most}"
     if least is not None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from tests.support.effort import n_runs
 from tests.support.faults import JUDGED_PRESETS
 from tests.support.histories import RecordedWorld, recorded_run
 from tests.support.runs import MODES, Mode
 from verify import check
 from verify.check import BY_OTHERS
 
-N_RUNS = int(os.environ.get("SIMULATED_RUNS", "6"))
+N_RUNS = n_runs(quick=3, full=6)
 
 
 def is_beyond_the_promise(world: RecordedWorld) -> bool:

@@ -7,13 +7,14 @@ from random import Random
 import pytest
 
 from tests.support.drafts import Draft
+from tests.support.effort import n_runs
 from tests.support.faults import JUDGED_PRESETS, PRESETS, small_sizes
 from tests.support.histories import RecordedWorld
 from tests.support.runs import MODES, Mode
 from tests.support.worlds import Shape, random_media, random_settings
 from verify import check
 
-N_RUNS, LOOK_EVERY = 2, 150
+N_RUNS, LOOK_EVERY = n_runs(quick=1, full=2), 150
 
 
 class LookedAtWorld(RecordedWorld):

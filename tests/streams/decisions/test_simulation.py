@@ -1,19 +1,18 @@
 """Seeded worlds in which workers crash, freeze and thaw between any two steps: laws 2, 3, 7, 8 and 9 hold in each.
 
-`SIMULATED_RUNS` (environment) is how many seeds each kind of world gets, 10 if unset. A failure names its run:
+`SIMULATED_RUNS` (environment) is how many seeds each kind of world gets. A failure names its run:
 `tests.support.runs.run_world(mode, preset, seed)` replays it.
 """
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from tests.support.effort import n_runs
 from tests.support.faults import PRESETS
 from tests.support.runs import MODES, Mode, problems, problems_of_changed_settings
 
-N_RUNS = int(os.environ.get("SIMULATED_RUNS", "10"))
+N_RUNS = n_runs(quick=4, full=10)
 
 
 @pytest.mark.timeout(3_600)
