@@ -2,7 +2,7 @@
 
 Differences from Apache Kafka (Tansu 0.6.0): no idempotent producers, no transactions, timestamps are the producer's,
 retention is accepted but not reported, a group's join takes half its session timeout, and a leader that leaves a group
-during a rebalance stays its leader (`syncline.kafka.routines.outlive_leaders`). Nothing else in Syncline depends on Tansu.
+during a rebalance stays its leader (`syncline.kafka.routines.outlive_leaders`). Nothing else depends on Tansu.
 """
 
 from __future__ import annotations
