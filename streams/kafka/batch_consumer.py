@@ -16,7 +16,8 @@ What each part avoids (docs/design.md, section 6, has the whole table):
   seeking waits for the poll under way, and a poll of an older epoch is dropped before the seek puts it right.
 - partitions without a committed offset are never sought: they are here, to their start.
 - an offset that a topic does not have is reset by a policy and hardly told: here it is handed on (`missing`).
-- `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: 50 here.
+- `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: here it is
+  `FETCH_MAX_WAIT_MS`.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
