@@ -1,21 +1,23 @@
-"""Delivers records from Faust's consumer in batches, and commits offsets as a resolved prefix.
+"""How records come from Faust's consumer to us: batch by batch, and how offsets go back, as a resolved prefix.
 
-Faust delivers one record at a time, through two tasks each, and computes commits from single acknowledgements. Here its
-consumer delivers what one poll brought of one topic partition as one message, and commits exactly the prefix that it
-was told. Faust's and aiokafka's private parts are used only here and in `streams.kafka.consumer_thread`, pinned by
-tests/streams/kafka/test_batch_consumer.py, because a new version of either may change them.
+Faust hands over one record at a time, through two tasks each, and commits what its gap logic makes of single
+acknowledgements. Here its consumer hands over what one poll brought of one topic partition as one message, and
+commits exactly the prefix that it was told. All that is relied on of Faust's and aiokafka's private parts is here and
+in `streams.kafka.consumer_thread`, pinned by tests/streams/kafka/test_batch_consumer.py, because a new version of
+either may move it.
 
 What each part avoids (docs/design.md, section 6, has the whole table):
 
-- `Consumer._new_offset` commits past an open event: here `resolve` sets the offset to commit.
-- `Consumer.ack` accepts messages of an older generation: here each assignment has an epoch, and others are ignored.
-- `pause_partitions` drops fetched records: here a paused topic is left out of the next poll, and records fetched before
-  are still delivered.
-- A poll that began before a rebalance may deliver records of the new assignment late, or lose them: here seeking waits
-  for the poll under way, and a poll of an older epoch is dropped before the seek.
-- Partitions without a committed offset are never sought: here they are, to their start.
-- An offset that a topic does not have is silently reset by a policy: here it is passed on (`missing`).
-- `fetch_max_wait_ms` is fixed at 1,500, which blocks the broker's other partitions: here it is 50.
+- `Consumer._new_offset` commits past an open event: the offset to commit is handed in, `resolve`.
+- `Consumer.ack` takes messages of an older generation: each assignment has an epoch, others' words are not heard.
+- `pause_partitions` drops fetched records: a topic that shall not be read is left out of the next poll, and what was
+  fetched of it before is still delivered.
+- a poll that began before a rebalance may drain records of the new assignment and hand them over late, or lose them:
+  seeking waits for the poll under way, and a poll of an older epoch is dropped before the seek puts it right.
+- partitions without a committed offset are never sought: they are here, to their start.
+- an offset that a topic does not have is reset by a policy and hardly told: here it is handed on (`missing`).
+- `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: here it is
+  `FETCH_MAX_WAIT_MS`.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
