@@ -193,11 +193,14 @@ async def test_a_group_that_cannot_be_described_is_joined_all_the_same() -> None
     assert coordinator.heard == US
 
 
-async def test_a_leader_that_left_is_joined_for_once_and_leaves_a_group_that_is_stable() -> None:
-    """And whoever found that out joins anew, instead of waiting for it."""
+async def test_a_leader_that_left_is_joined_for_once_and_leaves_a_group_that_is_stable(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """And whoever found that out says so, and joins anew instead of waiting for it."""
     coordinator = Coordinator("Unknown", ["us"])
     assert (await join_and_sync(coordinator)).error_code == RebalanceInProgressError.errno
     assert coordinator.heard == [*US[:2], ("JoinGroup", "L"), ("SyncGroup", "L"), ("LeaveGroup", "L")]
+    assert "group g: the broker keeps a leader that left it" in caplog.text
 
 
 async def test_a_leader_that_could_not_share_out_does_not_leave_again() -> None:
