@@ -166,7 +166,7 @@ def train(
 
 
 class Given(NamedTuple):
-    """What every training is told."""
+    """The options of every training."""
 
     folder: Path
     corpus: Path
