@@ -27,6 +27,8 @@ from tests.support.topics import make_topics, write_records
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("syncline", "processors", "models", "streams", "verify", "demo", "bench", "examples")
+AS_PASTED = ("syncline/", "processors/")
+"""What users call: their examples import what they use."""
 ADDRESS = "localhost:9092"
 """In an example it means: give this one a broker. The test puts its own address there."""
 CONSTRUCTED = ("MediaProducer", "ResultConsumer", "MediaEvent", "Array", "Secret", "SecuritySettings")
@@ -178,9 +180,13 @@ EXAMPLES = {name: (doc, line) for name, doc, line in examples()}
 
 
 def run_example(name: str, changed: Callable[[str], str] = str) -> None:
-    """Run a docstring's examples as someone who pastes them does: nothing is imported for them."""
+    """Run a docstring's examples: those of the installed package as pasted, others with their module's names."""
     doc, line = EXAMPLES[name]
-    test = doctest.DocTestParser().get_doctest(changed(doc), {"__name__": "__main__"}, name, name, line)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    if not name.startswith(AS_PASTED):
+        path = Path(name.partition(":")[0]).with_suffix("")
+        names = dict(vars(importlib.import_module(".".join(path.parts).removesuffix(".__init__"))))
+    test = doctest.DocTestParser().get_doctest(changed(doc), names, name, name, line)
     said: list[str] = []
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     outcome = doctest.DocTestRunner(optionflags=flags).run(test, out=said.append)

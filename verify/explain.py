@@ -115,7 +115,7 @@ def _not_there(topic: str, partition: int, offset: int, span: OffsetSpan) -> str
     elif offset >= span.end:
         why = f"it ends at {span.end}"
     else:
-        why = "nothing stands there, or the mark that ends a transaction"
+        why = "the offset is empty or a transaction marker"
     return f"{topic} partition {partition} has no record at offset {offset}: {why}"
 
 

@@ -26,8 +26,8 @@ class MorePartitionsError(NotRecoverableError):
     def __init__(self, theirs: int, ours: int) -> None:
         super().__init__(
             f"decisions: the log says that the topics have {theirs} partitions, and this worker has counted {ours}. "
-            "It does nothing here until it has counted again; where the topics do have fewer, media topics were "
-            "deleted and made anew beside the topic decisions, which must be made anew with them"
+            "It does nothing here until it has counted again; if the topics do have fewer, media topics were deleted "
+            "and created again without the topic decisions, which must be created again too"
         )
 
 

@@ -48,10 +48,10 @@ class MadeAnewError(NotRecoverableError):
 
     def __init__(self, topic: str, finding: str) -> None:
         super().__init__(
-            f"{topic} was deleted and made anew: {finding}. Nothing of this partition is read, because decisions on "
-            "the former records would be taken for decisions on these. Stop all workers, delete the consumer group "
-            "and the topic decisions, make that one anew with `syncline topics create`, start again: everything that "
-            "the media topics hold is then judged from the beginning"
+            f"{topic} was deleted and created again: {finding}. Nothing of this partition is read, because decisions "
+            "on the former records would be applied to these. Stop all workers, delete the consumer group and the "
+            "topic decisions, create that with `syncline topics create`, start again: everything in the media topics "
+            "is then processed from the beginning"
         )
 
 
@@ -62,7 +62,7 @@ class AnotherGroupError(NotRecoverableError):
         super().__init__(
             f"decisions: the log belongs to consumer group {theirs!r}, and this worker is of group {ours!r}. Two "
             "groups on one topic prefix would each decide every record: give one of them a topic_prefix of its own. "
-            f"Where group {theirs!r} is gone for good, start with --take-over {theirs}"
+            f"If group {theirs!r} will not come back, start with --take-over {theirs}"
         )
 
 
@@ -228,14 +228,14 @@ def recover(
     if not recovered.decisions and any(offset for topic, offset in committed.items() if topic not in fresh):
         raise NotRecoverableError(
             f"decisions: the log holds no decision, but offsets are committed up to {dict(committed)}: "
-            "it was deleted or emptied; reset the consumer group to begin anew"
+            "it was deleted or emptied; reset the consumer group to start over"
         )
     return recovered
 
 
 def _check_the_start(committed: Mapping[str, int], log_start: int, fresh: Collection[str]) -> None:
     if log_start > 0:
-        anew = f", or of {', '.join(sorted(fresh))} one was deleted and made anew" if fresh else ""
+        anew = f", or of {', '.join(sorted(fresh))} one was deleted and created again" if fresh else ""
         raise NotRecoverableError(
             f"decisions: the log starts at offset {log_start} and holds no snapshot for the committed offsets "
             f"{dict(committed)}: its retention is shorter than the media topics'{anew}"

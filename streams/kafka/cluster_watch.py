@@ -127,7 +127,7 @@ class PartitionsChangedError(SynclineError):
     def __init__(self, before: int, now: int) -> None:
         super().__init__(
             f"all topics have {now} partitions, and this worker has halted while it saw others than the {before} with "
-            "which it started: it ends, so that it is started anew"
+            "which it started: it ends, to be restarted"
         )
 
 

@@ -228,5 +228,5 @@ class Watchdog:
         os._exit(1)
 
     def _report(self, error: NotLiveError) -> None:
-        log.critical("%s; so it was for %d ms, and it ends, to be started anew; its threads:", error, self._exit_ms)
+        log.critical("%s; not live for %d ms, it ends to be restarted; its threads:", error, self._exit_ms)
         faulthandler.dump_traceback(file=sys.stderr, all_threads=True)

@@ -14,7 +14,7 @@ from syncline.errors import MissingExtraError, SynclineError
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 failed, 2 wrong use or a part is missing, 130 Ctrl-C."""
-    # aiokafka warns of each failed attempt on stderr unless somebody listens; the error at the end says it once.
+    # Without a handler aiokafka's warnings of failed attempts go to stderr; the final error says it once.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         try:

@@ -33,7 +33,7 @@ def reason_in_words(reason: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text without control characters, whoever wrote it."""
+    """Text without control characters."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 

@@ -147,7 +147,7 @@ Device = Annotated[str, typer.Option(help="cpu, or cuda: one GPU for each proces
 
 
 class Given(NamedTuple):
-    """What every training is told."""
+    """The options of every training."""
 
     folder: Path
     corpus: Path

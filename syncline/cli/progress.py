@@ -1,4 +1,4 @@
-"""How far long work has come: a bar on a terminal, a plain line now and then elsewhere. Always on stderr."""
+"""Progress of long work on stderr: a bar on a terminal, otherwise a plain line at intervals."""
 
 from __future__ import annotations
 

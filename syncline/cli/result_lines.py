@@ -17,13 +17,13 @@ MAX_TEXT = 160
 
 
 def json_line(received: Received) -> str:
-    """One JSON object: topic, partition, offset, append_ms and the result; bytes as base64."""
+    """Return a JSON object: topic, partition, offset, append_ms and the result; bytes as base64."""
     found: dict[str, Any] = received._asdict()
     return msgspec.json.encode(found).decode()
 
 
 def human_line(received: Received) -> str:
-    """Time, stream, what happened and what was found; without control characters, whoever wrote the result."""
+    """Return time, stream, what happened and what was found, without control characters."""
     result = received.result
     if isinstance(result, FusedResult):
         line = _fused(result)
@@ -37,7 +37,7 @@ def human_line(received: Received) -> str:
 
 
 def printable(line: str) -> str:
-    """A line without control characters, which could do anything to a terminal."""
+    """Remove control characters, which could harm a terminal."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 

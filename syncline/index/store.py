@@ -72,7 +72,7 @@ def checked(db: Any, folder: Path) -> Any:
     found = db.pragma("user_version")
     if found != FORMAT:
         db.close()
-        raise SettingsError("--index", str(folder), f"an index of format {FORMAT}, this is {found}: index anew")
+        raise SettingsError("--index", str(folder), f"an index of format {FORMAT}, this is {found}: index again")
     return db
 
 

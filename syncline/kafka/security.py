@@ -112,9 +112,9 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
         """Return a line for each setting that weakens protection, for the log at start."""
         told: list[str] = []
         if self.security_protocol == "SASL_PLAINTEXT":
-            told.append("SASL without TLS, as allow_sasl_without_tls asks: whoever is on the way reads along")
+            told.append("SASL without TLS, as allow_sasl_without_tls asks: anyone on the network path can read it")
         if self.uses_tls and not self.ssl_check_hostname:
-            told.append("ssl_check_hostname is false: whoever has any certificate of the authority passes as a broker")
+            told.append("ssl_check_hostname is false: any certificate of the authority passes as a broker's")
         return told
 
     def as_environment(self) -> dict[str, str]:

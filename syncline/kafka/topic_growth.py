@@ -151,7 +151,7 @@ class TopicGrowth:
         if came > 0:
             raise BrokerError(
                 f"all topics have {self._n_partitions} partitions, but {came} media records came meanwhile: producers "
-                "were not stopped, and their streams may lie in two partitions; end them, and start them anew"
+                "were not stopped, and their streams may be in two partitions; stop and restart them"
             )
 
     async def _members(self, admin: Any) -> set[str]:

@@ -1,1 +1,1 @@
-"""The wire contract as code: what stands in records, and how it is read and written."""
+"""The wire contract as code: the content of records, how to read and write it."""

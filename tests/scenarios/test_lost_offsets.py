@@ -103,8 +103,8 @@ async def test_a_topic_made_anew_is_refused_with_what_to_do(
         images = [sample for sample in _samples(5_000, n_moments) if sample.event.modality == "image"]
         await send(broker.address, topic_prefix, images, N_PARTITIONS)
         async with WorkerProcess(broker, topic_prefix) as worker:
-            reasons = await worker.until_reason("was deleted and made anew")
-            assert re.search(r"partition \d: media\.image was deleted and made anew", reasons)
+            reasons = await worker.until_reason("was deleted and created again")
+            assert re.search(r"partition \d: media\.image was deleted and created again", reasons)
             assert "delete the consumer group" in reasons
             assert worker.running
         assert (await reader.read_rest()).by_record.keys() == before

@@ -89,12 +89,12 @@ def test_deleted_records_that_the_log_has_judged_are_told_from_the_others() -> N
 
 
 def test_another_record_where_the_log_names_one_is_refused() -> None:
-    """A topic that was deleted and made anew has other records at the same offsets: decisions do not speak of them."""
+    """A topic that was deleted and created again has other records at the same offsets; no decision is about them."""
     first = Driven(SETTINGS)
     first.publishes = False
     first.feed(_moments(2)).settle()
     anew = media_of(image=[("s", 9_000), ("s", 9_100)])
-    with pytest.raises(MadeAnewError, match=r"media\.image was deleted and made anew: .*offset 0"):
+    with pytest.raises(MadeAnewError, match=r"media\.image was deleted and created again: .*offset 0"):
         first.successor().feed({IMAGE: anew[IMAGE]})
 
 
@@ -106,7 +106,7 @@ def test_a_topic_that_ends_before_what_the_log_names_is_refused() -> None:
     second = first.successor()
     second.feed(_moments(2) | {IMAGE: []}).settle()
     assert second.owner.topics_to_ask() == {IMAGE}
-    with pytest.raises(MadeAnewError, match=r"media\.image was deleted and made anew: .*ends at offset 0"):
+    with pytest.raises(MadeAnewError, match=r"media\.image was deleted and created again: .*ends at offset 0"):
         second.wait(100, {IMAGE: 0}).wait(3_000, {IMAGE: 0})
 
 
