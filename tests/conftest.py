@@ -13,12 +13,16 @@ import signal
 import uuid
 from collections.abc import Generator, Iterator
 
+import hypothesis
 import pytest
 
 from tests.support.alone import alone, beside
 from tests.support.apache_kafka import fetch_jars
 from tests.support.brokers import KINDS, TestBroker, remove_now, start_now
 from tests.support.secured_kafka import SecuredKafka
+
+hypothesis.settings.register_profile("no clock", deadline=None)  # its 200 ms an example are over on any busy machine
+hypothesis.settings.load_profile("no clock")
 
 _BROKER_FIXTURES = {"broker", "own_broker", "secured_kafka"}
 

@@ -120,7 +120,7 @@ def test_with_a_gpu_the_lock_is_taken(setup: Setup) -> None:
     """Nobody is asked for the CPU build."""
     setup.fake("nvidia-smi", "#!/bin/sh\necho GPU 0\n")
     assert setup.run(CPU_INDEX="answers").returncode == 0
-    assert setup.calls("compile") == []
+    assert setup.calls("pip compile") == []
     assert setup.calls("--require-hashes")
 
 
