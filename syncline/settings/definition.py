@@ -24,6 +24,7 @@ from syncline.settings.secret import Secret
 ENV_PREFIX = "SYNCLINE_"
 LISTS = (list, tuple, set, frozenset)
 _NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text", Secret: "a password"}
+_NOT_EMPTY = " that is not empty"
 _UNITS = {"ms": "ms", "s": "s", "bytes": "bytes", "records": "records"}
 
 
@@ -73,7 +74,8 @@ class Setting(NamedTuple):
     @property
     def range(self) -> str:
         """What its number must be, `at least 1`; "" where any will do."""
-        return _range(self.type).removeprefix(" of").strip()
+        said = _range(self.type)
+        return "" if said == _NOT_EMPTY else said.removeprefix(" of").strip()
 
     @property
     def is_secret(self) -> bool:
@@ -160,7 +162,7 @@ def _range(kind: Any) -> str:
         return f" from {least} to {most}"
     if least is not None:
         return f" of at least {least}"
-    return " that is not empty" if any(meta.pattern for meta in _metas(kind)) else ""
+    return _NOT_EMPTY if any(meta.pattern for meta in _metas(kind)) else ""
 
 
 NotEmpty = msgspec.Meta(pattern=r"\S")
