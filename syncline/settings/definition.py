@@ -157,7 +157,7 @@ def _range(kind: Any) -> str:
     most = next((meta.le for meta in _metas(kind) if meta.le is not None), None)
     above = next((meta.gt for meta in _metas(kind) if meta.gt is not None), None)
     if above is not None and most is not None:
-        return f" above {above} and at most {most}"
+        return f" of more than {above}, at most {most}"
     if least is not None and most is not None:
         return f" from {least} to {most}"
     if least is not None:
@@ -190,6 +190,8 @@ def _check(name: str, value: Any, kind: Any) -> None:
         if not isinstance(value, Secret):
             raise SettingsError(name, Secret("***"), "a Secret: Secret(text)")
         return
+    if isinstance(value, msgspec.Struct) or (value is None and type(None) in get_args(plain)):
+        return  # a Struct has checked itself, and msgspec converts to no union of two
     if get_origin(plain) is dict and isinstance(value, dict):
         entries = cast("Mapping[Any, Any]", value)
         for key, inner in entries.items():
