@@ -148,6 +148,7 @@ def occupy(out: Path, *, alone: bool) -> AbstractContextManager[Any]:
     """Lock the folder until the process ends or the value is closed. Does nothing on Windows.
 
     Args:
+        out (Path): the folder.
         alone (bool): wait until no other process has it; else share it with the other processes of this run.
 
     Raises:

@@ -72,6 +72,7 @@ def mix_sentences(answers: Sequence[Fusion], labels: Sequence[str], sentences: V
     on validation). Source: Norouzi et al. (2014), Zero-Shot Learning by Convex Combination of Semantic Embeddings.
 
     Args:
+        answers (Sequence[Fusion]): the model's answers.
         labels (Sequence[str]): all labels of the model.
         sentences (Vectors): their vectors (n, D).
     """
@@ -88,8 +89,12 @@ def zero_shot(
     """Find the held-out concepts by `speech` and `picture` in the model's space, and by `picture by sentences`.
 
     Args:
+        model (ReferenceModel): the model.
         encode (Encode): the sentence encoder; in its space a picture is a mixture of the known concepts that it looks
             like.
+        corpus_dir (Path): the folder of the corpus.
+        concepts (Sequence[Concept]): the protocol's concepts.
+        split (str): the split whose media are used.
     """
     names = set(held_out().names)
     mine = [c for c in concepts if c.name in names]

@@ -45,6 +45,7 @@ def calibrate(network: ReferenceNetwork, features: Tensor, has_text: Tensor, pai
     rule is then such a sum.
 
     Args:
+        network (ReferenceNetwork): the network, whose trust is set.
         features (Tensor): of validation, (3, n, 2, n_state).
         has_text (Tensor): of validation, (n,).
         pair (Lanes | None): a specialist's lanes; there the Transformer always counts.

@@ -102,6 +102,9 @@ def train_fusion(
     """Calibrate the branches, train the Transformer on top, and calibrate all for each kind of set.
 
     Args:
+        network (ReferenceNetwork): the network with its trained branches.
+        data (TrainingData): what is trained and validated on.
+        settings (ReferenceSettings): the settings of the run.
         run (Run | None): the run that it is a part of; None: it cannot be resumed.
         pair (Lanes | None): the only lanes that a specialist gets.
     """
