@@ -72,7 +72,7 @@ class Setting(NamedTuple):
 
     @property
     def range(self) -> str:
-        """The range of a number, such as `at least 1`; "" for any."""
+        """What its number must be, `at least 1`; "" where any will do."""
         return _range(self.type).removeprefix(" of").strip()
 
     @property
