@@ -32,11 +32,13 @@ M = TypeVar("M", bound=FolderManifest)
 def write_folder(folder: Path, files: Mapping[str, bytes], manifest: M) -> M:
     """Write a model's files, and its manifest last.
 
-    - `folder`: made if it is missing.
-    - `files`: file name to content.
-    - `manifest`: a struct with the field `sha256`, which is set here.
+    Args:
+        folder (Path): made if it is missing.
+        files (Mapping[str, bytes]): file name to content.
+        manifest (M): a struct with the field `sha256`, which is set here.
 
-    Returns the manifest with the digests.
+    Returns:
+        M: the manifest with the digests.
     """
     for name, data in files.items():
         write_whole(folder / name, data)
@@ -49,11 +51,14 @@ def write_folder(folder: Path, files: Mapping[str, bytes], manifest: M) -> M:
 def read_manifest(folder: Path, kind: type[M], setting: str = "model", command: str = "syncline model train") -> M:
     """Read `model.json`.
 
-    - `folder`: the model's folder.
-    - `kind`: the struct to read it as.
-    - `setting`, `command`: what an error names: the setting that chose the folder, the command that writes one.
+    Args:
+        folder (Path): the model's folder.
+        kind (type[M]): the struct to read it as.
+        setting (str): the setting that chose the folder, for errors. Default `model`.
+        command (str): the command that writes such a folder, for errors. Default `syncline model train`.
 
-    Raises `SettingsError` where it is missing or broken.
+    Raises:
+        SettingsError: it is missing or broken.
     """
     try:
         return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=kind)
@@ -63,7 +68,11 @@ def read_manifest(folder: Path, kind: type[M], setting: str = "model", command: 
 
 
 def checked_bytes(folder: Path, name: str, manifest: FolderManifest) -> bytes:
-    """Read a file whose digest stands in the manifest. Raises `SettingsError` for a missing or another file."""
+    """Read a file whose digest stands in the manifest.
+
+    Raises:
+        SettingsError: the file is missing or its digest differs.
+    """
     try:
         data = (folder / name).read_bytes()
     except OSError as error:
@@ -115,7 +124,8 @@ def pack_weights(network: nn.Module) -> bytes:
 def load_weights(network: nn.Module, data: bytes, path: Path) -> None:
     """Give `network` the weights that `pack_weights` made; `path` is named in errors.
 
-    Raises `SettingsError` for weights of another network.
+    Raises:
+        SettingsError: the weights are of another network.
     """
     from safetensors.torch import load
 

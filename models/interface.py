@@ -22,10 +22,12 @@ Modality = str
 class Prepared:
     """One event's media, ready for the model.
 
-    - `value` (any): what `run` takes, such as uint8 (3, H, W), float32 (n_mels, n_frames) or int32 (n_tokens,).
-    - `cost` (int; default 1): what the batcher counts against `max_cost`: pixels, milliseconds of sound, tokens.
-    - `n_bytes` (int, bytes; default 0): the memory of `value`; it counts against `max_held_bytes`.
-    - `words` (tuple of pairs; default none): of a text, each word and its part-of-speech tag, "" where unknown.
+    Attributes:
+        value (Any): what `run` takes, such as uint8 (3, H, W), float32 (n_mels, n_frames) or int32 (n_tokens,).
+        cost (int): what the batcher counts against `max_cost`: pixels, milliseconds of sound, tokens. Default 1.
+        n_bytes (int): the memory of `value`; it counts against `max_held_bytes`, bytes. Default 0.
+        words (tuple[tuple[str, str], ...]): of a text, each word and its part-of-speech tag, "" where unknown. Default:
+            none.
     """
 
     value: Any
@@ -38,9 +40,10 @@ class Prepared:
 class Member:
     """One member of a set.
 
-    - `lane` (str): the source of the stream that it came from.
-    - `modality` (str): `image`, `text` or `audio`.
-    - `prepared` (`Prepared`): what the model's `prepare` made of it.
+    Attributes:
+        lane (str): the source of the stream that it came from.
+        modality (Modality): `image`, `text` or `audio`.
+        prepared (Prepared): what the model's `prepare` made of it.
     """
 
     lane: str
@@ -52,10 +55,11 @@ class Member:
 class Conversion:
     """What one member says in another form.
 
-    - `member` (int): its place in the set.
-    - `kind` (str): `caption` or `transcript`.
-    - `text` (str): what it says.
-    - `score` (float): 0 to 1.
+    Attributes:
+        member (int): its place in the set.
+        kind (str): `caption` or `transcript`.
+        text (str): what it says.
+        score (float): 0 to 1.
     """
 
     member: int
@@ -68,9 +72,10 @@ class Conversion:
 class Fusion:
     """A model's answer to one set.
 
-    - `labels` (list of pairs; default none): label and score, best first.
-    - `embedding` (float32 (n_embedding,) or None; default None): the set as a vector.
-    - `conversions` (list of `Conversion`; default none): what its members say in other forms.
+    Attributes:
+        labels (list[tuple[str, float]]): label and score, best first. Default: none.
+        embedding (float32 (n_embedding,) or None): the set as a vector. Default: none.
+        conversions (list[Conversion]): what its members say in other forms. Default: none.
     """
 
     labels: list[tuple[str, float]] = field(default_factory=list)
@@ -81,21 +86,24 @@ class Fusion:
 class Model(ABC):
     """A model that fuses sets. Derive from it to bring your own (docs/models.md).
 
-    - `name`, `version` (str): stand in every result.
-    - `device` (str; default ""): where it runs, "" where unknown.
+    Attributes:
+        name (str): the model's name in results.
+        version (str): its version in results.
+        device (str): where it runs; "" if unknown.
 
-    >>> class Longest(Model):
-    ...     name, version = "longest", "1"
-    ...
-    ...     def prepare(self, modality, data, content_type, language):
-    ...         return Prepared(data.decode(), cost=len(data))
-    ...
-    ...     def run(self, sets):
-    ...         return [Fusion([(max((m.prepared.value for m in members), key=len), 1.0)]) for members in sets]
-    >>> model = Longest()
-    >>> texts = [model.prepare("text", text, "text/plain", "en") for text in (b"a cat", b"a large dog")]
-    >>> model.run([[Member("text", "text", one) for one in texts]])[0].labels
-    [('a large dog', 1.0)]
+    Example:
+        >>> class Longest(Model):
+        ...     name, version = "longest", "1"
+        ...
+        ...     def prepare(self, modality, data, content_type, language):
+        ...         return Prepared(data.decode(), cost=len(data))
+        ...
+        ...     def run(self, sets):
+        ...         return [Fusion([(max((m.prepared.value for m in members), key=len), 1.0)]) for members in sets]
+        >>> model = Longest()
+        >>> texts = [model.prepare("text", text, "text/plain", "en") for text in (b"a cat", b"a large dog")]
+        >>> model.run([[Member("text", "text", one) for one in texts]])[0].labels
+        [('a large dog', 1.0)]
     """
 
     name: str
@@ -106,19 +114,22 @@ class Model(ABC):
     def prepare(self, modality: Modality, data: bytes, content_type: str, language: str | None) -> Prepared:
         """Make of media bytes what `run` takes. Called on several threads at once.
 
-        - `modality` (str): `image`, `text` or `audio`.
-        - `data` (bytes): the file.
-        - `content_type` (str): as the producer declared it.
-        - `language` (str or None): BCP 47.
+        Args:
+            modality (Modality): `image`, `text` or `audio`.
+            data (bytes): the file.
+            content_type (str): as the producer declared it.
+            language (str | None): BCP 47.
 
-        Raises `MediaError` for media that it cannot use: the event becomes a dead letter.
+        Raises:
+            MediaError: the media cannot be used: the event becomes a dead letter.
         """
 
     @abstractmethod
     def run(self, sets: Sequence[Sequence[Member]]) -> list[Fusion]:
         """Answer each set, in order. Called on one thread.
 
-        - `sets` (sequence of sets): any lane may be missing from a set, or have several members.
+        Args:
+            sets (Sequence[Sequence[Member]]): any lane may be missing from a set, or have several members.
         """
 
     def warm_up(self) -> None:  # noqa: B027  (a model may do without)
@@ -128,9 +139,11 @@ class Model(ABC):
 class TimedWord(NamedTuple):
     """A word of a transcript.
 
-    - `text` (str): the word.
-    - `start_ms`, `end_ms` (int, ms): when it is said, from the start of the clip.
-    - `score` (float): 0 to 1.
+    Attributes:
+        text (str): the word.
+        start_ms (int): when it begins, ms from the start of the clip.
+        end_ms (int): when it ends, ms from the start of the clip.
+        score (float): 0 to 1.
     """
 
     text: str
@@ -143,10 +156,11 @@ class TimedWord(NamedTuple):
 class Text:
     """What an event says, as text.
 
-    - `text` (str): a transcript or a caption.
-    - `score` (float): 0 to 1.
-    - `language` (str; default ""): BCP 47, "" where unknown.
-    - `words` (tuple of `TimedWord`; default none): the words with their times.
+    Attributes:
+        text (str): a transcript or a caption.
+        score (float): 0 to 1.
+        language (str): BCP 47, "" where unknown.
+        words (tuple[TimedWord, ...]): the words with their times. Default: none.
     """
 
     text: str
@@ -159,9 +173,10 @@ class Text:
 class Speech:
     """What an event says, as sound.
 
-    - `samples` (float32 (n_samples,)): -1 to 1.
-    - `sample_rate_hz` (int, Hz): samples a second.
-    - `language` (str; default ""): BCP 47, "" where unknown.
+    Attributes:
+        samples (float32 (n_samples,)): -1 to 1.
+        sample_rate_hz (int): sample rate, Hz.
+        language (str): BCP 47, "" where unknown.
     """
 
     samples: np.ndarray[Any, Any]
@@ -176,9 +191,11 @@ ConverterKind = Literal["caption", "transcript", "speech"]
 class Converter(ABC):
     """A model that turns one event into another form. Derive from it to bring your own (docs/conversions.md).
 
-    - `name`, `version` (str): stand in every conversion.
-    - `modality` (str): of the events that it takes.
-    - `kind` (str): what it makes of them: `transcript` and `caption` are `Text`, `speech` is `Speech`.
+    Attributes:
+        name (str): the converter's name in conversions.
+        version (str): its version in conversions.
+        modality (Modality): the modality that it converts.
+        kind (ConverterKind): what it makes of them: `transcript` and `caption` are `Text`, `speech` is `Speech`.
     """
 
     name: str
@@ -190,11 +207,13 @@ class Converter(ABC):
     def prepare(self, data: bytes, content_type: str, language: str | None) -> Prepared:
         """Make of media bytes what `run` takes. Called on several threads at once.
 
-        - `data` (bytes): the file.
-        - `content_type` (str): as the producer declared it.
-        - `language` (str or None): BCP 47.
+        Args:
+            data (bytes): the file.
+            content_type (str): as the producer declared it.
+            language (str | None): BCP 47.
 
-        Raises `MediaError` for media that it cannot use.
+        Raises:
+            MediaError: the media cannot be used.
         """
 
     @abstractmethod

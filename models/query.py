@@ -18,10 +18,11 @@ MAX_FILE_BYTES = 64 * 2**20
 class Part(NamedTuple):
     """One part of a query.
 
-    - `modality` (str): `image`, `text` or `audio`.
-    - `data` (bytes): the file, or the text as UTF-8.
-    - `what` (str): what errors call it.
-    - `language` (str or None; default None): BCP 47.
+    Attributes:
+        modality (str): `image`, `text` or `audio`.
+        data (bytes): the file, or the text as UTF-8.
+        what (str): what errors call it.
+        language (str | None): BCP 47. Default: none.
     """
 
     modality: str
@@ -33,15 +34,20 @@ class Part(NamedTuple):
 def text_part(text: str, language: str | None = None) -> Part:
     """Search by words.
 
-    >>> text_part("a cat", "en").data
-    b'a cat'
+    Example:
+        >>> text_part("a cat", "en").data
+        b'a cat'
     """
     # Bytes of the command line that were no UTF-8 come back as they were: the model says what is wrong with them.
     return Part("text", text.encode(errors="surrogateescape"), "text", language)
 
 
 def file_part(modality: str, path: Path) -> Part:
-    """Search by a picture or a sound. Raises `MediaError` for a file that cannot be read or is over 64 MiB."""
+    """Search by a picture or a sound.
+
+    Raises:
+        MediaError: the file cannot be read or is over 64 MiB.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
@@ -55,10 +61,13 @@ def file_part(modality: str, path: Path) -> Part:
 def embed(model: Model, parts: Sequence[Part]) -> np.ndarray[Any, Any]:
     """Embed all parts as one set: float32 (n_embedding,).
 
-    - `model` (`Model`): one that gives embeddings.
-    - `parts` (sequence of `Part`): at least one.
+    Args:
+        model (Model): one that gives embeddings.
+        parts (Sequence[Part]): at least one.
 
-    Raises `MediaError`, naming the part, for one that cannot be used; `SettingsError` for a model without embeddings.
+    Raises:
+        MediaError: a part cannot be used; the error names it.
+        SettingsError: the model gives no embeddings.
     """
     fused = model.run([[_member(model, part) for part in parts]])[0]
     if fused.embedding is None:

@@ -24,14 +24,17 @@ _C = TypeVar("_C")
 def find_class(name: str, where: str, base: type[_C]) -> Callable[..., _C]:
     """Import a class of the user's.
 
-    - `name` (str): the setting that names it, for errors.
-    - `where` (str): `module:Class` or `path/to/file.py:Class`.
-    - `base` (type): what the class must derive from.
+    Args:
+        name (str): the setting that names it, for errors.
+        where (str): `module:Class` or `path/to/file.py:Class`.
+        base (type[_C]): what the class must derive from.
 
-    Raises `SettingsError` where there is no such class.
+    Raises:
+        SettingsError: there is no such class.
 
-    >>> find_class("model", "models.registry:NullModel", Model).__name__
-    'NullModel'
+    Example:
+        >>> find_class("model", "models.registry:NullModel", Model).__name__
+        'NullModel'
     """
     module_name, _, class_name = where.rpartition(":")
     if not module_name or not class_name:
@@ -86,9 +89,10 @@ class NullModel(Model):
 class Engine(NamedTuple):
     """How a converter is opened.
 
-    - `factory` (str): `module:function`; the function takes `where`.
-    - `extra` (str): the pip extra that installs what it needs.
-    - `where` (str; default ""): its default model or voice.
+    Attributes:
+        factory (str): `module:function`; the function takes `where`.
+        extra (str): the pip extra that installs what it needs.
+        where (str): its default model or voice. Default "".
     """
 
     factory: str
@@ -116,9 +120,10 @@ OWN = "python"
 class Spec(NamedTuple):
     """Which converter to open.
 
-    - `kind` (str): `transcript` or `speech`.
-    - `engine` (str): a name in `ENGINES`, or `python` for a class of the user's.
-    - `where` (str; default ""): the engine's model; "" for its default.
+    Attributes:
+        kind (str): `transcript` or `speech`.
+        engine (str): a name in `ENGINES`, or `python` for a class of the user's.
+        where (str): the engine's model; "" for its default.
     """
 
     kind: str
@@ -129,12 +134,14 @@ class Spec(NamedTuple):
 def parse_spec(text: str) -> Spec:
     """Read `KIND[=ENGINE[:WHERE]]`.
 
-    Raises `SettingsError` for an unknown kind or engine.
+    Raises:
+        SettingsError: the kind or engine is unknown.
 
-    >>> parse_spec("speech=flite:rms")
-    Spec(kind='speech', engine='flite', where='rms')
-    >>> parse_spec("transcript").engine
-    'whisper'
+    Example:
+        >>> parse_spec("speech=flite:rms")
+        Spec(kind='speech', engine='flite', where='rms')
+        >>> parse_spec("transcript").engine
+        'whisper'
     """
     kind, _, how = text.strip().partition("=")
     if kind not in ENGINES:
@@ -151,9 +158,12 @@ def parse_spec(text: str) -> Spec:
 def open_converter(spec: Spec) -> Converter:
     """Open a converter.
 
-    - `spec` (`Spec`): what `parse_spec` made of the setting.
+    Args:
+        spec (Spec): what `parse_spec` made of the setting.
 
-    Raises `SettingsError` for a model that cannot be used, `MissingExtraError` where a pip extra is missing.
+    Raises:
+        SettingsError: the model cannot be used.
+        MissingExtraError: a pip extra is missing.
     """
     if spec.engine == OWN:
         return _checked(find_class("convert", spec.where, Converter)(), spec)
@@ -182,8 +192,9 @@ CONVERTER_KINDS = tuple(ENGINES)
 def names() -> list[str]:
     """List the models that come with the repository and fuse sets.
 
-    >>> names()
-    ['null', 'reference']
+    Example:
+        >>> names()
+        ['null', 'reference']
     """
     folders = sorted(path.parent for path in SHIPPED_DIR.glob(f"*/{MANIFEST}"))
     return ["null", *(folder.name for folder in folders if _kind(folder) not in CONVERTER_KINDS)]
@@ -192,8 +203,9 @@ def names() -> list[str]:
 def describe(name: str) -> str:
     """Describe a model that `names` lists, in one line.
 
-    >>> describe("reference")
-    'version 4, 861 labels'
+    Example:
+        >>> describe("reference")
+        'version 4, 861 labels'
     """
     if name == "null":
         return "no decoding, no model: only the join"
@@ -212,9 +224,11 @@ def _kind(folder: Path) -> str:
 def find_folder(name: str) -> Path:
     """Find the folder of a trained model.
 
-    - `name` (str): a name of `names`, or a folder with a `model.json`.
+    Args:
+        name (str): a name of `names`, or a folder with a `model.json`.
 
-    Raises `SettingsError`, with the names that exist, where there is none.
+    Raises:
+        SettingsError: there is none; with the names that exist.
     """
     for folder in (SHIPPED_DIR / name, Path(name)):
         if name and (folder / MANIFEST).is_file():
@@ -225,13 +239,16 @@ def find_folder(name: str) -> Path:
 def load(name: str) -> Model:
     """Open a model.
 
-    - `name` (str): a name of `names`, a folder with a `model.json`, or a class: `FILE.py:CLASS`, `MODULE:CLASS`.
+    Args:
+        name (str): a name of `names`, a folder with a `model.json`, or a class: `FILE.py:CLASS`, `MODULE:CLASS`.
 
-    Raises `SettingsError` where there is none or its files are broken, `MissingExtraError` where a pip extra is
-    missing.
+    Raises:
+        SettingsError: there is none or its files are broken.
+        MissingExtraError: a pip extra is missing.
 
-    >>> load("null").run([[]])
-    [Fusion(labels=[], embedding=None, conversions=[])]
+    Example:
+        >>> load("null").run([[]])
+        [Fusion(labels=[], embedding=None, conversions=[])]
     """
     if name == "null":
         return NullModel()

@@ -1,4 +1,4 @@
-"""Settings of the preprocessing: one frozen value a modality, checked once."""
+"""The settings of preprocessing: one frozen value a modality, checked once."""
 
 from __future__ import annotations
 
@@ -19,9 +19,18 @@ _Std = Annotated[float, Meta(ge=1e-6, le=1e6)]
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a picture becomes an array.
 
-    `size`: pixels of a side of the square. `max_pixels`: width x height; each may take 16 bytes while decoding.
-    `background`: RGB that transparent pictures are laid on.
-    `mean`, `std`: per channel, of values in [0, 1]: normalised = (value / 255 - mean) / std.
+    Normalised values are (value / 255 - mean) / std.
+
+    Attributes:
+        size (int): side of the square, pixels. Default 64.
+        max_bytes (int): size limit of a file, bytes. Default 16 MiB.
+        max_pixels (int): limit of width x height; a pixel may take 16 bytes while decoding. Default 4,096 x 4,096.
+        background (tuple[int, int, int]): RGB behind transparent pictures. Default white.
+        mean (tuple[float, float, float]): of each channel, for values in [0, 1]. Default 0.5 each.
+        std (tuple[float, float, float]): standard deviation of each channel. Default 0.5 each.
+
+    Raises:
+        SettingsError: a setting is out of its range.
     """
 
     size: Annotated[int, Meta(ge=1, le=4_096)] = 64
@@ -38,9 +47,24 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
 class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How sound becomes a log-mel spectrogram.
 
-    `rate_hz`: all sound is resampled to it. A frame is `window_ms` long, the next starts `hop_ms` later; it is
-    padded with zeros to `n_fft` samples. `n_mels` bands from `fmin_hz` to `fmax_hz`. `log_floor`: power below it
-    counts as it. `max_samples` counts frames x channels of the file.
+    Attributes:
+        rate_hz (int): all sound is resampled to this rate, Hz. Default 16,000.
+        window_ms (int): length of a frame, ms. Default 25.
+        hop_ms (int): time from one frame's start to the next one's, ms. Default 10.
+        n_fft (int): samples of a frame after padding with zeros. Default 512.
+        n_mels (int): number of bands. Default 64.
+        fmin_hz (int): lower end of the bands, Hz. Default 20.
+        fmax_hz (int): upper end of the bands, Hz. Default 8,000.
+        log_floor (float): smaller powers are raised to it. Default 1e-10.
+        max_bytes (int): size limit of a file, bytes. Default 16 MiB.
+        max_seconds (int): limit of a file's length, s. Default 60.
+        max_samples (int): limit of a file's frames x channels. Default 2**25.
+        max_channels (int): limit of a file's channels. Default 64.
+        min_rate_hz (int): least sample rate of a file, Hz. Default 1,000.
+        max_rate_hz (int): largest sample rate of a file, Hz. Default 384,000.
+
+    Raises:
+        SettingsError: a setting is out of its range.
     """
 
     rate_hz: Annotated[int, Meta(ge=1_000, le=384_000)] = 16_000
@@ -67,7 +91,15 @@ class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TextSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How much text is taken: `max_bytes` before decoding, `max_characters` (code points) after it."""
+    """Limits of texts.
+
+    Attributes:
+        max_bytes (int): size limit before decoding, bytes. Default 64 KiB.
+        max_characters (int): limit of code points after decoding. Default 16,000.
+
+    Raises:
+        SettingsError: a setting is out of its range.
+    """
 
     max_bytes: Annotated[int, Meta(ge=1, le=2**31)] = 64 * 2**10
     max_characters: Annotated[int, Meta(ge=1, le=2**31)] = 16_000

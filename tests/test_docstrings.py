@@ -10,6 +10,7 @@ import doctest
 import importlib
 import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -57,7 +58,7 @@ class Entry(NamedTuple):
 def section(doc: str, title: str) -> str:
     """A section's text, without its indentation."""
     found = re.search(rf"^{title}:\n((?:[ ]{{4}}.*\n?|\n)+)", doc, re.M)
-    return inspect.cleandoc(found[1]) if found else ""
+    return textwrap.dedent(found[1]).strip() if found else ""
 
 
 def entries(doc: str, title: str) -> list[Entry]:
@@ -160,6 +161,27 @@ def test_what_users_make_has_an_example(name: str) -> None:
     """The shortest way to see how something is called."""
     thing = function(name) if ":" in name else getattr(syncline, name)
     assert ">>> " in section(inspect.getdoc(thing) or "", "Example")
+
+
+def listed_in_the_product() -> Iterator[tuple[str, str, list[str]]]:
+    """Every docstring of the product that lists something: where it is, its text, the parameters of a function."""
+    for path in sorted(path for package in PRODUCT for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                doc = ast.get_docstring(node) or ""
+                if re.search(r"^(Args:|Attributes:|- `\w+`.*:)", doc, re.M):
+                    of = [] if isinstance(node, ast.ClassDef) else [*node.args.posonlyargs, *node.args.args]
+                    of += [] if isinstance(node, ast.ClassDef) else node.args.kwonlyargs
+                    named = [each.arg for each in of if each.arg not in ("self", "cls")]
+                    yield f"{path.relative_to(ROOT)}:{node.name}", doc, named
+
+
+@pytest.mark.parametrize(("doc", "named"), [pytest.param(*it, id=name) for name, *it in listed_in_the_product()])
+def test_every_list_of_parameters_has_one_form(doc: str, named: list[str]) -> None:
+    """`name (type): text` below `Args:` or `Attributes:`; a function's list names all of its parameters."""
+    assert not re.search(r"^- `\w+`.*:", doc, re.M)
+    found = [entry.name for title in ("Args", "Attributes") for entry in entries(doc, title)]
+    assert [name for name in named if name not in found] == []
 
 
 def examples() -> Iterator[tuple[str, str, int]]:

@@ -65,7 +65,7 @@ class ConversionChecks:
         elif seen[record.id] == place:
             self._report.count("repeats", topic)
         elif fact is not None:
-            of = f"{say([place])} has id {record.id}, and so has the {record.kind} of {say([seen[record.id]])}"
+            of = f"{say([place])} has id {record.id}, as has the {record.kind} of {say([seen[record.id]])}"
             self._add("differing repeat", fact, f"{topic}@{record.at}: {of}", (topic, record.at))
 
     def _wrong(self, record: PublishedConversion, fact: Fact) -> str:
@@ -73,7 +73,7 @@ class ConversionChecks:
         item = fact.item
         if item is None or not any(_may_be_converted(placed) for placed in fact.decisions):
             unsure = fact.may_be_decided or (item is not None and not fact.decisions and not fact.present)
-            return "" if unsure else "its record is in no set, and did not end unfused"
+            return "" if unsure else "its record is in no set and is not unfused"
         if (record.stream, record.lane, record.time_ms) != (item.stream, item.lane, item.time_ms):
             return f"its record is {item.stream} {item.lane} at {item.time_ms}"
         event_ms = record.time_ms - self._settings.offset_ms.get(record.lane, 0)
@@ -85,7 +85,7 @@ class ConversionChecks:
         sets = {ident for topic, _, ident in fact.published if topic == FUSED}
         n_sets = sum(isinstance(placed.decision, SetDecision) for placed in fact.decisions)
         if record.set_id and record.set_id not in sets and len(sets) >= n_sets:
-            return f"it names set {record.set_id}, and its record is in {say(sorted(sets))}"
+            return f"it names set {record.set_id} but its record is in {say(sorted(sets))}"
         return ""
 
     def _wanted(self, fact: Fact) -> Iterator[str]:
@@ -102,7 +102,7 @@ class ConversionChecks:
         self._report.count("conversions", kind if offset is not None else f"{kind}, not there")
         sample = commits.first_above(fact.place[1])
         if sample is not None and (offset is None or offset >= sample.ends.get((topic, self._history.partition), 0)):
-            self._add("early commit", fact, f"{say([fact.place])} was committed, and its {kind} was not published then")
+            self._add("early commit", fact, f"{say([fact.place])} was committed before its {kind} was published")
         elif offset is None and finished:
             self._add("no conversion", fact, f"{say([fact.place])} has no {kind}")
 

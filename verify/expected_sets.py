@@ -123,11 +123,11 @@ def wrong_of_pick(decision: SetDecision, found: Pick | None, facts: Sequence[Fac
     if found is None or [fact.place for fact in found.members] != [fact.place for fact in facts]:
         return f"the logs give {say_pick(found)}"
     if decision.start_ms != found.start_ms:
-        return f"it starts at {found.start_ms}, and says {decision.start_ms}"
+        return f"it starts at {found.start_ms} but says {decision.start_ms}"
     if found.waits_for:
-        return f"the watermark of {say(found.waits_for)} never came so far"
+        return f"the watermark of {say(found.waits_for)} never got there"
     if decision.reason != ("watermark" if found.missing else "complete") or decision.bound_ms:
-        return f"it lacks {say(found.missing)}, and says {decision.reason} with bound {decision.bound_ms}"
+        return f"it lacks {say(found.missing)} but says {decision.reason} with bound {decision.bound_ms}"
     return ""
 
 

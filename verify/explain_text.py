@@ -26,10 +26,10 @@ from verify.record_facts import WITHHELD_IN_WORDS
 from verify.wording import printable
 
 _SET_REASONS = {
-    "complete": "every lane had given its member, and no earlier one could still come",
-    "watermark": "every lane's clock had gone past the moment, so nothing more could come for it",
+    "complete": "every lane had a member, and no earlier one could come",
+    "watermark": "every lane's watermark had passed the moment, so nothing more could come for it",
     "timeout": "a lane was silent for max_wait_ms, so the set stopped waiting for it",
-    "pressure": "more was held than the limits allow, so the oldest set was decided as it stood",
+    "pressure": "more was held than the limits allow, so the oldest set was decided as it was",
 }
 
 
@@ -42,14 +42,14 @@ def in_words(explanation: Explanation) -> list[str]:
         lines.append(f"  {_undecided(explanation)}")
     lines += ["published", *(f"  {line}" for one in explanation.published for line in _published(one))]
     if not explanation.published:
-        lines.append("  nothing that names it, as far as the result topics reach back")
+        lines.append("  nothing in the result topics names it, as far as they reach back")
     return [printable(line) for line in (*lines, "committed", f"  {_committed(explanation)}")]
 
 
 def _record(explanation: Explanation) -> Iterator[str]:
     record, event = explanation.record, explanation.event
     if record is None:
-        yield "the record itself has been deleted by retention; the decision log still names it"
+        yield "retention has deleted the record; the decision log still names it"
         return
     size = "a null value" if record.n_bytes is None else f"{record.n_bytes} bytes"
     key = "without a key" if record.key is None else f"key {record.key.decode(errors='replace')}"
@@ -57,7 +57,7 @@ def _record(explanation: Explanation) -> Iterator[str]:
     if explanation.withheld:
         yield f"no worker reads it: {WITHHELD_IN_WORDS[explanation.withheld]}"
     if event is None:
-        yield f"its headers are no event's: {explanation.wrong_headers}"
+        yield f"its headers are not those of an event: {explanation.wrong_headers}"
     else:
         lasts = f", for {event.duration_ms} ms" if event.duration_ms else ""
         yield f"stream {event.stream}, lane {event.lane}, event time {_time(event.time_ms)}{lasts}"
@@ -72,7 +72,7 @@ def _naming(naming: Naming, explanation: Explanation) -> Iterator[str]:
     if naming.counts == "void":
         yield f"{place}: void, because another worker had claimed the log in between; it says"
     elif naming.counts == "unknown":
-        yield f"{place}: whether it counts is not known any more, because the log was cut behind it; it says"
+        yield f"{place}: unknown whether it counts, because the log before it was deleted; it says"
     else:
         yield f"{place}, valid"
     yield from (f"  {line}" for line in _decision(naming.decision, explanation))
@@ -100,7 +100,7 @@ def _decision(decision: Decision, explanation: Explanation) -> Iterator[str]:
         yield f"{what}: {decision.reason}: {reason_in_words(decision.reason)}"
     else:
         yield f"the set could not be carried out: {decision.reason}: {reason_in_words(decision.reason)}"
-        yield "its members go to the dead letters, unless its result was out before"
+        yield "its members become dead letters, unless its result was published before"
 
 
 def reason_in_words(reason: str) -> str:
@@ -111,11 +111,11 @@ def reason_in_words(reason: str) -> str:
 
 def _undecided(explanation: Explanation) -> str:
     if explanation.withheld == "aborted":
-        return "not, and never: what was aborted comes to no outcome"
+        return "not, and never: aborted records get no outcome"
     if explanation.withheld == "open":
         return "not yet: it is read, and decided, when that transaction is committed or aborted"
     if explanation.log_start > 0:
-        return f"not by anything in the log, which begins at {explanation.log_start}: an older decision may be gone"
+        return f"no decision in the log, which begins at {explanation.log_start}; an older one may be gone"
     return "not yet: no decision in the log names it; it waits for its moment, or no worker has read it"
 
 

@@ -28,7 +28,7 @@ def wrong_members(placed: LoggedDecision, items: Sequence[Item], facts: Sequence
         if fact.item is None or fact.rejected:
             return f"{say([fact.place])} can only be a dead letter ({fact.rejected})"
         if fact.item != item:
-            return f"{say([fact.place])} is described as {item}, and is {fact.item}"
+            return f"{say([fact.place])} is described as {item} but is {fact.item}"
         if in_join and not fact.joins:
             return f"{say_lane([fact])}, so it cannot be in the join"
     if len({fact.place for fact in facts}) < len(facts):
@@ -43,15 +43,15 @@ def wrong_form(decision: SetDecision, lane_names: Sequence[str], settings: JoinS
     if decision.strategy != settings.strategy:
         return f"the strategy is {settings.strategy}"
     if decision.missing != missing:
-        return f"it lacks {say(missing)}, and says {say(decision.missing)}"
+        return f"it lacks {say(missing)} but says {say(decision.missing)}"
     if decision.outcome != ("partial" if missing else "complete"):
-        return f"it lacks {say(missing)}, and says {decision.outcome}"
+        return f"it lacks {say(missing)} but says {decision.outcome}"
     if set(missing) & set(settings.require):
-        return f"it lacks {say(missing)}, and {say(settings.require)} is required"
+        return f"it lacks {say(missing)} but requires {say(settings.require)}"
     shares = settings.strategy == "nearest" and settings.share
     still_open = tuple(index for index, lane in enumerate(present) if shares and lane != settings.pivot)
     if decision.open_members != still_open:
-        return f"members {still_open} may serve further sets, and it says {decision.open_members}"
+        return f"members {still_open} may be in further sets but it says {decision.open_members}"
     order = [(lane_names.index(item.lane), item.time_ms, item.offset) for item in decision.members]
     return "" if order == sorted(order) else f"its members are out of order: {say(places_of(decision.members))}"
 
@@ -93,7 +93,7 @@ def wrong_of_forced(stream: OpenStream, start_ms: int, bound_ms: int, members: S
         least_ms = (
             max(item.time_ms for item in items) if _is_full(stream, items) else start_ms + stream.settings.size_ms
         )
-    return "" if bound_ms >= least_ms else f"its bound must be at least {least_ms}, and is {bound_ms}"
+    return "" if bound_ms >= least_ms else f"its bound must be at least {least_ms} but is {bound_ms}"
 
 
 def _is_full(stream: OpenStream, items: Sequence[Item]) -> bool:
@@ -124,7 +124,7 @@ def _wrong_earliest(stream: OpenStream, start_ms: int, items: Sequence[Item]) ->
     opener = min(items, key=lambda item: (item.time_ms, stream.order[item.lane]))
     limit_ms = opener.end_ms + stream.settings.tolerance_ms
     if start_ms != opener.time_ms:
-        return f"its first member is at {opener.time_ms}, and it starts at {start_ms}"
+        return f"its first member is at {opener.time_ms} but it starts at {start_ms}"
     far = [(item.topic, item.offset) for item in items if item.time_ms > limit_ms]
     return f"{say(far)} is outside the tolerance, which ends at {limit_ms}" if far else _one_a_lane(items)
 
@@ -132,7 +132,7 @@ def _wrong_earliest(stream: OpenStream, start_ms: int, items: Sequence[Item]) ->
 def _wrong_nearest(stream: OpenStream, start_ms: int, items: Sequence[Item]) -> str:
     pivots = [item for item in items if item.lane == stream.settings.pivot]
     if len(pivots) != 1 or start_ms != pivots[0].time_ms:
-        return f"it must start at its one item of the pivot lane, and starts at {start_ms}"
+        return f"it must start at its one item of the pivot lane but starts at {start_ms}"
     tolerance_ms = stream.settings.tolerance_ms
     far = [(item.topic, item.offset) for item in items if distance_ms(item, pivots[0]) > tolerance_ms]
     return f"{say(far)} is outside the tolerance of the pivot" if far else _one_a_lane(items)

@@ -126,8 +126,8 @@ class Endings:
         late = [placed for placed in fact.decisions if not self._carried.is_out(placed, fact.place, ends)]
         if late or not fact.decisions:
             committed = sample.committed[topic, self._history.partition]
-            what = in_words(late[0].decision) if late else "no decision"
-            self._add("early commit", fact, f"offset {committed} was committed, and {what} was not published by then")
+            what = in_words(late[0].decision) if late else "an outcome"
+            self._add("early commit", fact, f"offset {committed} was committed before {what} was published")
 
     def _add(self, kind: str, fact: Fact, sentence: str) -> None:
         self._report.add(
@@ -149,5 +149,5 @@ def _outcome(topic: str, ident: str) -> str:
 
 def _why_none(missing: Sequence[LoggedDecision]) -> str:
     if not missing:
-        return "no valid decision names it, and nothing was published of it"
+        return "no valid decision names it, and nothing about it was published"
     return f"{in_words(missing[0].decision)} (log offset {missing[0].offset}) was never published"

@@ -110,7 +110,7 @@ class StreamReplay:
         """Check an item in no set: only items of other lanes than the pivot's may be."""
         wrong = wrong_members(placed, _items(placed), [fact], in_join=True)
         if not wrong and fact.in_sets_before(placed):
-            wrong = "it is in a set, and can only be closed"
+            wrong = "it is in a set and can only be closed"
         if not wrong and (self._settings.strategy != "nearest" or item_of(fact).lane == self._settings.pivot):
             found = pick(self._stream, [fact])
             wrong = f"the logs give {say_pick(found)}"

@@ -11,18 +11,18 @@ Place = tuple[str, int]
 """(topic without prefix, offset) in one partition number."""
 
 KINDS = {
-    "no outcome": "a record that came to no outcome",
-    "two outcomes": "a record that came to more than one outcome",
+    "no outcome": "a record without an outcome",
+    "two outcomes": "a record with more than one outcome",
     "no conversion": "a record without a conversion that the workers were told to make",
-    "wrong decision": "a decision that the join would not make from the same logs",
+    "wrong decision": "a decision that the join does not make from the same logs",
     "illegal decision": "a decision by timeout or pressure outside the rules",
-    "void effect": "something published that no valid decision accounts for",
-    "differing repeat": "a result that was published again, and says something else",
+    "void effect": "a published record that no valid decision accounts for",
+    "differing repeat": "a result published again with other content",
     "out of order": "a stream's results first published in another order than decided",
     "early commit": "an offset committed above a record without its outcome on the broker",
-    "lost write": "a send that the broker acknowledged, and the record is not there",
-    "aborted record": "an outcome of a record whose transaction was aborted, or is open",
-    "unknown record": "something that names a record which is not there",
+    "lost write": "an acknowledged send whose record does not exist",
+    "aborted record": "an outcome of a record whose transaction was aborted or is open",
+    "unknown record": "a decision or result that names a record that does not exist",
 }
 """All kinds of violations, in display order."""
 

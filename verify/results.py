@@ -149,7 +149,7 @@ class Results:
     def _void(self, places: tuple[Place, ...]) -> str:
         void = self._decided.void.get(places)
         return (
-            f"; the batch at log offset {void.offset} says so, and is void ({in_words(void.decision)})" if void else ""
+            f"; the batch at log offset {void.offset} says so but is void ({in_words(void.decision)})" if void else ""
         )
 
     def _add(self, kind: str, sentence: str, topic: str, offset: int, places: tuple[Place, ...] = ()) -> None:

@@ -33,7 +33,7 @@ class Alone:
             return
         wrong = wrong_reason(placed, fact, decision.reason)
         if not wrong and fact.present and decision.item != (fact.item if fact.expected else None):
-            wrong = f"it describes the record as {decision.item}, and it is {fact.item}"
+            wrong = f"it describes the record as {decision.item} but it is {fact.item}"
         if wrong:
             self._add(placed, "wrong decision", wrong)
 
@@ -61,9 +61,9 @@ class Alone:
         known = self._sets.get(decision.members)
         lost = [place for place in decision.lost if (fact := self._facts.by_place.get(place)) and fact.present]
         if (known is None and not self._facts.log_is_cut) or (known is not None and known.order > placed.order):
-            self._add(placed, "wrong decision", "no valid decision before it is of that set")
+            self._add(placed, "wrong decision", "no earlier valid decision is of that set")
         elif lost:
-            self._add(placed, "wrong decision", f"{say(lost)} is called lost, and is there")
+            self._add(placed, "wrong decision", f"{say(lost)} is called lost but exists")
         elif decision.reason not in SET_REASONS and not (decision.reason == "lost" and decision.lost):
             self._add(placed, "wrong decision", f"{decision.reason} is no reason for a set to fail")
 

@@ -19,12 +19,16 @@ Kind = Literal["huggingface-dual-encoder", "sentence-encoder", "onnx", "torchvis
 class OnnxLane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One lane of an ONNX model.
 
-    - `file`: in the folder.
-    - `input`, `output`: names in the graph; "" for the first.
-    - `gives`: what the output is: `embedding` (n, d), or `labels`, one score a label before the softmax.
-    - `layout`: of pictures.
-    - `dtype`: of the input; uint8 pictures are 0 to 255.
-    - `space`: lanes of one space are averaged, other spaces are concatenated.
+    Attributes:
+        file (str): the graph's file in the folder.
+        input (str): the input's name in the graph; "" for the first.
+        output (str): the output's name; "" for the first.
+        gives (Literal['embedding', 'labels']): what the output is: `embedding` (n, d), or `labels`, one score a label
+            before the softmax. Default `embedding`.
+        layout (Literal['NCHW', 'NHWC']): the order of a picture's dimensions. Default `NCHW`.
+        dtype (Literal['float32', 'uint8', 'int32', 'int64']): the input's type; uint8 pictures are 0 to 255. Default
+            `float32`.
+        space (str): lanes of one space are averaged, other spaces are concatenated. Default `shared`.
     """
 
     file: str
@@ -39,19 +43,23 @@ class OnnxLane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class AdapterManifest(msgspec.Struct, frozen=True, kw_only=True):
     """The content of `model.json`. docs/models.md has an example of each kind.
 
-    - `kind`: of the adapter.
-    - `name`, `version`: stand in every result.
-    - `source`: the model's files, relative to the folder, or `hub:OWNER/NAME`.
-    - `labels`, `labels_file` (one a line): what the model answers with.
-    - `prompt`: the text of a label for a text encoder, with {} in the place of the label.
-    - `scale`: of cosines before the softmax; 0: the model's own.
-    - `max_tokens`: texts are cut there.
-    - `pooling`: of a sentence encoder.
-    - `image`: size, mean and std of pictures.
-    - `lanes`: of ONNX.
-    - `tokenizer`: its file.
-    - `architecture`, `weights`: of torchvision.
-    - `sha256`: file name to digest.
+    Attributes:
+        kind (Kind): which adapter opens it.
+        name (str): the model's name in results.
+        version (str): its version in results.
+        source (str): the model's files, relative to the folder, or `hub:OWNER/NAME`. Default `.`.
+        labels (tuple[str, ...]): what the model answers with.
+        labels_file (str): a file of labels instead, one a line.
+        prompt (str): the text of a label for a text encoder, with {} in the place of the label. Default `{}`.
+        scale (float): factor of cosines before the softmax; 0: the model's own. Default 0.0.
+        max_tokens (int): longer texts are cut. Default 128.
+        pooling (Literal['mean', 'cls']): how a sentence encoder's tokens become one vector. Default `mean`.
+        image (ImageSettings | None): size, mean and std of pictures.
+        lanes (dict[str, OnnxLane]): modality to ONNX graph.
+        tokenizer (str): the tokenizer's file. Default `tokenizer.json`.
+        architecture (str): the architecture in torchvision.
+        weights (str): the name of its weights in torchvision.
+        sha256 (dict[str, str]): file name to digest.
     """
 
     kind: Kind
@@ -73,12 +81,20 @@ class AdapterManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_kind(folder: Path) -> str:
-    """Read the `kind` of a `model.json`; "" for none. Raises `SettingsError` for a file that cannot be read."""
+    """Read the `kind` of a `model.json`; "" for none.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
     return msgspec.convert(_read(folder), _Kind).kind
 
 
 def read_manifest(folder: Path) -> AdapterManifest:
-    """Read `model.json`, and check it and its digests. Raises `SettingsError`."""
+    """Read `model.json`, and check it and its digests.
+
+    Raises:
+        SettingsError: the manifest or a digest is wrong.
+    """
     try:
         manifest = msgspec.convert(_read(folder), AdapterManifest, strict=False)
     except msgspec.ValidationError as error:
@@ -90,7 +106,11 @@ def read_manifest(folder: Path) -> AdapterManifest:
 
 
 def read_labels(folder: Path, manifest: AdapterManifest) -> list[str]:
-    """The labels of the manifest or of its file. Raises `SettingsError` for a file that cannot be read."""
+    """The labels of the manifest or of its file.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
     if not manifest.labels_file:
         return list(manifest.labels)
     path = folder / manifest.labels_file
@@ -130,7 +150,9 @@ OPENERS: dict[str, Opener] = {
 def open_folder(folder: Path) -> Model:
     """Open the model of a folder whose `model.json` has a `kind`.
 
-    Raises `SettingsError` for a model that cannot be used, `MissingExtraError` where a pip extra is missing.
+    Raises:
+        SettingsError: the model cannot be used.
+        MissingExtraError: a pip extra is missing.
     """
     kind = read_kind(folder)
     if kind not in OPENERS:

@@ -39,10 +39,11 @@ class Piece(NamedTuple):
 def speech_pieces(samples: npt.NDArray[np.float32], max_ms: int = MAX_PIECE_MS) -> list[Piece]:
     """Cut a clip into pieces that hold all its speech, at pauses; no pieces without speech.
 
-    - `samples` (float32 (n_samples,)): at 16 kHz.
-    - `max_ms` (int, ms; default 29,000): the length of a piece.
-
     Speech is found by Silero's detector if faster-whisper is installed, else by energy.
+
+    Args:
+        samples (float32 (n_samples,)): at 16 kHz.
+        max_ms (int): the length of a piece, ms. Default 29,000.
     """
     spans = _find(samples, max_ms)
     return [Piece(one.start * 1_000 // RATE_HZ, samples[one.start : one.end]) for one in join_spans(spans, max_ms)]

@@ -32,11 +32,13 @@ class ConvertedWeights(NamedTuple):
 def convert(source: Path, target: Path) -> ConvertedWeights:
     """Write the tensors of a torch pickle to a safetensors file, whole or not at all.
 
-    - `source` (path): .pt, .pth, .bin, .pkl or .ckpt; read by `torch.load(weights_only=True)` in a subprocess.
-    - `target` (path): a .safetensors file that does not exist.
+    Args:
+        source (Path): .pt, .pth, .bin, .pkl or .ckpt; read by `torch.load(weights_only=True)` in a subprocess.
+        target (Path): a .safetensors file that does not exist.
 
-    Raises `SettingsError` for anything but a state dict of tensors, for an existing target, and for a file that does
-    not fit into memory twice.
+    Raises:
+        SettingsError: the source is not a state dict of tensors or does not fit into memory twice, or the target
+            exists.
     """
     if source.suffix not in PICKLES or not source.is_file():
         raise SettingsError("IN", str(source), f"a file that ends in {', '.join(PICKLES)}")

@@ -63,8 +63,9 @@ class FliteConverter(Converter):
 def plain_text(text: str) -> str:
     """Make a text ASCII, which is all that flite speaks: drop accents, replace other signs by spaces.
 
-    >>> plain_text("déjà vu — 猫")
-    'deja vu -  '
+    Example:
+        >>> plain_text("déjà vu — 猫")
+        'deja vu -  '
     """
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     kept = (char for char in decomposed if not unicodedata.combining(char))
@@ -72,7 +73,11 @@ def plain_text(text: str) -> str:
 
 
 def open_flite(where: str) -> FliteConverter:
-    """Open a voice of flite, or a .flitevox file. Raises `SettingsError` without flite or for an unknown voice."""
+    """Open a voice of flite, or a .flitevox file.
+
+    Raises:
+        SettingsError: flite is missing or the voice is unknown.
+    """
     command = shutil.which("flite")
     if command is None:
         raise SettingsError(SETTING, "no flite on the PATH", "flite: apt-get install flite, or brew install flite")

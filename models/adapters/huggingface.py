@@ -32,7 +32,11 @@ def find_source(folder: Path, manifest: AdapterManifest) -> Path:
 
 
 def fetch(name: str) -> Path:
-    """Fetch a model of the hub into its cache: safetensors and text files only. Raises `SettingsError`."""
+    """Fetch a model of the hub into its cache: safetensors and text files only.
+
+    Raises:
+        SettingsError: the model cannot be fetched or has no such files.
+    """
     from huggingface_hub import snapshot_download
 
     repository, revision = name_and_revision(name)
@@ -47,7 +51,11 @@ def fetch(name: str) -> Path:
 
 
 def open_network(loader: Any, source: Path, name: str, **options: Any) -> Opened:
-    """Load a network with float32 weights. Raises `SettingsError`: no safetensors, too large, broken."""
+    """Load a network with float32 weights.
+
+    Raises:
+        SettingsError: there are no safetensors, or they are broken or too large.
+    """
     device = pick_device()
     check_fits(name, [], device.type, n_bytes=float32_bytes(weight_files(source)))
     logging.disable_progress_bar()

@@ -154,7 +154,11 @@ class HuggingFaceWhisper(Converter):
 
 
 def open_whisper(where: str) -> HuggingFaceWhisper:
-    """Open Whisper from a folder of transformers, or from the hub (`hub:OWNER/NAME`). Raises `SettingsError`."""
+    """Open Whisper from a folder of transformers, or from the hub (`hub:OWNER/NAME`).
+
+    Raises:
+        SettingsError: the model cannot be used.
+    """
     if (name := hub_name(where)) is not None:
         return HuggingFaceWhisper(fetch(name), f"whisper/{name}")
     if not where:

@@ -69,8 +69,9 @@ class Encoded(NamedTuple):
 class LaneEncoder(ABC):
     """Encodes one modality.
 
-    - `space`: vectors of encoders with the same space can be compared.
-    - `width`: of the embeddings; 0 for none.
+    Attributes:
+        space (str): vectors of encoders with the same space can be compared. Default `shared`.
+        width (int): dimensions of the embeddings; 0 for none. Default 0.
     """
 
     space = "shared"
@@ -92,14 +93,17 @@ class LaneEncoder(ABC):
 class LaneModel(Model):
     """Encodes each lane by itself. Within a space, the set's vector is the mean of the lanes' normalised means.
 
-    - `name`, `version`: stand in every result.
-    - `lanes`: modality to encoder.
-    - `labels`: scored by the softmax of cosines with their vectors (the text encoder's, of `prompt`), and by the
-      log-probabilities of encoders that score labels themselves.
-    - `prompt`: the text of a label, with {} in the place of the label.
-    - `scale`: of the cosines; 0: `DEFAULT_SCALE`.
+    Args:
+        name (str): the model's name in results.
+        version (str): its version in results.
+        lanes (Mapping[Modality, LaneEncoder]): modality to encoder.
+        labels (Sequence[str]): scored by the softmax of cosines with their vectors (the text encoder's, of `prompt`),
+            and by the log-probabilities of encoders that score labels themselves.
+        prompt (str): the text of a label, with {} in the place of the label. Default `{}`.
+        scale (float): of the cosines; 0: `DEFAULT_SCALE`. Default 0.0.
 
-    Raises `SettingsError` where labels do not fit.
+    Raises:
+        SettingsError: labels do not fit.
     """
 
     def __init__(
@@ -127,7 +131,11 @@ class LaneModel(Model):
                 self._label_vectors = (encoder.space, normalised(vectors))
 
     def prepare(self, modality: Modality, data: bytes, content_type: str, language: str | None) -> Prepared:  # noqa: ARG002
-        """Prepare as the lane's encoder does. Raises `MediaError`; `modality_unknown` for a lane without encoder."""
+        """Prepare as the lane's encoder does.
+
+        Raises:
+            MediaError: the media cannot be used; `modality_unknown` if the lane has no encoder.
+        """
         if modality not in self._lanes:
             raise MediaError("modality_unknown", f"got {modality!r}, takes {', '.join(self._lanes)}")
         return self._lanes[modality].prepare(data, content_type)

@@ -128,7 +128,11 @@ class OnnxSound(OnnxEncoder):
 
 
 def open_onnx(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """Open the model of a manifest. Raises `SettingsError` for lanes or files that cannot be used."""
+    """Open the model of a manifest.
+
+    Raises:
+        SettingsError: lanes or files cannot be used.
+    """
     if not manifest.lanes or not set(manifest.lanes) <= {"image", "text", "audio"}:
         raise SettingsError("lanes", ", ".join(manifest.lanes), "one or more of image, text, audio")
     paths = {name: weight_file(folder / lane.file, ".onnx") for name, lane in manifest.lanes.items()}

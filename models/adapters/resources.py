@@ -27,12 +27,14 @@ _CGROUPS = (
 def check_fits(model: str, files: Iterable[Path], device: str = "cpu", n_bytes: int = 0) -> None:
     """Refuse a model that needs more memory than is free. Does nothing where free memory is unknown.
 
-    - `model` (str): its name, for the error.
-    - `files` (paths): what is loaded as it is.
-    - `device` (str; default `cpu`): `cpu` or `cuda`.
-    - `n_bytes` (int, bytes; default 0): the size in memory of all else.
+    Args:
+        model (str): its name, for the error.
+        files (Iterable[Path]): what is loaded as it is.
+        device (str): `cpu` or `cuda`. Default `cpu`.
+        n_bytes (int): the size in memory of all else, bytes. Default 0.
 
-    Raises `SettingsError` with what it needs and what is free.
+    Raises:
+        SettingsError: it does not fit; with what it needs and what is free.
     """
     needed = int((sum(path.stat().st_size for path in files) + n_bytes) * _SHARE) + _ROOM
     free = free_bytes(device)

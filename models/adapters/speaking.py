@@ -20,7 +20,11 @@ _MS_A_CHARACTER = 65
 
 
 def prepare_speech(data: bytes, content_type: str) -> Prepared:
-    """Prepare a text. Its cost is about the milliseconds of speech. Raises `MediaError` as `load_text` does."""
+    """Prepare a text. Its cost is about the milliseconds of speech.
+
+    Raises:
+        MediaError: as in `load_text`.
+    """
     text = load_text(data, content_type, TextSettings(max_characters=MAX_CHARACTERS))
     return Prepared(text, len(text) * _MS_A_CHARACTER, getsizeof(text))
 

@@ -50,7 +50,11 @@ class Backbone(LaneEncoder):
 
 
 def open_torchvision(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """Open the model of a manifest: an image lane. Raises `SettingsError` for what cannot be used."""
+    """Open the model of a manifest: an image lane.
+
+    Raises:
+        SettingsError: the model cannot be used.
+    """
     known = torchvision.models.list_models(module=torchvision.models)
     if manifest.architecture not in known:
         raise SettingsError("architecture", manifest.architecture, f"one of torchvision's: {', '.join(known)}")

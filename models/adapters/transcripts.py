@@ -63,8 +63,9 @@ class HeardPiece(NamedTuple):
 def language_code(language: str | None, known: Collection[str]) -> str | None:
     """Whisper's code for a BCP 47 tag; None (to be detected) where it is missing or unknown.
 
-    >>> language_code("en-GB", {"en", "de"})
-    'en'
+    Example:
+        >>> language_code("en-GB", {"en", "de"})
+        'en'
     """
     code = (language or "").lower().replace("_", "-").split("-")[0]
     code = _OTHER_CODES.get(code, code)

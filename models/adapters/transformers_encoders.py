@@ -81,7 +81,11 @@ class CaptionEncoder(TokenEncoder):
 
 
 def open_dual_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """Open the dual encoder of a manifest. Raises `SettingsError` for another model, or one that does not fit."""
+    """Open the dual encoder of a manifest.
+
+    Raises:
+        SettingsError: the folder has another kind of model, or it does not fit into memory.
+    """
     source = find_source(folder, manifest)
     opened = open_network(AutoModel, source, manifest.name)
     network = opened.network
@@ -141,7 +145,11 @@ class SentenceEncoder(TokenEncoder):
 
 
 def open_sentence_encoder(folder: Path, manifest: AdapterManifest) -> LaneModel:
-    """Open the sentence encoder of a manifest: a text lane. Raises `SettingsError` for one that does not fit."""
+    """Open the sentence encoder of a manifest: a text lane.
+
+    Raises:
+        SettingsError: the encoder does not fit into memory.
+    """
     source = find_source(folder, manifest)
     opened = open_network(AutoModel, source, manifest.name)
     tokens = TextTokens(source / manifest.tokenizer, manifest.max_tokens)

@@ -40,7 +40,11 @@ def in_words(error: Exception) -> str:
 
 
 def state_dict(loaded: Any) -> dict[str, torch.Tensor]:
-    """Name to tensor, each a copy. Raises `ValueError` for anything but a state dict."""
+    """Name to tensor, each a copy.
+
+    Raises:
+        ValueError: it is not a state dict.
+    """
     for nest in NESTS:
         if isinstance(loaded, dict) and isinstance(loaded.get(nest), dict):
             loaded = loaded[nest]

@@ -24,7 +24,11 @@ class Digests(msgspec.Struct, frozen=True):
 
 
 def file_digest(path: Path) -> str:
-    """The SHA-256 of a file, in hex. Raises `SettingsError` for a file that cannot be read."""
+    """The SHA-256 of a file, in hex.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -33,7 +37,11 @@ def file_digest(path: Path) -> str:
 
 
 def check_digests(folder: Path, wanted: Mapping[str, str]) -> None:
-    """Check files against their digests (file name to sha256). Raises `SettingsError` for another file."""
+    """Check files against their digests (file name to sha256).
+
+    Raises:
+        SettingsError: a digest differs.
+    """
     for name, digest in wanted.items():
         check_digest(folder / name, file_digest(folder / name), digest)
 
@@ -55,7 +63,11 @@ CONVERT = "syncline model convert IN OUT.safetensors"
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a folder. Raises `SettingsError` where it has none."""
+    """The safetensors files of a folder.
+
+    Raises:
+        SettingsError: it has none.
+    """
     found = sorted(folder.glob("*.safetensors"))
     if not found:
         takes = f"a folder with *.safetensors{_advice(pickles_in(folder, PICKLES))}"
@@ -64,7 +76,11 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def weight_file(path: Path, suffix: str = ".safetensors") -> Path:
-    """The path, if it is a file with that suffix. Raises `SettingsError` for anything else."""
+    """The path, if it is a file with that suffix.
+
+    Raises:
+        SettingsError: it is not a file, or has another suffix.
+    """
     if path.suffix != suffix:
         raise SettingsError("model", str(path), f"a {suffix} file{_advice([path.name])}")
     if not path.is_file():
@@ -73,7 +89,11 @@ def weight_file(path: Path, suffix: str = ".safetensors") -> Path:
 
 
 def float32_bytes(files: Iterable[Path]) -> int:
-    """The size in memory of safetensors files as float32, in bytes. Raises `SettingsError` for a broken header."""
+    """The size in memory of safetensors files as float32, in bytes.
+
+    Raises:
+        SettingsError: a header is broken.
+    """
     n_values = 0
     for path in files:
         try:
@@ -102,10 +122,14 @@ def package_folder(package: str) -> Path | None:
 
 
 def hub_name(where: str) -> str | None:
-    """NAME of `hub:NAME`; None for anything else. Raises `SettingsError` for `hub:` alone.
+    """NAME of `hub:NAME`; None for anything else.
 
-    >>> hub_name("hub:openai/whisper-tiny")
-    'openai/whisper-tiny'
+    Raises:
+        SettingsError: `where` is `hub:` alone.
+
+    Example:
+        >>> hub_name("hub:openai/whisper-tiny")
+        'openai/whisper-tiny'
     """
     if not where.startswith(HUB):
         return None
@@ -118,15 +142,20 @@ def hub_name(where: str) -> str | None:
 def name_and_revision(name: str) -> tuple[str, str | None]:
     """Split `OWNER/NAME@REVISION`. A commit as revision pins what is fetched.
 
-    >>> name_and_revision("openai/whisper-tiny@169d4a4")
-    ('openai/whisper-tiny', '169d4a4')
+    Example:
+        >>> name_and_revision("openai/whisper-tiny@169d4a4")
+        ('openai/whisper-tiny', '169d4a4')
     """
     owner_and_name, _, revision = name.partition("@")
     return owner_and_name, revision or None
 
 
 def existing_folder(setting: str, where: str, holds: str) -> Path:
-    """The folder `where`, if it has the file `holds`. Raises `SettingsError` otherwise."""
+    """The folder `where`, if it has the file `holds`.
+
+    Raises:
+        SettingsError: there is no such folder or file.
+    """
     folder = Path(where)
     if not folder.is_dir():
         raise SettingsError(setting, where, f"a folder with {holds}; for a model of the Hugging Face hub hub:NAME")

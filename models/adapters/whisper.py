@@ -175,10 +175,11 @@ class _Job(NamedTuple):
 class WhisperConverter(Converter):
     """Whisper from a CTranslate2 folder; one transcript a clip, with times of words, batched over clips.
 
-    - `folder` (path): of CTranslate2.
-    - `name` (str): stands in every transcript.
-    - `n_threads` (int; default 1): of the CPU.
-    - `device` (str; default `auto`): `cpu`, `cuda`, or `auto` for CUDA if there is a GPU.
+    Args:
+        folder (Path): of CTranslate2.
+        name (str): stands in every transcript.
+        n_threads (int): of the CPU. Default 1.
+        device (str): `cpu`, `cuda`, or `auto` for CUDA if there is a GPU. Default `auto`.
     """
 
     kind = "transcript"
@@ -248,9 +249,11 @@ class WhisperConverter(Converter):
 def open_whisper(where: str) -> WhisperConverter:
     """Open Whisper.
 
-    - `where` (str): a folder, `hub:tiny`, `hub:OWNER/NAME`, or "" for the model of the extra `transcribe`.
+    Args:
+        where (str): a folder, `hub:tiny`, `hub:OWNER/NAME`, or "" for the model of the extra `transcribe`.
 
-    Raises `SettingsError` where it is missing, differs from its `model.json`, or does not fit into memory.
+    Raises:
+        SettingsError: it is missing, differs from its `model.json`, or does not fit into memory.
     """
     if (name := hub_name(where)) is not None:
         return WhisperConverter(_download(name), f"whisper/{name}")

@@ -21,8 +21,9 @@ _UNPARTED = re.compile(r"([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\
 def normalise(text: str) -> str:
     """Normalise a text: words with one space in between.
 
-    >>> normalise("It’s  10:30, OK?")
-    "it's 10 30 ok"
+    Example:
+        >>> normalise("It’s  10:30, OK?")
+        "it's 10 30 ok"
     """
     folded = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).casefold()
     kept = "".join(" " if unicodedata.category(c)[0] in "PSZC" and c != "'" else c for c in folded)
@@ -42,8 +43,9 @@ def characters_of(text: str) -> list[str]:
 def edit_distance(said: Sequence[str], heard: Sequence[str]) -> int:
     """The fewest insertions, deletions and substitutions that turn one into the other (Levenshtein 1966).
 
-    >>> edit_distance("kitten", "sitting")
-    3
+    Example:
+        >>> edit_distance("kitten", "sitting")
+        3
     """
     numbers = {item: n for n, item in enumerate(dict.fromkeys([*said, *heard]))}
     row = np.arange(len(heard) + 1)

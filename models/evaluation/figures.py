@@ -50,10 +50,11 @@ def rate(
 ) -> Figure:
     """The sum of `counts` divided by the sum of `of`, with its interval by drawing groups.
 
-    - `counts`: one a line; negative for differences of hits.
-    - `of`: one a line. Default: 1 each.
-    - `groups`: one a line; lines of one group are drawn together. Default: each line alone.
-    - `seed`: of the draws.
+    Args:
+        counts (npt.ArrayLike): one a line; negative for differences of hits.
+        of (npt.ArrayLike | None): one a line. Default: 1 each.
+        groups (Sequence[Hashable] | None): one a line; lines of one group are drawn together. Default: each line alone.
+        seed (int): of the draws. Default 0.
     """
     above = np.asarray(counts, np.float64)
     below = np.ones(len(above)) if of is None else np.asarray(of, np.float64)

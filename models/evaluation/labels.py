@@ -18,13 +18,17 @@ TOP = 5
 class Accuracy(msgspec.Struct, frozen=True):
     """The figures of one kind of set.
 
-    - `kind`, `n`: the kind, and how many rows have it.
-    - `own`, `own_at_5`: the right label is the model's best, or among its best five; over rows whose label the model
-      has (all rows, where the model does not list its labels).
-    - `given`, `given_at_5`: of the manifest's labels, the right one is closest to the set's embedding (cosine), or
-      among the closest five; over all rows.
-    - `best_part`: the best smaller set over the same rows.
-    - `gap`: how much `scored` ("own" or "given") beats it.
+    Attributes:
+        kind (str): the kind.
+        n (int): how many rows have it.
+        own (Figure | None): how often the right label is the model's best, over the rows whose label the model has (all
+            rows if the model does not list its labels).
+        own_at_5 (Figure | None): how often it is among the best five.
+        given (Figure | None): how often the right one of the manifest's labels is closest to the set's embedding
+            (cosine), over all rows.
+        given_at_5 (Figure | None): how often it is among the closest five.
+        best_part (str): the best smaller set over the same rows.
+        gap (Figure | None): how much `scored` ("own" or "given") beats it.
     """
 
     kind: str

@@ -22,12 +22,14 @@ N_SHOWN = 5
 class EvaluationEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of a manifest.
 
-    - `id`: unique; named where a file is broken.
-    - `image`, `audio`: paths, relative to the manifest.
-    - `text`: what is written about it.
-    - `label`: what it is.
-    - `transcript`: what is said.
-    - `language`: BCP 47, of text, label and transcript.
+    Attributes:
+        id (str): unique; named where a file is broken.
+        image (str | None): path of the picture, relative to the manifest.
+        audio (str | None): path of the sound, relative to the manifest.
+        text (str | None): what is written about it.
+        label (str | None): what it is.
+        transcript (str | None): what is said.
+        language (str): BCP 47, of text, label and transcript.
     """
 
     id: str
@@ -51,7 +53,11 @@ class EvaluationRow(NamedTuple):
 
 
 def read_manifest(path: Path) -> list[EvaluationRow]:
-    """Read and check a manifest. Raises `SettingsError`, with the numbers of wrong lines, or for an empty file."""
+    """Read and check a manifest.
+
+    Raises:
+        SettingsError: the file is empty, or lines are wrong; with their numbers.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -33,14 +33,16 @@ def evaluate_manifest(
 ) -> EvaluationReport:
     """Score a manifest.
 
-    - `path`: the manifest.
-    - `model_name`: as `models.registry.load` takes it.
-    - `wanted`: tasks; none: all that the fields allow and that is installed.
-    - `convert`: as `models.registry.parse_spec` takes it.
-    - `show_progress`: shows how far it is.
+    Args:
+        path (Path): the manifest.
+        model_name (str): as `models.registry.load` takes it.
+        wanted (Sequence[str]): tasks; none: all that the fields allow and that is installed.
+        convert (str): as `models.registry.parse_spec` takes it.
+        show_progress (ShowProgress): shows how far it is.
 
-    Raises `SettingsError` for a wrong manifest, task, model or converter, `MissingExtraError` where a wanted task needs
-    a pip extra.
+    Raises:
+        SettingsError: the manifest, a task, the model or the converter is wrong.
+        MissingExtraError: a wanted task needs a pip extra.
     """
     rows = read_manifest(path)
     tasks = tasks_of(rows, wanted)
@@ -63,7 +65,11 @@ def evaluate_manifest(
 
 
 def tasks_of(rows: Sequence[EvaluationRow], wanted: Sequence[str]) -> list[str]:
-    """The tasks to do. Raises `SettingsError` for one that is unknown, or that the fields do not allow."""
+    """The tasks to do.
+
+    Raises:
+        SettingsError: a task is unknown, or the fields do not allow it.
+    """
     entries = [row.entry for row in rows]
     pairs = [lanes for e in entries if len(lanes := e.lanes()) > 1]
     allowed = {

@@ -17,9 +17,11 @@ TOKENIZER = "tokenizer.json"
 class ModelManifest(msgspec.Struct, frozen=True):
     """`model.json` of a reference model.
 
-    - `labels`, `labels_zh`: of each output, in English and in Chinese.
-    - `sha256`: file name to digest.
-    - `training`: the settings of the run.
+    Attributes:
+        labels (list[str]): the English label of each output.
+        labels_zh (list[str]): the Chinese label of each output.
+        sha256 (dict[str, str]): file name to digest.
+        training (dict[str, Any]): the settings of the run.
     """
 
     name: str
@@ -40,12 +42,20 @@ def save_checkpoint(
 
 
 def read_manifest(folder: Path) -> ModelManifest:
-    """Read `model.json`. Raises `SettingsError` where it is missing or broken."""
+    """Read `model.json`.
+
+    Raises:
+        SettingsError: it is missing or broken.
+    """
     return model_folder.read_manifest(folder, ModelManifest)
 
 
 def open_network(folder: Path, manifest: ModelManifest) -> ReferenceNetwork:
-    """Load the network, ready to answer. Raises `SettingsError` where its weights are not those of the manifest."""
+    """Load the network, ready to answer.
+
+    Raises:
+        SettingsError: its weights are not those of the manifest.
+    """
     network = ReferenceNetwork(manifest.dimensions)
     load_weights(network, checked_bytes(folder, WEIGHTS, manifest), folder / WEIGHTS)
     return network.eval()

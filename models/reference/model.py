@@ -37,11 +37,13 @@ CONVERSIONS = {"image": "caption", "audio": "transcript"}
 class ReferenceModel(Model):
     """CNN, GRU and conv net, fused by a Transformer.
 
-    - `folder` (path): a folder that `syncline model train` wrote.
-    - `device` (str; default `auto`): of torch; `auto` is CUDA if there is a GPU, else the CPU.
-    - `fuse` (bool; default True): False answers with the calibrated sum of what each modality says alone.
+    Args:
+        folder (Path): a folder that `syncline model train` wrote.
+        device (str): of torch; `auto` is CUDA if there is a GPU, else the CPU. Default `auto`.
+        fuse (bool): False answers with the calibrated sum of what each modality says alone. Default True.
 
-    Raises `SettingsError` for a broken folder.
+    Raises:
+        SettingsError: the folder is broken.
     """
 
     def __init__(self, folder: Path, device: str = "auto", *, fuse: bool = True) -> None:

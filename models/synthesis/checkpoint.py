@@ -48,7 +48,11 @@ def save_voice(folder: Path, networks: nn.ModuleDict, packed_lexicon: bytes, man
 
 
 def read_manifest(folder: Path) -> VoiceManifest:
-    """Read `model.json`. Raises `SettingsError` where it is missing, broken, or of another kind of model."""
+    """Read `model.json`.
+
+    Raises:
+        SettingsError: it is missing, broken, or of another kind of model.
+    """
     manifest = model_folder.read_manifest(folder, VoiceManifest, "speech", "syncline model train synthesis")
     if manifest.kind != KIND:
         raise SettingsError("speech", f"{folder / MANIFEST} of kind {manifest.kind}", f"a model of kind {KIND}")
@@ -56,7 +60,11 @@ def read_manifest(folder: Path) -> VoiceManifest:
 
 
 def open_voice(folder: Path, manifest: VoiceManifest) -> Voice:
-    """Load the voice, ready to speak. Raises `SettingsError` where a file differs from the manifest."""
+    """Load the voice, ready to speak.
+
+    Raises:
+        SettingsError: a file differs from the manifest.
+    """
     weights, packed = (checked_bytes(folder, name, manifest) for name in (WEIGHTS, LEXICON))
     networks = new_networks(manifest.dimensions)
     load_weights(networks, weights, folder / WEIGHTS)

@@ -31,8 +31,9 @@ def split_sentences(text: str) -> list[str]:
 
     Not after titles (`Dr. Smith`) and single letters (`J. Smith`).
 
-    >>> split_sentences("Dr. Smith is in. Who else?")
-    ['Dr. Smith is in.', 'Who else?']
+    Example:
+        >>> split_sentences("Dr. Smith is in. Who else?")
+        ['Dr. Smith is in.', 'Who else?']
     """
     parts: list[str] = []
     for part in _END.split(text):

@@ -225,8 +225,9 @@ def to_words(text: str) -> list[str]:
 
     No two pauses in a row, none first or last. Signs without a name are dropped.
 
-    >>> to_words("Dr. Smith paid $5 to the BBC, OK?")
-    ['doctor', 'smith', 'paid', 'five', 'dollars', 'to', 'the', 'b.', 'b.', 'c.', 'pau', 'o.', 'k.']
+    Example:
+        >>> to_words("Dr. Smith paid $5 to the BBC, OK?")
+        ['doctor', 'smith', 'paid', 'five', 'dollars', 'to', 'the', 'b.', 'b.', 'c.', 'pau', 'o.', 'k.']
     """
     plain = _plain(text)
     words: list[str] = []

@@ -24,7 +24,11 @@ _NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS) if symbol}
 
 
 def to_numbers(phones: Sequence[str]) -> list[int]:
-    """Number phones and pauses for the network. Raises `KeyError` for an unknown phone."""
+    """Number phones and pauses for the network.
+
+    Raises:
+        KeyError: a phone is unknown.
+    """
     return [_NUMBERS[phone] for phone in phones]
 
 

@@ -14,9 +14,10 @@ from models.training.training_state import State
 class Budget:
     """The length of a phase. By steps a run repeats to the bit; by the clock it ends in time on any machine.
 
-    - `limit_s`: seconds, where `n_steps` is None.
-    - `n_steps`: steps; None: by the clock.
-    - `clock_s`: the clock, in seconds.
+    Args:
+        limit_s (float): seconds, where `n_steps` is None.
+        n_steps (int | None): steps; None: by the clock.
+        clock_s (Callable[[], float]): the clock, in seconds.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Budget:
 class Rhythm:
     """When to do what is done now and then. By steps it does not depend on the clock, so it repeats with the run.
 
-    - `budget`: of the phase.
-    - `every_s`: seconds in between, by the clock.
-    - `parts`: how many times in a budget of steps.
+    Args:
+        budget (Budget): of the phase.
+        every_s (float): seconds in between, by the clock.
+        parts (int): how many times in a budget of steps.
     """
 
     def __init__(self, budget: Budget, every_s: float, parts: int) -> None:
@@ -78,9 +80,10 @@ class Rhythm:
 class EarlyStopping:
     """Ends a phase whose validation stops improving, and keeps the weights of the best look.
 
-    - `patience`: how many looks without a better one end the phase; 0: never, and nothing is kept.
-
     A look's score is the mean of its figures, of which higher is better.
+
+    Args:
+        patience (int): how many looks without a better one end the phase; 0: never, and nothing is kept.
     """
 
     def __init__(self, patience: int) -> None:

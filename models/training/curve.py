@@ -92,7 +92,8 @@ def _lines(axes: Axes, title: str, points: Sequence[Point]) -> None:
 def as_line(values: Mapping[str, float]) -> str:
     """Write figures in one line.
 
-    >>> as_line({"image": 0.4123, "text": 0.3})
-    'image 0.412 text 0.300'
+    Example:
+        >>> as_line({"image": 0.4123, "text": 0.3})
+        'image 0.412 text 0.300'
     """
     return " ".join(f"{name} {value:.3f}" for name, value in values.items())

@@ -25,11 +25,12 @@ log = logging.getLogger("models.training")
 class Progress(msgspec.Struct, frozen=True):
     """How far a phase, or another piece of work, has come.
 
-    - `phase`: its name.
-    - `step`: the number of steps taken.
-    - `spent`: the part of it that is done, 0 to 1.
-    - `left_s`: the estimated time left, in seconds.
-    - `loss`: of the last step, where it has one.
+    Attributes:
+        phase (str): its name.
+        step (int): the number of steps taken.
+        spent (float): the part of it that is done, 0 to 1.
+        left_s (float): the estimated time left, in seconds.
+        loss (float | None): of the last step, where it has one.
     """
 
     phase: str
@@ -149,8 +150,9 @@ EVERY_S = 10.0
 class CountedWork:
     """Counts the steps of one piece of work, and shows how far it is. Safe to call from several threads.
 
-    - `what`: the work, in a few words.
-    - `n_steps`: how many steps it has.
+    Args:
+        what (str): the work, in a few words.
+        n_steps (int): how many steps it has.
     """
 
     def __init__(self, what: str, n_steps: int) -> None:

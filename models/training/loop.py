@@ -28,11 +28,12 @@ CLIP = 5.0
 class Phase:
     """One phase: steps with AdamW, an averaged copy of the weights, looks at validation, checkpoints.
 
-    - `name`: of the phase, in logs and file names.
-    - `trained`: the module whose parameters are stepped.
-    - `budget`: how long it goes on.
-    - `settings`: learning rate, weight decay, averaging, patience.
-    - `run`: the folder of checkpoints, curves and TensorBoard logs; None: nothing is written.
+    Args:
+        name (str): of the phase, in logs and file names.
+        trained (nn.Module): the module whose parameters are stepped.
+        budget (Budget): how long it goes on.
+        settings (TrainSettings): learning rate, weight decay, averaging, patience.
+        run (Run | None): the folder of checkpoints, curves and TensorBoard logs; None: nothing is written.
     """
 
     def __init__(
@@ -64,14 +65,18 @@ class Phase:
     ) -> None:
         """Train, then give `trained` the averaged weights; with patience, those of the best look at validation.
 
-        - `loss`: the loss of a fresh batch, given the part of the budget that is spent.
-        - `losses`: parts of the loss by name, for log and curves.
-        - `look`: validation figures by name, higher is better; they decide early stopping.
-        - `drawn_from`: what holds the generators and the state of `loss`, for checkpoints. Default: the object whose
-          method `loss` is.
+        Goes on from the phase's checkpoint; a phase that is over there is not trained again.
 
-        Goes on from the phase's checkpoint; a phase that is over there is not trained again. Raises `SettingsError` for
-        a checkpoint of another network.
+        Args:
+            loss (Callable[[float], Tensor]): the loss of a fresh batch, given the part of the budget that is spent.
+            losses (Callable[[], Said]): parts of the loss by name, for log and curves.
+            look (Callable[[nn.Module], Said]): validation figures by name, higher is better; they decide early
+                stopping.
+            drawn_from (object): what holds the generators and the state of `loss`, for checkpoints. Default: the object
+                whose method `loss` is.
+
+        Raises:
+            SettingsError: the checkpoint is of another network.
         """
         draws = Draws(getattr(loss, "__self__", None) if drawn_from is None else drawn_from)
         if self._resume(draws):

@@ -32,7 +32,8 @@ class _Here:
 def start(device: str = "cpu") -> None:
     """Join the processes of `torchrun`, if any: NCCL for `cuda`, else gloo.
 
-    Raises `SettingsError` for a device that torch cannot use.
+    Raises:
+        SettingsError: torch cannot use the device.
     """
     if device not in ("cpu", "cuda"):
         raise SettingsError("--device", device, "cpu or cuda")
@@ -102,7 +103,11 @@ def bytes_from_first(data: bytes | None) -> bytes | None:
 
 
 def rows_of(n: int) -> slice:
-    """This process's share of `n` rows. Raises `SettingsError` where they cannot be shared evenly."""
+    """This process's share of `n` rows.
+
+    Raises:
+        SettingsError: they cannot be shared evenly.
+    """
     if n % world_size():
         raise SettingsError("batch", n, f"a multiple of the {world_size()} processes that share it")
     each = n // world_size()

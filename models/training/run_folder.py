@@ -42,10 +42,11 @@ class Identity(msgspec.Struct, frozen=True):
 class Run(msgspec.Struct, frozen=True):
     """The folder of a run, and how often it gets a checkpoint. Can be sent to another process.
 
-    - `out`: the folder.
-    - `checkpoint_s`: seconds between checkpoints.
-    - `checkpoint_steps`: steps between checkpoints instead; 0: by the clock.
-    - `tensorboard`: whether to write TensorBoard logs (`has_tensorboard`).
+    Attributes:
+        out (Path): the folder.
+        checkpoint_s (float): seconds between checkpoints.
+        checkpoint_steps (int): steps between checkpoints instead; 0: by the clock. Default 0.
+        tensorboard (bool): whether to write TensorBoard logs (`has_tensorboard`). Default False.
     """
 
     out: Path
@@ -78,11 +79,16 @@ def has_tensorboard() -> bool:
 def begin(run: Run, identity: Identity, resume: bool | None) -> bool:
     """Begin a run in its folder, or go on with the unfinished one.
 
-    - `run`, `identity`: the run's folder, and what tells it from other runs.
-    - `resume`: None goes on with an unfinished run, True insists on one, False throws it away.
+    Args:
+        run (Run): the run's folder.
+        identity (Identity): what tells the run from other runs.
+        resume (bool | None): None goes on with an unfinished run, True insists on one, False throws it away.
 
-    Returns whether it goes on. Raises `SettingsError` where the unfinished run is another one, or `resume` insists and
-    there is none.
+    Returns:
+        bool: whether an unfinished run goes on.
+
+    Raises:
+        SettingsError: the unfinished run is another one, or `resume` insists and there is none.
     """
     path = run.out / RUN
     unfinished = path.exists()
@@ -141,9 +147,12 @@ def identity_of(name: str, settings: Any, corpus_dirs: Sequence[Path], torch_ver
 def occupy(out: Path, *, alone: bool) -> AbstractContextManager[Any]:
     """Lock the folder until the process ends or the value is closed. Does nothing on Windows.
 
-    - `alone`: wait until no other process has it; else share it with the other processes of this run.
+    Args:
+        out (Path): the folder.
+        alone (bool): wait until no other process has it; else share it with the other processes of this run.
 
-    Raises `SettingsError` where another run is at work in it.
+    Raises:
+        SettingsError: another run uses the folder.
     """
     if sys.platform == "win32":
         return nullcontext()

@@ -36,13 +36,16 @@ Steps = TypeVar("Steps", PhaseSteps, VoiceSteps)
 def parse_steps(text: str, steps: type[Steps]) -> Steps:
     """Read the value of `--steps`.
 
-    - `text`: one integer a phase, with commas between, such as `100,50,200,30`.
-    - `steps`: `PhaseSteps` or `VoiceSteps`.
+    Args:
+        text (str): one integer a phase, with commas between, such as `100,50,200,30`.
+        steps (type[Steps]): `PhaseSteps` or `VoiceSteps`.
 
-    Raises `SettingsError` for anything but one integer a phase.
+    Raises:
+        SettingsError: the text is not one integer a phase.
 
-    >>> parse_steps("3000,4000", VoiceSteps)
-    VoiceSteps(spelling=3000, voice=4000)
+    Example:
+        >>> parse_steps("3000,4000", VoiceSteps)
+        VoiceSteps(spelling=3000, voice=4000)
     """
     names = steps.__struct_fields__
     try:
@@ -55,16 +58,19 @@ def parse_steps(text: str, steps: type[Steps]) -> Steps:
 class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What every training run has.
 
-    - `seed`: draws weights, batches and changes of media; at least 0.
-    - `minutes`: wall time of all phases, unless `steps` is given; above 0, at most 1,440.
-    - `steps`: the number of steps of each phase. Default: none, by the clock.
-    - `learning_rate`: the peak of the schedule.
-    - `weight_decay`: of matrices only.
-    - `dropout`: the share of values that are dropped.
-    - `average`: the share of the averaged weights that stays in each step. The averaged weights are the result.
-    - `patience`: a phase ends after so many looks at validation without a better one; 0: never.
+    Attributes:
+        seed (int): draws weights, batches and changes of media; at least 0. Default 1.
+        minutes (float): wall time of all phases, unless `steps` is given; above 0, at most 1,440. Default 32.0.
+        steps (PhaseSteps | VoiceSteps | None): the number of steps of each phase. Default: none, by the clock.
+        learning_rate (float): the peak of the schedule. Default 0.002.
+        weight_decay (float): of matrices only. Default 0.03.
+        dropout (float): the share of values that are dropped. Default 0.2.
+        average (float): the share of the averaged weights that stays in each step. The averaged weights are the result.
+            Default 0.998.
+        patience (int): a phase ends after so many looks at validation without a better one; 0: never. Default 0.
 
-    Raises `SettingsError` for a value out of its range.
+    Raises:
+        SettingsError: a value is out of its range.
     """
 
     seed: Annotated[int, Meta(ge=0)] = 1
@@ -93,12 +99,19 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ReferenceSettings(TrainSettings, frozen=True, kw_only=True):
     """The settings of the reference model, beside those that every run has.
 
-    - `fusion_share`: the fusion's share of the time.
-    - `text_share`: the share of text in the time of the process that trains text, then speech.
-    - `image_batch`, `audio_batch`, `text_batch`, `fusion_batch`: media or sets a step.
-    - `fusion_draws`: how many changed media of each concept and modality the fusion learns from.
-    - `label_smoothing`, `ctc_weight`, `spelling_weight`, `contrast_weight`: of the losses.
-    - `held_out`: leave the zero-shot concepts out.
+    Attributes:
+        fusion_share (float): the fusion's share of the time. Default 0.235.
+        text_share (float): the share of text in the time of the process that trains text, then speech. Default 0.08.
+        image_batch (int): pictures a step. Default 32.
+        audio_batch (int): clips a step. Default 48.
+        text_batch (int): texts a step. Default 64.
+        fusion_batch (int): sets a step. Default 128.
+        fusion_draws (int): how many changed media of each concept and modality the fusion learns from. Default 8.
+        label_smoothing (float): smoothing of the losses' labels. Default 0.1.
+        ctc_weight (float): weight of the CTC loss. Default 0.5.
+        spelling_weight (float): weight of the spelling loss. Default 0.5.
+        contrast_weight (float): weight of the contrastive loss. Default 0.5.
+        held_out (bool): leave the zero-shot concepts out. Default False.
     """
 
     fusion_share: float = 0.235
@@ -124,10 +137,12 @@ class ReferenceSettings(TrainSettings, frozen=True, kw_only=True):
 class SynthesisSettings(TrainSettings, frozen=True, kw_only=True):
     """The settings of the voice, beside those that every run has.
 
-    - `spelling_share`: the share of the time for the spelling network.
-    - `batch`: sentences a step. `spelling_batch`: words a step.
-    - `spelling_learning_rate`: the peak of the schedule of the spelling network.
-    - `latent_noise`: standard deviation of the noise on the latents.
+    Attributes:
+        spelling_share (float): the share of the time for the spelling network. Default 0.25.
+        batch (int): sentences a step. Default 8.
+        spelling_batch (int): words a step. Default 128.
+        spelling_learning_rate (float): the peak of the schedule of the spelling network. Default 0.003.
+        latent_noise (float): standard deviation of the noise on the latents. Default 0.1.
     """
 
     minutes: Annotated[float, Meta(gt=0, le=MAX_MINUTES)] = 48.0

@@ -25,10 +25,11 @@ Manifest = TypeVar("Manifest")
 class Trainer(ABC, Generic[Manifest]):
     """Trains a kind of model. Kinds differ in `open`, `fit`, `manifest` and `save`.
 
-    - `name`: the model's name in results.
-    - `settings`: of the run.
-    - `run`: the folder to write, and how often it gets a checkpoint. TensorBoard logs are written where it is
-      installed.
+    Args:
+        name (str): the model's name in results.
+        settings (TrainSettings): of the run.
+        run (Run): the folder to write, and how often it gets a checkpoint. TensorBoard logs are written where it is
+            installed.
     """
 
     def __init__(self, name: str, settings: TrainSettings, run: Run) -> None:
@@ -54,11 +55,12 @@ class Trainer(ABC, Generic[Manifest]):
     def train(self, resume: bool | None = None) -> Manifest:
         """Train, and write the model to the run's folder.
 
-        - `resume`: None goes on with an unfinished run of the same settings, True insists on one, False throws it
-          away.
+        Args:
+            resume (bool | None): None goes on with an unfinished run of the same settings, True insists on one, False
+                throws it away.
 
-        Raises `SettingsError` where the corpus is missing, another run is unfinished in the folder, or one is at work
-        there.
+        Raises:
+            SettingsError: the corpus is missing, another run is unfinished in the folder, or one is at work there.
         """
         out = self.run.out
         out.mkdir(parents=True, exist_ok=True)

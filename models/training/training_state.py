@@ -31,7 +31,11 @@ def pack(state: State) -> bytes:
 
 
 def unpack(data: bytes, where: object) -> State:
-    """Read a packed state; tuples come back as lists. Raises `SettingsError`, naming `where`, for other bytes."""
+    """Read a packed state; tuples come back as lists.
+
+    Raises:
+        SettingsError: the bytes are no packed state; the error names `where`.
+    """
     try:
         length = int.from_bytes(data[:8], "little")
         skeleton = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][SKELETON])
@@ -85,7 +89,11 @@ class Draws:
         }
 
     def restore(self, state: State) -> None:
-        """Restore a state. Raises `SettingsError` where it has other generators or attributes."""
+        """Restore a state.
+
+        Raises:
+            SettingsError: it has other generators or attributes.
+        """
         for mine, theirs in ((self._generators, state["generators"]), (self._kept, state["kept"])):
             if mine.keys() != theirs.keys():
                 raise SettingsError("checkpoint", sorted(theirs), f"what this version draws from: {sorted(mine)}")

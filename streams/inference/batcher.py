@@ -1,8 +1,8 @@
 """The batcher: many callers, one device.
 
-A batch leaves as soon as the device is free, with all items that have arrived by then; the device's own busy
-time is the window in which the next batch forms. Asked to (`max_wait_ms`), a batch waits for more, counted
-from the arrival of its first item. Callers get their own answer, their own error, or `NoAnswerError` at the end.
+A batch leaves as soon as the device is free, with all items that have arrived; while it runs the next batch forms. With
+`max_wait_ms` a batch also waits for more, from the arrival of its first item. Each caller gets its own answer, its own
+error, or `NoAnswerError` if the batcher ends first.
 
     callers --submit--> queue (bounded) --take--> batch --run--> device
                                                     |
@@ -177,17 +177,18 @@ class Batcher(Generic[T, R]):
 class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of the batcher.
 
-    Args:
-        max_items: most items of a batch.
-        max_cost: most that a batch costs by the model's measure (pixels + audio milliseconds + tokens); an item that
-            costs more runs alone.
-        max_wait_ms: how long a batch waits for more, from the arrival of its first item.
-        max_queued: most items that wait; further callers wait for room. At least `max_items`.
-        retry_min_ms, retry_max_ms: first and longest pause between probes of a model that is down; each is twice the
-            last.
+    Attributes:
+        max_items (int): limit of a batch's items. Default 32.
+        max_cost (int): limit of a batch's cost: pixels + milliseconds of audio + tokens; an item that costs more runs
+            alone. Default 16,000,000.
+        max_wait_ms (int): how long a batch waits for more items after its first, ms. Default 0.
+        max_queued (int): limit of waiting items, at least `max_items`; more callers wait for room. Default 128.
+        retry_min_ms (int): first pause between probes of a model that is down, ms; each next is twice as long. Default
+            100.
+        retry_max_ms (int): longest pause between probes, ms. Default 10,000.
 
     Raises:
-        SettingsError: with the setting, what it got and what it takes.
+        SettingsError: a setting is out of its range.
     """
 
     max_items: Annotated[int, Meta(ge=1)] = 32

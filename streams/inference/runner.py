@@ -40,13 +40,13 @@ R = TypeVar("R")
 class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is run.
 
-    Args:
-        n_torch_threads: threads inside one forward; 0 leaves torch's own choice.
-        max_run_ms: a batch that runs for longer hangs, and the worker is not live.
-        batch: limits of the batcher.
+    Attributes:
+        n_torch_threads (int): threads of one forward pass; 0 leaves the choice to torch. Default 0.
+        max_run_ms (int): a batch that runs longer is hanging, and the worker is not live, ms. Default 60,000.
+        batch (BatchSettings): limits of the batcher. Default `BatchSettings()`.
 
     Raises:
-        SettingsError: with the setting, what it got and what it takes.
+        SettingsError: a setting is out of its range.
     """
 
     n_torch_threads: Annotated[int, Meta(ge=0)] = 0

@@ -1,4 +1,4 @@
-"""Settings of the join, as one frozen value that is checked once, and their fingerprint."""
+"""The settings of the join: one frozen value, checked once; and their fingerprint."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from syncline.settings.definition import check_ranges
 from syncline.wire.contract import MODALITIES, VERSION, media_topic
 
 MAX_SET_BYTES = 400_000
-"""The most that `max_set_bytes` may be: a set that is given up takes up to 1.6 times as much in one entry."""
+"""Limit of `max_set_bytes`: a set that is given up needs up to 1.6 times as much in one entry."""
 _NUMBERS_BYTES = 64
-"""Offset, times, hash and topic of a member."""
+"""Size of a member's offset, times, hash and topic."""
 
 
 def item_bytes(stream: str, lane: str) -> int:
-    """What one item of this lane takes at most."""
+    """Return the size limit of one item of a lane."""
     return _NUMBERS_BYTES + len(stream.encode()) + len(lane.encode())
 
 
 StrategyName = Literal["earliest", "nearest", "tumbling"]
 MAX_LANES = 256
-"""Of one stream: a set of as many with the longest names is less than `MAX_SET_BYTES`."""
+"""Limit of a stream's lanes: a set of so many with the longest names is smaller than `MAX_SET_BYTES`."""
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -38,73 +38,76 @@ class Lane(msgspec.Struct, frozen=True):
 
 
 class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How items of one stream are brought together (docs/design.md, section 5).
+    """How the items of one stream are joined into sets (docs/design.md, section 5).
 
-    Raises `SettingsError` with the setting, what it got and what it takes.
+    Raises:
+        SettingsError: a setting is wrong; with what it got and what it takes.
     """
 
     strategy: Annotated[StrategyName, Meta(description="How sets are formed.")] = "earliest"
     lanes: Annotated[
         tuple[str, ...],
         Meta(
-            description="What a set waits for, each LANE or LANE:MODALITY, at most 256; others are `unexpected`.",
+            description="Lanes of a set, each LANE or LANE:MODALITY, at most 256; others are `unexpected`.",
             examples=[("left:image", "right:image", "text")],
         ),
     ] = MODALITIES
     lanes_by_stream: Annotated[
         dict[str, tuple[str, ...]],
         Meta(
-            description="Lanes of streams whose names match a pattern; the first match counts, others have `lanes`.",
+            description="Lanes of streams whose names match a pattern; the first match counts, others use `lanes`.",
             examples=[{"lobby-*": ("image", "text"), "hall-*": ("left:image", "text")}],
         ),
     ] = {}
-    tolerance_ms: Annotated[int, Meta(ge=0, description="How far apart the members of one set may be.")] = 50
+    tolerance_ms: Annotated[int, Meta(ge=0, description="Largest distance in time between a set's members.")] = 50
     out_of_order_ms: Annotated[
         dict[str, Annotated[int, Meta(ge=0)]],
         Meta(
-            description="By lane, how far its events may be out of order; 0 for a lane that is not named.",
+            description="By lane, how far its events may be out of order; 0 for other lanes.",
             examples=[{"image": 100, "text": 50}],
         ),
     ] = {}
     offset_ms: Annotated[
         dict[str, int],
         Meta(
-            description="By lane, what is added to its event times; 0 for a lane that is not named.",
+            description="By lane, what is added to its event times; 0 for other lanes.",
             examples=[{"audio": -120}],
         ),
     ] = {}
     max_wait_ms: Annotated[int, Meta(ge=1, description="How long a set waits for a silent lane.")] = 2_000
-    pivot: Annotated[str, Meta(description="Of `nearest`: the lane each of whose items gets a set.")] = "text"
-    share: Annotated[bool, Meta(description="Of `nearest`: an item may serve several pivots.")] = False
-    size_ms: Annotated[int, Meta(ge=1, description="Of `tumbling`: length of a window.")] = 1_000
+    pivot: Annotated[str, Meta(description="For `nearest`: the lane whose items each start a set.")] = "text"
+    share: Annotated[bool, Meta(description="For `nearest`: whether an item may be in the sets of several pivots.")] = (
+        False
+    )
+    size_ms: Annotated[int, Meta(ge=1, description="For `tumbling`: length of a window.")] = 1_000
     max_set_bytes: Annotated[
         int,
         Meta(
             ge=1,
             le=MAX_SET_BYTES,
-            description="Of `tumbling`: a window with more (64 bytes an event, and its names) gives several sets.",
+            description="For `tumbling`: a larger window (64 bytes an event, and its names) becomes several sets.",
         ),
     ] = MAX_SET_BYTES
     require: Annotated[
-        tuple[str, ...], Meta(description="Lanes without which a set is not fused.", examples=[("image",)])
+        tuple[str, ...], Meta(description="Lanes that a set must have to be fused.", examples=[("image",)])
     ] = ()
-    stream_ttl_ms: Annotated[int, Meta(ge=1, description="A lane that is silent for so long is forgotten.")] = 600_000
+    stream_ttl_ms: Annotated[int, Meta(ge=1, description="A lane that is silent for this long is forgotten.")] = 600_000
     max_ahead_ms: Annotated[
-        int, Meta(ge=0, description="An event further ahead of the broker's clock is a dead letter.")
+        int, Meta(ge=0, description="An event further ahead of the broker's clock becomes a dead letter.")
     ] = 60_000
     max_held_events: Annotated[
-        int, Meta(ge=1, description="Soft limit of records that a worker holds, shared out among its partitions.")
+        int, Meta(ge=1, description="Soft limit of a worker's held records, shared by its partitions.")
     ] = 8_000
     max_held_bytes: Annotated[
         int,
-        Meta(ge=1, description="Soft limit of their bytes: values, headers and decoded media, shared out likewise."),
+        Meta(ge=1, description="Soft limit of their bytes (values, headers and decoded media), shared likewise."),
     ] = 128 * 2**20
-    hard_limit_factor: Annotated[int, Meta(ge=1, description="Hard limits are the soft ones times this.")] = 4
+    hard_limit_factor: Annotated[int, Meta(ge=1, description="The hard limits are the soft limits times this.")] = 4
     max_streams: Annotated[
-        int, Meta(ge=1, description="Streams remembered of one partition; beyond, the longest silent is forgotten.")
+        int, Meta(ge=1, description="Streams remembered by a partition; above it the longest silent one is forgotten.")
     ] = 20_000
     max_remembered_ids: Annotated[
-        int, Meta(ge=1, description="Ids remembered of one partition to find duplicates, beside each lane's newest.")
+        int, Meta(ge=1, description="Ids that a partition remembers to find duplicates, beside each lane's newest.")
     ] = 60_000
 
     def __post_init__(self) -> None:
@@ -120,7 +123,7 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
         return [self.lanes, *self.lanes_by_stream.values()]
 
     def lanes_by_topic(self) -> dict[str, int]:
-        """The media topics that streams have lanes of, with the most lanes that a stream has of each."""
+        """Return the media topics that lanes use, with the largest number of lanes of one stream in each."""
         by_topic: dict[str, int] = {}
         for names in self._lane_lists():
             counts = Counter(media_topic(lane.modality) for lane in _parse(names))
@@ -128,14 +131,14 @@ class JoinSettings(msgspec.Struct, frozen=True, kw_only=True):
         return by_topic
 
     def lane_names_of(self, stream: str) -> tuple[str, ...]:
-        """The lanes that a set of `stream` waits for, as the setting spells them."""
+        """Return the lanes that a set of `stream` waits for, as the setting spells them."""
         for pattern, names in self.lanes_by_stream.items():
             if fnmatchcase(stream, pattern):
                 return names
         return self.lanes
 
     def lanes_of(self, stream: str) -> tuple[Lane, ...]:
-        """The lanes that a set of `stream` waits for, in lane order."""
+        """Return the lanes that a set of `stream` waits for, in order."""
         return _parse(self.lane_names_of(stream))
 
 
@@ -171,13 +174,13 @@ def _check_known(setting: str, names: tuple[str, ...], lanes: set[str]) -> None:
 
 N_BYTES = 8
 _DECIDE_NOTHING = ("max_held_events", "max_held_bytes", "hard_limit_factor")
-"""How much is held says when pressure acts; what it may decide then, the others say."""
+"""These settings say when pressure acts, not what it may decide."""
 
 
 def fingerprint(settings: JoinSettings, max_event_bytes: int) -> str:
-    """Of all settings that decide what becomes of a record, and of the contract's version; 16 hexadecimal digits.
+    """Hash all settings that decide a record's outcome, and the contract's version; 16 hexadecimal digits.
 
-    max_event_bytes: the largest value of a media record.
+    max_event_bytes: size limit of a media record's value.
     """
     deciding = {name: value for name, value in msgspec.structs.asdict(settings).items() if name not in _DECIDE_NOTHING}
     deciding |= {"max_event_bytes": max_event_bytes, "contract": VERSION}

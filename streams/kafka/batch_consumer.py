@@ -1,21 +1,21 @@
-"""How records come from Faust's consumer to us: batch by batch, and how offsets go back, as a resolved prefix.
+"""Delivers records from Faust's consumer in batches, and commits resolved prefixes.
 
-Faust hands over one record at a time, through two tasks each, and commits what its gap logic makes of single
-acknowledgements. Here its consumer hands over what one poll brought of one topic partition as one message, and
-commits exactly the prefix that it was told. All that is relied on of Faust's and aiokafka's private parts is here and
-in `streams.kafka.consumer_thread`, pinned by tests/streams/kafka/test_batch_consumer.py, because a new version of
-either may move it.
+Faust delivers one record at a time, through two tasks each, and commits what its gap logic makes of single
+acknowledgements. This consumer delivers the records of one topic partition from one poll as one message, and commits
+exactly the prefix that it was given. The private parts of Faust and aiokafka used for this are here and in
+`streams.kafka.consumer_thread`, pinned by tests/streams/kafka/test_batch_consumer.py, because a new version may move
+them.
 
 What each part avoids (docs/design.md, section 6, has the whole table):
 
-- `Consumer._new_offset` commits past an open event: the offset to commit is handed in, `resolve`.
-- `Consumer.ack` takes messages of an older generation: each assignment has an epoch, others' words are not heard.
-- `pause_partitions` drops fetched records: a topic that shall not be read is left out of the next poll, and what was
-  fetched of it before is still delivered.
-- a poll that began before a rebalance may drain records of the new assignment and hand them over late, or lose them:
-  seeking waits for the poll under way, and a poll of an older epoch is dropped before the seek puts it right.
-- partitions without a committed offset are never sought: they are here, to their start.
-- an offset that a topic does not have is reset by a policy and hardly told: here it is handed on (`missing`).
+- `Consumer._new_offset` commits past an open event: here `resolve` sets the offset to commit.
+- `Consumer.ack` takes messages of an older generation: here each assignment has an epoch, and others are ignored.
+- `pause_partitions` drops fetched records: here a paused topic is left out of the next poll, and what was fetched
+  before is still delivered.
+- A poll that began before a rebalance may take records of the new assignment and deliver them late, or lose them:
+  here seeking waits for the running poll, and a poll of an older epoch is dropped before the seek.
+- Partitions without a committed offset are never sought: here they are, to their start.
+- An offset that a topic does not have is reset by a policy and hardly reported: here it is passed on (`missing`).
 - `fetch_max_wait_ms` is fixed at 1,500, during which no other partition of the same broker is fetched: here it is
   `FETCH_MAX_WAIT_MS`.
 """
@@ -40,10 +40,10 @@ from streams.kafka.faust import driver
 log = logging.getLogger(__name__)
 
 RECORDS_PER_POLL = 200
-"""Limit of one topic partition; bounds how far a poll may overshoot the limit of held records."""
+"""Limit of one topic partition; bounds how far a poll can exceed the limit of held records."""
 POLL_S = 0.5
 COMMIT_AGAIN_S = 0.05
-"""Between the attempts of the commit with which an assignment ends."""
+"""Pause between attempts of an assignment's last commit, s."""
 POLL_WHILE_HELD_S = 0.02
 """Length of polls while a topic is paused: a resumed one is only read by the next poll."""
 
@@ -119,7 +119,7 @@ class BatchConsumer(driver.Consumer):
         try:
             high, stable = self.highwater(tp) or 0, self._thread.stable_offset(tp)
         except (AssertionError, AttributeError, IllegalStateError):
-            # The assignment has just ended on the consumer's thread: aiokafka's assertion fails, or a state is None.
+            # The assignment just ended on the consumer's thread: aiokafka's assertion fails, or a state is None.
             return Ends(0, 0)
         return Ends(high if stable is None or stable < 0 else min(stable, high), high)  # brokers before 0.11 say none
 
@@ -216,7 +216,7 @@ class BatchConsumer(driver.Consumer):
         """End the assignment: let the listener stop, then commit what it resolved."""
         await self.app.listener.on_revoked()
         if not await self.commit_all(self.app.commit_limit_s):
-            log.warning("not all that was resolved could be committed before a rebalance: some results may come twice")
+            log.warning("not all resolved records were committed before a rebalance: some results may come twice")
         self.epoch += 1
         self._resolved.clear()
         await super().on_partitions_revoked(revoked)

@@ -1,4 +1,4 @@
-"""What the drivers of all partition numbers share, and what each of them is assigned."""
+"""What the partition drivers of a worker share, and what each is assigned."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Fuse = Callable[[Sequence[Member]], Coroutine[Any, Any, Fusion]]
 
 
 class GroupMember:
-    """What a worker's parts ask of its Faust consumer: topics without their prefix, times in ms.
+    """A worker's access to its Faust consumer: topics without prefix, times in ms.
 
-    What is said about another epoch than the present is not heeded.
+    Calls for another epoch than the present one are ignored.
     """
 
     def __init__(self, app: SynclineApp, prefix: str) -> None:
@@ -40,13 +40,13 @@ class GroupMember:
 
     @property
     def heartbeat(self) -> tuple[int, int]:
-        """Generation, and monotonic ms at which the last heartbeat that succeeded in it was sent; (-1, 0) before."""
+        """Generation, and when its last successful heartbeat was sent, monotonic ms; (-1, 0) before the first."""
         generation, sent_s = self._app.batches.heartbeat
         return (-1, 0) if generation < 0 else (generation, int(sent_s * 1_000))
 
     @property
     def generation(self) -> int:
-        """In which this process is now; another one than an assignment's once the group has forgotten it."""
+        """This process's present generation; it differs from an assignment's after the group expired the member."""
         return self._app.batches.generation
 
     @property
@@ -55,29 +55,40 @@ class GroupMember:
         return self._app.batches.n_ticks
 
     def hold(self, epoch: int, topic: str, partition: int, held: bool) -> None:
-        """Leave a topic partition out of the polls to come, or take it in again."""
+        """Pause (`held`) or resume a topic partition."""
         self._app.batches.hold(epoch, self._tp(topic, partition), held)
 
     def resolve(self, epoch: int, topic: str, partition: int, next_offset: int) -> None:
-        """Say that every record below `next_offset` is resolved, and may be committed."""
+        """Allow to commit `next_offset`: every record below it is resolved."""
         self._app.batches.resolve(epoch, self._tp(topic, partition), next_offset)
 
     def fetched_ends(self, topic: str, partition: int) -> Ends:
-        """How far a topic partition reaches, as its last fetch said."""
+        """Return a topic partition's end offsets as of its last fetch."""
         return self._app.batches.fetched_ends(self._tp(topic, partition))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
-    """The parts of a worker, once all of them are there: its partitions work with them, and it is judged by them.
+    """The started parts of a worker, shared by its partitions.
 
-    `n_partitions`: of each topic. `fuse`: None for the null model, which has nothing to say.
-    `recoveries` bounds how many logs are read at once.
-    `now_ms`: monotonic.
-    `conversions`: what makes transcripts and speech of single events.
-    `meter`: what all of them are measured with.
-    `counted`: how sure it is that the topics still have `n_partitions`.
-    `on_broken`: an error that nobody foresaw; the worker ends, and its successor starts from the log.
+    Attributes:
+        settings (WorkerSettings): the worker's settings.
+        cluster (Cluster): the brokers.
+        n_partitions (int): partitions of each topic.
+        model_info (ModelInfo): the model's name and version.
+        decoder (Decoder): decodes media.
+        pool (ThreadPoolExecutor): the decode threads.
+        producer (Producer): publishes results.
+        tail (LogTail): reads the decision log.
+        fuse (Fuse | None): asks the model; None for the null model.
+        recoveries (AbstractAsyncContextManager[object]): limits how many logs are read at once.
+        now_ms (Callable[[], int]): monotonic clock, ms.
+        consumer (GroupMember): the Faust consumer.
+        on_broken (Callable[[BaseException], None]): called with an unexpected error: the worker ends, and its successor
+            recovers from the log.
+        counted (Counted): when the topics were last known to have `n_partitions`.
+        conversions (Conversions): converts single events. Default: nothing.
+        meter (Meter): counters and histograms of all partitions. Default: a new one.
     """
 
     settings: WorkerSettings
@@ -100,11 +111,15 @@ class WorkerContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """One partition number in one assignment; `starts`: from where each topic (unprefixed) is read.
+    """One partition number in one assignment.
 
-    `epoch` numbers the assignments of this process, `generation` those of the group. `worker` is unique to this
-    owner: a claim in its name is its own. `n_shares`: how many partition numbers the assignment has, among which what
-    the worker may hold is shared out.
+    Attributes:
+        epoch (int): number of the assignment in this process.
+        generation (int): number of the assignment in the group.
+        partition (int): the partition number.
+        starts (dict[str, Start]): where reading of each topic (without prefix) starts.
+        worker (str): unique to this owner: a claim with this name is its own.
+        n_shares (int): partition numbers of the assignment, which share the worker's limits. Default 1.
     """
 
     epoch: int

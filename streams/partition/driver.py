@@ -1,10 +1,10 @@
-"""Drives the owner of one partition number: feeds it what happens, and does what it asks for.
+"""Drives the owner of one partition number: feeds it events and executes its commands.
 
     agents --> decode threads --> owner --> append, fuse, publish, acknowledge, read
                 (offset order)      ^                |
-                                    +--- what came of it
+                                    +--- outcomes
 
-A driver belongs to one assignment. Nothing of it acts once it is stopped, whatever is still on its way.
+A driver belongs to one assignment. Once stopped it does nothing, even with work still in flight.
 """
 
 from __future__ import annotations
@@ -71,16 +71,16 @@ class PartitionDriver:
         self._wanted = frozenset(assigned.starts)
         self._not_held: frozenset[str] = frozenset()
         self.state = "claiming the decision log"
-        """What it is doing, where it is not ready."""
+        """What it is doing while not ready; "" when ready."""
 
     # --- from start to stop --------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Claim the log, recover from it, then let records come."""
+        """Claim the log, recover from it, then read records."""
         self._spawn(self._recover())
 
     def stop(self) -> None:
-        """Do nothing more."""
+        """Stop at once."""
         if self._stopped:
             return
         self._stopped = True
@@ -91,50 +91,49 @@ class PartitionDriver:
             task.cancel()
 
     def share_limits(self, n_shares: int) -> None:
-        """Hold and decode one of `n_shares` equal shares of the worker's limits: so many partition numbers it has."""
+        """Limit held and decoding records to one of `n_shares` equal shares of the worker's limits."""
         self.owner.share_limits(n_shares)
         for decoding in self._decoding.values():
             decoding.max_bytes = min(MAX_DECODING_BYTES, self.owner.share.n_bytes // len(self._decoding))
 
     def stop_reading(self) -> None:
-        """Take no further records, those that are being decoded included: they are read again by whoever comes next."""
+        """Accept no more records, including those being decoded: the next owner reads them again."""
         self._reading, self._closing = False, True
         self._apply_read()
 
     async def hand_over(self, limit_s: float) -> list[str]:
-        """Carry out what is decided and have the log say where things stand; what could not be done, in words.
+        """Carry out the decisions and write a snapshot; return what was not done, in words. Call `stop` afterwards.
 
-        `stop` it then. One that has not recovered has decided nothing, and of one that the group has forgotten nothing
-        is expected: whoever has the partition finds in the log what is left.
+        Returns [] before recovery, or after the group expired us: the next owner recovers from the log.
         """
         self.stop_reading()
         left: list[str] = []
         if not self.state:
             left = await self._handover.run(limit_s)
-        elif self.owner.execution.n_to_do:  # it has given up in the midst of its work
+        elif self.owner.execution.n_to_do:  # it gave up before its work was done
             left = [f"{self.owner.execution.n_to_do} decisions were not carried out: {self.state}"]
         if left and self._context.consumer.generation != self._assigned.generation:
-            log.info("partition %d: the session is over, left to the next: %s", self._partition, "; ".join(left))
+            log.info("partition %d: session expired, left to the next owner: %s", self._partition, "; ".join(left))
             left = []
         return [f"partition {self._partition}: {what}" for what in left]
 
     @property
     def reads(self) -> frozenset[str]:
-        """The topics that are read now: neither back-pressure, nor decoding, nor recovery is in the way."""
+        """The topics being read: not paused by back-pressure, decoding or recovery."""
         return self._not_held
 
     @property
     def decoding(self) -> set[str]:
-        """The topics of which something is with the decode threads."""
+        """The topics with records on the decode threads."""
         return {topic for topic, decoding in self._decoding.items() if decoding}
 
     @property
     def has_ended(self) -> bool:
-        """Whether it neither works nor recovers, nor was stopped, as it is where it cannot recover."""
+        """Whether it gave up: it was not stopped, and neither works nor recovers."""
         return bool(self.state) and not self._stopped and not self._tasks
 
     def reasons(self) -> Iterator[str]:
-        """Why this partition number does no work now."""
+        """Yield why this partition number does no work now."""
         for what in (self.state, self.log.failing, *self._carrier.failing):
             if what:
                 yield f"partition {self._partition}: {what}"
@@ -166,15 +165,15 @@ class PartitionDriver:
     # --- what happens --------------------------------------------------------------------------------------------
 
     def deliver(self, topic: str, batch: FetchedBatch) -> int:
-        """Records of one topic (unprefixed) came; decode them, in order.
+        """Decode fetched records of one topic (without prefix) in order.
 
-        How many records before them were deleted before anybody judged them.
+        Return how many earlier records were deleted before they were judged.
         """
         if self._closing:
             return 0
         missing, n_unjudged = batch.missing, 0
         if isinstance(missing, Beyond):
-            finding = f"it ends at offset {missing.end}, and was read up to {missing.offset}"
+            finding = f"it ends at offset {missing.end} but was read up to {missing.offset}"
             self._give_up(MadeAnewError(topic, finding))
             return 0
         if missing is not None:
@@ -194,7 +193,7 @@ class PartitionDriver:
             self._take_decoded(topic, self._context.now_ms())
         except MadeAnewError as error:
             self._give_up(error)
-        except Exception as error:  # this runs as a callback: the event loop would log it and go on
+        except Exception as error:  # in a callback: the event loop would only log it
             self._context.on_broken(error)
         else:
             self._apply_read()
@@ -210,7 +209,7 @@ class PartitionDriver:
                 self._context.meter.read(topic, done)
 
     def _may_go(self, topic: str, records: Sequence[Record], read_ms: int) -> bool:
-        """Whether records may be judged now: what seems misrouted may be placed by a count that is newer than ours."""
+        """Tell whether records may be judged now: seemingly misrouted ones may be placed by a newer partition count."""
         if not any(record.rejected is not None and record.rejected.reason == "misrouted" for record in records):
             return True
         if self._context.counted.held(read_ms):
@@ -235,14 +234,14 @@ class PartitionDriver:
             self.schedule()
 
     def _give_up(self, error: Exception) -> None:
-        """Not ready with this reason, and nothing more is done: only people can help."""
+        """Stop, not ready with this reason: an operator must act."""
         self.state = str(error)
         log.error("partition %d: %s", self._partition, error)
         self.stop_reading()
         self.stop()
 
     def on_high_water(self, high_water: dict[str, int] | None, asked_ms: int) -> None:
-        """The last stable offsets of the owner's `topics_to_ask`; None where the broker could not be asked."""
+        """Take the last stable offsets of the owner's `topics_to_ask`; None if the broker could not be asked."""
         if self._stopped or self.state:
             return
         try:
@@ -256,7 +255,7 @@ class PartitionDriver:
             self.schedule()
 
     def on_ends(self, high_water: Mapping[str, int], asked_ms: int) -> None:
-        """The last stable offsets of all topics of this partition number, decisions included."""
+        """Take the last stable offsets of all topics of this partition number, including decisions."""
         for topic, offset in high_water.items():
             self._lags[topic].answered(offset, asked_ms)
         for topic, held_back in self._held_back.items():
@@ -265,23 +264,23 @@ class PartitionDriver:
             held_back.look(stable=high_water[topic], high=high, position=position, now_ms=self._context.now_ms())
 
     def unnamed(self) -> Iterator[tuple[str, HeldBack]]:
-        """Topics that an open transaction holds up, of which nobody knows yet whose it is."""
+        """Return topics blocked by an open transaction whose producer is unknown yet."""
         now_ms = self._context.now_ms()
         return ((topic, one) for topic, one in self._held_back.items() if one.is_unnamed(now_ms))
 
     def lags(self, wall_ms: int) -> dict[str, Lag | None]:
-        """How far each topic is behind, decisions included; None where the broker has not said yet."""
+        """Return the lag of each topic, including decisions; None until the broker has answered."""
         positions = self.owner.in_flight.positions | {DECISIONS: self.owner.log_position}
         now_ms = self._context.now_ms()
         return {topic: lag.at(positions[topic], now_ms, wall_ms) for topic, lag in self._lags.items()}
 
     def stalled_lanes(self) -> list[StalledLane]:
-        """Lanes whose sets were decided by timeout lately though events of theirs came."""
+        """Return lanes whose sets were recently decided by timeout although they send events."""
         join = self.owner.join
         return [] if join is None else join.stalled.lanes(self._context.now_ms())
 
     def schedule(self) -> None:
-        """Look at the owner in the loop's next round, once for everything that happens in this one."""
+        """Run the owner once in the event loop's next round, however often this is called before."""
         if not self._scheduled and not self._stopped and not self.state:
             self._scheduled = True
             self._loop.call_soon(self._step)
@@ -310,7 +309,7 @@ class PartitionDriver:
     def _warn_of_shifted_sets(self) -> None:
         self._warned = True
         tolerance_ms = self._context.settings.join.tolerance_ms
-        what = "over 1 % of the sets have a member that is nearer to the next moment"
+        what = "over 1 % of the sets have a member nearer to the next moment"
         mend = "is too near the period of a lane; take less than the period minus the jitter"
         log.warning("partition %d: %s: tolerance_ms=%d %s", self._partition, what, tolerance_ms, mend)
 

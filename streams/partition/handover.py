@@ -1,12 +1,11 @@
-"""Giving one partition number to whoever comes next, so that nothing is published twice.
+"""Hands one partition number over to its next owner, so that nothing is published twice.
 
-    rest --> all that is decided is carried out, or the time is over
-         --> publish nothing more; what was handed to the producer arrives
-         --> a snapshot that names what is resolved
+    rest --> wait until all decisions are carried out, or the time is over
+         --> publish nothing more; wait for the producer to send what it has
+         --> write a snapshot that names what is resolved
 
-Only what has been handed to the producer counts: a set that the model has not answered is left to the successor, which
-reads in the log what belongs to it. So is one whose conversions are not made, which is then published twice: slow
-converters are waited for as long as there is time, and no longer.
+A set that the model has not answered is left to the next owner, which finds its members in the log. So is a set whose
+conversions are unfinished: it is then published twice. Slow converters are waited for until the limit.
 """
 
 from __future__ import annotations
@@ -25,9 +24,14 @@ LOOK_S = 0.005
 
 
 class Handover:
-    """Of one driver; `over` says that the driver was stopped meanwhile.
+    """The handover of one driver.
 
-    `settle_s`: for what was handed to the producer and for the snapshot, beyond the time for carrying out.
+    Args:
+        owner (PartitionOwner): the driver's owner.
+        carrier (Executor): carries out its decisions.
+        schedule (Callable[[], None]): runs the owner soon.
+        over (Callable[[], bool]): whether the driver was stopped meanwhile.
+        settle_s (float): extra time for the producer and for the snapshot, s each.
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class Handover:
         self._task: asyncio.Task[list[str]] | None = None
 
     async def run(self, limit_s: float) -> list[str]:
-        """What could not be done, in words. Asked twice, it happens once, within the shorter limit."""
+        """Hand over once; return what was not done, in words. A second call shares the run and the shorter limit."""
         self._until_s = min(self._until_s, time.monotonic() + limit_s)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="handover")
@@ -59,20 +63,20 @@ class Handover:
         self._owner.ask_for_snapshot()
         self._schedule()
         if not await self._until(lambda: self._owner.snapshot_is_written, self._settle_s):
-            left.append("the decision log does not say where things stand")
+            left.append("the snapshot was not written to the decision log")
         return left
 
     def _what_is_left(self) -> list[str]:
         if self._owner.state != "owning":
-            return ["the decision log is another worker's"]
+            return ["another worker owns the decision log"]
         n_left = self._owner.execution.n_to_do
         if 0 < n_left <= self._carrier.n_converting:
-            log.info("%d results are out and their conversions are not made: who comes next says both again", n_left)
+            log.info("%d results are published without their conversions: the next owner publishes both again", n_left)
             return []
         return [f"{n_left} decisions were not carried out" if n_left else "decisions were not confirmed by the log"]
 
     async def _until(self, done: Callable[[], bool], more_s: float) -> bool:
-        """Wait for `done`; False once the time is over, or nothing more can come of it."""
+        """Wait for `done`; return False if the time is over, or the driver or its ownership has ended."""
         while not done():
             if self._over() or self._owner.state != "owning" or time.monotonic() > self._until_s + more_s:
                 return False

@@ -1,4 +1,4 @@
-"""How far topics reach, asked of the brokers for the timers of the partition numbers and for their lag."""
+"""Asks the brokers for the topics' end offsets, for the timers and the lag of the partition numbers."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ log = logging.getLogger(__name__)
 ASK_EVERY_S = 0.25
 
 RETRY_S, MOST_RETRY_S = 0.2, 3.0
-"""Between the attempts to connect."""
+"""First and longest pause between attempts to connect, s."""
 
 ASK_ALL_EVERY_S = 1.0
 
 ASK_LIMIT_S = 10.0
-"""aiokafka gives up by itself, after 5 s; a question that hung all the same would stop every timer."""
+"""aiokafka gives up after 5 s; a request that still hangs would stop every timer."""
 
 
 class HighWaters:
-    """Asks how far the topics reach that owners want to know of, for all of them together.
+    """Asks for the last stable offsets of the topics that owners need, for all owners together.
 
-    That is the last stable offset, the high watermark unless a transaction is open: media are read committed, and what
-    lies above can be read by nobody yet. Timers that waited for it would wait for one producer's transaction.
-    Its consumer is its own, because a broker answers the requests of one connection in order: behind a fetch that
-    waits for records, an answer would be late.
+    The last stable offset is the high watermark unless a transaction is open: media are read committed, and records
+    above it cannot be read yet. Timers must not wait for one producer's transaction.
+    It has its own consumer: a broker answers the requests of one connection in order, and an answer after a fetch that
+    waits for records would be late.
     """
 
     every_s = ASK_EVERY_S
@@ -51,17 +51,17 @@ class HighWaters:
 
     @property
     def silent_ms(self) -> int:
-        """Age of the last question that was answered: little more than `every_s` where all is well."""
+        """Age of the last answered request, ms: little more than `every_s` if all is well."""
         return self._context.now_ms() - self._answered_ms
 
     async def run(self) -> None:
-        """Ask for ever; a broker that is away is waited for."""
+        """Ask for ever; waits while the broker is away."""
         consumer = await self._connect()
         try:
             while True:
                 await asyncio.sleep(self.every_s)
                 if ended := revive(consumer):
-                    log.warning("asking for high watermarks: %s; restarted", ended)
+                    log.warning("the watch of high watermarks was restarted: %s", ended)
                 await self._ask(consumer)
         finally:
             await stop_consumer(consumer)
@@ -74,7 +74,7 @@ class HighWaters:
                     self._context.cluster, request_timeout_ms=5_000, isolation_level="read_committed"
                 )
             except KafkaError as error:
-                log.debug("high watermarks cannot be asked: %r", error)
+                log.debug("cannot ask for high watermarks: %r", error)
                 await asyncio.sleep(backoff.next_s())
 
     async def _ask(self, consumer: Any) -> None:
@@ -94,7 +94,7 @@ class HighWaters:
         driver.on_high_water(answers, asked_ms)
 
     async def _high_waters(self, consumer: Any, names: list[tuple[str, int]]) -> dict[tuple[str, int], int] | None:
-        """By topic (unprefixed) and partition; None where a broker did not answer."""
+        """Return offsets by topic (without prefix) and partition; None if a broker did not answer."""
         if not names:
             return await self._nothing(consumer)
         tps = {TopicPartition(self._prefix + topic, p): (topic, p) for topic, p in names}
@@ -102,24 +102,24 @@ class HighWaters:
             async with asyncio.timeout(ASK_LIMIT_S):
                 ends: dict[TopicPartition, int] = await unless_ended(consumer, consumer.end_offsets(list(tps)))
         except (KafkaError, TimeoutError) as error:
-            log.debug("high watermarks cannot be asked: %r", error)
+            log.debug("cannot ask for high watermarks: %r", error)
             return None
         return {name: max(ends.get(tp, 0), self._fetched(*name)) for tp, name in tps.items()}
 
     async def _nothing(self, consumer: Any) -> dict[tuple[str, int], int] | None:  # noqa: ARG002
-        """The answer where there is nothing to ask."""
+        """Answer if there is nothing to ask."""
         return {}
 
     def _fetched(self, topic: str, partition: int) -> int:
-        # Tansu counts the last batch as one record; once any of that batch is here, so is the mark of its fetch.
+        # Tansu counts the last batch as one record; once a record of it is fetched, the fetch's own mark is right.
         return 0 if topic == DECISIONS else self._context.consumer.fetched_ends(topic, partition).stable
 
 
 class LagWatch(HighWaters):
-    """Asks how far all topics reach, so that the lag is known while back-pressure holds reading, too.
+    """Asks for the end offsets of all topics, so that the lag is known while back-pressure pauses reading, too.
 
-    What is fetched says nothing of it then. On a connection of its own once more: while the leader of one partition is
-    away, a question for all waits for it, and the timers of the others shall not.
+    It has its own connection: while the leader of one partition is away, a request for all waits for it, and the
+    timers of the others must not.
     """
 
     every_s = ASK_ALL_EVERY_S
@@ -134,12 +134,12 @@ class LagWatch(HighWaters):
                         held_back.name(await find_holder(client_of(consumer), tp, held_back.stable))
 
     async def _nothing(self, consumer: Any) -> dict[tuple[str, int], int] | None:
-        # A worker without partitions must hear, too, that the broker does not let it in any more.
+        # A worker without partitions must learn, too, that the broker refuses it.
         try:
             async with asyncio.timeout(ASK_LIMIT_S):
                 await unless_ended(consumer, consumer.topics())
         except (KafkaError, TimeoutError) as error:
-            log.debug("the broker cannot be asked: %r", error)
+            log.debug("cannot ask the broker: %r", error)
             return None
         return {}
 

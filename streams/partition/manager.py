@@ -1,4 +1,4 @@
-"""The partition numbers that this worker owns: a driver for each, begun and ended with Faust's assignments."""
+"""Runs a driver for each partition number that this worker owns, as Faust's assignments come and go."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ TICK_S = 0.05
 
 
 class PartitionManager:
-    """Owns the drivers; hears of assignments (kafka/batch_consumer.py) and hands batches to the right driver.
+    """Owns the drivers: takes assignments (kafka/batch_consumer.py) and hands batches to the right driver.
 
-    `handover_s`: how long a rebalance waits for what is decided to be carried out; what is left then is left to whoever
-    comes next.
+    Args:
+        prefix (str): prefix of the topics.
+        handover_s (float): how long a rebalance waits for decisions to be carried out, s; the rest is left to the next
+            owner. Default `HandoverTimes().carry_out_s`.
     """
 
     def __init__(self, prefix: str, handover_s: float = HandoverTimes().carry_out_s) -> None:
@@ -41,20 +43,20 @@ class PartitionManager:
         self.n_assignments = 0
         self.drivers: dict[int, PartitionDriver] = {}
         self.n_unjudged: Counter[str] = Counter()
-        """By topic (unprefixed), records that were deleted before anybody judged them, as far as offsets tell."""
+        """By topic (without prefix), records deleted before they were judged, as far as offsets tell."""
         self._closing = False
         self.left: list[str] = []
-        """What was decided here and could not be carried out, once it was told to close."""
+        """Decisions not carried out when it was closed, in words."""
         self._trouble: dict[str, str] = {"joining": "waiting for an assignment of the consumer group"}
 
     def use(self, context: WorkerContext) -> None:
-        """Give it what drivers need; before the application starts."""
+        """Set the context of the drivers; call it before the application starts."""
         self._context = context
 
     # --- assignments -------------------------------------------------------------------------------------------
 
     async def on_assigned(self, epoch: int, generation: int, starts: Mapping[TopicPartition, Start]) -> None:
-        """An assignment begins: start a driver for each partition number."""
+        """Start a driver for each partition number of a new assignment."""
         self.stop()
         self._epoch = epoch
         self.n_assignments += 1
@@ -74,13 +76,13 @@ class PartitionManager:
             self._start_driver(self._context, epoch, generation, partition, starts_of, n_shares=len(by_partition))
 
     def _wrong(self, by_partition: Mapping[int, Mapping[str, Start]]) -> str:
-        """What forbids to work on an assignment, in words; "" where nothing does."""
+        """Return why an assignment cannot be worked on; "" if it can."""
         torn = {p: sorted(topics) for p, topics in by_partition.items() if set(topics) != set(MEDIA_TOPICS)}
         if torn:
             return f"these partitions came without their siblings in other topics: {torn}"
         last, n_counted = max(by_partition, default=-1), self._context.n_partitions if self._context else 0
         if self._context is not None and last >= n_counted:
-            # Its count is older than the group's: it would take every record of the new ones for misrouted.
+            # Its count is older than the group's: it would judge every record of the new partitions misrouted.
             return f"partition {last} was assigned, and this worker has counted {n_counted} partitions"
         return ""
 
@@ -102,7 +104,7 @@ class PartitionManager:
         driver.start()
 
     async def on_revoked(self) -> None:
-        """The assignment ends: carry out what is decided, for a moment, then stop all drivers."""
+        """End the assignment: carry out decisions for a limited time, then stop all drivers."""
         left = await self.drain(self._handover_s)
         for what in left:
             log.info("handing over: %s", what)
@@ -112,27 +114,27 @@ class PartitionManager:
         self._trouble["joining"] = "waiting for an assignment of the consumer group"
 
     def stop(self) -> None:
-        """Stop all drivers: nothing of this assignment acts any more."""
+        """Stop all drivers at once."""
         for driver in self.drivers.values():
             driver.stop()
         self.drivers.clear()
         self._epoch = -1
 
     async def drain(self, limit_s: float) -> list[str]:
-        """Read nothing more, and have all drivers hand over; what could not be done in `limit_s`, in words."""
+        """Stop reading and let all drivers hand over; return what was not done in `limit_s` seconds, in words."""
         found = await asyncio.gather(*(driver.hand_over(limit_s) for driver in self.drivers.values()))
         return [what for left in found for what in left]
 
     async def close(self, limit_s: float) -> None:
-        """Drain, and start nothing with an assignment that comes now; `left` is what could not be done."""
+        """Drain, and ignore later assignments; `left` is what was not done."""
         self._closing = True
         self._note(await self.drain(limit_s))
 
     def _note(self, left: list[str]) -> None:
-        self.left = list(dict.fromkeys([*self.left, *left]))  # a rebalance meanwhile is told the same
+        self.left = list(dict.fromkeys([*self.left, *left]))  # a rebalance meanwhile finds the same
 
     async def halt(self, reason: str) -> None:
-        """Hand over, then read and propose nothing until the process is started anew."""
+        """Hand over, then do nothing until the process is restarted."""
         log.error("%s", reason)
         self._trouble["partitions"] = reason
         for what in await self.drain(self._handover_s):
@@ -142,17 +144,17 @@ class PartitionManager:
     # --- records and time --------------------------------------------------------------------------------------
 
     def hand_over(self, batch: FetchedBatch) -> None:
-        """Records from an agent; those of another assignment are dropped, they come again."""
+        """Take records from an agent; those of another assignment are dropped, and read again."""
         if batch.epoch != self._epoch or batch.partition not in self.drivers or self._context is None:
             return
         topic = batch.topic.removeprefix(self._prefix)
         try:
             self.n_unjudged[topic] += self.drivers[batch.partition].deliver(topic, batch)
-        except Exception as error:  # Faust would start the agent anew, behind this batch
+        except Exception as error:  # Faust would restart the agent after this batch
             self._context.on_broken(error)
 
     async def tick(self) -> None:
-        """Let time pass for all drivers, for ever."""
+        """Tick all drivers, for ever."""
         while True:
             for driver in self.drivers.values():
                 driver.schedule()
@@ -160,17 +162,17 @@ class PartitionManager:
 
     @property
     def is_assigned(self) -> bool:
-        """Whether it has an assignment now, be it of no partition."""
+        """Whether it has an assignment, even one without partitions."""
         return self._epoch >= 0
 
     def lags(self) -> list[Behind]:
-        """How far each topic of each partition number is behind."""
+        """Return the lag of each topic of each partition number."""
         wall_ms = int(time.time() * 1_000)
         drivers = self.drivers.items()
         return [Behind(topic, p, lag) for p, driver in drivers for topic, lag in driver.lags(wall_ms).items()]
 
     def stalled_lanes(self) -> list[dict[str, Any]]:
-        """Lanes that send events and whose time hardly moves on, by partition number; for people and programs."""
+        """Return lanes that send events but whose time hardly advances, as JSON objects."""
         return [
             {"partition": partition, "stream": one.stream, "lane": one.lane, "watermark": _shown(one.watermark_ms)}
             for partition, driver in self.drivers.items()
@@ -178,7 +180,7 @@ class PartitionManager:
         ]
 
     def reasons(self) -> Iterator[str]:
-        """Why this worker does no work, or not all of it."""
+        """Yield why this worker does no work, or only a part of it."""
         yield from self._trouble.values()
         for driver in self.drivers.values():
             yield from driver.reasons()

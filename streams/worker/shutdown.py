@@ -1,11 +1,11 @@
-"""The end of a worker: one deadline for everything that it still does, whatever hangs.
+"""Ends a worker within one deadline, even if something hangs.
 
     SIGTERM                                                                          the limit
     |---- carry out what is decided ----|-- commit, leave the group --|- disconnect -|  gone
     0                                  0.6                           0.85          0.95
 
-Each step may use what the one before it has left over, and none may use more: the broker may be away, the model may
-hang, a decode thread may be stuck. What could not be done is said in the log, and is the exit code.
+Each step may also use the time that earlier ones left, and no more: the broker may be away, the model may hang, a
+decode thread may be stuck. What was not done is logged and makes the exit code 1.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from streams.timing import end_tasks
 log = logging.getLogger(__name__)
 
 CARRY_OUT_UNTIL, LEAVE_UNTIL, DISCONNECT_UNTIL, GONE_AT = 0.6, 0.85, 0.95, 0.985
-"""Shares of the limit; the last few hundredths are for the process itself to end."""
+"""Shares of the limit; the rest is for the end of the process."""
 SAY_LIMIT_S = 1.0
-"""For what is written at the very end."""
+"""Time for the last log lines, s."""
 TWICE = b"told to stop twice: ending at once\n"
 
 
 class ShutdownDeadline:
-    """Runs from `begin` on, for `limit_s` seconds; may be asked from any thread."""
+    """Runs for `limit_s` seconds from `begin`. Thread-safe to read."""
 
     def __init__(self, limit_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
         self.limit_s, self._now_s = limit_s, now_s
         self._began_s: float | None = None
 
     def begin(self) -> None:
-        """The limit runs from now on; only the first call counts."""
+        """Start the clock; only the first call counts."""
         if self._began_s is None:
             self._began_s = self._now_s()
 
@@ -57,9 +57,9 @@ class ShutdownDeadline:
         return max(0.0, until * self.limit_s - self.spent_s)
 
     async def wait(self, works: Iterable[Awaitable[Any]], until: float) -> list[asyncio.Task[Any]]:
-        """Run these together until they end, or this share of the limit is spent; those that have not ended.
+        """Run these together until they end or this share of the limit is spent; return the unfinished ones.
 
-        Errors are logged: on the way out nobody can do anything about them.
+        Errors are only logged: the process ends anyway.
         """
         tasks = [asyncio.ensure_future(work) for work in works]
         if tasks:
@@ -71,10 +71,10 @@ class ShutdownDeadline:
 
 
 class Signals:
-    """SIGTERM and SIGINT: the first tells the worker to stop and starts the clock, the second ends the process.
+    """Handles SIGTERM and SIGINT: the first stops the worker and starts the clock, the second ends the process.
 
-    `stop` is called in the main thread, between any two of its steps. When the limit is over `left` says what is not
-    done, and the process ends, even if its event loop, its model or the interpreter's own end hangs.
+    `stop` is called in the main thread, between any two of its steps. At the limit the process logs what `left`
+    returns and ends, even if its event loop, its model or the interpreter's exit hangs.
     """
 
     def __init__(self, deadline: ShutdownDeadline, stop: Callable[[], None], left: Callable[[], list[str]]) -> None:
@@ -82,7 +82,7 @@ class Signals:
         self._told = False
 
     def install(self) -> None:
-        """Handle the signals of this process; call it in the main thread."""
+        """Install the handlers; call it in the main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
@@ -107,7 +107,7 @@ class Signals:
 
 
 def end_process(code: int) -> NoReturn:
-    """End it now, once what was written and logged is out: no thread is waited for, and nothing is torn down."""
+    """Flush logs and streams, then exit at once: no thread is waited for, nothing is torn down."""
     _within(SAY_LIMIT_S, _flush)
     os._exit(code)
 
@@ -115,24 +115,24 @@ def end_process(code: int) -> NoReturn:
 def _flush() -> None:
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # closed, by us or by who reads it
+        with suppress(OSError, ValueError):  # closed, by us or by the reader
             stream.flush()
 
 
 def _within(limit_s: float, say: Callable[[], None]) -> None:
-    """Say it, on a thread of its own: whoever reads stderr may have stopped reading, and would be waited for."""
+    """Run `say` on its own thread for at most `limit_s` seconds: a reader of stderr that stopped would block it."""
     saying = threading.Thread(target=say, name="last words", daemon=True)
     saying.start()
     saying.join(limit_s)
 
 
-CARRY_OUT = "what is decided is not carried out"
-COMMIT = "not all that is resolved is committed: some results may come twice"
-LEAVE = "the group was not left: the others wait for the session's end"
+CARRY_OUT = "not all decisions were carried out"
+COMMIT = "not all resolved records were committed: some results may come twice"
+LEAVE = "the group was not left: the other workers wait for the session's end"
 
 
 class Shutdown:
-    """The end of one worker. `closers` disconnect what has been started; they may hang."""
+    """Ends one worker. `closers` disconnect what was started; they may hang."""
 
     def __init__(self, deadline: ShutdownDeadline, state: WorkerState) -> None:
         self._deadline, self._state = deadline, state
@@ -140,19 +140,19 @@ class Shutdown:
         self.closers: list[Callable[[], Awaitable[None]]] = []
 
     def begins_to_work(self) -> None:
-        """From now on there is something to carry out, to commit and to leave."""
+        """Note that there will be decisions to carry out, offsets to commit and a group to leave."""
         self._to_do = [CARRY_OUT, COMMIT, LEAVE]
 
     def undone(self) -> list[str]:
-        """What should have been done before the end and is not, in words; may be asked from any thread."""
+        """Return what is not done yet, in words. Thread-safe."""
         return [*self._state.manager.left, *self._to_do]
 
     async def stop_working(self, app: SynclineApp, joining: asyncio.Task[Any]) -> None:
-        """Read no more, carry out what is decided, commit, leave the group; `joining` is the application's start."""
+        """Stop reading, carry out decisions, commit, leave the group; `joining` is the application's start."""
         self._deadline.begin()
         self._state.starting = "stopping"
         if self._state.broken is None:
-            log.info("stopping: carrying out what is decided")
+            log.info("stopping: carrying out decisions")
             await self._execution(app)
         self._state.manager.stop()
         hanging = await self._deadline.wait([app.stop()], LEAVE_UNTIL)
@@ -162,7 +162,7 @@ class Shutdown:
 
     async def _execution(self, app: SynclineApp) -> None:
         await self._state.manager.close(self._deadline.left_s(CARRY_OUT_UNTIL))
-        self._to_do.remove(CARRY_OUT)  # what of it was not possible, the partition manager says
+        self._to_do.remove(CARRY_OUT)  # the partition manager lists what was not
         if await app.batches.commit_all(self._deadline.left_s(LEAVE_UNTIL)):
             self._to_do.remove(COMMIT)
 
@@ -171,12 +171,12 @@ class Shutdown:
             return True
         if self._state.manager.n_assignments:
             return False
-        # It has asked to be let in and was not answered: a group can only be left under the name that the answer gives.
-        log.info("stopped while it joined the group: the others may wait for its session's end")
+        # The join request is unanswered, and only its answer names the member that could leave.
+        log.info("stopped while joining the group: the other workers may wait for its session's end")
         return True
 
     async def disconnect(self, starting: asyncio.Task[Any], pool: ThreadPoolExecutor) -> None:
-        """Close everything at once; whoever does not come to an end is left to the end of the process."""
+        """Close everything at once; what hangs ends with the process."""
         self._deadline.begin()
         self._state.manager.stop()
         pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""One worker: settings in, an exit code out. Opens its models and puts the parts together."""
+"""One worker process: loads its models, builds its parts, and runs until it is told to stop."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def now_ms() -> int:
 
 
 class Worker:
-    """One worker process. `run` returns when it was told to stop; raises what ended it otherwise."""
+    """One worker process. `run` returns after `stop`, and raises the error that ended it otherwise."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
@@ -101,7 +101,7 @@ class Worker:
         log.info("health: http://%s:%d/readyz", settings.web_host, server.port)
 
     async def _start(self) -> SynclineApp:
-        """Everything up to the application, which is not started yet."""
+        """Start everything up to the application, which is returned unstarted."""
         settings, closers = self._settings, self.ending.closers
         model, fuse = await load_model(self._state, closers)
         log.info("%s", describe(model, settings))
@@ -121,7 +121,7 @@ class Worker:
     async def _open(self, app: SynclineApp, model: Model, fuse: Fuse | None, n_partitions: int) -> WorkerContext:
         settings, closers = self._settings, self.ending.closers
         producer = Producer(self._cluster)
-        closers.append(producer.stop)  # it connects when there is something to send
+        closers.append(producer.stop)  # it connects at the first send
         tail = LogTail(self._cluster, settings.topic_prefix + DECISIONS)
         closers.append(tail.stop)
         await tail.start()
@@ -150,7 +150,7 @@ class Worker:
         self._state.starting = trouble
 
     async def _work(self, app: SynclineApp) -> None:
-        """Faust from start to stop; its start ends with the first assignment, for which a stop does not wait."""
+        """Run Faust. Its start ends with the first assignment; a stop does not wait for it."""
         self._state.starting = ""
         self.ending.begins_to_work()
         joining = asyncio.create_task(app.start(), name="join the group")
@@ -168,17 +168,17 @@ class Worker:
         access = self._state.access = AuthWatch(cluster, lambda: lag_watch.silent_ms)
         counting = watch_partitions(cluster, prefix, manager, context.n_partitions, context.counted)
         works = {
-            "the clock of the partitions": manager.tick(),
+            "ticking the partitions": manager.tick(),
             "asking for high watermarks": high_waters.run(),
             "asking for the lag": lag_watch.run(),
-            "looking why no answer comes": access.run(),
+            "checking access to the broker": access.run(),
             "counting partitions": counting,
             "watching the application": self._watch_application(app),
         }
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         for task in tasks:
             task.add_done_callback(self._on_task_done)
-        if tail.task is not None:  # its own stop cancels it; whether it ended otherwise, /livez looks after
+        if tail.task is not None:  # its own stop cancels it; /livez reports any other end
             tail.task.add_done_callback(lambda task: None if task.cancelled() else self._on_task_done(task))
         return tasks
 
@@ -196,7 +196,7 @@ class Worker:
         raise app.refused or app.crash_reason or BrokerError("the Faust application ended by itself")
 
     def _on_task_done(self, task: asyncio.Task[Any]) -> None:
-        """None may end but by `_end`; one that somebody else cancelled is missing as much as one that failed."""
+        """End the worker: a task must end only by `_end`. One that was cancelled is as missing as one that failed."""
         error = RuntimeError(f"{task.get_name()} was cancelled") if task.cancelled() else task.exception()
         if isinstance(error, PartitionsChangedError):
             log.error("%s", error)
@@ -213,12 +213,12 @@ class Worker:
 
 
 NULL = "null"
-"""The model without an opinion: its sets need no turn on the model's thread."""
+"""The model that answers nothing: its sets skip the model's thread."""
 Closers = list[Callable[[], Awaitable[None]]]
 
 
 def describe(model: Model, settings: WorkerSettings) -> str:
-    """What this worker does, in one line: model and device, lanes, strategy."""
+    """Describe this worker in one line: model and device, lanes, strategy."""
     join = settings.join
     what = f"model {model.name} {model.version}" + (f" on {model.device}" if model.device else "")
     if settings.model == NULL:
@@ -227,7 +227,7 @@ def describe(model: Model, settings: WorkerSettings) -> str:
 
 
 async def load_model(state: WorkerState, closers: Closers) -> tuple[Model, Fuse | None]:
-    """Load the model that fuses; raises what it raises."""
+    """Load the model that fuses. Raises its errors."""
     settings = state.settings
     state.starting = f"loading model {settings.model}"
     if settings.model == NULL:
@@ -239,7 +239,7 @@ async def load_model(state: WorkerState, closers: Closers) -> tuple[Model, Fuse 
 
 
 async def load_converters(state: WorkerState, closers: Closers) -> None:
-    """Load the converters that the settings name; raises what they raise."""
+    """Load the converters of the settings. Raises their errors."""
     settings = state.settings
     if not settings.converters:
         return

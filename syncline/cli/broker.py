@@ -17,7 +17,7 @@ app = typer.Typer()
 def broker(
     port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1; 0 takes any free one.")] = 9092,
 ) -> None:
-    """Run the embedded broker on this machine until Ctrl-C; its records live in memory and end with it.
+    """Run the embedded broker on this machine until Ctrl-C; its records are in memory only.
 
     Clients: aiokafka, and librdkafka from 2.2 on (confluent-kafka, kcat). They
     list, create and delete topics, produce, also compressed, consume by partition
@@ -37,8 +37,8 @@ async def _serve(port: int) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     async with EmbeddedBroker(port) as running:
-        typer.echo(f"broker on {running.address}; Ctrl-C ends it, and its records with it")
+        typer.echo(f"broker on {running.address}; Ctrl-C ends it and deletes its records")
         ended, asked = asyncio.create_task(running.wait()), asyncio.create_task(stopped.wait())
         await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
-            ended.result()  # raises what the broker said at its end
+            ended.result()  # raises the broker's error

@@ -26,9 +26,11 @@ def consume(
         list[str] | None, typer.Argument(help=f"{', '.join(READABLE_TOPICS)}; default {FUSED}.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line; bytes are base64.")] = False,
-    start: Annotated[Literal["earliest", "latest"], typer.Option("--from", help="Where to begin.")] = "earliest",
-    max_results: Annotated[int, typer.Option("--max", help="End after so many results; 0 is no end.")] = 0,
-    until_idle: Annotated[float, typer.Option(help="End after so many seconds without a result; 0 is no end.")] = 0.0,
+    start: Annotated[
+        Literal["earliest", "latest"], typer.Option("--from", help="Where to start reading.")
+    ] = "earliest",
+    max_results: Annotated[int, typer.Option("--max", help="End after this many results; 0: never.")] = 0,
+    until_idle: Annotated[float, typer.Option(help="End after this many seconds without a result; 0: never.")] = 0.0,
     group: Annotated[str, typer.Option(help="Consumer group: its members share the results, and it resumes.")] = "",
 ) -> None:
     """Print results as they come, each once, until Ctrl-C or the given end."""

@@ -1,4 +1,4 @@
-"""`syncline deadletter list|show|retry`: records that could not be used, why, and sending them again."""
+"""`syncline deadletter list|show|retry`: dead letters, their reasons, and sending them again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def list_letters(
     stream: Stream = "",
     since: Since = "",
     until: Until = "",
-    newest: Annotated[int, typer.Option(min=0, help="How many of the newest to print, a line each.")] = 20,
+    newest: Annotated[int, typer.Option(min=0, help="How many of the newest to print.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Count dead letters by reason and stream, and print the newest: when, PARTITION OFFSET, stream, origin, reason."""
@@ -69,9 +69,9 @@ def show(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; the bytes are base64.")] = False,
 ) -> None:
-    """Tell everything of one dead letter: why, where from, its headers and its first bytes.
+    """Show one dead letter: its reason, its origin, its headers and its first bytes.
 
-    Exit code 1 where there is no such letter, or where --save is given and its bytes are not there.
+    Exit code 1 if there is no such letter, or if --save is given and it has no bytes.
     """
     one = asyncio.run(_one(Cluster.of(settings.brokers, settings.security), settings.topic_prefix, (partition, offset)))
     data = one.letter.data
@@ -105,15 +105,15 @@ def retry(
     stream: Stream = "",
     since: Since = "",
     until: Until = "",
-    again: Annotated[bool, typer.Option("--again", help="Also those that were sent again before.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Include those that were sent again before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send originals again to their media topics, after what made them dead letters was mended.
+    """Send originals again to their media topics, after the cause was fixed.
 
-    A retry has the original's key, bytes, headers and event time. So in a stream that has gone on it may well come
-    out as unfused, reason late. It goes where its key belongs, wherever the original was, and carries two headers:
+    A retry has the original's key, bytes, headers and event time, so in a stream that has advanced it may end as
+    unfused, reason late. It goes to the partition of its key, wherever the original was, and has two more headers:
     ce_retryof, the id of its dead letter, and ce_retries, how many times it was sent again. Dead letters stay.
 
     Each is sent once: which were sent before is found in the headers of the media topics, read from the time of the

@@ -1,4 +1,4 @@
-"""Dead letters for people: as lines, in words, and as what a program reads."""
+"""Dead letters as text for people and as JSON objects."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from syncline.wire import contract as c
 from syncline.wire.timestamps import MAX_TIME_MS, format_time
 
 MAX_ROWS = 40
-"""Of the table of counts; a program gets all."""
+"""Limit of the table of counts; JSON has all."""
 MAX_DETAIL = 120
 HEAD_BYTES = 256
-"""So much of a value is shown."""
+"""How much of a value is shown."""
 _ROW_BYTES = 16
 _LABEL = 9
 
 
 def reason_in_words(reason: str) -> str:
-    """What a reason means, "" where nobody here knows: reasons of broken media come with the service."""
+    """Describe a reason; "" if unknown: reasons of broken media are part of the service."""
     if reason in c.REASONS:
         return c.REASONS[reason]
     if importlib.util.find_spec("processors") is None:
@@ -33,17 +33,17 @@ def reason_in_words(reason: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text without control characters."""
+    """Replace control characters."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def when(time_ms: int) -> str:
-    """A time as text, whatever number it is."""
+    """Write a time as text, even one out of range."""
     return format_time(time_ms) if 0 <= time_ms <= MAX_TIME_MS else f"{time_ms} ms"
 
 
 def count_lines(tally: LetterCounts) -> Iterator[str]:
-    """The counts as a table, the largest first, and their sum."""
+    """Yield the counts as a table, the largest first, and their sum."""
     rows = tally.counts.most_common(MAX_ROWS)
     if rows:
         width = max(len("reason"), *(len(plain(reason)) for (reason, _), _ in rows))
@@ -57,7 +57,7 @@ def count_lines(tally: LetterCounts) -> Iterator[str]:
 
 
 def letter_line(one: Letter) -> str:
-    """A letter as one line; its partition and offset are what `show` and `retry` take."""
+    """Return a letter as one line, with the partition and offset that `show` and `retry` take."""
     letter = one.letter
     detail = letter.detail if len(letter.detail) <= MAX_DETAIL else letter.detail[: MAX_DETAIL - 1] + "…"
     place = f"{one.partition} {one.offset}"
@@ -66,7 +66,7 @@ def letter_line(one: Letter) -> str:
 
 
 def letter_in_words(one: Letter) -> Iterator[str]:
-    """Everything of one dead letter."""
+    """Yield the lines that `show` prints."""
     letter = one.letter
     yield f"dead letter {one.partition} {one.offset}, written {when(one.append_ms)}"
     words = reason_in_words(letter.reason)
@@ -108,7 +108,7 @@ def _value_lines(one: Letter) -> Iterator[str]:
 
 
 def as_dict(one: Letter) -> dict[str, Any]:
-    """A letter without its value, for a program; headers that are not UTF-8 have U+FFFD."""
+    """Return a letter without its value as a JSON object; headers that are not UTF-8 get U+FFFD."""
     letter = one.letter
     return {
         "partition": one.partition,
@@ -132,7 +132,7 @@ def as_dict(one: Letter) -> dict[str, Any]:
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """What a plan is going to do, and what it leaves out and why."""
+    """Yield what a plan will send, and what it leaves out and why."""
     by_reason = Counter(planned.reason for planned in plan.to_send)
     reasons = ", ".join(f"{n} {plain(reason)}" for reason, n in by_reason.most_common(MAX_ROWS))
     yield f"{len(plan.to_send)} dead letters to send again" + (f": {reasons}" if reasons else "")
@@ -150,7 +150,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 
 def plan_dict(plan: Plan, sent: SentRetries, *, dry_run: bool) -> dict[str, Any]:
-    """What became of a plan, for a program."""
+    """Return the result of a plan as a JSON object."""
     return {
         "sent": sent.n_sent,
         "failed": [{"id": planned.id, "error": error} for planned, error in sent.failed],
@@ -162,7 +162,7 @@ def plan_dict(plan: Plan, sent: SentRetries, *, dry_run: bool) -> dict[str, Any]
 
 
 def tally_dict(tally: LetterCounts, n_unreadable: int) -> dict[str, Any]:
-    """The counts and the newest letters, for a program."""
+    """Return the counts and the newest letters as a JSON object."""
     return {
         "n_letters": tally.counts.total(),
         "n_repeats": tally.n_repeats,

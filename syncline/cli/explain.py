@@ -25,9 +25,9 @@ def explain(
     offset: Annotated[int, typer.Argument(min=0, help="Its offset, from 0.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Tell what happened to one record: what it says, its decision, its set, what was published, what is committed.
+    """Tell what happened to one record: its content, its decision, its set, what was published and committed.
 
-    Exit code 1 where there is no such record.
+    Exit code 1 if there is no such record.
     """
     from verify.explain import explain as find
     from verify.explain_text import as_dict, in_words

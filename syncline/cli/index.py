@@ -27,7 +27,7 @@ def index(
     *,
     settings: ClientSettings,
     folder: IndexFolder = DEFAULT_FOLDER,
-    once: Annotated[bool, typer.Option("--once", help="End when all that is there has been read.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End when all present results have been read.")] = False,
     group: Annotated[
         str, typer.Option(help="Consumer group. Default: one of the index's own, so a new index reads all.")
     ] = "",
@@ -35,8 +35,8 @@ def index(
 ) -> None:
     """Index fused results as they come, until Ctrl-C or, with --once, until all have been read.
 
-    It goes on where it stopped. Results are on the disk before their offsets are committed, and one that comes twice is
-    held once: ending it at any moment loses nothing.
+    It resumes where it stopped. Results are on disk before their offsets are committed, and a repeat is stored once:
+    stopping it at any moment loses nothing.
     """
     prefix = settings.topic_prefix
     with Index.create(folder, prefix) as opened:

@@ -1,4 +1,4 @@
-"""`syncline model train|evaluate|list|convert`: the models, from the corpus to the card."""
+"""`syncline model train|evaluate|list|convert`: train, evaluate, list and convert models."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ ModelName = Annotated[
 ]
 Tasks = Annotated[
     list[str] | None,
-    typer.Option(
-        help="With a manifest: labels, retrieval or transcript; may be given again. Default: all that it allows."
-    ),
+    typer.Option(help="With a manifest: labels, retrieval or transcript; repeatable. Default: all that it allows."),
 ]
 Convert = Annotated[
     str | None, typer.Option(help="With a manifest: what transcribes, such as transcript=whisper:FOLDER.")
@@ -41,7 +39,7 @@ Language = Annotated[str | None, typer.Option(help="With a model: language of th
 SplitCorpus = Annotated[Path | None, typer.Option(help="With a model: folder of the corpus. Default: corpus.")]
 JsonPath = Annotated[
     Path | None,
-    typer.Option("--json", "--out", help="Write the report there as JSON as well; - prints JSON, and nothing else."),
+    typer.Option("--json", "--out", help="Write the report there as JSON as well; - prints only JSON."),
 ]
 
 
@@ -55,7 +53,7 @@ def evaluate(
     corpus: SplitCorpus = None,
     json_path: JsonPath = None,
 ) -> None:
-    """Say how well a model does, with 95 % intervals: accuracy, retrieval, word and character error rates.
+    """Evaluate a model, with 95 % intervals: accuracy, retrieval, word and character error rates.
 
     Files that cannot be used are named and counted; a wrong line of the manifest ends with exit code 2. Exit code 1
     where nothing could be scored. See docs/evaluation.md.
@@ -118,22 +116,20 @@ SYNTHESIS_MINUTES, FUSION_MINUTES = 48.0, 32.0
 
 
 Name = Annotated[
-    str, typer.Argument(help="synthesis is the voice; any other name a model that fuses, called so in results.")
+    str, typer.Argument(help="synthesis trains the voice; any other name a fusing model, named so in results.")
 ]
-Seed = Annotated[int, typer.Option(help="Draws weights, batches and changes of media.")]
-Minutes = Annotated[float | None, typer.Option(help="Wall time, on 2 cores. Default: 32; of synthesis 48.")]
+Seed = Annotated[int, typer.Option(help="Seed of weights, batches and changes of media.")]
+Minutes = Annotated[float | None, typer.Option(help="Wall time, on 2 cores. Default: 32; for synthesis 48.")]
 Out = Annotated[Path | None, typer.Option(help="Folder to write. Default: runs/NAME.")]
-Corpus = Annotated[Path, typer.Option(help="Folder of the corpus, as `make corpus` builds it.")]
+Corpus = Annotated[Path, typer.Option(help="Folder of the corpus that `make corpus` built.")]
 WithoutHeldOut = Annotated[bool, typer.Option(help="Leave the protocol's 100 zero-shot concepts out.")]
 Steps = Annotated[
     str,
     typer.Option(
-        help="Steps instead of the clock: repeats to the bit. IMAGE,TEXT,AUDIO,FUSION; of synthesis SPELLING,VOICE."
+        help="Steps instead of the clock: repeats to the bit. IMAGE,TEXT,AUDIO,FUSION; for synthesis SPELLING,VOICE."
     ),
 ]
-Patience = Annotated[
-    int, typer.Option(help="End a part after so many looks at validation without a better one; 0: never.")
-]
+Patience = Annotated[int, typer.Option(help="End a part after this many validations without an improvement; 0: never.")]
 Resume = Annotated[
     bool | None,
     typer.Option(
@@ -142,7 +138,7 @@ Resume = Annotated[
         "where there is one of the same settings.",
     ),
 ]
-CheckpointMinutes = Annotated[float, typer.Option(help="How often a checkpoint is written.")]
+CheckpointMinutes = Annotated[float, typer.Option(help="Minutes between checkpoints.")]
 Device = Annotated[str, typer.Option(help="cpu, or cuda: one GPU for each process of torchrun.")]
 
 
@@ -193,7 +189,7 @@ def train(
 
 
 def _train_fusion(name: str, given: Given, *, held_out: bool, device: str) -> str:
-    """What to do next; "" in all processes of torchrun but the first."""
+    """Return the next steps; "" in all processes of torchrun but the first."""
     from models.evaluation import protocol
     from models.training import parallel
     from models.training.reference.trainer import ReferenceTrainer
@@ -245,7 +241,7 @@ app.command()(evaluate)
 
 @app.command("list")
 def list_models() -> None:
-    """The models that come with the repository, and what is known of them."""
+    """List the repository's models with their versions and labels."""
     for name in registry.names():
         typer.echo(f"{name:<12} {registry.describe(name)}")
 
@@ -255,7 +251,7 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Weights as a torch pickle: .pt, .pth, .bin, .ckpt.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The .safetensors file to write.")],
 ) -> None:
-    """Convert pickled weights to safetensors, which hold no programs; nothing in the pickle is run."""
+    """Convert pickled weights to safetensors, which contain no code; no code of the pickle is run."""
     from models.adapters.convert import convert as run
 
     done = run(source, target)

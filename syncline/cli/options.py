@@ -1,4 +1,4 @@
-"""Settings as options of a command: flags as text, which one loader converts, together with variables and the file.
+"""Turns settings into options of a command: flags are text, which the settings loader converts.
 
     @app.command()
     @with_client_settings()
@@ -32,8 +32,8 @@ def with_settings(kind: type[msgspec.Struct], *names: str) -> Callable[[Callable
     """Give a command options for settings; its parameter `settings` gets the Struct, its `loaded` also the sources.
 
     Args:
-        kind: the Struct that is loaded, whole.
-        names: its fields (a table brings all that is in it) that get an option; all without any.
+        kind (type[msgspec.Struct]): the Struct to load.
+        names (str): its fields that get an option, a table with all its settings. Default: all.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -61,24 +61,24 @@ def with_settings(kind: type[msgspec.Struct], *names: str) -> Callable[[Callable
 
 
 def with_client_settings(*more: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command what every client has, and `more` of `ClientSettings`."""
+    """Give a command the options of every client, and `more` fields of `ClientSettings`."""
     return with_settings(ClientSettings, "brokers", "topic_prefix", "security", *more)
 
 
 def setting_options(kind: type[msgspec.Struct], *names: str) -> list[inspect.Parameter]:
-    """An option for each of a Struct's settings, or for those that `names` lets in."""
+    """Return an option for each of a Struct's settings, or for those in `names`."""
     return [_option(setting) for setting in settings_of(kind) if not names or setting.path[0] in names]
 
 
 def load(kind: type[msgspec.Struct], flags: dict[str, Any], config: str | None) -> Loaded[Any]:
-    """A Struct from flags, variables and the file, in which settings of other commands may stand too."""
+    """Load a Struct from flags, variables and the file, which may have other commands' settings too."""
     return load_settings(kind, flags=flags, file=config, is_others=is_of_the_service)
 
 
 def is_of_the_service(path: tuple[str, ...]) -> bool:
-    """Whether a key of syncline.toml, or a variable's name, is a setting of the worker's.
+    """Tell whether a key of syncline.toml, or a variable's name, is a setting of the worker.
 
-    Where the client alone is installed nobody can know, and every name may be one.
+    If only the client is installed this is unknown, and every name passes.
     """
     if find_spec("streams") is None:
         return True
@@ -89,7 +89,7 @@ def is_of_the_service(path: tuple[str, ...]) -> bool:
 
 
 def _option(setting: Setting) -> inspect.Parameter:
-    # A secret's is hidden: it is there to say why it is refused, instead of being unknown.
+    # A secret's flag is hidden: it exists only to explain why it is refused.
     option = typer.Option(
         setting.flag,
         help=_help(setting),
@@ -104,7 +104,7 @@ def _option(setting: Setting) -> inspect.Parameter:
 
 
 def _help(setting: Setting) -> str:
-    # In round brackets: rich takes what stands in square ones for its markup, and shows nothing of it.
+    # In round brackets: rich parses square ones as markup and hides them.
     facts = [f"default {as_text(setting.default) or 'none'}"]
     if setting.range:
         facts.insert(0, setting.range)

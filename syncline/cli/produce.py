@@ -36,22 +36,22 @@ def produce(
     settings: ClientSettings,
     manifest: Annotated[Path, typer.Argument(help=_MANIFEST)],
     rate: Annotated[
-        float, typer.Option(help="1 sends as the times say, 2 twice as fast, 0 as fast as possible.")
+        float, typer.Option(help="1 sends at the manifest's times, 2 twice as fast, 0 as fast as possible.")
     ] = 1.0,
     source: Annotated[str, typer.Option(help="URI of this producer; default urn:host: and the machine's name.")] = "",
     send_log: Annotated[
         Path | None,
-        typer.Option(help="Add a line of JSON for each send, how it ended: for `syncline verify`.", dir_okay=False),
+        typer.Option(
+            help="Append each send's outcome to this file as JSON lines, for `syncline verify`.", dir_okay=False
+        ),
     ] = None,
     transactional_id: Annotated[str, typer.Option(help=_TRANSACTIONAL_ID)] = "",
-    transaction_ms: Annotated[
-        int, typer.Option(help="How much of the manifest's time is one transaction, in ms.", min=1)
-    ] = 1_000,
+    transaction_ms: Annotated[int, typer.Option(help="The manifest's time in one transaction, in ms.", min=1)] = 1_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
 ) -> None:
     """Send the media that a manifest lists; all lines are checked before the first is sent.
 
-    Exit code 1 when an event was not taken by the broker, 2 when a line is wrong.
+    Exit code 1 if the broker refused an event, 2 if a line is wrong.
     """
     if not 0 <= rate < float("inf"):
         raise SettingsError("--rate", rate, "a number of at least 0")

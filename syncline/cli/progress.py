@@ -12,7 +12,7 @@ PLAIN_INTERVAL_S = 5.0
 
 @contextmanager
 def show_progress(what: str, n_total: int) -> Generator[Callable[[int], None]]:
-    """Yield a function that takes how many of `n_total` are done."""
+    """Yield a function to call with how many of `n_total` are done."""
     if sys.stderr.isatty():
         with _bar(what, n_total) as advance:
             yield advance

@@ -26,13 +26,13 @@ COMMANDS = {
     "explain": "Tell what happened to one record.",
     "deadletter": "List, show or send again the records that could not be used.",
 }
-"""Every command with its line of help; its module is `syncline.cli.<name>`. One without a module is not listed."""
+"""Commands and their help; the module is `syncline.cli.<name>`. Commands without a module are not listed."""
 SERVICE_COMMANDS = frozenset({"worker", "demo", "model", "verify", "explain", "search"})
-"""Commands that need `streams`, `processors` and `models`, which the wheel does not hold."""
+"""Commands that need `streams`, `processors` and `models`, which are not in the wheel."""
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands are placeholders, but for the one that runs."""
+    """A group of placeholder commands; the one that runs is imported."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command named first in `args`, then let typer resolve it."""
@@ -45,7 +45,7 @@ class LazyGroup(TyperGroup):
 def load(name: str) -> Any:
     """Import a command's module and return its click command.
 
-    Raises ServiceMissingError for a command of the service where only the wheel is installed.
+    Raises `ServiceMissingError` for a command of the service if only the wheel is installed.
     """
     if name in SERVICE_COMMANDS and importlib.util.find_spec("streams") is None:
         raise ServiceMissingError(f"syncline {name}")
@@ -55,7 +55,7 @@ def load(name: str) -> Any:
 
 
 def existing() -> list[str]:
-    """Names of the commands whose modules exist, in the order of the help."""
+    """Return the names of the commands whose modules exist, in the order of the help."""
     return [name for name in COMMANDS if importlib.util.find_spec(f"syncline.cli.{name}") is not None]
 
 

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 def json_line(hit: Hit) -> str:
-    """One JSON object: the score and all that the index holds of the result."""
+    """Return a JSON object: the score and all that the index has of the result."""
     found = {"score": round(hit.score, 6)} | msgspec.to_builtins(hit.row)
     return msgspec.json.encode(found).decode()
 
 
 def human_lines(hit: Hit) -> list[str]:
-    """Score, time, stream and labels; below it where each member's record is."""
+    """Return score, time, stream and labels, and below them the place of each member's record."""
     row = hit.row
     labels = ", ".join(f"{label} {score:.2f}" for label, score in row.labels[:MAX_LABELS])
     lines = [f"{hit.score:5.2f}  {format_time(row.start_ms)}  {row.stream}  {row.outcome}  {labels}".rstrip()]
@@ -57,12 +57,12 @@ def search(
     stream: Annotated[str, typer.Option(help="Only moments of this stream.")] = "",
     since: Annotated[str, typer.Option(help=f"Only moments that begin at or after: {_WHEN}")] = "",
     until: Annotated[str, typer.Option(help=f"Only moments that begin before: {_WHEN}")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="So many at most.")] = 10,
-    model: Annotated[str, typer.Option(help="Name or folder. Default: that of most results, if known.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="Largest number of moments.")] = 10,
+    model: Annotated[str, typer.Option(help="Name or folder. Default: the model of most results, if known.")] = "",
     folder: IndexFolder = DEFAULT_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Find the moments that look, sound or read most like words, a picture and a sound, taken together.
+    """Find the moments most similar to words, a picture and a sound, taken together.
 
     Prints score (cosine, -1 to 1), time, stream and labels, and where the record of each member is, as `syncline
     explain` takes it. Only results of the same model are compared. Exit code 0 also where nothing is found.
@@ -107,7 +107,7 @@ def _language(language: str) -> str | None:
 
 
 def _load_model(name: str, held: list[IndexedModel], folder: Path) -> Model:
-    """The model that was named, else that of most results which there is."""
+    """Return the named model, else the model of most results that exists here."""
     from models import registry
 
     if not held:

@@ -1,4 +1,4 @@
-"""`syncline topics create|check|grow|acls`: the topics, their settings, and who may do what with them."""
+"""`syncline topics create|check|grow|acls`: the topics, their settings and their access rights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from syncline.kafka.topics import (
 )
 from syncline.wire.contract import ALL_TOPICS
 
-app = typer.Typer(no_args_is_help=True, help="Create, check or grow the topics; say who may do what.")
+app = typer.Typer(no_args_is_help=True, help="Create, check or grow the topics; print access rights.")
 
 
 @app.command()
@@ -34,9 +34,9 @@ def create(
     *,
     settings: ClientSettings,
     partitions: Annotated[
-        int, typer.Option(help="Partitions of each topic: at most so many workers share the streams.")
+        int, typer.Option(help="Partitions of each topic, and so the largest number of busy workers.")
     ] = 4,
-    replication: Annotated[int, typer.Option(help="Copies of each record; 3 where there are three brokers.")] = 1,
+    replication: Annotated[int, typer.Option(help="Copies of each record; 3 with three brokers.")] = 1,
     retention_hours: Annotated[
         float, typer.Option(help="How long records are kept; decisions are kept 7 days longer.")
     ] = DEFAULT_RETENTION_MS / DAY_MS * 24,
@@ -63,14 +63,10 @@ def create(
 def check(
     *,
     settings: ClientSettings,
-    partitions: Annotated[
-        int | None, typer.Option(help="Partitions of each topic; without it they need only be equal.")
-    ] = None,
-    replication: Annotated[
-        int | None, typer.Option(help="Copies of each record; without it any number will do.")
-    ] = None,
+    partitions: Annotated[int | None, typer.Option(help="Partitions of each topic. Default: any equal number.")] = None,
+    replication: Annotated[int | None, typer.Option(help="Copies of each record. Default: any number.")] = None,
 ) -> None:
-    """Compare the topics with what the service needs; exit code 1 when one differs."""
+    """Compare the topics with what the service needs; exit code 1 if one differs."""
     _check(Cluster.of(settings.brokers, settings.security), settings.topic_prefix, partitions, replication)
 
 
@@ -79,23 +75,23 @@ def check(
 def grow(
     *,
     settings: ClientSettings,
-    partitions: Annotated[int, typer.Option(min=1, help="Partitions of each topic from now on, more than it has.")],
+    partitions: Annotated[int, typer.Option(min=1, help="The new, larger number of partitions of each topic.")],
     wait_s: Annotated[
-        float, typer.Option(min=0, help="How long all that was sent may take to be resolved, in seconds.")
+        float, typer.Option(min=0, help="Time limit for resolving all sent records, in seconds.")
     ] = RESOLVE_LIMIT_S,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
 ) -> None:
-    """Give all topics more partitions. Stop all producers before it; workers may run, and must be started anew.
+    """Give all topics more partitions. Stop all producers first; workers may run, and must be restarted.
 
-    It waits until the workers have resolved all media, grows all topics, and waits until every broker knows it and the
-    workers of before have ended, which they do by themselves. Then producers may go on; those of before must have been
-    ended, because a producer may count partitions once. Exit code 1 where media keep coming or are not resolved in
-    time (nothing has grown then), or where what had begun could not be ended; the same command then goes on.
+    It waits until the workers have resolved all media, grows all topics, and waits until every broker knows the new
+    number and the former workers have ended, which they do by themselves. Then producers may go on, after a restart,
+    because a producer may count partitions only once. Exit code 1 if media keep coming or are not resolved in time
+    (nothing has grown then), or if growing could not be finished; the same command then continues.
     """
     said: list[str] = []
 
     def say(what: str) -> None:
-        if said[-1:] != [what]:  # it says what it waits for again and again
+        if said[-1:] != [what]:  # it repeats what it waits for
             said.append(what)
             typer.echo(what, err=True)
 
@@ -130,14 +126,14 @@ def grow(
 def acls(
     *,
     settings: ClientSettings,
-    role: Annotated[Role, typer.Argument(help="Whose; each role has its own user.")],
+    role: Annotated[Role, typer.Argument(help="The role; each has its own user.")],
     user: Annotated[str, typer.Option(help="The user's name at the brokers; default the role's.")] = "",
     group: Annotated[
         str, typer.Option(help="The workers' consumer group, by default the setting; for a consumer its own, if any.")
     ] = "",
     transactional_id: Annotated[str, typer.Option(help="Of a producer that sends in transactions.")] = "",
 ) -> None:
-    """Print what an administrator runs so that Kafka's brokers allow a role what it needs, and no more."""
+    """Print the kafka-acls.sh commands that give a role exactly the rights it needs."""
     of_group = group or ("" if role == "consumer" else settings.group)
     lines = commands(
         needs_of(role),
@@ -162,6 +158,6 @@ def _print(report: TopicReport) -> None:
     for difference in report.differences:
         typer.echo(str(difference))
     if report.untold:
-        typer.echo(f"not checked, because this broker does not tell it: {', '.join(report.untold)}")
+        typer.echo(f"not checked, because this broker does not report it: {', '.join(report.untold)}")
     if not report.differences:
         typer.echo(f"{len(ALL_TOPICS)} topics with {report.n_partitions} partitions each are as they must be")

@@ -42,20 +42,20 @@ def verify(
         bool,
         typer.Option(
             "--finished/--live",
-            help="Finished: all that was sent must have its outcome. Live: what is not committed may be pending.",
+            help="Finished: every sent record must have its outcome. Live: uncommitted ones may be pending.",
         ),
     ] = False,
     send_log: Annotated[
         list[Path] | None,
-        typer.Option(help="A producer's log of its sends, see `syncline produce --send-log`; may be given again."),
+        typer.Option(help="A producer's log of its sends, see `syncline produce --send-log`; repeatable."),
     ] = None,
     max_shown: Annotated[int, typer.Option(min=0, help="Violations to print of each kind.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Read all topics back and judge them: outcomes, decisions, repeats, order, commits, sends.
 
-    Give the settings that the workers had: decisions are judged by them, and conversions looked for. Nothing is
-    written, and no group is joined. Exit code 0 without violation, 1 with one, 2 for wrong usage.
+    Give the workers' settings: decisions and conversions are judged by them. Nothing is written, and no group is
+    joined. Exit code 0 without violations, 1 with some, 2 for wrong usage.
     """
     sends = [send for path in send_log or () for send in read_send_log(path)]
     history = asyncio.run(_read(settings, sends))
@@ -77,7 +77,7 @@ async def _read(settings: WorkerSettings, sends: list[Send]) -> History:
         bars: list[Callable[[int], None]] = []
 
         def show(n_read: int, n_total: int) -> None:
-            if not bars:  # how much there is to read is known only now
+            if not bars:  # the total is known only now
                 bars.append(stack.enter_context(show_progress("reading", n_total)))
             bars[0](n_read)
 
@@ -105,7 +105,7 @@ def _of_workers(settings: WorkerSettings) -> dict[str, Any]:
 
 
 def _smallest(history: History, report: Report, settings: WorkerSettings, finished: bool) -> dict[str, list[str]]:
-    """For the first violation of each kind, its sentence and the smallest history that shows it."""
+    """Return the first violation of each kind with the smallest history that shows it."""
     from verify import show, smallest
 
     firsts: dict[str, Violation] = {}

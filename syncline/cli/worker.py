@@ -1,4 +1,4 @@
-"""`syncline worker`: one worker. Every setting is a flag, a SYNCLINE_ variable and a line of syncline.toml."""
+"""`syncline worker`: run one worker."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def worker(
     *,
     loaded: Loaded[WorkerSettings],
     show_config: Annotated[
-        bool, typer.Option("--show-config", help="Print every setting, its value and where it came from, and exit.")
+        bool, typer.Option("--show-config", help="Print every setting with its value and source, and exit.")
     ] = False,
 ) -> None:
     """Run one worker until SIGTERM or Ctrl-C; a second one ends it at once.
 
-    Flags go before SYNCLINE_* variables, and those before syncline.toml. After each setting stand its default, its
-    variable and its key in the file; docs/settings.md has all in one table.
+    Flags override SYNCLINE_* variables, which override syncline.toml. Each setting below has its default, its variable
+    and its key in the file; docs/settings.md lists all.
     """
     if show_config:
         for line in loaded.lines():

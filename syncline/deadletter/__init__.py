@@ -1,1 +1,1 @@
-"""Dead letters read back, chosen and sent again."""
+"""Reads, filters and resends dead letters."""

@@ -1,4 +1,4 @@
-"""Dead letters as people ask for them: which ones, and how many of each kind."""
+"""Filters and counts dead letters."""
 
 from __future__ import annotations
 
@@ -30,10 +30,14 @@ class Letter(NamedTuple):
 
 
 class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which dead letters are meant; what is "" or None does not matter.
+    """A selection of dead letters; "" or None selects all.
 
-    `since_ms`, `until_ms`: appended at or after, and before, ms since 1970. `place`: (partition, offset) of the one
-    dead letter that is meant.
+    Attributes:
+        reason (str): only those with this reason. Default: any.
+        stream (str): only those of this stream. Default: any.
+        since_ms (int | None): appended at or after, ms since 1970. Default: any time.
+        until_ms (int | None): appended before, ms since 1970. Default: any time.
+        place (tuple[int, int] | None): partition and offset of a single dead letter. Default: all.
     """
 
     reason: str = ""
@@ -43,7 +47,7 @@ class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True):
     place: tuple[int, int] | None = None
 
     def takes(self, letter: Letter) -> bool:
-        """Whether it is one of these."""
+        """Tell whether a dead letter is selected."""
         return (
             (not self.reason or letter.letter.reason == self.reason)
             and (not self.stream or stream_of(letter.letter) == self.stream)
@@ -54,7 +58,7 @@ class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_when(option: str, text: str, now_ms: int) -> int | None:
-    """RFC 3339, or how long ago (`90s`, `30m`, `12h`, `7d`), as ms since 1970; None for "". Raises `SettingsError`."""
+    """Read a time, RFC 3339 or an age such as `90s`, as ms since 1970; None for "". Raises `SettingsError`."""
     if not text:
         return None
     if (ago := _AGO.fullmatch(text)) is not None:
@@ -67,19 +71,19 @@ def parse_when(option: str, text: str, now_ms: int) -> int | None:
 
 
 def stream_of(letter: DeadLetter) -> str:
-    """The stream that the original belongs to by its key, else by its `ce_subject`; "" where it has neither."""
+    """Return the original's stream: its key, else its `ce_subject`, else ""."""
     return (letter.key or dict(letter.headers).get(c.H_SUBJECT, b"")).decode(errors="replace")
 
 
 @dataclass(slots=True)
 class Repeats:
-    """Knows letters that were there before: a crash of a worker's may write one twice. `n`: how many repeats it saw."""
+    """Drops repeated letters, which a worker's crash may write. `n` counts them."""
 
     n: int = 0
     _ids: set[str] = field(default_factory=set[str])
 
     def left_out(self, letters: Iterable[Letter]) -> Iterator[Letter]:
-        """The letters that were not there before."""
+        """Yield the letters that are no repeats."""
         for one in letters:
             if one.letter.id in self._ids:
                 self.n += 1
@@ -90,7 +94,7 @@ class Repeats:
 
 @dataclass(slots=True)
 class LetterCounts:
-    """Counts letters by reason and stream, and keeps the newest, without their bytes; a repeat counts once."""
+    """Counts letters by reason and stream without repeats, and keeps the newest without their bytes."""
 
     n_newest: int
     counts: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
@@ -99,11 +103,11 @@ class LetterCounts:
 
     @property
     def n_repeats(self) -> int:
-        """How many letters were there before, and were not counted."""
+        """The number of repeats, which are not counted."""
         return self._repeats.n
 
     def take(self, letters: Iterable[Letter]) -> None:
-        """Count some letters, in any order."""
+        """Count letters, in any order."""
         for one in self._repeats.left_out(letters):
             self.counts[one.letter.reason, stream_of(one.letter)] += 1
             self.newest.append(one._replace(letter=msgspec.structs.replace(one.letter, data=None)))

@@ -1,4 +1,4 @@
-"""Reads a deployment's dead letters, and which were sent again: a header of a retry says of which letter it is one."""
+"""Reads a deployment's dead letters, and finds their retries by the header that names the letter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from syncline.wire.deadletters import decode_dead_letter
 
 
 def retried_ids(headers_of_records: Iterable[Iterable[tuple[str, bytes | None]]], wanted: Collection[str]) -> set[str]:
-    """Which of the wanted letters some records of the media topics are retries of."""
+    """Return those of the wanted letters that records of the media topics are retries of."""
     found: set[str] = set()
     for headers in headers_of_records:
         for name, value in headers:
@@ -24,13 +24,13 @@ def retried_ids(headers_of_records: Iterable[Iterable[tuple[str, bytes | None]]]
 
 
 class DeadLetterReader:
-    """Reads dead letters; an async context manager. Raises `BrokerError` where the broker or a topic is not there."""
+    """Reads dead letters; an async context manager. Raises `BrokerError` if the broker or a topic is missing."""
 
     def __init__(self, cluster: Cluster, prefix: str) -> None:
         self._reader = TopicReader(cluster, prefix, (*c.MEDIA_TOPICS, c.DEADLETTER))
         self.cluster, self.prefix = cluster, prefix
         self.n_unreadable = 0
-        """Records of the topic that are no dead letters."""
+        """The number of records that are no dead letters."""
 
     async def __aenter__(self) -> Self:
         await self._reader.__aenter__()
@@ -41,13 +41,13 @@ class DeadLetterReader:
 
     @property
     def n_partitions(self) -> int:
-        """Of each topic."""
+        """The number of partitions of each topic."""
         return self._reader.n_partitions
 
     async def select(self, selection: DeadLetterFilter) -> AsyncIterator[list[Letter]]:
-        """The letters that are there now and in the selection, some at a time; neighbours of a partition in order.
+        """Yield the present letters of a selection in lists; each partition's are in order.
 
-        Raises `BrokerError` where a single one is asked for that is not there.
+        Raises `BrokerError` if the selection names a single letter that does not exist.
         """
         n_found = 0
         async for number, raws in self._reader.read(c.DEADLETTER, await self._spans(selection)):
@@ -59,7 +59,7 @@ class DeadLetterReader:
             raise self._not_there(selection.place)
 
     async def retried(self, ids: Collection[str], since_ms: Mapping[tuple[str, int], int]) -> set[str]:
-        """Those of the letters that were sent again. since_ms: from when each media topic's partition is searched."""
+        """Return those of the letters that were sent again. since_ms: where the search of a media partition starts."""
         found = set[str]()
         topics = sorted({topic for topic, _ in since_ms})
         all_spans = await self._reader.spans(topics) if topics else {}

@@ -1,6 +1,6 @@
-"""Which dead letters are sent again, as what, and sending them.
+"""Sends dead letters again.
 
-A selection is looked over first, without its bytes, then read once more:
+A selection is read twice: to make the plan, without the bytes, and to send:
 
     async with DeadLetterReader(cluster, prefix) as box:
         plan = await make_plan(box, DeadLetterFilter(reason="audio_too_many_seconds"), again=False)
@@ -25,11 +25,11 @@ from syncline.wire.placement import partition_for
 from syncline.wire.timestamps import format_time
 
 MAX_REQUEST_BYTES = 64 * 2**20
-"""The topic's limit is the one that counts."""
+"""Larger than any topic's limit, which then decides."""
 MAX_WAITING_RECORDS, MAX_WAITING_BYTES = 500, 32 * 2**20
-"""On their way to the broker at once."""
+"""Limits of what is being sent at once."""
 CLOCK_MARGIN_MS = 600_000
-"""A retry is looked for from so long before its letter was appended: the clocks of two brokers may differ."""
+"""The search for a retry starts this long before its letter was appended: brokers' clocks may differ."""
 _OURS = (c.H_RETRIES, c.H_RETRY_OF)
 
 
@@ -43,26 +43,27 @@ class Retry(NamedTuple):
 
 
 def why_not(letter: DeadLetter) -> str:
-    """Why a dead letter cannot be sent again as the record that it was, or "" where it can."""
+    """Return why a dead letter's original cannot be sent again; "" if it can."""
     if letter.cut:
         return f"not all of the original is here ({', '.join(letter.cut)}); it may still be at its origin"
     if letter.topic not in c.MEDIA_TOPICS:
         return f"its origin {letter.topic[:64]!r} is no media topic"
     if not letter.key:
-        return "it has no key, so it belongs in no partition"
+        return "it has no key, so it belongs to no partition"
     return ""
 
 
 def n_retries(letter: DeadLetter) -> int:
-    """How many times the original had been sent again when it became this dead letter."""
+    """Return how many times the original had been sent again before this dead letter."""
     value = dict(letter.headers).get(c.H_RETRIES, b"")
     return int(value) if value.isdigit() and len(value) <= len(str(c.MAX_RETRIES)) else 0
 
 
 def retry(letter: DeadLetter) -> Retry:
-    """The record to send to the topic that the original was in; only for letters that `why_not` has nothing against.
+    """Make the record to send to the original's topic; only for letters whose `why_not` is "".
 
-    Where the original had no event time, its own timestamp was it: the retry says so, since it gets a new one.
+    An original without event time used its record's timestamp: the retry gets that as its event time, since its own
+    timestamp is new.
     """
     headers = [(name, value) for name, value in letter.headers if name not in _OURS]
     if letter.reason != "bad_time" and all(name != c.H_TIME for name, _ in headers):
@@ -73,12 +74,12 @@ def retry(letter: DeadLetter) -> Retry:
 
 
 def place_of_retries(letter: DeadLetter, n_partitions: int) -> tuple[str, int]:
-    """The topic (unprefixed) and partition that its retries are sent to."""
+    """Return the topic (without prefix) and partition of a letter's retries."""
     return letter.topic, partition_for(letter.key or b"", n_partitions)
 
 
 class PlannedRetry(NamedTuple):
-    """A letter of a plan: where it stands, its id, its reason, and how many times it was sent again before."""
+    """A letter of a plan: its place, id and reason, and how often it was sent again before."""
 
     partition: int
     offset: int
@@ -89,7 +90,7 @@ class PlannedRetry(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """What is to become of a selection. `before`: were sent again already; `cannot`: how many by why they cannot be."""
+    """The plan of a selection. `before`: letters sent again before; `cannot`: how many cannot be sent, by why."""
 
     selection: DeadLetterFilter
     to_send: list[PlannedRetry] = field(default_factory=list[PlannedRetry])
@@ -99,7 +100,7 @@ class Plan:
 
 
 async def make_plan(box: DeadLetterReader, selection: DeadLetterFilter, *, again: bool) -> Plan:
-    """Look a selection over. again: send those too that were sent again before. Raises `BrokerError`."""
+    """Make the plan of a selection. again: include letters sent again before. Raises `BrokerError`."""
     plan, repeats, since_ms = Plan(selection), Repeats(), dict[tuple[str, int], int]()
     async for letters in box.select(selection):
         for one in repeats.left_out(letters):
@@ -123,7 +124,7 @@ def _planned(one: Letter) -> PlannedRetry:
 
 @dataclass(slots=True)
 class SentRetries:
-    """How many retries the broker has, and which it did not take, with its answer."""
+    """How many retries the broker took, and which it refused, with its answer."""
 
     n_sent: int = 0
     failed: list[tuple[PlannedRetry, str]] = field(default_factory=list[tuple[PlannedRetry, str]])
@@ -132,14 +133,16 @@ class SentRetries:
 async def send_retries(
     box: DeadLetterReader, plan: Plan, on_progress: Callable[[int], None] = lambda _: None
 ) -> SentRetries:
-    """Send what the plan says, each to the partition that its key belongs in; on_progress: how many are done."""
+    """Send a plan's letters, each to the partition of its key; `on_progress` is called with the number done."""
     sent, left = SentRetries(), plan.to_send
     while left:
         outgoing = _Outgoing(box, sent, on_progress)
         missing = await _send_some(box, plan.selection, left, outgoing)
-        sent.failed += [(planned, "it is no longer there") for planned in missing]
-        if len(outgoing.behind) == len(left):  # nothing moves any more
-            sent.failed += [(planned, f"broker {box.cluster}: refused behind another") for planned in left]
+        sent.failed += [(planned, "it no longer exists") for planned in missing]
+        if len(outgoing.behind) == len(left):  # no progress
+            sent.failed += [
+                (planned, f"broker {box.cluster}: refused after another refused record") for planned in left
+            ]
             break
         left = outgoing.behind
     return sent
@@ -148,7 +151,7 @@ async def send_retries(
 async def _send_some(
     box: DeadLetterReader, selection: DeadLetterFilter, left: list[PlannedRetry], outgoing: _Outgoing
 ) -> Iterable[PlannedRetry]:
-    """Send these with a producer of their own; those that are no longer there."""
+    """Send these with a new producer; return those that no longer exist."""
     wanted = {(planned.partition, planned.offset): planned for planned in left}
     await outgoing.start()
     try:
@@ -163,10 +166,10 @@ async def _send_some(
 
 
 class _Outgoing:
-    """Retries on their way to the broker, a bounded number of them.
+    """Sends retries, a limited number at once.
 
-    An idempotent producer counts its batches. One that the broker refuses leaves a gap, behind which it refuses all
-    that follow in that partition: those are in `behind`, and need another producer.
+    An idempotent producer numbers its batches. After a refused batch the broker also refuses all later ones of that
+    partition: those are in `behind` and need another producer.
     """
 
     def __init__(self, box: DeadLetterReader, sent: SentRetries, on_progress: Callable[[int], None]) -> None:
@@ -178,7 +181,7 @@ class _Outgoing:
         self._n_bytes = 0
 
     async def start(self) -> None:
-        """Connect; raises `BrokerError`."""
+        """Connect. Raises `BrokerError`."""
         self._producer = await start_producer(self._box.cluster, max_request_size=MAX_REQUEST_BYTES, linger_ms=5)
 
     async def stop(self) -> None:
@@ -186,7 +189,7 @@ class _Outgoing:
         await self._producer.stop()
 
     async def put(self, planned: PlannedRetry, one: Letter) -> None:
-        """Send one; waits while too many are on their way."""
+        """Send one; wait while too many are being sent."""
         record = retry(one.letter)
         topic, partition = place_of_retries(one.letter, self._box.n_partitions)
         try:
@@ -202,7 +205,7 @@ class _Outgoing:
         await self.settle(MAX_WAITING_RECORDS, MAX_WAITING_BYTES)
 
     async def settle(self, most_records: int, most_bytes: int) -> None:
-        """Wait until no more than so many are on their way."""
+        """Wait until no more than the given number and bytes are being sent."""
         while len(self._waiting) > most_records or self._n_bytes > most_bytes:
             future, planned, n_bytes = self._waiting.popleft()
             self._n_bytes -= n_bytes

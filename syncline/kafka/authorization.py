@@ -1,4 +1,4 @@
-"""The rights that each role needs in Kafka: the source of docs/security.md, the command and the worker's check.
+"""The rights that each role needs in Kafka, for docs/security.md, `topics acls` and the worker's check.
 
 Names are those of kafka-acls.sh. `Read` and `Write` include `Describe`. Since Kafka 3.0 `Write` on any topic allows an
 idempotent producer; before, that needed its own right on the cluster.
@@ -36,23 +36,21 @@ class Need(NamedTuple):
 
 
 NEEDS = (
-    Need("worker", "Read", "topic", (*MEDIA_TOPICS, DECISIONS), "media, and the decisions as they stand in the log"),
+    Need("worker", "Read", "topic", (*MEDIA_TOPICS, DECISIONS), "media, and the decision log"),
     Need("worker", "Read", "group", (), "its share of the streams, and its offsets"),
-    Need(
-        "worker", "Write", "topic", (DECISIONS, *RESULT_TOPICS), "decisions, results, dead letters, what was not fused"
-    ),
+    Need("worker", "Write", "topic", (DECISIONS, *RESULT_TOPICS), "decisions, results, dead letters, unfused records"),
     Need("producer", "Write", "topic", MEDIA_TOPICS, "media"),
     Need("producer", "Write", "transactional-id", (), "only to send in transactions"),
-    Need("consumer", "Read", "topic", RESULT_TOPICS, "results; leave out what is not for this consumer"),
-    Need("consumer", "Read", "group", (), "only with a group of its own"),
+    Need("consumer", "Read", "topic", RESULT_TOPICS, "results; leave out topics that it does not need"),
+    Need("consumer", "Read", "group", (), "only if it uses a group"),
     Need("operator", "Create", "topic", ALL_TOPICS, "`topics create`"),
     Need("operator", "Alter", "topic", ALL_TOPICS, "`topics grow`"),
     Need("operator", "DescribeConfigs", "topic", ALL_TOPICS, "`topics create` and `check`"),
     Need("operator", "Read", "topic", ALL_TOPICS, "`verify`, `explain`, `deadletter list` and `show`"),
-    Need("operator", "Describe", "group", (), "`verify`, `explain` and `topics grow`: how far the workers have come"),
+    Need("operator", "Describe", "group", (), "`verify`, `explain` and `topics grow`: the workers' committed offsets"),
     Need("operator", "Write", "topic", MEDIA_TOPICS, "`deadletter retry`"),
 )
-"""The group is the workers' own; a consumer has another one."""
+"""A worker's group is the workers'; a consumer has its own."""
 
 
 def needs_of(role: Role) -> tuple[Need, ...]:
@@ -193,7 +191,7 @@ async def _may_see_group(client: Any, group: str) -> bool:
         await client.coordinator_lookup(CoordinationType.GROUP, group)
     except GroupAuthorizationFailedError:
         return False
-    except KafkaError:  # a passing fault; joining the group will tell
+    except KafkaError:  # a temporary fault; joining the group will show
         return True
     return True
 

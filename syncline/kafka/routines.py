@@ -1,11 +1,10 @@
-"""Whether aiokafka's clients still do what they do in the background.
+"""Finds and restarts aiokafka's background tasks that have ended.
 
-A consumer fetches, a producer sends, and either looks for leaders, in tasks that nobody awaits. One that ends by an
-error nobody foresaw ends in silence: whoever reads waits for ever. With uvloop a connection that has just been reset
-raises such an error (`the handler is closed`, a RuntimeError, where asyncio raises nothing); `steady` has it be a
-connection error. What ends all the same, `revive` begins anew: what a consumer has fetched and not handed out is
-fetched again, its place in a group stays. All that is relied on of private parts for this is here, pinned by
-tests/syncline/kafka/test_routines.py.
+A consumer fetches, a producer sends, and both look for leaders, in tasks that nobody awaits. A task that ends by an
+unexpected error ends silently: readers wait for ever. With uvloop a connection that was just reset raises such an error
+(`the handler is closed`, a RuntimeError, where asyncio raises nothing); `steady` turns it into a connection error.
+`revive` restarts tasks that end anyway: records fetched but not delivered are fetched again, and the place in the group
+stays. The private parts of aiokafka used for this are all here, pinned by tests/syncline/kafka/test_routines.py.
 """
 
 # ruff: noqa: SLF001 - private parts are aiokafka's
@@ -30,20 +29,20 @@ from syncline.errors import SynclineError
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LED_STATE = "Unknown"
-"""What the embedded broker calls a group that comes together and has a leader. Apache Kafka calls none so."""
+"""The embedded broker's state of a group that is forming and has a leader. Apache Kafka has no such state."""
 LOOK_EVERY_S = 1.0
-"""How often whoever waits looks for a routine that has ended."""
+"""How often waiting callers check for an ended routine, s."""
 
 
 class RoutineEndedError(KafkaError):
-    """What a client does in the background has come to an end: it must be started anew."""
+    """A background task of a client has ended: the client must be restarted."""
 
 
 def require_parts(owner: Any, *names: str) -> None:
-    """Look whether one of aiokafka's objects has the private parts that are set or replaced here.
+    """Check that one of aiokafka's objects has the private parts that are set or replaced here.
 
-    What is only read fails by itself where it has gone; what is written under a name that nobody reads any more would
-    be without effect, and nobody would see it. Raises `SynclineError` with aiokafka's version.
+    A missing part that is only read raises by itself; setting one that is no longer read would silently do nothing.
+    Raises `SynclineError` with aiokafka's version.
     """
     gone = [f"{type(owner).__name__}.{name}" for name in names if not hasattr(owner, name)]
     if gone:
@@ -54,9 +53,9 @@ def require_parts(owner: Any, *names: str) -> None:
 
 
 def steady(owner: Any) -> Any:
-    """Have a connection that was just lost raise a connection error in this client, whatever its event loop raises.
+    """Make a just lost connection raise a connection error in this client, whatever its event loop raises.
 
-    owner: one of aiokafka's consumers or producers, or a bare client, before it is started; it is returned.
+    owner: an aiokafka consumer, producer or bare client, not yet started; it is returned.
     """
     client = client_of(owner)
     get_conn, send = client._get_conn, client.send
@@ -68,7 +67,7 @@ def steady(owner: Any) -> Any:
     async def sound_send(node_id: Any, request: Any, **options: Any) -> Any:
         try:
             return await send(node_id, request, **options)
-        except KafkaError:  # which is a RuntimeError, too, and says itself what it is
+        except KafkaError:  # also a RuntimeError, but already a connection error
             raise
         except RuntimeError as error:
             raise KafkaConnectionError(f"the connection to node {node_id} is lost: {error}") from error
@@ -78,16 +77,16 @@ def steady(owner: Any) -> Any:
 
 
 def client_of(owner: Any) -> Any:
-    """The client of one of aiokafka's consumers or producers, or that itself; None of what stands for one."""
+    """Return the client of an aiokafka consumer or producer, a client itself, or None for a stand-in."""
     if hasattr(owner, "_get_conn"):
         return owner
     return owner._client if hasattr(owner, "_client") else getattr(owner, "client", None)
 
 
 def _close_if_lost(conn: Any) -> bool:
-    """Close a connection that nobody reads any more: its end was not noticed yet, or the task that reads it is gone."""
+    """Close a connection that is no longer read: its end is unnoticed yet, or its reading task is gone."""
     if conn._writer is None:
-        return False  # closed, which its client knows
+        return False  # closed, and the client knows
     reader = conn._read_task
     if not conn._writer.transport.is_closing() and reader is not None and not reader.done():
         return False
@@ -96,9 +95,9 @@ def _close_if_lost(conn: Any) -> bool:
 
 
 def look_after(owner: Any) -> str:
-    """Which routine of a started client has ended, and by what; "" while all go on.
+    """Return which routine of a started client has ended, and why; "" while all run.
 
-    Connections that nobody reads any more are closed: whoever waits for their answers hears of it, and asks again.
+    Connections that are no longer read are closed: callers that wait for their answers get an error and ask again.
     """
     client = client_of(owner)
     if client is None:
@@ -109,7 +108,7 @@ def look_after(owner: Any) -> str:
 
 
 def _needed(owner: Any, client: Any) -> Iterator[tuple[str, asyncio.Task[Any]]]:
-    """What must not end before the client is stopped, by name."""
+    """Yield the tasks that must run until the client is stopped, by name."""
     if client._sync_task is not None:
         yield "looking for leaders", client._sync_task
     if hasattr(owner, "_sender"):
@@ -145,10 +144,10 @@ def _end_of(task: asyncio.Task[Any]) -> str:
 
 
 def revive(consumer: Any) -> str:
-    """Begin anew what a started consumer no longer does in the background; what that was, "" where all goes on.
+    """Restart the ended background tasks of a started consumer; return what ended, "" if all run.
 
-    On the consumer's event loop, every second or so. Nothing is lost or read twice: positions and the place in the
-    group stay, and what was fetched and not handed out is fetched again.
+    Call it on the consumer's event loop, every second or so. Nothing is lost or read twice: positions and the place in
+    the group stay, and records fetched but not delivered are fetched again.
     """
     ended = look_after(consumer)
     if not ended:
@@ -157,7 +156,7 @@ def revive(consumer: Any) -> str:
     if client._sync_task.done():
         client._sync_task = asyncio.ensure_future(client._md_synchronizer())
     if fetcher is not None and fetcher._fetch_task.done():
-        # It awaits what its predecessor had under way, and would end by the same error as that.
+        # The new task awaits its predecessor's pending tasks, and would end by the same error.
         fetcher._pending_tasks -= {
             task for task in fetcher._pending_tasks if task.done() and _error_of(task) is not None
         }
@@ -178,19 +177,19 @@ def _revive_in_a_group(consumer: Any, coordinator: Any) -> None:
         coordinator.start_commit_offsets_refresh_task(consumer._subscription.subscription.assignment)
     if "coordination" in ended:
         coordinator._coordination_task = asyncio.ensure_future(coordinator._coordination_routine())
-    # The coordination waits for somebody to hear of an error in the others, before it goes on.
+    # The coordination waits until an error of the others has been consumed.
     if coordinator._error_consumed_fut is not None and ended:
         coordinator._error_consumed_fut.set_result(None)
         coordinator._error_consumed_fut = coordinator._pending_exception = None
 
 
 def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
-    """By what a task has ended; a cancellation is none."""
+    """Return the error of an ended task; None if it was cancelled."""
     return None if task.cancelled() else task.exception()
 
 
 async def unless_ended(owner: Any, work: Awaitable[T]) -> T:
-    """Wait for `work` of a client; raises `RoutineEndedError` where it waits for a routine that has ended."""
+    """Wait for `work` of a client; raises `RoutineEndedError` if a routine of the client has ended."""
     task = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait([task], timeout=LOOK_EVERY_S))[0]:
@@ -202,10 +201,10 @@ async def unless_ended(owner: Any, work: Awaitable[T]) -> T:
 
 
 def outlive_leaders(consumer: Any) -> Any:
-    """Have the group of a consumer choose another leader where the broker keeps one that has left.
+    """Make a consumer's group choose another leader if the broker keeps one that has left.
 
-    consumer: one of aiokafka's, before it is started; it is returned. It asks who is in the group each time that it has
-    joined one that another member leads.
+    consumer: an aiokafka consumer, not yet started; it is returned. After each join it asks for the group's members, if
+    another member leads.
     """
     client = consumer._client
     client.send = _Membership(client.send).send
@@ -213,23 +212,23 @@ def outlive_leaders(consumer: Any) -> Any:
 
 
 class _Membership:
-    """What one consumer says to its group's coordinator."""
+    """Sends one consumer's requests to its group's coordinator."""
 
     def __init__(self, send: Any) -> None:
         self._send = send
         self._joined: tuple[Any, str] | None = None
-        """Our last request that was granted, and who leads us."""
+        """Our last granted join request, and the group's leader."""
 
     async def send(self, node_id: Any, request: Any, **options: Any) -> Any:
         if isinstance(request, SyncGroupRequest) and await self._leader_has_left(node_id, options):
-            return SyncGroupResponse_v0(RebalanceInProgressError.errno, b"")  # join anew
+            return SyncGroupResponse_v0(RebalanceInProgressError.errno, b"")  # join again
         response = await self._send(node_id, request, **options)
         if isinstance(request, JoinGroupRequest):
             self._joined = (request, response.leader_id) if _is_led(response) else None
         return response
 
     async def _leader_has_left(self, node_id: Any, options: Any) -> bool:
-        """Whether it has, so that nobody shares out the partitions; the broker is made to forget it."""
+        """Tell whether the leader has left, so that nobody assigns partitions; if so, remove it from the group."""
         if self._joined is None:
             return False
         request, leader = self._joined
@@ -238,35 +237,35 @@ class _Membership:
             if state != LED_STATE or leader in members:
                 return False
             log.warning(
-                "group %s: the broker keeps a leader that left it during a rebalance (a fault of the embedded "
-                "broker's), so nobody was assigned anything; another one is chosen now",
+                "group %s: the broker keeps a leader that left during a rebalance (a fault of the embedded broker), so "
+                "no partition was assigned; another leader is chosen now",
                 request._group,
             )
             await self._depose(node_id, leader, request, options)
         except KafkaError as error:
-            log.info("group %s: whether its leader has left is not known: %r", request._group, error)
+            log.info("group %s: cannot tell whether its leader has left: %r", request._group, error)
             return False
         return True
 
     async def _describe(self, node_id: Any, group: str, options: Any) -> tuple[str, set[str]]:
-        """A group's state, and the ids of its members."""
+        """Return a group's state and the ids of its members."""
         described = (await self._send(node_id, DescribeGroupsRequest([group]), **options)).groups[0]
         return described[2], {member[0] for member in described[5]}
 
     async def _depose(self, node_id: Any, leader: str, ours: Any, options: Any) -> None:
-        """In the name of the leader that has left: join, share out nothing, and leave a group that has come together.
+        """Act as the leader that has left: join, assign nothing, and leave the completed group.
 
-        A leader that leaves such a group is forgotten. Where it cannot share out, since another member has come, it
-        must not leave: it is put out as a member that has died, when its session is over.
+        The broker forgets a leader that leaves such a group. If it cannot assign, since another member has joined, it
+        must not leave: it is removed as a dead member when its session expires.
         """
         joined = await self._send(node_id, _join_as(leader, ours), **options)
         if joined.error_code:
             return
         if joined.leader_id == leader:
-            # Something for the leader, or the broker takes it for one that still waits; nothing for the others, whom
-            # it tells to join anew.
+            # An assignment for the leader, or the broker treats it as still waiting; none for the others, which the
+            # broker tells to join again.
             shares = [(member[0], _NO_PARTITIONS if member[0] == leader else b"") for member in joined.members]
-            nobody: Any = None  # of an id of its own, which aiokafka's own requests leave out so
+            nobody: Any = None  # no instance id, as in aiokafka's own requests
             sync = SyncGroupRequest(ours._group, joined.generation_id, leader, nobody, shares)
             if (await self._send(node_id, sync, **options)).error_code:
                 return
@@ -277,7 +276,7 @@ _NO_PARTITIONS: bytes = ConsumerProtocol.ASSIGNMENT(0, [], b"").encode()
 
 
 def _is_led(joined: Any) -> bool:
-    """Whether a member was let in, and another one leads."""
+    """Whether the join succeeded and another member leads."""
     return not joined.error_code and joined.leader_id != joined.member_id
 
 

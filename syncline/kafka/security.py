@@ -47,35 +47,33 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "PLAINTEXT"
     ssl_cafile: Annotated[
         str,
-        Meta(description="PEM file of the authorities that brokers' certificates must be of; default the system's."),
+        Meta(description="PEM file of the authorities that sign the brokers' certificates; default the system's."),
     ] = ""
-    ssl_certfile: Annotated[
-        str, Meta(description="PEM file of this client's certificate, for brokers that ask for one.")
-    ] = ""
-    ssl_keyfile: Annotated[
-        str, Meta(description="PEM file of its key, where that is not in the certificate's file.")
-    ] = ""
+    ssl_certfile: Annotated[str, Meta(description="PEM file of this client's certificate, if brokers ask for one.")] = (
+        ""
+    )
+    ssl_keyfile: Annotated[str, Meta(description="PEM file of its key, if that is not in the certificate's file.")] = ""
     ssl_key_password: Annotated[
-        Secret, Meta(description="Password of an encrypted key. No flag: `ps` would show it to everybody.")
+        Secret, Meta(description="Password of an encrypted key. It has no flag, since `ps` would show it.")
     ] = Secret()
     ssl_key_password_file: Annotated[
-        str, Meta(description="File whose only line is the key's password; or the variable SYNCLINE_SSL_KEY_PASSWORD.")
+        str, Meta(description="File whose only line is the key's password; instead of SYNCLINE_SSL_KEY_PASSWORD.")
     ] = ""
     ssl_check_hostname: Annotated[
-        bool, Meta(description="Whether a broker's certificate must be for the name that it is reached by.")
+        bool, Meta(description="Whether a broker's certificate must match its host name.")
     ] = True
-    sasl_mechanism: Annotated[Mechanism, Meta(description="How the password is proved; PLAIN sends it as it is.")] = (
-        "SCRAM-SHA-512"
-    )
-    sasl_username: Annotated[str, Meta(description="User at the brokers.")] = ""
+    sasl_mechanism: Annotated[
+        Mechanism, Meta(description="How the client authenticates; PLAIN sends the password itself.")
+    ] = "SCRAM-SHA-512"
+    sasl_username: Annotated[str, Meta(description="The user's name at the brokers.")] = ""
     sasl_password: Annotated[
-        Secret, Meta(description="The user's password. No flag: `ps` would show it to everybody.")
+        Secret, Meta(description="The user's password. It has no flag, since `ps` would show it.")
     ] = Secret()
     sasl_password_file: Annotated[
-        str, Meta(description="File whose only line is the user's password; or the variable SYNCLINE_SASL_PASSWORD.")
+        str, Meta(description="File whose only line is the user's password; instead of SYNCLINE_SASL_PASSWORD.")
     ] = ""
     allow_sasl_without_tls: Annotated[
-        bool, Meta(description="Let SASL_PLAINTEXT be: whoever is on the way reads along.")
+        bool, Meta(description="Allow SASL_PLAINTEXT, which anyone on the network path can read.")
     ] = False
 
     def __post_init__(self) -> None:

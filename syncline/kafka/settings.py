@@ -1,4 +1,4 @@
-"""Settings that every command and client has: where Kafka is, how to get in, and which topics are ours."""
+"""Settings of every command and client: the brokers, security, and the names of topics and group."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from syncline.wire.contract import DEFAULT_BROKERS, DEFAULT_GROUP, DEFAULT_PREFI
 
 
 class ClientSettings(Struct, frozen=True, kw_only=True):
-    """For all commands.
+    """Settings of all commands.
 
-    Raises `SettingsError` with the setting, what it got and what it takes.
+    Raises:
+        SettingsError: a setting is wrong; with what it got and what it takes.
     """
 
     brokers: Annotated[str, NotEmpty, Meta(description="Bootstrap addresses: host:port,host:port.")] = DEFAULT_BROKERS
-    topic_prefix: Annotated[str, Meta(description="In front of every topic's name.")] = DEFAULT_PREFIX
-    group: Annotated[
-        str, NotEmpty, Meta(description="Consumer group of the workers; those of one group share the streams.")
-    ] = DEFAULT_GROUP
+    topic_prefix: Annotated[str, Meta(description="Prefix of every topic's name.")] = DEFAULT_PREFIX
+    group: Annotated[str, NotEmpty, Meta(description="Consumer group of the workers, which share the streams.")] = (
+        DEFAULT_GROUP
+    )
     max_event_bytes: Annotated[
-        int, Meta(ge=1, description="Largest value of a media record; a worker makes larger ones dead letters.")
+        int, Meta(ge=1, description="Size limit of a media record's value; larger records become dead letters.")
     ] = MAX_EVENT_BYTES
     security: SecuritySettings = SecuritySettings()
 

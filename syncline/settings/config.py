@@ -1,4 +1,4 @@
-"""Settings: flags, then `SYNCLINE_*`, then `syncline.toml`, into any frozen msgspec Struct.
+"""Loads settings from flags, `SYNCLINE_*` variables and `syncline.toml` into a frozen msgspec Struct.
 
     loaded = load_settings(WorkerSettings, flags={"tolerance_ms": 40})
     loaded.settings.join.tolerance_ms     # 40
@@ -38,20 +38,20 @@ from syncline.settings.secret import Secret
 CONFIG_VARIABLE = "SYNCLINE_CONFIG"
 DEFAULT_FILE = "syncline.toml"
 DEFAULT_SOURCE = "default"
-# Kubernetes sets these for every service whose name begins with "syncline"; they are nobody's typing errors.
+# Kubernetes sets these for every service whose name begins with "syncline"; they are no typing errors.
 _SERVICE_LINK = re.compile(r"SYNCLINE_(\w+_)?(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\w+)?)")
 _UNSHOWN = Secret("a value that is not printed")
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 
 class Loaded(NamedTuple, Generic[_S]):
-    """Settings, and by dotted name where each came from (`default`, the file, the variable or the flag)."""
+    """Settings, and the source of each by dotted name (`default`, the file, the variable or the flag)."""
 
     settings: _S
     sources: dict[str, str]
 
     def lines(self) -> list[str]:
-        """One line a setting: its name, its value and where that came from."""
+        """Return a line for each setting: name, value and source."""
         rows = [(name, repr(_value(self.settings, name)), source) for name, source in self.sources.items()]
         names, values = (max((len(row[i]) for row in rows), default=0) for i in (0, 1))
         return [f"{name:<{names}} = {value:<{values}}  ({source})" for name, value, source in rows]
@@ -77,16 +77,17 @@ def load_settings(
     """Load a Struct of settings.
 
     Args:
-        kind: the Struct's type.
-        flags: values by field name, typed or as text; None is a flag that was not given.
-        environment: variables; default `os.environ`.
-        file: path of a TOML file; default `SYNCLINE_CONFIG`, else `default_file` where there is one.
-        default_file: file that is read where none is named and it exists; None reads none. Default syncline.toml.
-        is_others: whether a key of the file, or the name of a variable as a key of one part, that `kind` does not have
-            is read by other commands, so that one file and one environment serve all. Default: it is an error.
+        kind (type[_S]): the Struct's type.
+        flags (Mapping[str, object] | None): values by field name, typed or as text; None: the flag was not given.
+        environment (Mapping[str, str] | None): variables. Default `os.environ`.
+        file (str | Path | None): path of a TOML file. Default: `SYNCLINE_CONFIG`, else an existing `default_file`.
+        default_file (str | None): file that is read if none is named and it exists; None: no file. Default
+            `syncline.toml`.
+        is_others (Callable[[tuple[str, ...]], bool]): whether an unknown key of the file, or a variable's name as a key
+            of one part, belongs to other commands, so that all share one file and environment. Default: it is an error.
 
     Raises:
-        SettingsError: with the setting, its source, what it got and what it takes.
+        SettingsError: a value is wrong; with the setting, its source, what it got and what it takes.
     """
     variables = os.environ if environment is None else environment
     settings = settings_of(kind)
@@ -220,7 +221,7 @@ def _build(
     try:
         return kind(**arguments)
     except SettingsError as error:
-        # The Struct's own check knows the setting, not where its value came from. "a.b" may be a key inside map a.
+        # The Struct's own check knows the setting but not its source. "a.b" may be a key inside map a.
         dotted = ".".join((*path, error.name))
         source = next((source for name, source in sources.items() if (dotted + ".").startswith(name + ".")), "")
         raise SettingsError(f"{dotted} ({source})" if source else dotted, error.got, error.takes) from error
@@ -234,9 +235,9 @@ def _value(settings: msgspec.Struct, dotted: str) -> object:
 
 
 def convert(value: object, kind: Any) -> object:
-    """A value from a file (typed) or a flag or variable (text) as `kind`, whatever range; raises ValueError.
+    """Convert a value from a file (typed) or a flag or variable (text) to `kind`. Raises `ValueError`.
 
-    A list is `A,B`, a map `KEY=VALUE,KEY=VALUE`, a map to lists `KEY=A,B;KEY=C`. The range is the Struct's to check.
+    A list is `A,B`, a map `KEY=VALUE,KEY=VALUE`, a map to lists `KEY=A,B;KEY=C`. The Struct checks the range.
     """
     kind = without_ranges(kind)
     if kind is Secret:

@@ -1,4 +1,4 @@
-"""What settings a Struct has: name, type, range, default and help, each of them said once, in the Struct's fields.
+"""Finds the settings of a Struct: name, type, range, default and help, all from the Struct's fields.
 
     class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
         pause_ms: Annotated[int, Meta(ge=1, description="Between two tries.")] = 100
@@ -29,7 +29,7 @@ _UNITS = {"ms": "ms", "s": "s", "bytes": "bytes", "records": "records"}
 
 
 class Setting(NamedTuple):
-    """One setting of a Struct or of a Struct inside it; `type` as it is written there, `Annotated` or plain."""
+    """One setting of a Struct or of a Struct inside it; `type` is the field's, with `Annotated`."""
 
     path: tuple[str, ...]
     type: Any
@@ -38,37 +38,37 @@ class Setting(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its name, without the table."""
+        """The name without the table."""
         return self.path[-1]
 
     @property
     def key(self) -> str:
-        """Its key in the file, `join.tolerance_ms`."""
+        """The key in the file, such as `join.tolerance_ms`."""
         return ".".join(self.path)
 
     @property
     def variable(self) -> str:
-        """Its environment variable."""
+        """The environment variable."""
         return ENV_PREFIX + self.name.upper()
 
     @property
     def flag(self) -> str:
-        """Its flag on a command line."""
+        """The flag on a command line."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def unit(self) -> str:
-        """What its name ends with, where that is a unit."""
+        """The unit at the end of the name; "" if there is none."""
         return _UNITS.get(self.name.rpartition("_")[2], "")
 
     @property
     def help(self) -> str:
-        """What it does, in a sentence."""
+        """The description, one sentence."""
         return next((meta.description for meta in _metas(self.type) if meta.description), "")
 
     @property
     def example(self) -> Any:
-        """A value that shows how it is written; None where the default does."""
+        """A value that shows the syntax; None if the default does."""
         return next((meta.examples[0] for meta in _metas(self.type) if meta.examples), None)
 
     @property
@@ -79,14 +79,14 @@ class Setting(NamedTuple):
 
     @property
     def is_secret(self) -> bool:
-        """Whether it comes from a variable alone."""
+        """Whether only a variable can set it."""
         return bare(self.type) is Secret
 
 
 def settings_of(kind: type[msgspec.Struct]) -> list[Setting]:
-    """All settings of a Struct, those of its tables too.
+    """Return all settings of a Struct and its tables.
 
-    Raises TypeError where two have the same name: flags and variables are named without the table.
+    Raises `TypeError` if two have the same name: flags and variables are named without the table.
     """
     found = _settings_of(kind, (), None)
     names = [setting.name for setting in found]
@@ -97,7 +97,7 @@ def settings_of(kind: type[msgspec.Struct]) -> list[Setting]:
 
 
 def _settings_of(kind: type[msgspec.Struct], path: tuple[str, ...], filled: Any) -> list[Setting]:
-    """`filled`: the outer Struct's default for this one, whose values go before the fields' own."""
+    """`filled`: the outer Struct's default for this one, which overrides the fields' defaults."""
     found: list[Setting] = []
     for field in msgspec.structs.fields(kind):
         here = (*path, field.name)
@@ -112,17 +112,17 @@ def _settings_of(kind: type[msgspec.Struct], path: tuple[str, ...], filled: Any)
 
 
 def is_struct(kind: Any) -> bool:
-    """Whether a field of this type is a table."""
+    """Tell whether a field of this type is a table."""
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def bare(kind: Any) -> Any:
-    """The type without what `Annotated` says of it."""
+    """Return the type without `Annotated`."""
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 def without_ranges(kind: Any) -> Any:
-    """The type, and the types inside it, without what `Annotated` says of them."""
+    """Return the type without `Annotated`, inside too."""
     plain = bare(kind)
     origin, arguments = get_origin(plain), get_args(plain)
     if not arguments or origin is Literal:
@@ -137,7 +137,7 @@ def _metas(kind: Any) -> list[msgspec.Meta]:
 
 
 def takes(kind: Any) -> str:
-    """What a setting of this type takes, in words: `an integer from 0 to 65535`, `earliest, nearest, tumbling`."""
+    """Describe what a type takes: `an integer from 0 to 65535`, `earliest, nearest, tumbling`."""
     plain = bare(kind)
     origin, arguments = get_origin(plain), [argument for argument in get_args(plain) if argument is not Ellipsis]
     if origin is Literal:
@@ -166,15 +166,15 @@ def _range(kind: Any) -> str:
 
 
 NotEmpty = msgspec.Meta(pattern=r"\S")
-"""Text with something in it that can be seen."""
+"""Text with a visible character."""
 
 
 def check_ranges(settings: msgspec.Struct, within: str = "") -> None:
-    """Hold every value against its field's type and range; a Struct among them has checked itself.
+    """Check every value against its field's type and range; Structs inside have checked themselves.
 
     Args:
-        settings: the Struct, from its `__post_init__`.
-        within: what stands before a setting's name in an error, such as `image.`; default nothing.
+        settings (msgspec.Struct): the Struct, from its `__post_init__`.
+        within (str): prefix of a setting's name in errors, such as `image.`. Default: none.
 
     Raises:
         SettingsError: with the setting, what it got and what it takes.
@@ -204,7 +204,7 @@ def _check(name: str, value: Any, kind: Any) -> None:
 
 
 def as_text(value: Any) -> str:
-    """A value as flags and variables take it: `image,text`, `left=-5`, `true`."""
+    """Write a value as flags and variables take it: `image,text`, `left=-5`, `true`."""
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, bool):

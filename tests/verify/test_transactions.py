@@ -108,7 +108,7 @@ async def test_a_run_beside_transactions_has_no_violation(broker: TestBroker, to
         assert rows == {"fused": 30, "aborted": 30, "in an open transaction, or behind one": 6}
         told = [await _explained(broker, topic_prefix, min(part.records)) for part in (sent, aborted, waiting)]
         assert [one for one, _ in told] == ["", "aborted", "open"]
-        assert "what was aborted comes to no outcome" in told[1][1]
+        assert "aborted records get no outcome" in told[1][1]
         assert "when that transaction is committed or aborted" in told[2][1]
         mark = max(offset for topic, _, offset in sent.records if topic == "media.image") + 1
         with pytest.raises(BrokerError, match="the mark that ends a transaction"):

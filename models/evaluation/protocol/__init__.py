@@ -20,12 +20,16 @@ SPLITS = ("train", "validation", "test")
 class Concept(msgspec.Struct, frozen=True):
     """One thing that can be seen, said and written about.
 
-    - `name`: of its files.
-    - `label`, `label_zh`: what speech and results call it.
-    - `emoji`: the character.
-    - `group`: emojibase's group.
-    - `tags_en`, `tags_zh`: texts about it without any word of its label, each shared by 3 to 30 concepts.
-    - `others_en`, `others_zh`: its other tags: trained on and searched by, but never fused in an evaluation.
+    Attributes:
+        name (str): of its files.
+        label (str): what English speech and results call it.
+        label_zh (str): the same in Chinese.
+        emoji (str): the character.
+        group (int): emojibase's group.
+        tags_en (list[str]): English texts about it without any word of its label, each shared by 3 to 30 concepts.
+        tags_zh (list[str]): the same in Chinese.
+        others_en (list[str]): its other English tags: trained on and searched by, but never fused in an evaluation.
+        others_zh (list[str]): the same in Chinese.
     """
 
     name: str
@@ -59,9 +63,11 @@ class HeldOut(msgspec.Struct, frozen=True):
 class Conditions(msgspec.Struct, frozen=True):
     """How media and texts are degraded, by seed.
 
-    - `snr_db`, `sample_rate_hz`: of speech, with white noise and a telephone's band.
-    - `covered_share`: of a picture's pixels, by one rectangle.
-    - `masked_share`: of a text's characters, each replaced by `mask`.
+    Attributes:
+        snr_db (float): white noise in speech, dB.
+        sample_rate_hz (int): speech has the band of a telephone with this rate, Hz.
+        covered_share (float): of a picture's pixels, by one rectangle.
+        masked_share (float): of a text's characters, each replaced by `mask`.
     """
 
     seed: int
@@ -143,9 +149,11 @@ def _families(file_name: str) -> dict[str, dict[str, str]]:
 class Sentences(msgspec.Struct, frozen=True):
     """The sentences that the voice is trained, chosen and tested on, drawn once by `seed`.
 
-    - `train`, `validation`: WordNet's examples; none shares five words in a row with a test sentence.
-    - `text`: test sentences from State of the Union addresses.
-    - `unpredictable`: test sentences with grammar but no sense.
+    Attributes:
+        train (list[str]): WordNet's examples; none shares five words in a row with a test sentence.
+        validation (list[str]): the same, to choose a voice by.
+        text (list[str]): test sentences from State of the Union addresses.
+        unpredictable (list[str]): test sentences with grammar but no sense.
     """
 
     seed: int

@@ -68,7 +68,11 @@ def write_report(report: ScoresReport, path: Path) -> None:
 
 
 def read_report(path: Path) -> ScoresReport:
-    """Read outcomes that `write_report` wrote. Raises `SettingsError` for another file."""
+    """Read outcomes that `write_report` wrote.
+
+    Raises:
+        SettingsError: the file was not written by `write_report`.
+    """
     try:
         return msgspec.json.decode(path.read_bytes(), type=ScoresReport)
     except (OSError, msgspec.MsgspecError) as error:

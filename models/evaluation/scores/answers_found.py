@@ -21,8 +21,10 @@ Found = npt.NDArray[np.float64]
 class ScoresReport(msgspec.Struct, frozen=True):
     """What one model answered to the protocol.
 
-    - `outcomes`: section to kind of question to outcomes.
-    - `n_among`: section to kind to how many answers there were to choose from, where not all concepts.
+    Attributes:
+        outcomes (dict[str, dict[str, Outcomes]]): section to kind of question to outcomes.
+        n_among (dict[str, dict[str, int]]): section to kind to how many answers there were to choose from, where not
+            all concepts.
     """
 
     model: str
@@ -36,8 +38,9 @@ class ScoresReport(msgspec.Struct, frozen=True):
 def write(ranks: Sequence[int | None]) -> Outcomes:
     """Write ranks from 0 as outcomes; None: not asked.
 
-    >>> write([0, 12, None])
-    '0x-'
+    Example:
+        >>> write([0, 12, None])
+        '0x-'
     """
     return "".join(NOT_ASKED if r is None else str(r) if r < N_RANKS else BEYOND for r in ranks)
 
@@ -45,8 +48,9 @@ def write(ranks: Sequence[int | None]) -> Outcomes:
 def found(outcomes: Outcomes, first: int = 1) -> Found:
     """Whether the right answer was among the `first` best.
 
-    >>> found("02x-", 3).tolist()
-    [1.0, 1.0, 0.0, nan]
+    Example:
+        >>> found("02x-", 3).tolist()
+        [1.0, 1.0, 0.0, nan]
     """
     at = {NOT_ASKED: np.nan, BEYOND: 0.0} | {str(r): float(r < first) for r in range(N_RANKS)}
     return np.array([at[character] for character in outcomes])

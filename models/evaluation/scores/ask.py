@@ -62,10 +62,13 @@ def ranks(queries: Vectors, among: Vectors, right: Sequence[int]) -> list[int]:
 def retrieve(lanes: Mapping[str, Vectors], texts: Sequence[str | None]) -> dict[str, tuple[Outcomes, int]]:
     """Retrieve in all six directions between image, text and audio.
 
-    - `lanes`: lane to embeddings (n_concepts, D).
-    - `texts`: the words of the text lane; equal texts are one thing to find, concepts without one are left out.
+    Args:
+        lanes (Mapping[str, Vectors]): lane to embeddings (n_concepts, D).
+        texts (Sequence[str | None]): the words of the text lane; equal texts are one thing to find, concepts without
+            one are left out.
 
-    Returns by direction the outcomes, and how many things there were to choose from.
+    Returns:
+        dict[str, tuple[Outcomes, int]]: by direction the outcomes, and how many things there were to choose from.
     """
     there = [i for i, text in enumerate(texts) if text is not None]
     unique = sorted({texts[i] or "" for i in there})

@@ -68,10 +68,13 @@ def apart(sentences: Vectors, middle: Vectors) -> Vectors:
 def mix_sentences(answers: Sequence[Fusion], labels: Sequence[str], sentences: Vectors) -> Vectors:
     """The mean of the sentence vectors of each answer's labels, weighted by the roots of their scores, normalised.
 
-    - `labels`, `sentences`: all labels of the model, and their vectors (n, D).
-
     A picture of something new lies between known things. The model is too sure of new things, hence the root (chosen
     on validation). Source: Norouzi et al. (2014), Zero-Shot Learning by Convex Combination of Semantic Embeddings.
+
+    Args:
+        answers (Sequence[Fusion]): the model's answers.
+        labels (Sequence[str]): all labels of the model.
+        sentences (Vectors): their vectors (n, D).
     """
     number = {label: n for n, label in enumerate(labels)}
     mixed = np.stack([
@@ -85,7 +88,13 @@ def zero_shot(
 ) -> dict[str, Outcomes]:
     """Find the held-out concepts by `speech` and `picture` in the model's space, and by `picture by sentences`.
 
-    - `encode`: the sentence encoder; in its space a picture is a mixture of the known concepts that it looks like.
+    Args:
+        model (ReferenceModel): the model.
+        encode (Encode): the sentence encoder; in its space a picture is a mixture of the known concepts that it looks
+            like.
+        corpus_dir (Path): the folder of the corpus.
+        concepts (Sequence[Concept]): the protocol's concepts.
+        split (str): the split whose media are used.
     """
     names = set(held_out().names)
     mine = [c for c in concepts if c.name in names]

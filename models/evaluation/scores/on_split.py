@@ -20,9 +20,10 @@ from syncline.errors import SettingsError
 class SplitReport(msgspec.Struct, frozen=True):
     """What `syncline model evaluate MODEL` writes.
 
-    - `with_text`: every kind of set, over the concepts that have a text.
-    - `all_concepts`: the kinds without text, over all concepts.
-    - `label_recall_at_5`: how often the right label is among those given, by kind without text.
+    Attributes:
+        with_text (list[ScoreRow]): every kind of set, over the concepts that have a text.
+        all_concepts (list[ScoreRow]): the kinds without text, over all concepts.
+        label_recall_at_5 (dict[str, float]): how often the right label is among those given, by kind without text.
     """
 
     model: str
@@ -39,7 +40,11 @@ class SplitReport(msgspec.Struct, frozen=True):
 def read_media(
     model: Model, corpus_dir: Path, concepts: Sequence[Concept], texts: dict[str, str], style: str, voice: str
 ) -> dict[str, Media]:
-    """Prepare one picture, text and clip of each concept. Raises `SettingsError` where the corpus lacks a file."""
+    """Prepare one picture, text and clip of each concept.
+
+    Raises:
+        SettingsError: the corpus lacks a file.
+    """
     return {
         "image": read_pictures(model, corpus_dir, concepts, style),
         "text": read_texts(model, [texts.get(c.name) for c in concepts]),
@@ -81,7 +86,11 @@ def as_text(report: SplitReport) -> str:
 
 
 def texts_of(texts: Texts, language: str) -> dict[str, str]:
-    """The texts of one language. Raises `SettingsError` for a language without any."""
+    """The texts of one language.
+
+    Raises:
+        SettingsError: the language has no texts.
+    """
     by_language = {"en": texts.en, "zh": texts.zh}
     if language not in by_language:
         raise SettingsError("--language", language, ", ".join(by_language))

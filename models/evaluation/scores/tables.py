@@ -22,11 +22,16 @@ _NAMES = {"what": "kind", "n": "n_concepts", "share": "top1", "beside": "best_pa
 class ScoreRow(msgspec.Struct, frozen=True, rename=_NAMES.get):
     """How often something was right.
 
-    - `what`: the kind of set or query.
-    - `n`: how many concepts were asked about.
-    - `share`, `low`, `high`: how often it was right, with the 95 % interval over concepts.
-    - `beside`: what it is compared with, over the same concepts; "" for nothing.
-    - `gap`, `gap_low`, `gap_high`: how much better it is, with the 95 % interval of the paired gap.
+    Attributes:
+        what (str): the kind of set or query.
+        n (int): how many concepts were asked about.
+        share (float): how often it was right, 0 to 1.
+        low (float): lower end of the 95 % interval over concepts.
+        high (float): upper end of the interval.
+        beside (str): what it is compared with, over the same concepts; "" for nothing.
+        gap (float): how much better it is. Default 0.0.
+        gap_low (float): lower end of the 95 % interval of the paired gap. Default 0.0.
+        gap_high (float): upper end of the interval. Default 0.0.
     """
 
     what: str
@@ -196,7 +201,8 @@ BEGIN, END = "<!-- tables: `python -m models.evaluation.scores --card` writes th
 def write_card(path: Path, groups: Sequence[Sequence[ScoresReport]]) -> None:
     """Replace the tables on a card. `groups`: reports of the seeds of each kind of model.
 
-    Raises `SettingsError` where the card lacks the marks.
+    Raises:
+        SettingsError: the card lacks the marks.
     """
     card = path.read_text("utf-8")
     before, begin, rest = card.partition(BEGIN)

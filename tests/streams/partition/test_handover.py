@@ -59,7 +59,7 @@ async def test_all_is_done_in_order() -> None:
     [
         (("sent", "written"), ["3 decisions were not carried out"]),
         (("idle", "written"), ["results are still being sent"]),
-        (("idle", "sent"), ["the decision log does not say where things stand"]),
+        (("idle", "sent"), ["the snapshot was not written to the decision log"]),
     ],
 )
 async def test_what_cannot_be_done_in_time_is_said_and_the_rest_is_done(done: tuple[str, ...], left: list[str]) -> None:
@@ -99,7 +99,7 @@ async def test_a_log_that_is_somebody_elses_is_not_waited_for() -> None:
     fake.state = "lost"
     async with asyncio.timeout(300):
         left = await handover_of(fake).run(60.0)
-    assert left[0] == "the decision log is another worker's"
+    assert left[0] == "another worker owns the decision log"
 
 
 async def test_asked_twice_it_happens_once_within_the_shorter_time() -> None:

@@ -181,7 +181,7 @@ def test_what_cannot_be_sent_whole_is_said_and_left_out(deadletter: Deadletter) 
     code, out, err = deadletter("retry", "--reason", "image_header")
     assert code == 0, err
     assert "1 cannot be sent again: not all of the original is here (headers); it may still be at its origin" in out
-    assert "1 cannot be sent again: it has no key, so it belongs in no partition" in out
+    assert "1 cannot be sent again: it has no key, so it belongs to no partition" in out
     assert out.splitlines()[-1] == "1 sent, 0 failed"
 
 
