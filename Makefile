@@ -5,7 +5,7 @@
 PYTHON ?= python3
 TORCH ?=
 # Most tests wait for brokers and workers, not for a processor: more at once than there are cores.
-JOBS ?= 4
+JOBS ?= 6
 MORE ?=
 FULL ?=
 SECONDS ?= 60
