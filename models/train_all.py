@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+from models.evaluation.protocol import PAIRS
 from models.registry import MANIFEST
-from models.training.reference.specialists import PAIRS
 
 Part = tuple[str, Path, list[str]]
 """What is trained, the file that is there when it is done, and the command."""

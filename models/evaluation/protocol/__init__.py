@@ -14,7 +14,16 @@ from pathlib import Path
 import msgspec
 
 PROTOCOL_DIR = Path(__file__).parent
+CORPUS_DIR = Path(__file__).resolve().parents[3] / "corpus"
+"""Where the corpus is built: git ignores it."""
 SPLITS = ("train", "validation", "test")
+PAIRS = ("image+text", "image+audio", "text+audio")
+"""What specialists know, one model each: two lanes."""
+
+
+def specialist_folder(folder: Path, pair: str) -> Path:
+    """The folder of a model's specialist."""
+    return folder / "specialists" / pair
 
 
 class Concept(msgspec.Struct, frozen=True):

@@ -13,15 +13,13 @@ import torch
 
 from models import registry
 from models.adapters.adapter_manifest import read_kind
-from models.evaluation.protocol import SPLITS, concepts
+from models.evaluation.protocol import CORPUS_DIR, PAIRS, SPLITS, concepts, specialist_folder
 from models.evaluation.scores.answers_found import ScoresReport
 from models.evaluation.scores.ask import RememberingModel
 from models.evaluation.scores.examine import Examination, open_sentences, zero_shot
 from models.evaluation.scores.tables import notes, parts, write_card
 from models.folder import as_json, write_whole
 from models.reference.checkpoint import read_manifest
-from models.training.corpus import CORPUS_DIR
-from models.training.reference.specialists import PAIRS, specialist_folder
 from syncline.errors import SettingsError, SynclineError
 
 

@@ -7,9 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from models.evaluation.protocol import PROTOCOL_DIR, HeldOut, concepts, conditions, voices, words
+from models.evaluation.protocol import CORPUS_DIR, PROTOCOL_DIR, HeldOut, concepts, conditions, voices, words
 from models.folder import as_json
-from models.training.corpus import CORPUS_DIR
 from models.training.corpus.arrays import pack_pictures, pack_speech, pack_words, write_phones, write_word_phones
 from models.training.corpus.concepts import (
     alter_texts,

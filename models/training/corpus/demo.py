@@ -20,8 +20,7 @@ import soundfile
 import soxr
 from PIL import Image
 
-from models.evaluation.protocol import Concept, concepts, texts
-from models.training.corpus import CORPUS_DIR
+from models.evaluation.protocol import CORPUS_DIR, Concept, concepts, texts
 from models.training.corpus.pictures import find_svg, render_svg
 from models.training.corpus.speech import speak
 

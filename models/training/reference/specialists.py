@@ -17,19 +17,11 @@ from models.evaluation import protocol
 from models.folder import checked_bytes
 from models.reference.checkpoint import TOKENIZER, open_network, read_manifest, save_checkpoint
 from models.reference.network import LANES, ReferenceNetwork
-from models.training.corpus import CORPUS_DIR
 from models.training.display import Display, log_to
 from models.training.reference.data import open_corpus
 from models.training.reference.trainer import train_fusion
 from models.training.settings import ReferenceSettings
 from syncline.errors import SynclineError
-
-PAIRS = ("image+text", "image+audio", "text+audio")
-
-
-def specialist_folder(folder: Path, pair: str) -> Path:
-    """The folder of a model's specialist."""
-    return folder / "specialists" / pair
 
 
 def train_specialists(folder: Path, corpus_dir: Path, out: Path, settings: ReferenceSettings) -> None:
@@ -46,13 +38,13 @@ def train_specialists(folder: Path, corpus_dir: Path, out: Path, settings: Refer
         settings.seed + 1,
     )
     settings = msgspec.structs.replace(settings, contrast_weight=0.0)
-    for pair in PAIRS:
+    for pair in protocol.PAIRS:
         torch.manual_seed(settings.seed)
         network = ReferenceNetwork(manifest.dimensions, settings.dropout)
         network.branches.load_state_dict(open_network(folder, manifest).branches.state_dict())
         train_fusion(network, data, settings, None, [lane in pair.split("+") for lane in LANES])
         mine = msgspec.structs.replace(manifest, name=pair, training=msgspec.to_builtins(settings))
-        save_checkpoint(specialist_folder(out, pair), network, tokenizer_json, mine)
+        save_checkpoint(protocol.specialist_folder(out, pair), network, tokenizer_json, mine)
 
 
 def main() -> int:
@@ -62,7 +54,9 @@ def main() -> int:
     )
     parser.add_argument("folder", type=Path, help="a trained model")
     parser.add_argument("--out", type=Path, help="folder to write specialists/ in (default: the model's)")
-    parser.add_argument("--corpus", type=Path, default=CORPUS_DIR, help="folder of the corpus (default: corpus/)")
+    parser.add_argument(
+        "--corpus", type=Path, default=protocol.CORPUS_DIR, help="folder of the corpus (default: corpus/)"
+    )
     parser.add_argument("--minutes", type=float, default=4.0, help="for each pair (default: 4)")
     given = parser.parse_args()
     out: Path = given.out or given.folder

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from models.evaluation.protocol import CORPUS_DIR
 from models.folder import as_json
 from models.synthesis.converter import SHIPPED_DIR
-from models.training.corpus import CORPUS_DIR
 from models.training.display import Display
 from models.training.synthesis import corpus
 from syncline.errors import SynclineError
