@@ -155,7 +155,7 @@ async def test_a_worker_that_is_stopped_leaves_what_is_not_converted_to_the_next
         await reader.read_until(lambda seen: not seen.undecided(sent), 90)
         code, _ = await worker.terminate(10.0)
         assert code == 0, worker.log()
-        assert "conversions are not made" in worker.log()
+        assert "published without their conversions" in worker.log()
         gate.open()
         worker.start()
         await until_committed(broker, topic_prefix, sent)

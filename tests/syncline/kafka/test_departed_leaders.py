@@ -200,7 +200,7 @@ async def test_a_leader_that_left_is_joined_for_once_and_leaves_a_group_that_is_
     coordinator = Coordinator("Unknown", ["us"])
     assert (await join_and_sync(coordinator)).error_code == RebalanceInProgressError.errno
     assert coordinator.heard == [*US[:2], ("JoinGroup", "L"), ("SyncGroup", "L"), ("LeaveGroup", "L")]
-    assert "group g: the broker keeps a leader that left it" in caplog.text
+    assert "group g: the broker keeps a leader that left during a rebalance" in caplog.text
 
 
 async def test_a_leader_that_could_not_share_out_does_not_leave_again() -> None:
