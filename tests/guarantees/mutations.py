@@ -32,7 +32,7 @@ def acknowledge_at_arrival() -> None:
     deliver = driver.PartitionDriver.deliver
 
     def deliver_and_acknowledge(self: driver.PartitionDriver, topic: str, batch: FetchedBatch) -> int:
-        self._context.resolve(batch.epoch, topic, self._partition, batch.next_offset)
+        self._context.consumer.resolve(batch.epoch, topic, self._partition, batch.next_offset)
         return deliver(self, topic, batch)
 
     driver.PartitionDriver.deliver = deliver_and_acknowledge
