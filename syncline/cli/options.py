@@ -18,7 +18,7 @@ import msgspec
 import typer
 
 from syncline.kafka.settings import ClientSettings
-from syncline.settings.config import Loaded, load_settings
+from syncline.settings.config import load_settings
 from syncline.settings.definition import Setting, as_text, bare, settings_of, takes
 
 PANELS = {
@@ -37,12 +37,13 @@ def with_settings(kind: type[msgspec.Struct], *names: str) -> Callable[[Callable
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        options = setting_options(kind, *names)
+        options = [_option(setting) for setting in settings_of(kind) if not names or setting.path[0] in names]
 
         def run(config: str | None, **given: Any) -> None:
             flags = {option.name: given.pop(option.name) for option in options}
-            loaded = load(kind, flags, config)
-            command(**{wanted: {"settings": loaded.settings, "loaded": loaded}[wanted]}, **given)
+            loaded = load_settings(kind, flags=flags, file=config, is_others=is_of_the_service)
+            given[wanted] = loaded if wanted == "loaded" else loaded.settings
+            command(**given)
 
         signature = inspect.signature(command, eval_str=True)
         wanted = "loaded" if "loaded" in signature.parameters else "settings"
@@ -63,16 +64,6 @@ def with_settings(kind: type[msgspec.Struct], *names: str) -> Callable[[Callable
 def with_client_settings(*more: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of every client, and `more` fields of `ClientSettings`."""
     return with_settings(ClientSettings, "brokers", "topic_prefix", "security", *more)
-
-
-def setting_options(kind: type[msgspec.Struct], *names: str) -> list[inspect.Parameter]:
-    """Return an option for each of a Struct's settings, or for those in `names`."""
-    return [_option(setting) for setting in settings_of(kind) if not names or setting.path[0] in names]
-
-
-def load(kind: type[msgspec.Struct], flags: dict[str, Any], config: str | None) -> Loaded[Any]:
-    """Load a Struct from flags, variables and the file, which may have other commands' settings too."""
-    return load_settings(kind, flags=flags, file=config, is_others=is_of_the_service)
 
 
 def is_of_the_service(path: tuple[str, ...]) -> bool:

@@ -106,16 +106,8 @@ def grow(
     )
     done = asyncio.run(growth.run())
     if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "before": done.before,
-                    "partitions": done.n_partitions,
-                    "grown": done.grown,
-                    "workers_ended": done.n_workers,
-                }
-            )
-        )
+        counts = {"before": done.before, "partitions": done.n_partitions, "grown": done.grown}
+        typer.echo(json.dumps({**counts, "workers_ended": done.n_workers}))
     else:
         typer.echo(f"{len(done.grown)} topics have grown from {done.before} to {done.n_partitions} partitions")
         typer.echo("producers may go on")

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from syncline.errors import SettingsError
-from syncline.settings.definition import as_text, check_ranges
+from syncline.settings.definition import as_text, check_ranges, settings_of
 from syncline.settings.secret import MASK, Secret
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -117,7 +117,7 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def as_environment(self) -> dict[str, str]:
         """Return variables that give a child process the same settings, passwords too: `ps` shows no environment."""
-        return {f"SYNCLINE_{name.upper()}": as_text(getattr(self, name)) for name in self.__struct_fields__}
+        return {setting.variable: as_text(getattr(self, setting.name)) for setting in settings_of(type(self))}
 
     def _check_layer(self, prefix: str, in_use: bool, takes: str) -> None:
         if in_use:

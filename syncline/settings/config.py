@@ -63,6 +63,7 @@ class _Given(NamedTuple):
 
 
 _AllGiven = dict[tuple[str, ...], _Given]
+_IsOthers = Callable[[tuple[str, ...]], bool]
 
 
 def load_settings(
@@ -72,7 +73,7 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     file: str | Path | None = None,
     default_file: str | None = DEFAULT_FILE,
-    is_others: Callable[[tuple[str, ...]], bool] = lambda _: False,
+    is_others: _IsOthers = lambda _: False,
 ) -> Loaded[_S]:
     """Load a Struct of settings.
 
@@ -98,9 +99,10 @@ def load_settings(
     for setting in settings:
         if setting.required and setting.path not in given:
             raise SettingsError(setting.name, None, takes(setting.type))
-    sources = {setting.key: given[setting.path].source for setting in settings if setting.path in given}
-    all_sources = {setting.key: sources.get(setting.key, DEFAULT_SOURCE) for setting in settings}
-    return Loaded(_build(kind, None, (), values, all_sources), all_sources)
+    sources = {
+        setting.key: given[setting.path].source if setting.path in given else DEFAULT_SOURCE for setting in settings
+    }
+    return Loaded(_build(kind, None, (), values, sources), sources)
 
 
 def _find_file(file: str | Path | None, variables: Mapping[str, str], default_file: str | None) -> Path | None:
@@ -110,9 +112,6 @@ def _find_file(file: str | Path | None, variables: Mapping[str, str], default_fi
     if not Path(named).is_file():
         raise SettingsError("config file", str(named), "the path of a TOML file")
     return Path(named)
-
-
-_IsOthers = Callable[[tuple[str, ...]], bool]
 
 
 def _from_file(path: Path | None, kind: type[msgspec.Struct], is_others: _IsOthers) -> _AllGiven:
